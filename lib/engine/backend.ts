@@ -1,0 +1,85 @@
+/** Which backend computes: the TensorFlow binding (GPU where that TensorFlow has one, else CPU), or wasm as the slow fallback. */
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import util from 'node:util';
+import * as tf from '@tensorflow/tfjs';
+
+/** What `startEngine` found. */
+export interface Engine {
+  /** `tensorflow` or `wasm`, as `tf.getBackend()` names it. */
+  backend: 'tensorflow' | 'wasm';
+  /** True where TensorFlow computes on a GPU. */
+  gpu: boolean;
+  /** The version of the TensorFlow library underneath, or of tfjs for wasm. */
+  version: string;
+  /** Matrix-product precision asked for: see `EngineOptions.precision`. */
+  precision: Precision;
+}
+
+/** `float32`, or `bfloat16`: float32 tensors whose matrix products oneDNN may round to bfloat16 (CPU). */
+export type Precision = 'float32' | 'bfloat16';
+
+export interface EngineOptions {
+  /** Default `float32`. It is read once, when TensorFlow is loaded, and holds for the whole process. */
+  precision?: Precision;
+}
+
+let started: Promise<Engine> | undefined;
+
+/**
+ * Loads the backend once per process; later calls return the same engine.
+ *
+ * @throws Error when a later call asks for another precision than the one TensorFlow was loaded with.
+ */
+export async function startEngine(options: EngineOptions = {}): Promise<Engine> {
+  started ??= load(options.precision ?? 'float32');
+  const engine = await started;
+  if (options.precision !== undefined && options.precision !== engine.precision) {
+    throw new Error(
+      `engine: TensorFlow already runs with ${engine.precision} matrix products and cannot change to ${options.precision}; ` +
+        'restart the process (or kernel) and ask for it in the first call of startEngine',
+    );
+  }
+  return engine;
+}
+
+async function load(precision: Precision): Promise<Engine> {
+  quietTensorFlow();
+  if (precision === 'bfloat16') process.env.ONEDNN_DEFAULT_FPMATH_MODE = 'BF16';
+  tf.enableProdMode();
+  try {
+    const binding = loadTensorFlow();
+    return { backend: 'tensorflow', gpu: binding.isUsingGpuDevice(), version: binding.TF_Version, precision };
+  } catch (error) {
+    const reason = (error as Error).message.split('\n')[0];
+    console.warn(
+      `engine: TensorFlow could not be loaded (${reason}). Falling back to wasm, about 25 times slower: fit for tests and toys. ` +
+        'Run `npm run doctor` to see what is missing.',
+    );
+    await startWasm();
+    return { backend: 'wasm', gpu: false, version: tf.version.tfjs, precision: 'float32' };
+  }
+}
+
+/** The settings TensorFlow reads from the environment when it is loaded; what the user set stays. */
+function quietTensorFlow(): void {
+  process.env.TF_CPP_MIN_LOG_LEVEL ??= '3';
+  process.env.TF_ENABLE_ONEDNN_OPTS ??= '1';
+}
+
+function loadTensorFlow(): { isUsingGpuDevice(): boolean; TF_Version: string } {
+  // tfjs-node calls two helpers that Node 23 removed (tensorflow/tfjs issue 8609).
+  const legacy = util as unknown as Record<string, (value: unknown) => boolean>;
+  legacy.isNullOrUndefined ??= (value) => value === null || value === undefined;
+  legacy.isArray ??= Array.isArray;
+  require('@tensorflow/tfjs-node-gpu');
+  return (tf.backend() as unknown as { binding: { isUsingGpuDevice(): boolean; TF_Version: string } }).binding;
+}
+
+async function startWasm(): Promise<void> {
+  const wasm: typeof import('@tensorflow/tfjs-backend-wasm') = require('@tensorflow/tfjs-backend-wasm');
+  const entry = createRequire(__filename).resolve('@tensorflow/tfjs-backend-wasm');
+  wasm.setWasmPaths(`${path.dirname(entry)}${path.sep}`);
+  await tf.setBackend('wasm');
+  await tf.ready();
+}

@@ -1,0 +1,282 @@
+/**
+ * Compiled steps: an ordinary function of tensors, recorded once per input shape and replayed as a TensorFlow graph.
+ *
+ * Every kernel of tfjs-node ends in `binding.executeOp(op, attributes, inputs, outputs)`, a TensorFlow operation.
+ * While a step runs eagerly for the first time these calls are recorded; they become the nodes of a graph whose
+ * placeholders are the step's inputs, and TensorFlow runs that graph from then on, without JavaScript between operations.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import * as tf from '@tensorflow/tfjs';
+import { type AttributeValue, encodeSavedModel, type GraphNode, type RecordedAttribute, shapeValue } from './graph-def.js';
+
+/** Tensors in nested lists and objects; an absent (undefined) member counts for nothing. */
+export type TensorTree = tf.Tensor | readonly TensorTree[] | { readonly [name: string]: TensorTree | undefined };
+
+/** A compiled step: call it as the function; `dispose` frees its graphs. */
+export interface CompiledStep<I extends TensorTree, O extends TensorTree> {
+  (input: I): O;
+  /** Number of graphs built so far: one for each combination of input shapes. */
+  graphs(): number;
+  dispose(): void;
+}
+
+/** At most this many graphs a step; the least recently used goes first. */
+const MOST_GRAPHS = 48;
+
+/** The tensors of a tree, objects in the order of their sorted names. */
+export function flattenTree(tree: TensorTree): tf.Tensor[] {
+  if (tree instanceof tf.Tensor) return [tree];
+  if (Array.isArray(tree)) return (tree as readonly TensorTree[]).flatMap(flattenTree);
+  return presentMembers(tree as TensorObject).flatMap(([, branch]) => flattenTree(branch));
+}
+
+type TensorObject = { readonly [name: string]: TensorTree | undefined };
+
+function presentMembers(object: TensorObject): [string, TensorTree][] {
+  const members = Object.keys(object)
+    .sort()
+    .map((name) => [name, object[name]]);
+  return members.filter(([, branch]) => branch !== undefined) as [string, TensorTree][];
+}
+
+/** The tree with each tensor replaced by the next of `tensors`. */
+function refillTree(tree: TensorTree, tensors: tf.Tensor[]): TensorTree {
+  if (tree instanceof tf.Tensor) return tensors.shift() as tf.Tensor;
+  if (Array.isArray(tree)) return (tree as readonly TensorTree[]).map((branch) => refillTree(branch, tensors));
+  const filled = presentMembers(tree as TensorObject).map(([name, branch]) => [name, refillTree(branch, tensors)]);
+  return Object.fromEntries(filled);
+}
+
+/**
+ * Compiles `step`, a pure function: its outputs depend on its input tensors alone. It must not read tensor values, nor
+ * use tensors made outside (pass them in). On a backend other than TensorFlow, and with `REASON_RFT_EAGER=1`, the
+ * function runs as it is.
+ *
+ * @param name for error messages
+ * @param step called inside `tf.tidy`; what it returns is the caller's to dispose
+ * @throws Error naming the step and the operation that could not be recorded or failed
+ */
+export function compile<I extends TensorTree, O extends TensorTree>(
+  name: string,
+  step: (input: I) => O,
+): CompiledStep<I, O> {
+  const graphs = new Map<string, RecordedGraph<O>>();
+  const run = ((input: I): O => {
+    if (tf.getBackend() !== 'tensorflow' || process.env.REASON_RFT_EAGER === '1') return tidyTree(() => step(input));
+    const inputs = flattenTree(input);
+    const key = inputs.map((tensor) => `${tensor.dtype}[${tensor.shape}]`).join(' ');
+    const known = graphs.get(key);
+    if (known) {
+      graphs.delete(key);
+      graphs.set(key, known);
+      return known.replay(inputs);
+    }
+    const { graph, output } = record(name, step, input, inputs);
+    graphs.set(key, graph);
+    if (graphs.size > MOST_GRAPHS) {
+      const [oldest] = graphs.keys();
+      graphs.get(oldest as string)?.dispose();
+      graphs.delete(oldest as string);
+    }
+    return output;
+  }) as CompiledStep<I, O>;
+  run.graphs = () => graphs.size;
+  run.dispose = () => {
+    for (const graph of graphs.values()) graph.dispose();
+    graphs.clear();
+  };
+  return run;
+}
+
+function tidyTree<O extends TensorTree>(body: () => O): O {
+  return tf.tidy(() => body() as unknown as tf.TensorContainer) as unknown as O;
+}
+
+interface TensorMetadata {
+  id: number;
+  shape: number[];
+  dtype: number;
+}
+
+/** The part of tfjs-node's binding that recording and replaying use. */
+interface Binding {
+  createTensor(shape: number[], dtype: number, values: tf.TypedArray): number;
+  tensorDataSync(id: number): tf.TypedArray;
+  executeOp(op: string, attributes: RecordedAttribute[], inputs: number[], outputs: number): TensorMetadata[];
+  loadSavedModel(folder: string, tags: string): number;
+  deleteSavedModel(id: number): void;
+  runSavedModel(id: number, inputs: number[], inputNames: string, outputNames: string): TensorMetadata[];
+  [constant: string]: unknown;
+}
+
+interface NodeBackend {
+  binding: Binding;
+  getInputTensorIds(tensors: tf.Tensor[]): number[];
+  createOutputTensor(metadata: TensorMetadata): tf.Tensor;
+  typeAttributeFromTensor(tensor: tf.Tensor): number;
+}
+
+class RecordedGraph<O extends TensorTree> {
+  constructor(
+    private readonly name: string,
+    private readonly session: number,
+    private readonly inputNames: string,
+    private readonly outputNames: string,
+    private readonly outputTree: TensorTree,
+  ) {}
+
+  replay(inputs: tf.Tensor[]): O {
+    const backend = nodeBackend();
+    try {
+      const metadata = backend.binding.runSavedModel(
+        this.session,
+        backend.getInputTensorIds(inputs),
+        this.inputNames,
+        this.outputNames,
+      );
+      const outputs = metadata.map((each) => backend.createOutputTensor(each));
+      return refillTree(this.outputTree, outputs) as O;
+    } catch (error) {
+      throw new Error(`compiled step '${this.name}': ${(error as Error).message}`);
+    }
+  }
+
+  dispose(): void {
+    nodeBackend().binding.deleteSavedModel(this.session);
+  }
+}
+
+function nodeBackend(): NodeBackend {
+  return tf.backend() as unknown as NodeBackend;
+}
+
+/** Runs the step eagerly, noting every operation, and builds the graph from the notes. */
+function record<I extends TensorTree, O extends TensorTree>(
+  name: string,
+  step: (input: I) => O,
+  input: I,
+  inputs: tf.Tensor[],
+): { graph: RecordedGraph<O>; output: O } {
+  const backend = nodeBackend();
+  const real = backend.binding;
+  const nodes: GraphNode[] = [];
+  const nameOf = new Map<number, string>();
+  const fail = (problem: string): never => {
+    throw new Error(`compiled step '${name}': ${problem}`);
+  };
+
+  backend.getInputTensorIds(inputs).forEach((id, i) => {
+    const tensor = inputs[i] as tf.Tensor;
+    // A tensor passed in twice has one id; the first placeholder serves both, the second is fed and unused.
+    if (!nameOf.has(id)) nameOf.set(id, `in${i}`);
+    nodes.push({
+      name: `in${i}`,
+      op: 'Placeholder',
+      inputs: [],
+      attributes: { dtype: { type: backend.typeAttributeFromTensor(tensor) }, shape: { shape: shapeValue(tensor.shape) } },
+    });
+  });
+
+  const createTensor: Binding['createTensor'] = (shape, dtype, values) => {
+    const id = real.createTensor(shape, dtype, values);
+    const bytes = values instanceof Array ? packValues(values, dtype, real) : toBytes(values);
+    const tensor = { dtype, tensorShape: shapeValue(shape), tensorContent: bytes };
+    nodes.push({ name: `c${id}`, op: 'Const', inputs: [], attributes: { dtype: { type: dtype }, value: { tensor } } });
+    nameOf.set(id, `c${id}`);
+    return id;
+  };
+  const executeOp: Binding['executeOp'] = (op, attributes, ids, count) => {
+    const metadata = real.executeOp(op, attributes, ids, count);
+    const node = `n${nodes.length}`;
+    nodes.push({
+      name: node,
+      op,
+      inputs: ids.map((id) => nameOf.get(id) ?? fail(`${op} uses a tensor made outside the step; pass it as an input`)),
+      attributes: Object.fromEntries(attributes.map((each) => [each.name, attributeValue(each, real)])),
+    });
+    metadata.forEach((each, i) => {
+      nameOf.set(each.id, i === 0 ? node : `${node}:${i}`);
+    });
+    return metadata;
+  };
+  const tensorDataSync = () => fail('reads the values of a tensor (dataSync or data); compute with tensors instead');
+  // The binding's own properties are read-only, so the recorder inherits from it and defines its own.
+  const recorder: Binding = Object.create(real, {
+    createTensor: { value: createTensor },
+    executeOp: { value: executeOp },
+    tensorDataSync: { value: tensorDataSync },
+  });
+
+  let output: O;
+  backend.binding = recorder;
+  try {
+    output = tidyTree(() => step(input));
+    // Constants that the step returns are uploaded here, while the recorder still listens.
+    backend.getInputTensorIds(flattenTree(output));
+  } finally {
+    backend.binding = real;
+  }
+  const outputs = flattenTree(output);
+  const fetches = backend.getInputTensorIds(outputs).map((id, i) => {
+    const source = nameOf.get(id) ?? fail('returns a tensor that was not computed from its inputs');
+    // Fetching through an Identity gives every output its own buffer, also where a step returns an input.
+    const attributes: Record<string, AttributeValue> = {
+      T: { type: backend.typeAttributeFromTensor(outputs[i] as tf.Tensor) },
+    };
+    nodes.push({ name: `out${i}`, op: 'Identity', inputs: [source], attributes });
+    return `out${i}:0`;
+  });
+  const placeholders = inputs.map((_, i) => `in${i}:0`);
+  const graph = new RecordedGraph<O>(
+    name,
+    loadGraph(real, nodes),
+    placeholders.join(','),
+    fetches.join(','),
+    output,
+  );
+  return { graph, output };
+}
+
+function loadGraph(binding: Binding, nodes: GraphNode[]): number {
+  const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-graph-'));
+  try {
+    writeFileSync(path.join(folder, 'saved_model.pb'), encodeSavedModel(nodes));
+    return binding.loadSavedModel(folder, 'serve');
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function toBytes(values: tf.TypedArray): Uint8Array {
+  return new Uint8Array(values.buffer.slice(values.byteOffset, values.byteOffset + values.byteLength));
+}
+
+/** tfjs also hands plain number lists to createTensor, for scalars and shapes. */
+function packValues(values: number[], dtype: number, binding: Binding): Uint8Array {
+  if (dtype === binding.TF_FLOAT) return toBytes(new Float32Array(values));
+  if (dtype === binding.TF_INT32) return toBytes(new Int32Array(values));
+  if (dtype === binding.TF_BOOL) return toBytes(new Uint8Array(values));
+  throw new Error(`a constant of TensorFlow type ${dtype} cannot be recorded`);
+}
+
+function attributeValue({ name, type, value }: RecordedAttribute, binding: Binding): AttributeValue {
+  const text = (s: unknown) => new TextEncoder().encode(String(s));
+  switch (type) {
+    case binding.TF_ATTR_STRING:
+      return { s: text(value) };
+    case binding.TF_ATTR_INT:
+      return Array.isArray(value) ? { list: { i: value as number[] } } : { i: value as number };
+    case binding.TF_ATTR_FLOAT:
+      return Array.isArray(value) ? { list: { f: value as number[] } } : { f: value as number };
+    case binding.TF_ATTR_BOOL:
+      return Array.isArray(value) ? { list: { b: value as boolean[] } } : { b: Boolean(value) };
+    case binding.TF_ATTR_TYPE:
+      return { type: value as number };
+    case binding.TF_ATTR_SHAPE:
+      return { shape: shapeValue(value as number[]) };
+    default:
+      throw new Error(`attribute '${name}' of TensorFlow type ${type} cannot be recorded`);
+  }
+}

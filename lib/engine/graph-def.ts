@@ -1,0 +1,65 @@
+/** TensorFlow's GraphDef and SavedModel messages, as far as a recorded step needs them. */
+import protobuf from 'protobufjs';
+
+/** A recorded attribute: TensorFlow's C type code, and the value as tfjs passed it. */
+export interface RecordedAttribute {
+  name: string;
+  type: number;
+  value: unknown;
+}
+
+/** A node of the graph; `inputs` are `name` or `name:index`. */
+export interface GraphNode {
+  name: string;
+  op: string;
+  inputs: string[];
+  attributes: Record<string, AttributeValue>;
+}
+
+/** One alternative of TensorFlow's `AttrValue`. */
+export type AttributeValue =
+  | { s: Uint8Array }
+  | { i: number }
+  | { f: number }
+  | { b: boolean }
+  | { type: number }
+  | { shape: ShapeValue }
+  | { tensor: { dtype: number; tensorShape: ShapeValue; tensorContent: Uint8Array } }
+  | { list: { i?: number[]; f?: number[]; b?: boolean[]; type?: number[]; s?: Uint8Array[] } };
+
+interface ShapeValue {
+  dim: { size: number }[];
+}
+
+/** A tensor's shape as a message. */
+export function shapeValue(shape: readonly number[]): ShapeValue {
+  return { dim: shape.map((size) => ({ size })) };
+}
+
+// Field numbers from tensorflow/core/framework/{graph,node_def,attr_value,tensor,tensor_shape}.proto and
+// tensorflow/core/protobuf/{saved_model,meta_graph}.proto.
+const schema = protobuf.parse(
+  `syntax = "proto3";
+  message Shape { message Dim { int64 size = 1; } repeated Dim dim = 2; }
+  message TensorProto { int32 dtype = 1; Shape tensorShape = 2; bytes tensorContent = 4; }
+  message ListValue { repeated bytes s = 2; repeated int64 i = 3; repeated float f = 4; repeated bool b = 5; repeated int32 type = 6; }
+  message AttrValue { oneof value { ListValue list = 1; bytes s = 2; int64 i = 3; float f = 4; bool b = 5; int32 type = 6; Shape shape = 7; TensorProto tensor = 8; } }
+  message NodeDef { string name = 1; string op = 2; repeated string input = 3; map<string, AttrValue> attr = 5; }
+  message VersionDef { int32 producer = 1; }
+  message GraphDef { repeated NodeDef node = 1; VersionDef versions = 4; }
+  message MetaInfo { repeated string tags = 4; }
+  message MetaGraph { MetaInfo metaInfo = 1; GraphDef graph = 2; }
+  message SavedModel { int64 schemaVersion = 1; repeated MetaGraph metaGraphs = 2; }`,
+  { keepCase: true },
+).root;
+
+/** The GraphDef version that TensorFlow 2.x writes; older ones disable newer attribute defaults. */
+const PRODUCER = 1882;
+
+/** The bytes of a `saved_model.pb` with one graph, tagged `serve`. */
+export function encodeSavedModel(nodes: readonly GraphNode[]): Uint8Array {
+  const type = schema.lookupType('SavedModel');
+  const node = nodes.map(({ name, op, inputs, attributes }) => ({ name, op, input: inputs, attr: attributes }));
+  const graph = { node, versions: { producer: PRODUCER } };
+  return type.encode({ schemaVersion: 1, metaGraphs: [{ metaInfo: { tags: ['serve'] }, graph }] }).finish();
+}

@@ -1,0 +1,191 @@
+/** From token sequences to tensors: rows of shared prefixes and segments, padded to one length, with their images. */
+import * as tf from '@tensorflow/tfjs';
+import type { Qwen2VLConfig } from './configuration.js';
+import { type ImageGrid, nextPosition, type Position, positionIds } from './mrope.js';
+import type { Targets, TokenBatch } from './qwen2-vl.js';
+import { patchPlaces } from './vision.js';
+
+/** An image as the image processor gives it. */
+export interface ProcessedImage {
+  /** `[patches, channels x temporal x patch x patch]`, row after row. */
+  pixelValues: Float32Array;
+  grid: ImageGrid;
+}
+
+/** One continuation of a row's prefix. */
+export interface Segment {
+  tokens: readonly number[];
+  /** Which of `tokens` are predicted and weigh in the loss; absent: none. */
+  trained?: readonly boolean[];
+}
+
+/** A row of a batch: a prefix, seen by all its segments, which do not see each other. */
+export interface Row {
+  prefix: Segment;
+  images: readonly ProcessedImage[];
+  segments: readonly Segment[];
+}
+
+/** A batch in tensors, with the places of its targets; dispose it with `disposeBatch`. */
+export interface CollatedBatch {
+  batch: TokenBatch;
+  targets: Targets;
+  /** For each target, in order: its row, its segment (-1 for the prefix) and its index there. Padding is absent. */
+  origin: { row: number; segment: number; index: number }[];
+  /** Tokens that are not padding. */
+  tokenCount: number;
+}
+
+/** Lengths are rounded up to a multiple of this, so that few graphs are compiled. */
+const TOKEN_STEP = 32;
+const TARGET_STEP = 512;
+
+/** The smallest multiple of `step` that is not below `n`, and at least one step. */
+export function roundUp(n: number, step: number): number {
+  return Math.max(step, Math.ceil(n / step) * step);
+}
+
+/**
+ * Lays rows out as tensors, padded on the right (training) or on the left (generation, where the last token must be last).
+ *
+ * @param length tokens a row, where the caller fixes it; else the longest row, rounded up
+ * @throws Error when a row is longer than `length`, or its image tokens do not fit its images
+ */
+export function collate(
+  rows: readonly Row[],
+  config: Qwen2VLConfig,
+  options: { side?: 'left' | 'right'; length?: number } = {},
+): CollatedBatch {
+  const laid = rows.map((row, i) => {
+    try {
+      return layRow(row, config);
+    } catch (error) {
+      throw new Error(`row ${i + 1} of the batch: ${(error as Error).message}`);
+    }
+  });
+  const longest = Math.max(...laid.map((row) => row.tokens.length));
+  const length = options.length ?? roundUp(longest, TOKEN_STEP);
+  if (longest > length) throw new Error(`a row of the batch has ${longest} tokens, more than the ${length} allowed`);
+
+  const count = rows.length;
+  const tokens = new Int32Array(count * length);
+  const positions = new Int32Array(3 * count * length);
+  const segments = new Int32Array(count * length).fill(-1);
+  const visual = new Int32Array(count * length).fill(-1);
+  const from: number[] = [];
+  const predicted: number[] = [];
+  const origin: CollatedBatch['origin'] = [];
+  const images = rows.flatMap((row) => row.images);
+  const patches = Math.max(0, ...images.map((image) => image.grid[0] * image.grid[1] * image.grid[2]));
+  const merge = config.vision.mergeSize ** 2;
+  let firstImage = 0;
+  let tokenCount = 0;
+
+  laid.forEach((row, r) => {
+    const offset = r * length + (options.side === 'left' ? length - row.tokens.length : 0);
+    let image = firstImage;
+    let within = 0;
+    row.tokens.forEach((token, t) => {
+      tokens[offset + t] = token;
+      segments[offset + t] = row.segments[t] as number;
+      row.positions[t]!.forEach((position, axis) => {
+        positions[axis * count * length + offset + t] = position;
+      });
+      const here = images[image];
+      if (row.segments[t] === 0 && token === config.imageTokenId && here && image < firstImage + rows[r]!.images.length) {
+        visual[offset + t] = (image * patches) / merge + within;
+        within++;
+        if (within === (here.grid[0] * here.grid[1] * here.grid[2]) / merge) {
+          image++;
+          within = 0;
+        }
+      }
+    });
+    for (const target of row.targets) {
+      from.push(offset + target.from);
+      predicted.push(row.tokens[target.at] as number);
+      origin.push({ row: r, segment: target.segment, index: target.index });
+    }
+    firstImage += rows[r]!.images.length;
+    tokenCount += row.tokens.length;
+  });
+
+  const padded = roundUp(from.length, TARGET_STEP);
+  const indices = Int32Array.from({ length: padded }, (_, i) => from[i] ?? 0);
+  const wanted = Int32Array.from({ length: padded }, (_, i) => predicted[i] ?? 0);
+  const batch: TokenBatch = {
+    tokens: tf.tensor2d(tokens, [count, length], 'int32'),
+    positions: tf.tensor3d(positions, [3, count, length], 'int32'),
+    segments: tf.tensor2d(segments, [count, length], 'int32'),
+    visual: tf.tensor2d(visual, [count, length], 'int32'),
+  };
+  if (images.length > 0) batch.images = imageTensors(images, patches, config);
+  return {
+    batch,
+    targets: { from: tf.tensor1d(indices, 'int32'), token: tf.tensor1d(wanted, 'int32') },
+    origin,
+    tokenCount,
+  };
+}
+
+/** Frees the tensors of a batch. */
+export function disposeBatch({ batch, targets }: CollatedBatch): void {
+  const { images, ...rest } = batch;
+  tf.dispose([...Object.values(rest), ...Object.values(images ?? {}), ...Object.values(targets)]);
+}
+
+interface LaidRow {
+  tokens: number[];
+  positions: Position[];
+  segments: number[];
+  targets: { from: number; at: number; segment: number; index: number }[];
+}
+
+/** Prefix and segments one after the other; each segment's positions go on from the end of the prefix. */
+function layRow(row: Row, config: Qwen2VLConfig): LaidRow {
+  const grids = row.images.map((image) => image.grid);
+  const { imageTokenId, vision } = config;
+  const prefix = positionIds(row.prefix.tokens, grids, imageTokenId, vision.mergeSize);
+  const laid: LaidRow = {
+    tokens: [...row.prefix.tokens],
+    positions: [...prefix],
+    segments: row.prefix.tokens.map(() => 0),
+    targets: [],
+  };
+  row.prefix.trained?.forEach((trained, index) => {
+    if (trained && index > 0) laid.targets.push({ from: index - 1, at: index, segment: -1, index });
+  });
+  const start = nextPosition(prefix);
+  const end = row.prefix.tokens.length - 1;
+  row.segments.forEach((segment, s) => {
+    const first = laid.tokens.length;
+    laid.tokens.push(...segment.tokens);
+    laid.positions.push(...positionIds(segment.tokens, [], imageTokenId, vision.mergeSize, start));
+    laid.segments.push(...segment.tokens.map(() => s + 1));
+    segment.trained?.forEach((trained, index) => {
+      const from = index === 0 ? end : first + index - 1;
+      if (trained && from >= 0) laid.targets.push({ from, at: first + index, segment: s, index });
+    });
+  });
+  return laid;
+}
+
+function imageTensors(images: readonly ProcessedImage[], patches: number, config: Qwen2VLConfig): TokenBatch['images'] {
+  const { channels, temporalPatchSize, patchSize, mergeSize } = config.vision;
+  const width = channels * temporalPatchSize * patchSize ** 2;
+  const pixels = new Float32Array(images.length * patches * width);
+  const places = new Int32Array(images.length * patches * 2);
+  const padding = new Float32Array(images.length * patches).fill(-1e9);
+  images.forEach((image, i) => {
+    pixels.set(image.pixelValues, i * patches * width);
+    patchPlaces(image.grid, mergeSize).forEach(([row, column], p) => {
+      places.set([row, column], (i * patches + p) * 2);
+      padding[i * patches + p] = 0;
+    });
+  });
+  return {
+    pixels: tf.tensor3d(pixels, [images.length, patches, width]),
+    places: tf.tensor3d(places, [images.length, patches, 2], 'int32'),
+    padding: tf.tensor2d(padding, [images.length, patches]),
+  };
+}

@@ -1,0 +1,91 @@
+/** Multimodal rotary positions (M-RoPE, Wang et al. 2024, Qwen2-VL section 2.1): ids on three axes, and their angles. */
+import * as tf from '@tensorflow/tfjs';
+import type { Qwen2VLConfig } from './configuration.js';
+
+/** Temporal, height and width position of one token. */
+export type Position = [number, number, number];
+
+/** Patches of one image along time, height and width, before merging. */
+export type ImageGrid = [number, number, number];
+
+/**
+ * Position ids of a token sequence: text advances all three axes together; the tokens of an image span its merged grid
+ * from where the text stopped; text after it goes on from the largest id so far plus one.
+ *
+ * @param tokens with one image token for each merged patch
+ * @param grids of the images, in the order in which they occur
+ * @param imageTokenId the id of `<|image_pad|>`
+ * @param mergeSize patches a side joined into one token
+ * @param start the first position, for a sequence that continues another
+ * @throws Error when the image tokens do not fit the grids
+ */
+export function positionIds(
+  tokens: readonly number[],
+  grids: readonly ImageGrid[],
+  imageTokenId: number,
+  mergeSize: number,
+  start = 0,
+): Position[] {
+  const positions: Position[] = [];
+  let next = start;
+  let image = 0;
+  for (let i = 0; i < tokens.length; ) {
+    if (tokens[i] !== imageTokenId || image >= grids.length) {
+      // Past the last image, an image token is one that a model wrote itself: it is text (see the GRPO trainer).
+      positions.push([next, next, next]);
+      next++;
+      i++;
+      continue;
+    }
+    const [t, h, w] = grids[image] as ImageGrid;
+    const rows = h / mergeSize;
+    const columns = w / mergeSize;
+    for (let k = 0; k < t * rows * columns; k++, i++) {
+      if (tokens[i] !== imageTokenId) {
+        throw new Error(`image ${image + 1} needs ${t * rows * columns} image tokens, but the prompt holds ${k} in a row`);
+      }
+      const within = k % (rows * columns);
+      positions.push([
+        next + Math.floor(k / (rows * columns)),
+        next + Math.floor(within / columns),
+        next + (within % columns),
+      ]);
+    }
+    next += Math.max(t, rows, columns);
+    image++;
+  }
+  if (image < grids.length) throw new Error(`${grids.length} images were given, but the tokens hold ${image}`);
+  return positions;
+}
+
+/** The position after the last: one above the largest id, or `start` for an empty sequence. */
+export function nextPosition(positions: readonly Position[], start = 0): number {
+  return positions.reduce((most, each) => Math.max(most, each[0] + 1, each[1] + 1, each[2] + 1), start);
+}
+
+/** Cosines and sines of rotary angles, each `[batch, 1, tokens, headSize / 2]`. */
+export interface RotaryAngles {
+  cos: tf.Tensor;
+  sin: tf.Tensor;
+}
+
+/**
+ * The angles of M-RoPE: frequency `i` of `headSize / 2`, `theta^(-2i / headSize)`, follows the temporal, height or width
+ * position according to the section of `mropeSection` in which it falls.
+ *
+ * @param positions int32 `[3, batch, tokens]`
+ */
+export function mropeAngles(positions: tf.Tensor3D, config: Qwen2VLConfig): RotaryAngles {
+  const half = config.headSize / 2;
+  const frequencies = Array.from({ length: half }, (_, i) => config.ropeTheta ** (-i / half));
+  const sections: tf.Tensor[] = [];
+  let from = 0;
+  config.mropeSection.forEach((size, axis) => {
+    const along = tf.squeeze(tf.slice(positions, [axis, 0, 0], [1, -1, -1]), [0]);
+    const some = tf.tensor1d(frequencies.slice(from, from + size));
+    sections.push(tf.mul(tf.expandDims(tf.cast(along, 'float32'), 2), some));
+    from += size;
+  });
+  const angles = tf.expandDims(tf.concat(sections, 2), 1);
+  return { cos: tf.cos(angles), sin: tf.sin(angles) };
+}

@@ -1,0 +1,76 @@
+/** Qwen2-VL as pure functions of parameters and batch: embeddings, hidden states, logits, log-probabilities. */
+import * as tf from '@tensorflow/tfjs';
+import { linear, logProbability, takeRows } from '../engine/operations.js';
+import type { Qwen2VLConfig } from './configuration.js';
+import { type Attention, decode, segmentAttention, segmentBias } from './decoder.js';
+import { mropeAngles } from './mrope.js';
+import { encodeImages, type ImageBatch, type Parameters } from './vision.js';
+
+/** Token rows of one length with their images; see `collate`. */
+export type TokenBatch = {
+  /** int32 `[batch, tokens]`. */
+  tokens: tf.Tensor2D;
+  /** M-RoPE ids, int32 `[3, batch, tokens]`. */
+  positions: tf.Tensor3D;
+  /** int32 `[batch, tokens]`: 0 the shared prefix, 1.. segments that do not see each other, -1 padding. */
+  segments: tf.Tensor2D;
+  /** Which visual token stands here, counted over all images of the batch; -1 for text. int32 `[batch, tokens]`. */
+  visual: tf.Tensor2D;
+  /** Absent from a batch without images. */
+  images?: { pixels: tf.Tensor3D; places: tf.Tensor3D; padding: tf.Tensor2D };
+};
+
+/** Token embeddings with visual tokens in the places of image tokens, `[batch x tokens, hidden]`. */
+function embed(parameters: Parameters, batch: TokenBatch, config: Qwen2VLConfig): tf.Tensor2D {
+  const table = parameters['model.embed_tokens.weight'] as tf.Tensor2D;
+  const text = takeRows(table, tf.reshape(batch.tokens, [-1]));
+  if (!batch.images) return text;
+  const visual = encodeImages(parameters, batch.images as ImageBatch, config.vision);
+  // Row 0 is the zero vector that text places take.
+  const shelf = tf.concat([tf.zeros([1, config.hiddenSize]), visual], 0) as tf.Tensor2D;
+  const index = tf.reshape(batch.visual, [-1]) as tf.Tensor1D;
+  const isText = tf.expandDims(tf.cast(tf.less(index, 0), 'float32'), 1);
+  return tf.add(tf.mul(text, isText), takeRows(shelf, tf.add(index, tf.scalar(1, 'int32'))));
+}
+
+/** Hidden states after the final norm, `[batch x tokens, hidden]`; `keep` receives each layer's keys and values. */
+export function hiddenStates(
+  parameters: Parameters,
+  batch: TokenBatch,
+  config: Qwen2VLConfig,
+  keep?: (layer: number, keys: tf.Tensor4D, values: tf.Tensor4D) => void,
+): tf.Tensor2D {
+  const attention: Attention = segmentAttention(segmentBias(batch.segments), keep);
+  const x = embed(parameters, batch, config);
+  return decode(parameters, x, batch.tokens.shape[0], mropeAngles(batch.positions, config), attention, config);
+}
+
+/** Logits over the vocabulary of some hidden states, `[rows, hidden]` to `[rows, vocab]`. */
+export function logits(parameters: Parameters, hidden: tf.Tensor2D): tf.Tensor2D {
+  return linear(hidden, (parameters['lm_head.weight'] ?? parameters['model.embed_tokens.weight'])!);
+}
+
+/** Which tokens are predicted, and from where; all of one length, padded with any index. */
+export type Targets = {
+  /** Place, in the flattened `[batch x tokens]`, of the token that predicts; int32 `[targets]`. */
+  from: tf.Tensor1D;
+  /** The token predicted there, int32 `[targets]`. */
+  token: tf.Tensor1D;
+};
+
+/**
+ * Log-probabilities of the targets alone: the head runs on no other place.
+ *
+ * @param temperature logits are divided by it before the softmax
+ * @returns `logProbs` `[targets]` and the logits they come from, `[targets, vocab]`
+ */
+export function targetLogProbs(
+  parameters: Parameters,
+  hidden: tf.Tensor2D,
+  targets: Targets,
+  temperature = 1,
+): { logProbs: tf.Tensor1D; logits: tf.Tensor2D } {
+  const raw = logits(parameters, takeRows(hidden, targets.from));
+  const scaled = temperature === 1 ? raw : (tf.div(raw, temperature) as tf.Tensor2D);
+  return { logProbs: logProbability(scaled, targets.token), logits: scaled };
+}

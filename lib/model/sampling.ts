@@ -1,0 +1,63 @@
+/** How the next token is drawn from logits: greedy, or by temperature, top-k and top-p. */
+import * as tf from '@tensorflow/tfjs';
+import { logProbability, topK } from '../engine/operations.js';
+
+export interface SamplingSettings {
+  /** Logits are divided by it; 0 takes the most probable token (greedy). */
+  temperature: number;
+  /** Only the k most probable tokens may be drawn; 0: all. */
+  topK: number;
+  /** Only the smallest set of tokens whose probabilities reach it may be drawn; 1: all. */
+  topP: number;
+}
+
+export const GREEDY: SamplingSettings = { temperature: 0, topK: 0, topP: 1 };
+
+/** @throws Error naming the setting that is impossible. */
+export function checkSampling({ temperature, topK, topP }: SamplingSettings): void {
+  if (!(temperature >= 0)) throw new Error(`temperature must be 0 (greedy) or above, got ${temperature}`);
+  if (!Number.isInteger(topK) || topK < 0) throw new Error(`topK must be a whole number, 0 for all tokens, got ${topK}`);
+  if (!(topP > 0 && topP <= 1)) throw new Error(`topP must be above 0 and at most 1, got ${topP}`);
+}
+
+/**
+ * Draws one token a row, by inverting the cumulative distribution of the tokens that the settings leave.
+ *
+ * @param logits `[rows, vocab]`
+ * @param uniform numbers in [0, 1), `[rows]`; unused when greedy
+ * @returns the tokens, int32 `[rows]`, and their log-probabilities under softmax(logits / temperature) over the whole
+ *   vocabulary (temperature 1 when greedy), `[rows]`: what a policy gradient needs
+ */
+export function sampleTokens(
+  logits: tf.Tensor2D,
+  uniform: tf.Tensor1D,
+  settings: SamplingSettings,
+): { tokens: tf.Tensor1D; logProbs: tf.Tensor1D } {
+  if (settings.temperature === 0) {
+    const tokens = tf.cast(tf.argMax(logits, 1), 'int32') as tf.Tensor1D;
+    return { tokens, logProbs: logProbability(logits, tokens) };
+  }
+  const scaled = tf.div(logits, settings.temperature) as tf.Tensor2D;
+  const vocab = scaled.shape[1];
+  const restricted = settings.topK > 0 || settings.topP < 1;
+  const candidates = restricted
+    ? topK(scaled, settings.topK > 0 ? Math.min(settings.topK, vocab) : vocab)
+    : { values: scaled, indices: undefined };
+  const probabilities = tf.softmax(candidates.values);
+  // A token stays while the probability before it is below topP, so that the most probable always stays.
+  const before = tf.cumsum(probabilities, 1, true);
+  const kept = settings.topP < 1 ? tf.mul(probabilities, tf.cast(tf.less(before, settings.topP), 'float32')) : probabilities;
+  const cumulative = tf.cumsum(kept, 1);
+  const threshold = tf.mul(tf.expandDims(uniform, 1), tf.sum(kept, 1, true));
+  // The number of candidates whose cumulative probability is at or below the threshold is the drawn one's rank.
+  const rank = tf.sum(tf.cast(tf.lessEqual(cumulative, threshold), 'int32'), 1);
+  const width = candidates.values.shape[1];
+  // Rounding can leave the last cumulative value below the threshold: the last kept candidate is meant.
+  const lastKept = tf.sub(tf.sum(tf.cast(tf.greater(kept, 0), 'int32'), 1), tf.scalar(1, 'int32'));
+  const bounded = tf.minimum(rank, settings.topP < 1 ? lastKept : tf.scalar(width - 1, 'int32'));
+  const tokens = candidates.indices
+    ? tf.sum(tf.mul(candidates.indices, tf.cast(tf.oneHot(tf.cast(bounded, 'int32'), width), 'int32')), 1)
+    : bounded;
+  const drawn = tf.cast(tokens, 'int32') as tf.Tensor1D;
+  return { tokens: drawn, logProbs: logProbability(scaled, drawn) };
+}
