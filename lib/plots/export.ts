@@ -1,0 +1,205 @@
+/** Figures to files: PNG, SVG, PDF and interactive HTML, drawn by plotly.js in a headless Chromium, without a network. */
+
+import { randomBytes } from 'node:crypto';
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { launchChromium } from './chromium.js';
+import type { Figure } from './style.js';
+
+export type FigureFormat = 'png' | 'svg' | 'pdf' | 'html';
+
+export interface ExportOptions {
+  /** In CSS pixels; 900 unless told. */
+  width?: number;
+  /** In CSS pixels; 480 unless told. */
+  height?: number;
+  /** PNG pixels per CSS pixel; 2 unless told, which is 300 dots an inch at 152 mm for a width of 900. */
+  scale?: number;
+}
+
+/** A file that was written. */
+export interface ExportedFile {
+  path: string;
+  bytes: number;
+}
+
+/** The browser starts in a fraction of a second, and an open one keeps the process from ending: close it when idle. */
+const IDLE_MS = 2000;
+
+interface Renderer {
+  browser: Browser;
+  page: Page;
+}
+
+let renderer: Promise<Renderer> | undefined;
+let working = 0;
+let idleTimer: NodeJS.Timeout | undefined;
+
+/** Where plotly.js, in one minified file, lies on disk. */
+export function plotlyPath(): string {
+  return require.resolve('plotly.js-dist-min/plotly.min.js');
+}
+
+async function startRenderer(): Promise<Renderer> {
+  const browser = await launchChromium();
+  try {
+    const context = await browser.newContext({ offline: true });
+    const page = await context.newPage();
+    await page.setContent('<!doctype html><body></body>');
+    await page.addScriptTag({ path: plotlyPath() });
+    return { browser, page };
+  } catch (error) {
+    await browser.close();
+    throw error;
+  }
+}
+
+/** Runs `use` with the process's one renderer, started when first needed. */
+async function withRenderer<T>(use: (renderer: Renderer) => Promise<T>): Promise<T> {
+  clearTimeout(idleTimer);
+  working++;
+  try {
+    renderer ??= startRenderer();
+    const started = await renderer;
+    if (!started.browser.isConnected()) {
+      renderer = startRenderer();
+      return await use(await renderer);
+    }
+    return await use(started);
+  } catch (error) {
+    // A browser that could not start is not kept: the next call tries again.
+    if (renderer !== undefined) await renderer.catch(() => (renderer = undefined));
+    throw error;
+  } finally {
+    working--;
+    if (working === 0) idleTimer = setTimeout(() => void closeFigureBrowser(), IDLE_MS);
+  }
+}
+
+/** Closes the browser that draws figures; it also closes by itself when idle for two seconds. */
+export async function closeFigureBrowser(): Promise<void> {
+  clearTimeout(idleTimer);
+  const closing = renderer;
+  renderer = undefined;
+  if (closing !== undefined) await closing.then(({ browser }) => browser.close()).catch(() => undefined);
+}
+
+/** The call into plotly.js, run inside the page; `window.Plotly` comes from the script tag. */
+async function draw(page: Page, figure: Figure, format: 'png' | 'svg', size: Required<ExportOptions>): Promise<string> {
+  return page.evaluate(
+    ({ figure, options }) =>
+      (window as unknown as { Plotly: typeof import('plotly.js') }).Plotly.toImage(figure, options),
+    { figure: { data: figure.data, layout: figure.layout }, options: { format, ...size } },
+  );
+}
+
+function sizeOf(options: ExportOptions): Required<ExportOptions> {
+  return { width: options.width ?? 900, height: options.height ?? 480, scale: options.scale ?? 2 };
+}
+
+/**
+ * Draws a figure.
+ *
+ * @returns the bytes of the file: a PNG, an SVG in UTF-8, or a PDF of one page
+ * @throws where no Chromium can be found or started, saying what to do
+ */
+export async function renderFigure(
+  figure: Figure,
+  format: 'png' | 'svg' | 'pdf',
+  options: ExportOptions = {},
+): Promise<Buffer> {
+  const size = sizeOf(options);
+  return withRenderer(async ({ browser, page }) => {
+    if (format === 'png') {
+      const url = await draw(page, figure, 'png', size);
+      return Buffer.from(url.slice(url.indexOf(',') + 1), 'base64');
+    }
+    const url = await draw(page, figure, 'svg', { ...size, scale: 1 });
+    const svg = decodeURIComponent(url.slice(url.indexOf(',') + 1));
+    if (format === 'svg') return Buffer.from(svg, 'utf8');
+    const context = await browser.newContext({ offline: true });
+    try {
+      const paper = await context.newPage();
+      await paper.setContent(`<!doctype html><style>body{margin:0}svg{display:block}</style>${svg}`);
+      return await paper.pdf({
+        width: `${size.width}px`,
+        height: `${size.height}px`,
+        printBackground: true,
+        pageRanges: '1',
+      });
+    } finally {
+      await context.close();
+    }
+  });
+}
+
+/** A value as JSON that cannot end the script element it stands in. */
+export function scriptJson(value: unknown): string {
+  return JSON.stringify(value)
+    .replaceAll('<', '\\u003c')
+    .replaceAll('\u2028', '\\u2028')
+    .replaceAll('\u2029', '\\u2029');
+}
+
+/** A page that shows the figure interactively and needs nothing else: plotly.js (4.8 MB) stands inside. */
+async function interactivePage(figure: Figure, title: string, size: Required<ExportOptions>): Promise<Buffer> {
+  const plotly = await readFile(plotlyPath(), 'utf8');
+  const name = title.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
+  return Buffer.from(`<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>${name}</title>
+<script>${plotly}</script>
+<div id="figure" style="max-width:${size.width}px;height:${size.height}px"></div>
+<script>
+const figure = ${scriptJson(figure)};
+Plotly.newPlot('figure', figure.data, figure.layout, { responsive: true, displaylogo: false });
+</script>
+</html>
+`);
+}
+
+/** Writes under a temporary name beside the target, then renames, so that no reader ever sees half a file. */
+async function writeWhole(path: string, bytes: Buffer): Promise<void> {
+  const temporary = `${path}.${randomBytes(4).toString('hex')}.tmp`;
+  try {
+    const file = await open(temporary, 'wx');
+    try {
+      await file.writeFile(bytes);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+/**
+ * Writes a figure as `<basePath>.png`, `.svg`, `.pdf` and `.html`, each whole or not at all; the folder is made if needed.
+ *
+ * @param formats PNG, SVG and HTML unless told
+ * @returns the files in the order of `formats`
+ */
+export async function exportFigure(
+  figure: Figure,
+  basePath: string,
+  options: ExportOptions & { formats?: readonly FigureFormat[] } = {},
+): Promise<ExportedFile[]> {
+  const base = resolve(basePath);
+  await mkdir(dirname(base), { recursive: true });
+  const files: ExportedFile[] = [];
+  for (const format of options.formats ?? (['png', 'svg', 'html'] as const)) {
+    const bytes =
+      format === 'html'
+        ? await interactivePage(figure, basename(base), sizeOf(options))
+        : await renderFigure(figure, format, options);
+    const path = join(dirname(base), `${basename(base)}.${format}`);
+    await writeWhole(path, bytes);
+    files.push({ path, bytes: bytes.length });
+  }
+  return files;
+}

@@ -1,0 +1,82 @@
+/** Task images for the eye: enlarged without blur, as PNG, alone or on one contact sheet. */
+
+import sharp from 'sharp';
+import type { RgbImage } from '../data/image.js';
+import type { DisplayBundle } from './notebook.js';
+import { escapeHtml } from './tables.js';
+
+/** The image as a PNG, every pixel enlarged to `zoom` x `zoom` (nearest neighbour). */
+export async function imagePng(image: RgbImage, zoom = 1): Promise<Buffer> {
+  const { width, height, data } = image;
+  if (data.length !== width * height * 3) {
+    throw new Error(`image: ${width} x ${height} pixels take ${width * height * 3} bytes, got ${data.length}`);
+  }
+  return sharp(data, { raw: { width, height, channels: 3 } })
+    .resize(width * zoom, height * zoom, { kernel: 'nearest' })
+    .png({ compressionLevel: 9 })
+    .toBuffer();
+}
+
+/** The image as a `data:` address, for an HTML table. */
+export async function imageDataUri(image: RgbImage, zoom = 1): Promise<string> {
+  return `data:image/png;base64,${(await imagePng(image, zoom)).toString('base64')}`;
+}
+
+export interface ContactSheetOptions {
+  columns?: number;
+  /** Sheet pixels per image pixel, a whole number; 3 unless told. */
+  zoom?: number;
+  /** A short line under each image. */
+  captions?: readonly string[];
+}
+
+/** Several images as one PNG, by rows from the upper left. */
+export async function contactSheet(images: readonly RgbImage[], options: ContactSheetOptions = {}): Promise<Buffer> {
+  if (images.length === 0) throw new Error('contact sheet: there is no image');
+  const { columns = 6, zoom = 3, captions } = options;
+  const gap = 8;
+  const line = captions === undefined ? 0 : 18;
+  const across = Math.min(columns, images.length);
+  const down = Math.ceil(images.length / across);
+  const cellWidth = zoom * Math.max(...images.map((i) => i.width)) + gap;
+  const cellHeight = zoom * Math.max(...images.map((i) => i.height)) + gap + line;
+  const size = { width: across * cellWidth + gap, height: down * cellHeight + gap };
+  const places = images.map((_, i) => ({
+    left: gap + (i % across) * cellWidth,
+    top: gap + Math.floor(i / across) * cellHeight,
+  }));
+  const layers: { input: Buffer; left: number; top: number }[] = await Promise.all(
+    images.map(async (image, i) => ({ input: await imagePng(image, zoom), ...places[i]! })),
+  );
+  if (captions !== undefined) {
+    const texts = places.map(({ left, top }, i) => {
+      const y = top + cellHeight - gap - 4;
+      return `<text x="${left}" y="${y}">${escapeHtml(captions[i] ?? '')}</text>`;
+    });
+    const style = 'font-family="Open Sans, DejaVu Sans, sans-serif" font-size="13" fill="#1A1A1A"';
+    layers.push({
+      input: Buffer.from(
+        `<svg xmlns="http://www.w3.org/2000/svg" width="${size.width}" height="${size.height}" ${style}>${texts.join('')}</svg>`,
+      ),
+      left: 0,
+      top: 0,
+    });
+  }
+  return sharp({ create: { ...size, channels: 3, background: '#FFFFFF' } })
+    .composite(layers)
+    .png({ compressionLevel: 9 })
+    .toBuffer();
+}
+
+/** Several images as one output of a notebook, a PNG that also shows on a code host. */
+export async function imageGrid(
+  images: readonly RgbImage[],
+  options: ContactSheetOptions = {},
+): Promise<DisplayBundle> {
+  const sheet = await contactSheet(images, options);
+  const names = options.captions?.join(', ');
+  return {
+    'image/png': sheet.toString('base64'),
+    'text/plain': `${images.length} images${names === undefined ? '' : `: ${names}`}`,
+  };
+}

@@ -1,0 +1,91 @@
+/** Showing things in a notebook: one output of several MIME types, put out or replaced in place, through tslab's kernel. */
+
+import { randomBytes } from 'node:crypto';
+import { sep } from 'node:path';
+import type { ExportOptions } from './export.js';
+import { renderFigure } from './export.js';
+import type { Figure } from './style.js';
+
+/** One output in several forms, by MIME type; a viewer shows the richest that it knows. */
+export type DisplayBundle = Readonly<Record<string, unknown>>;
+
+/** The message that a Jupyter kernel sends for an output. */
+export interface DisplayMessage {
+  data: DisplayBundle;
+  metadata: Readonly<Record<string, unknown>>;
+  transient: { display_id?: string };
+}
+
+/** Sends one output to the notebook: as a new one, or (`update`) in place of the one with the same display id. */
+export type DisplayWriter = (message: DisplayMessage, update: boolean) => void;
+
+/**
+ * The way out of the cell that is running now.
+ *
+ * tslab's public `display` sends a single MIME type an output; the function beneath it sends bundles, and belongs to the
+ * copy of tslab that the kernel runs on, which is therefore looked up among the loaded modules.
+ *
+ * @throws outside a tslab kernel
+ */
+export function notebookWriter(): DisplayWriter {
+  const suffix = ['tslab', 'dist', 'jupyter.js'].join(sep);
+  for (const [path, module] of Object.entries(require.cache)) {
+    if (!path.endsWith(suffix)) continue;
+    const exported = module?.exports as { lastWriteDisplayData?: DisplayWriter | null } | undefined;
+    if (exported?.lastWriteDisplayData) return exported.lastWriteDisplayData;
+  }
+  throw new Error(
+    'notebook: nothing to display in; this works in a cell of a notebook that runs on the TypeScript kernel',
+  );
+}
+
+/** One place in a cell's output that can be replaced; bound to the cell in which it was made. */
+export class DisplaySlot {
+  private readonly id = randomBytes(8).toString('hex');
+  private shown = false;
+
+  constructor(private readonly write: DisplayWriter = notebookWriter()) {}
+
+  /** Shows the bundle, in place of what this slot showed before. */
+  set(bundle: DisplayBundle): void {
+    this.write({ data: bundle, metadata: {}, transient: { display_id: this.id } }, this.shown);
+    this.shown = true;
+  }
+}
+
+/** Shows one output under the running cell. */
+export function show(bundle: DisplayBundle): void {
+  notebookWriter()({ data: bundle, metadata: {}, transient: {} }, false);
+}
+
+/**
+ * A figure as an output: interactive for JupyterLab, a PNG for code hosts and static viewers, a line of text for the rest.
+ * Where no browser can be started to draw the PNG, the bundle goes without it and says so on the error stream: a missing
+ * picture is no reason to end a training cell.
+ */
+export async function figureBundle(figure: Figure, text: string, options: ExportOptions = {}): Promise<DisplayBundle> {
+  const bundle: Record<string, unknown> = {
+    'application/vnd.plotly.v1+json': {
+      data: figure.data,
+      layout: options.height === undefined ? figure.layout : { ...figure.layout, height: options.height },
+      config: { displaylogo: false, responsive: true },
+    },
+    'text/plain': text,
+  };
+  try {
+    const png = await renderFigure(figure, 'png', { scale: 1.5, ...options });
+    bundle['image/png'] = png.toString('base64');
+  } catch (error) {
+    console.error(`No static picture of "${text}": ${error instanceof Error ? error.message : String(error)}`);
+  }
+  return bundle;
+}
+
+/** Shows a finished figure under the running cell; see {@link figureBundle}. */
+export async function showFigure(figure: Figure, options: ExportOptions = {}): Promise<void> {
+  // The writer is taken before the drawing: what is awaited may end in another cell.
+  const write = notebookWriter();
+  const title = figure.layout.title;
+  const text = typeof title === 'string' ? title : (title?.text ?? 'figure');
+  write({ data: await figureBundle(figure, text, { height: 420, ...options }), metadata: {}, transient: {} }, false);
+}

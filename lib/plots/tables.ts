@@ -1,0 +1,139 @@
+/** Tables for notebooks: HTML that needs neither script nor style sheet, with plain text beside it; all text escaped. */
+
+import type { IntervalValue, ParadigmRow } from './bars.js';
+import type { DisplayBundle } from './notebook.js';
+
+/** What a cell holds: text, a number, nothing, or a picture as a `data:` address. */
+export type TableCell = string | number | null | undefined | { picture: string; alt: string };
+
+export interface TableColumn {
+  title: string;
+  /** Numbers stand to the right unless told. */
+  align?: 'left' | 'right';
+}
+
+/** The text with everything that HTML could read as markup, in text or in an attribute, made harmless. */
+export function escapeHtml(text: string): string {
+  return text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;')
+    .replaceAll("'", '&#39;');
+}
+
+/** A number as a table shows it: whole ones whole, others with three decimals. */
+function numberText(value: number): string {
+  return Number.isInteger(value) ? String(value) : value.toFixed(3);
+}
+
+function cellText(cell: TableCell): string {
+  if (cell === null || cell === undefined) return '';
+  if (typeof cell === 'number') return numberText(cell);
+  return typeof cell === 'string' ? cell : `[${cell.alt}]`;
+}
+
+function cellHtml(cell: TableCell): string {
+  if (typeof cell === 'object' && cell !== null) {
+    if (!cell.picture.startsWith('data:image/png;base64,'))
+      throw new Error('table: a picture must be a PNG data address');
+    return `<img alt="${escapeHtml(cell.alt)}" src="${escapeHtml(cell.picture)}">`;
+  }
+  return escapeHtml(cellText(cell)).replaceAll('\n', '<br>');
+}
+
+/** Rows as lines of text, columns padded to one width; a cell of several lines is joined by ` / `. */
+function plainTable(columns: readonly TableColumn[], rows: readonly (readonly TableCell[])[]): string {
+  const lines = [
+    columns.map((c) => c.title),
+    ...rows.map((row) => row.map((c) => cellText(c).replaceAll('\n', ' / '))),
+  ];
+  const widths = columns.map((_, i) => Math.max(...lines.map((line) => (line[i] ?? '').length)));
+  const text = (line: string[], row: number) =>
+    line
+      .map((cell, i) => {
+        const left = columns[i]?.align === 'left' || row === 0 || typeof rows[row - 1]?.[i] !== 'number';
+        return left ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0);
+      })
+      .join('  ')
+      .trimEnd();
+  return lines.map(text).join('\n');
+}
+
+/**
+ * A table as one output of a notebook.
+ *
+ * @param columns titles, or titles with their alignment
+ * @param rows cells in the order of the columns
+ * @throws where a row has not as many cells as there are columns
+ */
+export function tableBundle(
+  columns: readonly (string | TableColumn)[],
+  rows: readonly (readonly TableCell[])[],
+  caption?: string,
+): DisplayBundle {
+  const heads = columns.map((c): TableColumn => (typeof c === 'string' ? { title: c } : c));
+  rows.forEach((row, i) => {
+    if (row.length !== heads.length)
+      throw new Error(`table: row ${i} has ${row.length} cells, expected ${heads.length}`);
+  });
+  // Both the attribute and the style: JupyterLab's style sheet overrides the one, code hosts strip the other.
+  const side = (align: 'left' | 'right') => `align="${align}" style="text-align:${align}"`;
+  const head = heads.map((c) => `<th ${side(c.align ?? 'left')}>${escapeHtml(c.title)}</th>`).join('');
+  const body = rows.map((row) => {
+    const cells = row.map((cell, i) => {
+      const align = heads[i]!.align ?? (typeof cell === 'number' ? 'right' : 'left');
+      return `<td valign="top" ${side(align)}>${cellHtml(cell)}</td>`;
+    });
+    return `<tr>${cells.join('')}</tr>`;
+  });
+  const title = caption === undefined ? '' : `<p><b>${escapeHtml(caption)}</b></p>`;
+  const plain = plainTable(heads, rows);
+  return {
+    'text/html': `${title}<table><thead><tr>${head}</tr></thead><tbody>${body.join('')}</tbody></table>`,
+    'text/plain': caption === undefined ? plain : `${caption}\n${plain}`,
+  };
+}
+
+/** A share with its interval in percent: `74.2 [71.0, 77.1]`, or `74.2` where there is none. */
+export function intervalText({ value, low, high }: IntervalValue): string {
+  const percent = (x: number) => (100 * x).toFixed(1);
+  return low === undefined || high === undefined
+    ? percent(value)
+    : `${percent(value)} [${percent(low)}, ${percent(high)}]`;
+}
+
+/** Accuracy in percent with intervals: a row for each paradigm and source, a column for each test set. */
+export function resultsTable(rows: readonly ParadigmRow[], caption?: string): DisplayBundle {
+  const sets = [...new Set(rows.map((r) => r.set))];
+  const lines = new Map<string, ParadigmRow[]>();
+  for (const row of rows) {
+    const key = JSON.stringify([row.paradigm, row.source ?? 'this run']);
+    lines.set(key, [...(lines.get(key) ?? []), row]);
+  }
+  const several = new Set(rows.map((r) => r.source ?? 'this run')).size > 1;
+  return tableBundle(
+    ['paradigm', ...(several ? ['source'] : []), ...sets.map((title) => ({ title, align: 'right' as const }))],
+    [...lines.values()].map((line) => [
+      line[0]!.paradigm,
+      ...(several ? [line[0]!.source ?? 'this run'] : []),
+      ...sets.map((set) => {
+        const cell = line.find((r) => r.set === set);
+        return cell === undefined ? '' : intervalText(cell);
+      }),
+    ]),
+    caption,
+  );
+}
+
+/** Rows that a check dropped, with the reason for each. */
+export function droppedTable(
+  rows: readonly { id: string; reason: string; detail?: string }[],
+  caption = 'Dropped rows',
+): DisplayBundle {
+  return tableBundle(
+    ['id', 'reason', 'detail'],
+    rows.map((r) => [r.id, r.reason, r.detail ?? '']),
+    caption,
+  );
+}
