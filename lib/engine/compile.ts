@@ -22,6 +22,12 @@ export interface CompiledStep<I extends TensorTree, O extends TensorTree> {
   dispose(): void;
 }
 
+/**
+ * Type attributes that tfjs leaves for eager TensorFlow to infer, and that a graph must state: the type of the first
+ * input, of the second, ...
+ */
+const INFERRED_TYPES: { readonly [op: string]: readonly string[] } = { ExpandDims: ['T', 'Tdim'] };
+
 /** At most this many graphs a step; the least recently used goes first. */
 const MOST_GRAPHS = 48;
 
@@ -73,14 +79,16 @@ export function compile<I extends TensorTree, O extends TensorTree>(
       graphs.set(key, known);
       return known.replay(inputs);
     }
-    const { graph, output } = record(name, step, input, inputs);
+    const graph = record(name, step, input, inputs);
     graphs.set(key, graph);
     if (graphs.size > MOST_GRAPHS) {
       const [oldest] = graphs.keys();
       graphs.get(oldest as string)?.dispose();
       graphs.delete(oldest as string);
     }
-    return output;
+    // The recorded run's own output is not returned: it can differ from the graph's in the last digits, and a resumed
+    // process, which records again, must give the same numbers as one that only replays.
+    return graph.replay(inputs);
   }) as CompiledStep<I, O>;
   run.graphs = () => graphs.size;
   run.dispose = () => {
@@ -158,11 +166,12 @@ function record<I extends TensorTree, O extends TensorTree>(
   step: (input: I) => O,
   input: I,
   inputs: tf.Tensor[],
-): { graph: RecordedGraph<O>; output: O } {
+): RecordedGraph<O> {
   const backend = nodeBackend();
   const real = backend.binding;
   const nodes: GraphNode[] = [];
   const nameOf = new Map<number, string>();
+  const typeOf = new Map<number, number>();
   const fail = (problem: string): never => {
     throw new Error(`compiled step '${name}': ${problem}`);
   };
@@ -171,6 +180,7 @@ function record<I extends TensorTree, O extends TensorTree>(
     const tensor = inputs[i] as tf.Tensor;
     // A tensor passed in twice has one id; the first placeholder serves both, the second is fed and unused.
     if (!nameOf.has(id)) nameOf.set(id, `in${i}`);
+    typeOf.set(id, backend.typeAttributeFromTensor(tensor));
     nodes.push({
       name: `in${i}`,
       op: 'Placeholder',
@@ -185,6 +195,7 @@ function record<I extends TensorTree, O extends TensorTree>(
     const tensor = { dtype, tensorShape: shapeValue(shape), tensorContent: bytes };
     nodes.push({ name: `c${id}`, op: 'Const', inputs: [], attributes: { dtype: { type: dtype }, value: { tensor } } });
     nameOf.set(id, `c${id}`);
+    typeOf.set(id, dtype);
     return id;
   };
   const executeOp: Binding['executeOp'] = (op, attributes, ids, count) => {
@@ -194,9 +205,13 @@ function record<I extends TensorTree, O extends TensorTree>(
       name: node,
       op,
       inputs: ids.map((id) => nameOf.get(id) ?? fail(`${op} uses a tensor made outside the step; pass it as an input`)),
-      attributes: Object.fromEntries(attributes.map((each) => [each.name, attributeValue(each, real)])),
+      attributes: {
+        ...Object.fromEntries((INFERRED_TYPES[op] ?? []).map((each, i) => [each, { type: typeOf.get(ids[i]!) as number }])),
+        ...Object.fromEntries(attributes.map((each) => [each.name, attributeValue(each, real)])),
+      },
     });
     metadata.forEach((each, i) => {
+      typeOf.set(each.id, each.dtype);
       nameOf.set(each.id, i === 0 ? node : `${node}:${i}`);
     });
     return metadata;
@@ -229,14 +244,8 @@ function record<I extends TensorTree, O extends TensorTree>(
     return `out${i}:0`;
   });
   const placeholders = inputs.map((_, i) => `in${i}:0`);
-  const graph = new RecordedGraph<O>(
-    name,
-    loadGraph(real, nodes),
-    placeholders.join(','),
-    fetches.join(','),
-    output,
-  );
-  return { graph, output };
+  tf.dispose(outputs.filter((tensor) => !inputs.includes(tensor)));
+  return new RecordedGraph<O>(name, loadGraph(real, nodes), placeholders.join(','), fetches.join(','), output);
 }
 
 function loadGraph(binding: Binding, nodes: GraphNode[]): number {

@@ -9,7 +9,10 @@ interface TensorFlowBackend {
 
 type Save = (tensors: tf.Tensor[]) => void;
 
-/** `tf.customGrad` with the types of what it really does: `f(...inputs, save)` gives the value and its gradient. */
+/**
+ * `tf.customGrad` with the types of what it really does: `f(...inputs, save)` gives the value and its gradient. Whatever
+ * the gradient needs must pass through `save`: tfjs frees all else when the forward pass ends.
+ */
 function withGradient(
   f: (inputs: tf.Tensor[], save: Save) => { value: tf.Tensor; grad: (dy: tf.Tensor, saved: tf.Tensor[]) => tf.Tensor[] },
   inputs: tf.Tensor[],
@@ -138,11 +141,17 @@ export function linear(x: tf.Tensor2D, weight: tf.Tensor, bias?: tf.Tensor): tf.
  * @param cos,sin broadcastable to `[..., size / 2]`; not differentiated
  */
 export function rotate(x: tf.Tensor, cos: tf.Tensor, sin: tf.Tensor): tf.Tensor {
-  const turn = (x: tf.Tensor, sin: tf.Tensor): tf.Tensor => {
+  const turn = (x: tf.Tensor, cos: tf.Tensor, sin: tf.Tensor): tf.Tensor => {
     const [a, b] = tf.split(x, 2, -1) as [tf.Tensor, tf.Tensor];
     return tf.concat([tf.sub(tf.mul(a, cos), tf.mul(b, sin)), tf.add(tf.mul(b, cos), tf.mul(a, sin))], -1);
   };
-  return withGradient(([x]) => ({ value: turn(x!, sin), grad: (dy) => [turn(dy, tf.neg(sin))] }), [x]);
+  return withGradient(
+    ([x], save) => {
+      save([cos, sin]);
+      return { value: turn(x!, cos, sin), grad: (dy, [cos, sin]) => [turn(dy, cos!, tf.neg(sin!))] };
+    },
+    [x],
+  );
 }
 
 /** SwiGLU's gate (Shazeer 2020): `gate * sigmoid(gate) * up`, element by element. */
@@ -176,15 +185,31 @@ export function gelu(x: tf.Tensor): tf.Tensor {
 }
 
 /**
- * Rows of a table by index. On wasm, which lacks the gradient's scatter, a one-hot product does the same.
+ * Rows of a table by index. tfjs's own gather reads the indices back to check them, which would break a compiled step, so
+ * this calls TensorFlow's. On wasm, which lacks the gradient's scatter, a one-hot product does the same.
  *
  * @param table `[entries, width]`
- * @param indices int32 `[rows]`
- * @returns `[rows, width]`
+ * @param indices int32 `[rows]`, each in [0, entries); not differentiated
+ * @returns `[rows, width]`; its gradient adds the rows of dy that came from one entry
  */
 export function takeRows(table: tf.Tensor2D, indices: tf.Tensor1D): tf.Tensor2D {
-  if (tf.getBackend() === 'tensorflow') return tf.gather(table, indices) as tf.Tensor2D;
-  return tf.matMul(tf.cast(tf.oneHot(indices, table.shape[0]), 'float32'), table);
+  const entries = table.shape[0];
+  if (tf.getBackend() !== 'tensorflow') {
+    return tf.matMul(tf.cast(tf.oneHot(indices, entries), 'float32'), table) as tf.Tensor2D;
+  }
+  const backend = tf.backend() as unknown as TensorFlowBackend;
+  const attributes = [typeAttribute('Tparams', 'float32'), typeAttribute('Tindices', 'int32'), typeAttribute('Taxis', 'int32')];
+  const rows = withGradient(
+    ([x], save) => {
+      save([indices]);
+      return {
+        value: backend.executeSingleOutput('GatherV2', attributes, [x!, indices, tf.scalar(0, 'int32')]),
+        grad: (dy, [indices]) => [tf.unsortedSegmentSum(dy, indices as tf.Tensor1D, entries)],
+      };
+    },
+    [table],
+  );
+  return rows as tf.Tensor2D;
 }
 
 /** The k largest entries of each row in falling order, `[rows, k]` values and int32 indices. */

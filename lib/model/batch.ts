@@ -36,9 +36,9 @@ export interface CollatedBatch {
   tokenCount: number;
 }
 
-/** Lengths are rounded up to a multiple of this, so that few graphs are compiled. */
-const TOKEN_STEP = 32;
-const TARGET_STEP = 512;
+/** Rows are padded to a multiple of this, and targets to a power of two, so that few graphs are compiled. */
+const LENGTH_STEP = 32;
+const FEWEST_TARGETS = 512;
 
 /** The smallest multiple of `step` that is not below `n`, and at least one step. */
 export function roundUp(n: number, step: number): number {
@@ -48,13 +48,13 @@ export function roundUp(n: number, step: number): number {
 /**
  * Lays rows out as tensors, padded on the right (training) or on the left (generation, where the last token must be last).
  *
- * @param length tokens a row, where the caller fixes it; else the longest row, rounded up
+ * @param options.length tokens a row, where the caller fixes it; else the longest row, rounded up to `lengthStep`
  * @throws Error when a row is longer than `length`, or its image tokens do not fit its images
  */
 export function collate(
   rows: readonly Row[],
   config: Qwen2VLConfig,
-  options: { side?: 'left' | 'right'; length?: number } = {},
+  options: { side?: 'left' | 'right'; length?: number; lengthStep?: number } = {},
 ): CollatedBatch {
   const laid = rows.map((row, i) => {
     try {
@@ -64,7 +64,7 @@ export function collate(
     }
   });
   const longest = Math.max(...laid.map((row) => row.tokens.length));
-  const length = options.length ?? roundUp(longest, TOKEN_STEP);
+  const length = options.length ?? roundUp(longest, options.lengthStep ?? LENGTH_STEP);
   if (longest > length) throw new Error(`a row of the batch has ${longest} tokens, more than the ${length} allowed`);
 
   const count = rows.length;
@@ -110,7 +110,7 @@ export function collate(
     tokenCount += row.tokens.length;
   });
 
-  const padded = roundUp(from.length, TARGET_STEP);
+  const padded = 2 ** Math.ceil(Math.log2(Math.max(FEWEST_TARGETS, from.length)));
   const indices = Int32Array.from({ length: padded }, (_, i) => from[i] ?? 0);
   const wanted = Int32Array.from({ length: padded }, (_, i) => predicted[i] ?? 0);
   const batch: TokenBatch = {

@@ -1,0 +1,24 @@
+/** Learning-rate schedules: a linear warm-up, then linear or cosine decay to zero, or none. */
+
+export interface Schedule {
+  /** The highest learning rate. */
+  learningRate: number;
+  /** Steps over which the rate rises linearly from 0. */
+  warmupSteps: number;
+  decay: 'linear' | 'cosine' | 'constant';
+}
+
+/**
+ * The learning rate of a step, as in transformers' `get_{linear,cosine,constant}_schedule_with_warmup`.
+ *
+ * @param step the first is 0
+ * @param steps of the whole run
+ */
+export function learningRateAt(schedule: Schedule, step: number, steps: number): number {
+  const { learningRate, warmupSteps, decay } = schedule;
+  if (step < warmupSteps) return (learningRate * step) / warmupSteps;
+  const progress = Math.min(1, (step - warmupSteps) / Math.max(1, steps - warmupSteps));
+  if (decay === 'linear') return learningRate * (1 - progress);
+  if (decay === 'cosine') return learningRate * 0.5 * (1 + Math.cos(Math.PI * progress));
+  return learningRate;
+}
