@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { before, test } from 'node:test';
+import * as tf from '@tensorflow/tfjs';
+import { startEngine } from '../../lib/engine/backend.js';
+import { compile } from '../../lib/engine/compile.js';
+
+before(async () => {
+  assert.equal((await startEngine()).backend, 'tensorflow');
+});
+
+test('a replayed step computes what the function says', () => {
+  const step = compile('affine', ({ x, w }: { x: tf.Tensor2D; w: tf.Tensor2D }) => ({
+    y: tf.add(tf.matMul(x, w), 1),
+    total: tf.sum(x),
+  }));
+  const w = tf.tensor2d([[2], [3]]);
+  for (const [a, b] of [
+    [1, 1],
+    [4, 5],
+  ] as const) {
+    const x = tf.tensor2d([[a, b]]);
+    const { y, total } = step({ x, w });
+    assert.equal(y.dataSync()[0], 2 * a + 3 * b + 1);
+    assert.equal(total.dataSync()[0], a + b);
+  }
+  assert.equal(step.graphs(), 1);
+});
+
+test('another shape builds another graph', () => {
+  const step = compile('double', ({ x }: { x: tf.Tensor }) => ({ y: tf.mul(x, 2) }));
+  assert.deepEqual([...step({ x: tf.tensor1d([1, 2]) }).y.dataSync()], [2, 4]);
+  assert.deepEqual([...step({ x: tf.tensor1d([1, 2, 3]) }).y.dataSync()], [2, 4, 6]);
+  assert.equal(step.graphs(), 2);
+});
+
+test('gradients are recorded like any operation: d sum(x^3) = 3 x^2', () => {
+  const step = compile('cube', ({ x }: { x: tf.Tensor }) => ({ g: tf.grad((v: tf.Tensor) => tf.sum(tf.mul(v, tf.square(v))))(x) }));
+  step({ x: tf.tensor1d([1, 2]) });
+  assert.deepEqual([...step({ x: tf.tensor1d([3, -2]) }).g.dataSync()], [27, 12]);
+});
+
+test('a step may return its input, and the input stays the caller’s', () => {
+  const step = compile('pass', ({ x }: { x: tf.Tensor }) => ({ same: x, twice: tf.mul(x, 2) }));
+  const x = tf.tensor1d([5]);
+  const first = step({ x });
+  tf.dispose(first);
+  assert.equal(x.dataSync()[0], 5);
+  assert.equal(step({ x }).same.dataSync()[0], 5);
+});
+
+test('a step that reads values is refused with the reason', () => {
+  const step = compile('peek', ({ x }: { x: tf.Tensor }) => ({ y: tf.mul(x, tf.sum(x).dataSync()[0]!) }));
+  assert.throws(() => step({ x: tf.tensor1d([1]) }), /compiled step 'peek': reads the values/);
+});
+
+test('a step that uses a tensor from outside is refused with the operation', () => {
+  const outside = tf.tensor1d([1]);
+  outside.square(); // uploads it, as any earlier use would
+  const step = compile('leaky', ({ x }: { x: tf.Tensor }) => ({ y: tf.mul(x, outside) }));
+  assert.throws(() => step({ x: tf.tensor1d([1]) }), /compiled step 'leaky': Mul uses a tensor made outside/);
+});
+
+test('100 calls leave no tensors behind', () => {
+  const step = compile('sum', ({ x }: { x: tf.Tensor }) => ({ y: tf.sum(tf.exp(x)) }));
+  const x = tf.tensor1d([1, 2]);
+  tf.dispose(step({ x }));
+  const before = tf.memory().numTensors;
+  for (let i = 0; i < 100; i++) tf.dispose(step({ x }));
+  assert.equal(tf.memory().numTensors, before);
+});

@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict';
+import { before, test } from 'node:test';
+import * as tf from '@tensorflow/tfjs';
+import { startEngine } from '../../lib/engine/backend.js';
+import { type GenerationSettings, Generator } from '../../lib/model/generate.js';
+import { GREEDY } from '../../lib/model/sampling.js';
+import { TINY_CONFIG, tinyParameters, tinyPrompt } from '../support/tiny-model.js';
+
+// No token has this id, so nothing ends early.
+const NO_END = -1;
+const greedy: GenerationSettings = { ...GREEDY, maxNewTokens: 12, completions: 1, seed: 1 };
+const sampled: GenerationSettings = { temperature: 1, topK: 0, topP: 1, maxNewTokens: 12, completions: 3, seed: 1 };
+let parameters: { [name: string]: tf.Tensor };
+
+before(async () => {
+  await startEngine();
+  parameters = tinyParameters();
+});
+
+test('cached greedy decoding equals the argmax of full forward passes', () => {
+  const generator = new Generator(TINY_CONFIG, NO_END);
+  const prompt = tinyPrompt(1, [10, 11]);
+  const [[completion]] = generator.generate(parameters, [prompt], greedy) as [[{ tokens: number[] }]];
+  const tokens = [...prompt.tokens];
+  for (const token of completion.tokens) {
+    const { logits } = generator.promptLogits(parameters, { tokens, images: prompt.images });
+    assert.equal(token, logits.indexOf(Math.max(...logits)));
+    tokens.push(token);
+  }
+});
+
+test('a prompt’s completions do not depend on what else is in the batch, whatever its length', () => {
+  const generator = new Generator(TINY_CONFIG, NO_END);
+  const short = tinyPrompt(1, [10]);
+  const long = tinyPrompt(2, [12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25]);
+  const text = { tokens: [10, 11, 12], images: [] };
+  const together = generator.generate(parameters, [short, long, text], sampled, ['a', 'b', 'c']);
+  const alone = [short, long, text].map((prompt, i) => generator.generate(parameters, [prompt], sampled, ['abc'[i]!])[0]!);
+  assert.deepEqual(
+    together.map((group) => group.map((each) => each.tokens)),
+    alone.map((group) => group.map((each) => each.tokens)),
+  );
+});
+
+test('a seed draws the same again, another seed other tokens', () => {
+  const generator = new Generator(TINY_CONFIG, NO_END);
+  const prompts = [tinyPrompt(1, [10])];
+  const first = generator.generate(parameters, prompts, sampled);
+  assert.deepEqual(generator.generate(parameters, prompts, sampled), first);
+  assert.notDeepEqual(generator.generate(parameters, prompts, { ...sampled, seed: 2 }), first);
+});
+
+test('reported log-probabilities are those of a full forward pass', () => {
+  const generator = new Generator(TINY_CONFIG, NO_END);
+  const prompt = tinyPrompt(1, [10]);
+  const [group] = generator.generate(parameters, [prompt], sampled);
+  for (const { tokens, logProbs } of group!) {
+    const context = [...prompt.tokens];
+    tokens.forEach((token, i) => {
+      const { logits } = generator.promptLogits(parameters, { tokens: context, images: prompt.images });
+      const total = Math.log(logits.reduce((sum, x) => sum + Math.exp(x), 0));
+      assert.ok(Math.abs(logits[token]! - total - logProbs[i]!) < 1e-4);
+      context.push(token);
+    });
+  }
+});
+
+test('generation stops at the end token and keeps it', () => {
+  const prompt = tinyPrompt(1, [10, 11]);
+  const [[free]] = new Generator(TINY_CONFIG, NO_END).generate(parameters, [prompt], greedy) as [[{ tokens: number[] }]];
+  const end = free.tokens[4]!;
+  const [[stopped]] = new Generator(TINY_CONFIG, end).generate(parameters, [prompt], greedy) as [
+    [{ tokens: number[]; ended: boolean }],
+  ];
+  assert.deepEqual(stopped.tokens, free.tokens.slice(0, free.tokens.indexOf(end) + 1));
+  assert.equal(stopped.ended, true);
+});
+
+test('100 tokens drawn with top-k 2 are each among the two most probable', () => {
+  const generator = new Generator(TINY_CONFIG, NO_END);
+  const prompt = tinyPrompt(1, [10]);
+  const { logits } = generator.promptLogits(parameters, prompt);
+  const best = [...logits.keys()].sort((a, b) => logits[b]! - logits[a]!).slice(0, 2);
+  const [group] = generator.generate(parameters, [prompt], { ...sampled, topK: 2, completions: 100, maxNewTokens: 1 });
+  const drawn = new Set(group!.map((each) => each.tokens[0]!));
+  assert.deepEqual([...drawn].sort(), [...best].sort());
+});
+
+test('a tiny top-p leaves the most probable token alone', () => {
+  const generator = new Generator(TINY_CONFIG, NO_END);
+  const prompt = tinyPrompt(1, [10]);
+  const [[first]] = generator.generate(parameters, [prompt], greedy) as [[{ tokens: number[] }]];
+  const [group] = generator.generate(parameters, [prompt], { ...sampled, topP: 1e-6, completions: 20, maxNewTokens: 1 });
+  for (const each of group!) assert.equal(each.tokens[0], first.tokens[0]);
+});
+
+test('sampling follows the distribution: 2,000 first tokens, total variation below 0.08', () => {
+  const generator = new Generator(TINY_CONFIG, NO_END);
+  const prompt = tinyPrompt(1, [10]);
+  const { logits } = generator.promptLogits(parameters, prompt);
+  const total = logits.reduce((sum, x) => sum + Math.exp(x), 0);
+  const counts = new Float64Array(logits.length);
+  const [group] = generator.generate(parameters, [prompt], { ...sampled, completions: 2000, maxNewTokens: 1 });
+  for (const each of group!) counts[each.tokens[0]!]! += 1 / 2000;
+  const variation = counts.reduce((sum, share, i) => sum + Math.abs(share - Math.exp(logits[i]!) / total) / 2, 0);
+  assert.ok(variation < 0.08, `total variation ${variation}`);
+});
+
+test('an impossible setting is named', () => {
+  const generator = new Generator(TINY_CONFIG, NO_END);
+  assert.throws(() => generator.generate(parameters, [tinyPrompt(1, [10])], { ...sampled, topP: 0 }), /topP must be above 0/);
+  assert.throws(() => generator.generate(parameters, [tinyPrompt(1, [10])], { ...sampled, maxNewTokens: 0 }), /maxNewTokens/);
+});
+
+test('generating leaves no tensors behind', () => {
+  const generator = new Generator(TINY_CONFIG, NO_END);
+  generator.generate(parameters, [tinyPrompt(1, [10])], sampled);
+  const before = tf.memory().numTensors;
+  generator.generate(parameters, [tinyPrompt(1, [10])], sampled);
+  assert.equal(tf.memory().numTensors, before);
+});
