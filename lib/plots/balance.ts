@@ -58,7 +58,7 @@ export function balanceBars(
           marker: {
             color: style.color,
             line: { color: '#1A1A1A', width: 0.8 },
-            pattern: { shape: style.pattern, fgcolor: '#FFFFFF', size: 6, solidity: 0.35 },
+            pattern: { shape: style.pattern, fillmode: 'overlay', fgcolor: '#FFFFFF', size: 6, solidity: 0.3 },
           },
           xaxis: place.xaxis,
           yaxis: place.yaxis,

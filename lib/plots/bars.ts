@@ -1,6 +1,6 @@
 /** Comparisons with 95 % intervals: paradigms, ablations, sweeps. */
 
-import type { Data, ErrorBar } from 'plotly.js';
+import type { Data, ErrorBar, Layout } from 'plotly.js';
 import { panelFigure } from './panels.js';
 import { type Figure, seriesStyle, withOpacity } from './style.js';
 
@@ -93,7 +93,7 @@ export function paradigmBars(rows: readonly ParadigmRow[], title?: string): Figu
           marker: {
             color: style.color,
             line: { color: '#1A1A1A', width: 0.8 },
-            pattern: { shape: style.pattern, fgcolor: '#FFFFFF', size: 6, solidity: 0.35 },
+            pattern: { shape: style.pattern, fillmode: 'overlay', fgcolor: '#FFFFFF', size: 6, solidity: 0.3 },
           },
           xaxis: place.xaxis,
           yaxis: place.yaxis,
@@ -124,6 +124,7 @@ export function ablationPoints(rows: readonly AblationRow[], title?: string): Fi
           mode: 'lines+markers',
           name: set,
           legendgroup: set,
+          offsetgroup: set,
           showlegend: index === 0,
           x: own.map((r) => r.setting),
           y: own.map((r) => percent(r.value, `accuracy of ${r.ablation}, ${r.setting} on ${r.set}`)),
@@ -134,9 +135,15 @@ export function ablationPoints(rows: readonly AblationRow[], title?: string): Fi
           xaxis: place.xaxis,
           yaxis: place.yaxis,
           hovertemplate: '%{x}: %{y:.1f} %<extra>%{fullData.name}</extra>',
-        };
+        } as Data;
       }),
-    title === undefined ? {} : { title: { text: title } },
+    // Sets stand side by side within a setting, or their intervals would hide one another. (The types of plotly.js lack
+    // grouped scatter traces.)
+    {
+      scattermode: 'group',
+      scattergap: 0.6,
+      ...(title === undefined ? {} : { title: { text: title } }),
+    } as Partial<Layout>,
   );
 }
 

@@ -73,9 +73,13 @@ export function trainingCurves(
   const inLegend = new Set<string>();
   const several = names.length > 1;
   const figure = panelFigure(
-    frames.map((panel) => ({
+    frames.map((panel, i) => ({
       title: panel.title,
-      xaxis: { title: { text: step }, ...(options.total === undefined ? {} : { range: [0, options.total] }) },
+      xaxis: {
+        // Once a column, below its lowest panel.
+        ...(i + columns >= frames.length ? { title: { text: step } } : {}),
+        ...(options.total === undefined ? {} : { range: [0, options.total] }),
+      },
       yaxis: panel.range ? { range: [...panel.range] } : { rangemode: 'tozero' as const },
     })),
     columns,

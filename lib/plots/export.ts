@@ -1,9 +1,9 @@
 /** Figures to files: PNG, SVG, PDF and interactive HTML, drawn by plotly.js in a headless Chromium, without a network. */
 
-import { randomBytes } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
+import { writeFileAtomic } from '../engine/atomic-write.js';
 import { launchChromium } from './chromium.js';
 import type { Figure } from './style.js';
 
@@ -160,24 +160,6 @@ Plotly.newPlot('figure', figure.data, figure.layout, { responsive: true, display
 `);
 }
 
-/** Writes under a temporary name beside the target, then renames, so that no reader ever sees half a file. */
-async function writeWhole(path: string, bytes: Buffer): Promise<void> {
-  const temporary = `${path}.${randomBytes(4).toString('hex')}.tmp`;
-  try {
-    const file = await open(temporary, 'wx');
-    try {
-      await file.writeFile(bytes);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
-}
-
 /**
  * Writes a figure as `<basePath>.png`, `.svg`, `.pdf` and `.html`, each whole or not at all; the folder is made if needed.
  *
@@ -190,7 +172,6 @@ export async function exportFigure(
   options: ExportOptions & { formats?: readonly FigureFormat[] } = {},
 ): Promise<ExportedFile[]> {
   const base = resolve(basePath);
-  await mkdir(dirname(base), { recursive: true });
   const files: ExportedFile[] = [];
   for (const format of options.formats ?? (['png', 'svg', 'html'] as const)) {
     const bytes =
@@ -198,7 +179,7 @@ export async function exportFigure(
         ? await interactivePage(figure, basename(base), sizeOf(options))
         : await renderFigure(figure, format, options);
     const path = join(dirname(base), `${basename(base)}.${format}`);
-    await writeWhole(path, bytes);
+    writeFileAtomic(path, bytes);
     files.push({ path, bytes: bytes.length });
   }
   return files;
