@@ -20,7 +20,7 @@ before(async () => {
 test('cached greedy decoding equals the argmax of full forward passes', () => {
   const generator = new Generator(TINY_CONFIG, NO_END);
   const prompt = tinyPrompt(1, [10, 11]);
-  const [[completion]] = generator.generate(parameters, [prompt], greedy) as [[{ tokens: number[] }]];
+  const [[completion]] = generator.generate(parameters, [prompt], greedy) as unknown as [[{ tokens: number[] }]];
   const tokens = [...prompt.tokens];
   for (const token of completion.tokens) {
     const { logits } = generator.promptLogits(parameters, { tokens, images: prompt.images });
@@ -67,9 +67,9 @@ test('reported log-probabilities are those of a full forward pass', () => {
 
 test('generation stops at the end token and keeps it', () => {
   const prompt = tinyPrompt(1, [10, 11]);
-  const [[free]] = new Generator(TINY_CONFIG, NO_END).generate(parameters, [prompt], greedy) as [[{ tokens: number[] }]];
+  const [[free]] = new Generator(TINY_CONFIG, NO_END).generate(parameters, [prompt], greedy) as unknown as [[{ tokens: number[] }]];
   const end = free.tokens[4]!;
-  const [[stopped]] = new Generator(TINY_CONFIG, end).generate(parameters, [prompt], greedy) as [
+  const [[stopped]] = new Generator(TINY_CONFIG, end).generate(parameters, [prompt], greedy) as unknown as [
     [{ tokens: number[]; ended: boolean }],
   ];
   assert.deepEqual(stopped.tokens, free.tokens.slice(0, free.tokens.indexOf(end) + 1));
@@ -89,7 +89,7 @@ test('100 tokens drawn with top-k 2 are each among the two most probable', () =>
 test('a tiny top-p leaves the most probable token alone', () => {
   const generator = new Generator(TINY_CONFIG, NO_END);
   const prompt = tinyPrompt(1, [10]);
-  const [[first]] = generator.generate(parameters, [prompt], greedy) as [[{ tokens: number[] }]];
+  const [[first]] = generator.generate(parameters, [prompt], greedy) as unknown as [[{ tokens: number[] }]];
   const [group] = generator.generate(parameters, [prompt], { ...sampled, topP: 1e-6, completions: 20, maxNewTokens: 1 });
   for (const each of group!) assert.equal(each.tokens[0], first.tokens[0]);
 });

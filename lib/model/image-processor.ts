@@ -1,0 +1,145 @@
+/** Qwen2-VL's image processor: resize to whole windows of patches, normalise, cut into patches in merge-window order. */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import sharp from 'sharp';
+import { z } from 'zod';
+import type { RgbImage } from '../data/image.js';
+import type { ProcessedImage } from './batch.js';
+
+/** What `preprocessor_config.json` says. */
+export interface ImageProcessor {
+  minPixels: number;
+  maxPixels: number;
+  patchSize: number;
+  temporalPatchSize: number;
+  mergeSize: number;
+  mean: number[];
+  deviation: number[];
+  rescaleFactor: number;
+}
+
+const positive = z.number().positive();
+const schema = z.object({
+  min_pixels: positive.optional(),
+  max_pixels: positive.optional(),
+  size: z.object({ shortest_edge: positive.optional(), longest_edge: positive.optional() }).optional(),
+  patch_size: positive.int(),
+  temporal_patch_size: positive.int(),
+  merge_size: positive.int(),
+  image_mean: z.array(z.number()).length(3),
+  image_std: z.array(positive).length(3),
+  rescale_factor: positive.default(1 / 255),
+});
+
+/** Reads `preprocessor_config.json` of a checkpoint folder, in the old layout (min_pixels) or the new (size). */
+export function loadImageProcessor(folder: string): ImageProcessor {
+  const file = path.join(folder, 'preprocessor_config.json');
+  let json: unknown;
+  try {
+    json = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new Error(`cannot read ${file}: ${(error as Error).message}; is '${folder}' a checkpoint folder?`);
+  }
+  const parsed = schema.safeParse(json);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+    throw new Error(`${file}: ${problems.join('; ')}`);
+  }
+  const raw = parsed.data;
+  return {
+    minPixels: raw.min_pixels ?? raw.size?.shortest_edge ?? 56 * 56,
+    maxPixels: raw.max_pixels ?? raw.size?.longest_edge ?? 28 * 28 * 1280,
+    patchSize: raw.patch_size,
+    temporalPatchSize: raw.temporal_patch_size,
+    mergeSize: raw.merge_size,
+    mean: raw.image_mean,
+    deviation: raw.image_std,
+    rescaleFactor: raw.rescale_factor,
+  };
+}
+
+/** Rounds half to even, as Python's `round` does. */
+function roundHalfEven(x: number): number {
+  const floor = Math.floor(x);
+  const rest = x - floor;
+  if (rest !== 0.5) return Math.round(x);
+  return floor % 2 === 0 ? floor : floor + 1;
+}
+
+/**
+ * The size to which an image is resized: sides that are multiples of `factor`, an area within bounds, the aspect ratio as
+ * near as that allows (`smart_resize` of transformers' Qwen2VLImageProcessor).
+ *
+ * @throws Error when one side is more than 200 times the other
+ */
+export function smartResize(
+  height: number,
+  width: number,
+  factor: number,
+  minPixels: number,
+  maxPixels: number,
+): { height: number; width: number } {
+  const aspect = Math.max(height, width) / Math.min(height, width);
+  if (aspect > 200) throw new Error(`an image of ${width} x ${height} is too narrow: one side may be at most 200 times the other`);
+  let h = roundHalfEven(height / factor) * factor;
+  let w = roundHalfEven(width / factor) * factor;
+  if (h * w > maxPixels) {
+    const beta = Math.sqrt((height * width) / maxPixels);
+    h = Math.max(factor, Math.floor(height / beta / factor) * factor);
+    w = Math.max(factor, Math.floor(width / beta / factor) * factor);
+  } else if (h * w < minPixels) {
+    const beta = Math.sqrt(minPixels / (height * width));
+    h = Math.ceil((height * beta) / factor) * factor;
+    w = Math.ceil((width * beta) / factor) * factor;
+  }
+  return { height: h, width: w };
+}
+
+/** Resizes (bicubic) where the size changes, normalises and cuts an image into patches. */
+export async function processImage(image: RgbImage, processor: ImageProcessor): Promise<ProcessedImage> {
+  const factor = processor.patchSize * processor.mergeSize;
+  const size = smartResize(image.height, image.width, factor, processor.minPixels, processor.maxPixels);
+  if (size.height === image.height && size.width === image.width) return patchify(image, processor);
+  const raw = { width: image.width, height: image.height, channels: 3 } as const;
+  const data = await sharp(image.data, { raw })
+    .resize(size.width, size.height, { kernel: 'cubic', fit: 'fill' })
+    .raw()
+    .toBuffer();
+  return patchify({ ...size, data: new Uint8Array(data) }, processor);
+}
+
+/**
+ * Cuts an image whose sides are whole windows into patches `[channels, temporal, patch, patch]`; windows row by row, and the
+ * patches of a window together. A still image fills every frame of its temporal patch.
+ */
+export function patchify(image: RgbImage, processor: ImageProcessor): ProcessedImage {
+  const { patchSize: p, temporalPatchSize: frames, mergeSize: merge } = processor;
+  const rows = image.height / p;
+  const columns = image.width / p;
+  const area = p * p;
+  const width = 3 * frames * area;
+  const pixelValues = new Float32Array(rows * columns * width);
+  // One table a channel from byte to normalised value: three multiplications a pixel less.
+  const tables = [0, 1, 2].map((c) =>
+    Float32Array.from({ length: 256 }, (_, v) => (v * processor.rescaleFactor - processor.mean[c]!) / processor.deviation[c]!),
+  );
+  let patch = 0;
+  for (let windowRow = 0; windowRow < rows; windowRow += merge) {
+    for (let windowColumn = 0; windowColumn < columns; windowColumn += merge) {
+      for (let i = 0; i < merge; i++) {
+        for (let j = 0; j < merge; j++, patch++) {
+          for (let c = 0; c < 3; c++) {
+            const table = tables[c]!;
+            const at = patch * width + c * frames * area;
+            for (let y = 0; y < p; y++) {
+              let source = (((windowRow + i) * p + y) * image.width + (windowColumn + j) * p) * 3 + c;
+              for (let x = 0; x < p; x++, source += 3) pixelValues[at + y * p + x] = table[image.data[source]!]!;
+            }
+            for (let f = 1; f < frames; f++) pixelValues.copyWithin(at + f * area, at, at + area);
+          }
+        }
+      }
+    }
+  }
+  return { pixelValues, grid: [1, rows, columns] };
+}

@@ -1,0 +1,111 @@
+/** A model as a whole: configuration, weights, tokenizer, chat template and image processor of one checkpoint folder. */
+import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
+import path from 'node:path';
+import * as tf from '@tensorflow/tfjs';
+import type { RgbImage } from '../data/image.js';
+import type { ProcessedImage } from './batch.js';
+import { type ChatTemplate, loadChatTemplate } from './chat-template.js';
+import { type Qwen2VLConfig, readConfig } from './configuration.js';
+import { type EncodedPrompt, Generator } from './generate.js';
+import { type ImageProcessor, loadImageProcessor, processImage } from './image-processor.js';
+import { parameterShapes } from './parameters.js';
+import { readSafetensors, writeSafetensors } from './safetensors.js';
+import { loadTokenizer, type Tokenizer } from './tokenizer.js';
+
+export interface Model {
+  /** Where it was loaded from. */
+  folder: string;
+  config: Qwen2VLConfig;
+  tokenizer: Tokenizer;
+  template: ChatTemplate;
+  imageProcessor: ImageProcessor;
+  /** The live weights by checkpoint name; trainers replace the tensors. */
+  parameters: { [name: string]: tf.Tensor };
+  generator: Generator;
+}
+
+/**
+ * Loads a checkpoint folder: `config.json`, `model.safetensors`, tokenizer, chat template and image processor.
+ *
+ * @throws Error when a tensor is missing, has another shape than the configuration says, or is not part of the model
+ */
+export function loadModel(folder: string): Model {
+  const config = readConfig(folder);
+  const tokenizer = loadTokenizer(folder);
+  const template = loadChatTemplate(folder);
+  const imageProcessor = loadImageProcessor(folder);
+  const file = path.join(folder, 'model.safetensors');
+  if (!existsSync(file)) throw new Error(`${folder} holds no model.safetensors`);
+  const missing = parameterShapes(config);
+  const parameters: { [name: string]: tf.Tensor } = {};
+  try {
+    for (const { name, shape, data } of readSafetensors(file)) {
+      const expected = missing.get(name);
+      if (!expected) throw new Error(`${file} holds '${name}', which this configuration does not have`);
+      if (String(expected) !== String(shape)) throw new Error(`${file}: '${name}' is [${shape}], but config.json says [${expected}]`);
+      parameters[name] = tf.tensor(data, shape, 'float32');
+      missing.delete(name);
+    }
+    const [first] = missing.keys();
+    if (first !== undefined) throw new Error(`${file} lacks ${missing.size} tensors of the model, among them '${first}'`);
+  } catch (error) {
+    tf.dispose(parameters);
+    throw error;
+  }
+  return { folder, config, tokenizer, template, imageProcessor, parameters, generator: new Generator(config, tokenizer.special.imEnd) };
+}
+
+/** The files beside the weights that a saved copy takes over from the checkpoint it came from. */
+const COMPANIONS = [
+  'config.json',
+  'generation_config.json',
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'chat_template.json',
+  'chat_template.jinja',
+  'preprocessor_config.json',
+];
+
+/** Writes the model as a checkpoint folder in the same layout. */
+export function saveModel(model: Model, folder: string): void {
+  mkdirSync(folder, { recursive: true });
+  for (const name of COMPANIONS) {
+    const source = path.join(model.folder, name);
+    if (existsSync(source)) copyFileSync(source, path.join(folder, name));
+  }
+  const tensors = Object.entries(model.parameters).map(([name, tensor]) => ({
+    name,
+    shape: tensor.shape,
+    data: tensor.dataSync() as Float32Array,
+  }));
+  writeSafetensors(path.join(folder, 'model.safetensors'), tensors);
+}
+
+/** Frees the weights and the compiled steps. */
+export function disposeModel(model: Model): void {
+  tf.dispose(model.parameters);
+  model.generator.dispose();
+}
+
+/** Number of tokens that an image becomes after merging. */
+export function visualTokens(image: ProcessedImage, config: Qwen2VLConfig): number {
+  const [t, h, w] = image.grid;
+  return (t * h * w) / config.vision.mergeSize ** 2;
+}
+
+/** Prepares images for the model. */
+export async function processImages(model: Model, images: readonly RgbImage[]): Promise<ProcessedImage[]> {
+  return Promise.all(images.map((image) => processImage(image, model.imageProcessor)));
+}
+
+/** One user turn, images first, then the text, with the assistant's turn opened. */
+export function encodePrompt(model: Model, images: readonly ProcessedImage[], text: string): EncodedPrompt {
+  const content = [...images.map(() => ({ type: 'image' }) as const), { type: 'text', text } as const];
+  const counts = images.map((image) => visualTokens(image, model.config));
+  return { tokens: model.template.encode(model.tokenizer, [{ role: 'user', content }], counts, true), images };
+}
+
+/** What the assistant should write: the text's tokens and the end token. */
+export function encodeCompletion(model: Model, text: string): number[] {
+  return [...model.tokenizer.encodePlain(text), model.tokenizer.special.imEnd];
+}

@@ -1,0 +1,97 @@
+/**
+ * Builds the nano model's tokenizer: Qwen2's form (byte-level BPE, `tokenizer.json`) with a vocabulary of whole words.
+ *
+ * Every listed word is one token, with and without a space before it; all other text falls back to bytes, so that any text
+ * can be read and written. It needs no merges: `ignore_merges` takes a word that the vocabulary holds as it is.
+ */
+
+/** Special tokens in Qwen2-VL's order, from id 0; then the tags, which are ordinary text that is never cut. */
+const SPECIAL = [
+  '<|endoftext|>',
+  '<|im_start|>',
+  '<|im_end|>',
+  '<|vision_start|>',
+  '<|vision_end|>',
+  '<|vision_pad|>',
+  '<|image_pad|>',
+  '<|video_pad|>',
+];
+const TAGS = ['<think>', '</think>', '<answer>', '</answer>'];
+
+/** Qwen2's split into words, but a digit keeps the space before it: half the tokens of a sum. */
+const SPLIT = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+| ?\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+
+/** The printable character that byte-level BPE writes for each byte (Radford et al. 2019, GPT-2's `bytes_to_unicode`). */
+export function byteCharacters(): string[] {
+  const printable = (b: number) => (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || (b >= 174 && b <= 255);
+  let extra = 0;
+  return Array.from({ length: 256 }, (_, b) => String.fromCodePoint(printable(b) ? b : 256 + extra++));
+}
+
+/**
+ * The contents of `tokenizer.json` and `tokenizer_config.json`.
+ *
+ * @param words words and marks, without spaces around them; each as it is written, case and all
+ */
+export function buildNanoTokenizer(words: readonly string[]): { tokenizer: object; tokenizerConfig: object } {
+  const characters = byteCharacters();
+  const spell = (text: string) => [...Buffer.from(text)].map((byte) => characters[byte]).join('');
+  const spelled = new Set<string>();
+  for (const word of [...new Set(words)].sort()) {
+    spelled.add(spell(word));
+    spelled.add(spell(` ${word}`));
+  }
+  for (let digit = 0; digit < 10; digit++) spelled.add(spell(` ${digit}`));
+  for (const character of characters) spelled.delete(character);
+
+  const vocab: { [token: string]: number } = {};
+  const added = [...SPECIAL, ...TAGS].map((content, id) => ({
+    id,
+    content,
+    single_word: false,
+    lstrip: false,
+    rstrip: false,
+    normalized: false,
+    special: SPECIAL.includes(content),
+  }));
+  for (const token of [...characters, ...spelled]) vocab[token] = added.length + Object.keys(vocab).length;
+
+  const byteLevel = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: false, use_regex: false };
+  const tokenizer = {
+    version: '1.0',
+    truncation: null,
+    padding: null,
+    added_tokens: added,
+    normalizer: { type: 'NFC' },
+    pre_tokenizer: {
+      type: 'Sequence',
+      pretokenizers: [{ type: 'Split', pattern: { Regex: SPLIT }, behavior: 'Isolated', invert: false }, byteLevel],
+    },
+    post_processor: byteLevel,
+    decoder: byteLevel,
+    model: {
+      type: 'BPE',
+      dropout: null,
+      unk_token: null,
+      continuing_subword_prefix: '',
+      end_of_word_suffix: '',
+      fuse_unk: false,
+      byte_fallback: false,
+      ignore_merges: true,
+      vocab,
+      merges: [],
+    },
+  };
+  const tokenizerConfig = {
+    tokenizer_class: 'Qwen2Tokenizer',
+    add_prefix_space: false,
+    added_tokens_decoder: Object.fromEntries(added.map(({ id, ...rest }) => [id, rest])),
+    bos_token: null,
+    eos_token: '<|im_end|>',
+    pad_token: '<|endoftext|>',
+    unk_token: null,
+    clean_up_tokenization_spaces: false,
+    model_max_length: 4096,
+  };
+  return { tokenizer, tokenizerConfig };
+}

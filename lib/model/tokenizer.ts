@@ -1,0 +1,94 @@
+/** The tokenizer of a checkpoint: text to token ids and back, by the field's own JavaScript package. */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { Tokenizer as HubTokenizer } from '@huggingface/tokenizers';
+
+/** The special tokens that the kit names. */
+export interface SpecialTokens {
+  endOfText: number;
+  imStart: number;
+  imEnd: number;
+  visionStart: number;
+  visionEnd: number;
+  imagePad: number;
+}
+
+interface TokenizerJson {
+  added_tokens: { id: number; content: string; special: boolean }[];
+  model: { vocab: { [token: string]: number } };
+}
+
+/** How many texts' ids are remembered: prompts and templates repeat. */
+const CACHE_SIZE = 50_000;
+
+export class Tokenizer {
+  readonly special: SpecialTokens;
+  readonly vocabSize: number;
+  private readonly full: HubTokenizer;
+  private readonly plain: HubTokenizer;
+  private readonly cache = new Map<string, readonly number[]>();
+
+  /**
+   * @param json the content of `tokenizer.json`
+   * @param config the content of `tokenizer_config.json`
+   * @throws Error naming a special token that is missing
+   */
+  constructor(json: object, config: object) {
+    const { added_tokens: added, model } = json as TokenizerJson;
+    this.full = new HubTokenizer(json, config);
+    const userText = { ...json, added_tokens: added.filter((token) => !token.special) };
+    this.plain = new HubTokenizer(userText, config);
+    const idOf = (content: string): number => {
+      const token = added.find((each) => each.content === content);
+      if (!token) throw new Error(`tokenizer.json has no added token '${content}', which Qwen2-VL needs`);
+      return token.id;
+    };
+    this.special = {
+      endOfText: idOf('<|endoftext|>'),
+      imStart: idOf('<|im_start|>'),
+      imEnd: idOf('<|im_end|>'),
+      visionStart: idOf('<|vision_start|>'),
+      visionEnd: idOf('<|vision_end|>'),
+      imagePad: idOf('<|image_pad|>'),
+    };
+    this.vocabSize = 1 + Math.max(...Object.values(model.vocab), ...added.map((token) => token.id));
+  }
+
+  /** Token ids of template text, in which `<|im_end|>` and its like are control tokens. */
+  encode(text: string): readonly number[] {
+    return this.remember(`t${text}`, () => this.full.encode(text, { add_special_tokens: false }).ids);
+  }
+
+  /** Token ids of what a person or a data set wrote: `<|im_end|>` in it is ordinary text, not a control token. */
+  encodePlain(text: string): readonly number[] {
+    return this.remember(`p${text}`, () => this.plain.encode(text, { add_special_tokens: false }).ids);
+  }
+
+  /** The text of token ids; special tokens are shown unless left out. */
+  decode(ids: readonly number[], { skipSpecial = false }: { skipSpecial?: boolean } = {}): string {
+    if (ids.length === 0) return '';
+    return this.full.decode([...ids], { skip_special_tokens: skipSpecial, clean_up_tokenization_spaces: false });
+  }
+
+  private remember(key: string, encode: () => number[]): readonly number[] {
+    const known = this.cache.get(key);
+    if (known) return known;
+    const ids = encode();
+    if (this.cache.size >= CACHE_SIZE) this.cache.clear();
+    this.cache.set(key, ids);
+    return ids;
+  }
+}
+
+/** Loads `tokenizer.json` and `tokenizer_config.json` of a checkpoint folder. */
+export function loadTokenizer(folder: string): Tokenizer {
+  const read = (name: string): object => {
+    const file = path.join(folder, name);
+    try {
+      return JSON.parse(readFileSync(file, 'utf8')) as object;
+    } catch (error) {
+      throw new Error(`cannot read ${file}: ${(error as Error).message}; is '${folder}' a checkpoint folder?`);
+    }
+  };
+  return new Tokenizer(read('tokenizer.json'), read('tokenizer_config.json'));
+}
