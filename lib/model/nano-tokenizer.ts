@@ -5,7 +5,7 @@
  * can be read and written. It needs no merges: `ignore_merges` takes a word that the vocabulary holds as it is.
  */
 
-/** Special tokens in Qwen2-VL's order, from id 0; then the tags, which are ordinary text that is never cut. */
+/** Special tokens in Qwen2-VL's order, then the tags, which are ordinary text that is never cut; their ids follow the vocabulary's. */
 const SPECIAL = [
   '<|endoftext|>',
   '<|im_start|>',
@@ -19,7 +19,8 @@ const SPECIAL = [
 const TAGS = ['<think>', '</think>', '<answer>', '</answer>'];
 
 /** Qwen2's split into words, but a digit keeps the space before it: half the tokens of a sum. */
-const SPLIT = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+| ?\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+const SPLIT =
+  "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+| ?\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
 
 /** The printable character that byte-level BPE writes for each byte (Radford et al. 2019, GPT-2's `bytes_to_unicode`). */
 export function byteCharacters(): string[] {
@@ -45,8 +46,11 @@ export function buildNanoTokenizer(words: readonly string[]): { tokenizer: objec
   for (const character of characters) spelled.delete(character);
 
   const vocab: { [token: string]: number } = {};
-  const added = [...SPECIAL, ...TAGS].map((content, id) => ({
-    id,
+  for (const token of [...characters, ...spelled]) vocab[token] = Object.keys(vocab).length;
+  // After the vocabulary, as in Qwen2's file: the Rust library renumbers added tokens that stand anywhere else.
+  const first = characters.length + spelled.size;
+  const added = [...SPECIAL, ...TAGS].map((content, i) => ({
+    id: first + i,
     content,
     single_word: false,
     lstrip: false,
@@ -54,7 +58,6 @@ export function buildNanoTokenizer(words: readonly string[]): { tokenizer: objec
     normalized: false,
     special: SPECIAL.includes(content),
   }));
-  for (const token of [...characters, ...spelled]) vocab[token] = added.length + Object.keys(vocab).length;
 
   const byteLevel = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: false, use_regex: false };
   const tokenizer = {
@@ -83,7 +86,8 @@ export function buildNanoTokenizer(words: readonly string[]): { tokenizer: objec
     },
   };
   const tokenizerConfig = {
-    tokenizer_class: 'Qwen2Tokenizer',
+    // The class that takes tokenizer.json as it stands; transformers' Qwen2Tokenizer would put its own split in place of SPLIT.
+    tokenizer_class: 'PreTrainedTokenizerFast',
     add_prefix_space: false,
     added_tokens_decoder: Object.fromEntries(added.map(({ id, ...rest }) => [id, rest])),
     bos_token: null,
