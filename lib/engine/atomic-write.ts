@@ -36,7 +36,8 @@ export function writeFileAtomic(
 }
 
 function remedy(error: NodeJS.ErrnoException): string {
-  if (error.code === 'ENOSPC') return 'the disk is full; free some space and run the same again (nothing was left half-written)';
+  if (error.code === 'ENOSPC')
+    return 'the disk is full; free some space and run the same again (nothing was left half-written)';
   if (error.code === 'EACCES' || error.code === 'EROFS') return 'no permission to write there; choose another folder';
   return error.message;
 }

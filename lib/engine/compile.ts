@@ -9,7 +9,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import { type AttributeValue, encodeSavedModel, type GraphNode, type RecordedAttribute, shapeValue } from './graph-def.js';
+import {
+  type AttributeValue,
+  encodeSavedModel,
+  type GraphNode,
+  type RecordedAttribute,
+  shapeValue,
+} from './graph-def.js';
 
 /** Tensors in nested lists and objects; an absent (undefined) member counts for nothing. */
 export type TensorTree = tf.Tensor | readonly TensorTree[] | { readonly [name: string]: TensorTree | undefined };
@@ -185,7 +191,10 @@ function record<I extends TensorTree, O extends TensorTree>(
       name: `in${i}`,
       op: 'Placeholder',
       inputs: [],
-      attributes: { dtype: { type: backend.typeAttributeFromTensor(tensor) }, shape: { shape: shapeValue(tensor.shape) } },
+      attributes: {
+        dtype: { type: backend.typeAttributeFromTensor(tensor) },
+        shape: { shape: shapeValue(tensor.shape) },
+      },
     });
   });
 
@@ -206,7 +215,9 @@ function record<I extends TensorTree, O extends TensorTree>(
       op,
       inputs: ids.map((id) => nameOf.get(id) ?? fail(`${op} uses a tensor made outside the step; pass it as an input`)),
       attributes: {
-        ...Object.fromEntries((INFERRED_TYPES[op] ?? []).map((each, i) => [each, { type: typeOf.get(ids[i]!) as number }])),
+        ...Object.fromEntries(
+          (INFERRED_TYPES[op] ?? []).map((each, i) => [each, { type: typeOf.get(ids[i]!) as number }]),
+        ),
         ...Object.fromEntries(attributes.map((each) => [each.name, attributeValue(each, real)])),
       },
     });

@@ -14,7 +14,10 @@ type Save = (tensors: tf.Tensor[]) => void;
  * the gradient needs must pass through `save`: tfjs frees all else when the forward pass ends.
  */
 function withGradient(
-  f: (inputs: tf.Tensor[], save: Save) => { value: tf.Tensor; grad: (dy: tf.Tensor, saved: tf.Tensor[]) => tf.Tensor[] },
+  f: (
+    inputs: tf.Tensor[],
+    save: Save,
+  ) => { value: tf.Tensor; grad: (dy: tf.Tensor, saved: tf.Tensor[]) => tf.Tensor[] },
   inputs: tf.Tensor[],
 ): tf.Tensor {
   const operation = tf.customGrad((...args) => {
@@ -198,7 +201,11 @@ export function takeRows(table: tf.Tensor2D, indices: tf.Tensor1D): tf.Tensor2D 
     return tf.matMul(tf.cast(tf.oneHot(indices, entries), 'float32'), table) as tf.Tensor2D;
   }
   const backend = tf.backend() as unknown as TensorFlowBackend;
-  const attributes = [typeAttribute('Tparams', 'float32'), typeAttribute('Tindices', 'int32'), typeAttribute('Taxis', 'int32')];
+  const attributes = [
+    typeAttribute('Tparams', 'float32'),
+    typeAttribute('Tindices', 'int32'),
+    typeAttribute('Taxis', 'int32'),
+  ];
   const rows = withGradient(
     ([x], save) => {
       save([indices]);

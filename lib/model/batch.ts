@@ -92,7 +92,12 @@ export function collate(
         positions[axis * count * length + offset + t] = position;
       });
       const here = images[image];
-      if (row.segments[t] === 0 && token === config.imageTokenId && here && image < firstImage + rows[r]!.images.length) {
+      if (
+        row.segments[t] === 0 &&
+        token === config.imageTokenId &&
+        here &&
+        image < firstImage + rows[r]!.images.length
+      ) {
         visual[offset + t] = (image * patches) / merge + within;
         within++;
         if (within === (here.grid[0] * here.grid[1] * here.grid[2]) / merge) {

@@ -46,7 +46,9 @@ export class ChatTemplate {
       content: message.content.map((part) => {
         if (part.type !== 'text') return part;
         if (part.text.includes(OPEN) || part.text.includes(CLOSE)) {
-          throw new Error('a message holds the private-use characters U+E000 or U+E001, which the chat template reserves');
+          throw new Error(
+            'a message holds the private-use characters U+E000 or U+E001, which the chat template reserves',
+          );
         }
         return { type: 'text', text: `${OPEN}${texts.push(part.text) - 1}${CLOSE}` };
       }),
@@ -66,7 +68,8 @@ export class ChatTemplate {
           continue;
         }
         const count = visualTokens[image++];
-        if (count === undefined) throw new Error(`the conversation has more image places than the ${visualTokens.length} images given`);
+        if (count === undefined)
+          throw new Error(`the conversation has more image places than the ${visualTokens.length} images given`);
         for (let i = 0; i < count; i++) ids.push(id);
       }
     }
@@ -93,5 +96,7 @@ export function loadChatTemplate(folder: string): ChatTemplate {
     const source = content && (JSON.parse(content) as { chat_template?: string }).chat_template;
     if (source) return new ChatTemplate(source);
   }
-  throw new Error(`${folder} has no chat template: neither chat_template.jinja, chat_template.json nor one in tokenizer_config.json`);
+  throw new Error(
+    `${folder} has no chat template: neither chat_template.jinja, chat_template.json nor one in tokenizer_config.json`,
+  );
 }

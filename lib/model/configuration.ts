@@ -91,15 +91,16 @@ export function parseConfig(json: unknown, file = 'config.json'): Qwen2VLConfig 
     if (!holds) throw new Error(`${file}: ${problem}`);
   };
   require(raw.hidden_size % raw.num_attention_heads === 0, 'num_attention_heads must divide hidden_size');
-  require(raw.num_attention_heads % raw.num_key_value_heads === 0, 'num_key_value_heads must divide num_attention_heads');
+  require(raw.num_attention_heads % raw.num_key_value_heads ===
+    0, 'num_key_value_heads must divide num_attention_heads');
   const headSize = raw.hidden_size / raw.num_attention_heads;
   const section = raw.rope_scaling.mrope_section;
-  require(
-    section[0] + section[1] + section[2] === headSize / 2,
-    `rope_scaling.mrope_section must sum to half the head size, ${headSize / 2}, but is [${section}]`,
-  );
-  require(vision.hidden_size === raw.hidden_size, "vision_config.hidden_size (the merger's output) must equal hidden_size");
-  require(vision.embed_dim % (4 * vision.num_heads) === 0, 'vision_config.embed_dim must be a multiple of 4 x num_heads');
+  require(section[0] + section[1] + section[2] ===
+    headSize / 2, `rope_scaling.mrope_section must sum to half the head size, ${headSize / 2}, but is [${section}]`);
+  require(vision.hidden_size ===
+    raw.hidden_size, "vision_config.hidden_size (the merger's output) must equal hidden_size");
+  require(vision.embed_dim % (4 * vision.num_heads) ===
+    0, 'vision_config.embed_dim must be a multiple of 4 x num_heads');
   return {
     hiddenSize: raw.hidden_size,
     intermediateSize: raw.intermediate_size,

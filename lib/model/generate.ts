@@ -61,7 +61,10 @@ type ChunkOutput = { state: DecodeState; tokens: tf.Tensor2D; logProbs: tf.Tenso
 
 /** Generates from one model configuration; holds the compiled steps, not the parameters. */
 export class Generator {
-  private readonly prefill: CompiledStep<PrefillInput, { keys: tf.Tensor4D[]; values: tf.Tensor4D[]; hidden: tf.Tensor2D }>;
+  private readonly prefill: CompiledStep<
+    PrefillInput,
+    { keys: tf.Tensor4D[]; values: tf.Tensor4D[]; hidden: tf.Tensor2D }
+  >;
   private readonly chunks = new Map<string, CompiledStep<ChunkInput, ChunkOutput>>();
 
   /** @param endTokenId the token that ends a completion, `<|im_end|>` */
@@ -87,8 +90,10 @@ export class Generator {
   ): Completion[][] {
     checkSampling(settings);
     const { completions, maxNewTokens } = settings;
-    if (!Number.isInteger(maxNewTokens) || maxNewTokens < 1) throw new Error(`maxNewTokens must be 1 or more, got ${maxNewTokens}`);
-    if (!Number.isInteger(completions) || completions < 1) throw new Error(`completions must be 1 or more, got ${completions}`);
+    if (!Number.isInteger(maxNewTokens) || maxNewTokens < 1)
+      throw new Error(`maxNewTokens must be 1 or more, got ${maxNewTokens}`);
+    if (!Number.isInteger(completions) || completions < 1)
+      throw new Error(`completions must be 1 or more, got ${completions}`);
     if (prompts.length === 0) return [];
     const rows = prompts.length * completions;
     const budget = roundUp(maxNewTokens, CHUNK);
@@ -174,9 +179,19 @@ export class Generator {
         'int32',
       );
       const repeat = <T extends tf.Tensor>(x: T): T => (completions === 1 ? tf.clone(x) : tf.gather(x, copies)) as T;
-      const spread = (x: tf.Tensor4D) => repeat(tf.pad(x, [[0, 0], [0, 0], [budget, 0], [0, 0]])) as tf.Tensor4D;
+      const spread = (x: tf.Tensor4D) =>
+        repeat(
+          tf.pad(x, [
+            [0, 0],
+            [0, 0],
+            [budget, 0],
+            [0, 0],
+          ]),
+        ) as tf.Tensor4D;
       const seen = prompts.flatMap(({ tokens }) => {
-        const visible = Array.from({ length: budget + width }, (_, i) => (i < budget + width - tokens.length ? FORBIDDEN : 0));
+        const visible = Array.from({ length: budget + width }, (_, i) =>
+          i < budget + width - tokens.length ? FORBIDDEN : 0,
+        );
         return Array<number[]>(completions).fill(visible);
       });
       const positions = prompts.flatMap(({ tokens, images }) => {
@@ -237,7 +252,10 @@ function decodeChunk(
   for (const draw of tf.unstack(uniform) as tf.Tensor1D[]) {
     const sampled = sampleTokens(logits(parameters, hidden), draw, sampling);
     // A row that ended goes on with end tokens that nobody reads.
-    const token = tf.cast(tf.where(tf.greater(done, 0), tf.fill([rows], endTokenId, 'int32'), sampled.tokens), 'int32') as tf.Tensor1D;
+    const token = tf.cast(
+      tf.where(tf.greater(done, 0), tf.fill([rows], endTokenId, 'int32'), sampled.tokens),
+      'int32',
+    ) as tf.Tensor1D;
     tokens.push(token);
     logProbs.push(sampled.logProbs);
     done = tf.maximum(done, tf.cast(tf.equal(token, end), 'int32')) as tf.Tensor1D;
@@ -272,7 +290,10 @@ function decodeChunk(
       cache: {
         keys: cache.keys.map((keys, layer) => slide(keys, localKeys[layer]!)),
         values: cache.values.map((values, layer) => slide(values, localValues[layer]!)),
-        bias: tf.concat([tf.slice(cache.bias, [0, steps], [-1, window - steps]), tf.zeros([rows, steps])], 1) as tf.Tensor2D,
+        bias: tf.concat(
+          [tf.slice(cache.bias, [0, steps], [-1, window - steps]), tf.zeros([rows, steps])],
+          1,
+        ) as tf.Tensor2D,
       },
       hidden,
       position,

@@ -42,17 +42,27 @@ export function loadModel(folder: string): Model {
     for (const { name, shape, data } of readSafetensors(file)) {
       const expected = missing.get(name);
       if (!expected) throw new Error(`${file} holds '${name}', which this configuration does not have`);
-      if (String(expected) !== String(shape)) throw new Error(`${file}: '${name}' is [${shape}], but config.json says [${expected}]`);
+      if (String(expected) !== String(shape))
+        throw new Error(`${file}: '${name}' is [${shape}], but config.json says [${expected}]`);
       parameters[name] = tf.tensor(data, shape, 'float32');
       missing.delete(name);
     }
     const [first] = missing.keys();
-    if (first !== undefined) throw new Error(`${file} lacks ${missing.size} tensors of the model, among them '${first}'`);
+    if (first !== undefined)
+      throw new Error(`${file} lacks ${missing.size} tensors of the model, among them '${first}'`);
   } catch (error) {
     tf.dispose(parameters);
     throw error;
   }
-  return { folder, config, tokenizer, template, imageProcessor, parameters, generator: new Generator(config, tokenizer.special.imEnd) };
+  return {
+    folder,
+    config,
+    tokenizer,
+    template,
+    imageProcessor,
+    parameters,
+    generator: new Generator(config, tokenizer.special.imEnd),
+  };
 }
 
 /** The files beside the weights that a saved copy takes over from the checkpoint it came from. */

@@ -42,7 +42,9 @@ export function positionIds(
     const columns = w / mergeSize;
     for (let k = 0; k < t * rows * columns; k++, i++) {
       if (tokens[i] !== imageTokenId) {
-        throw new Error(`image ${image + 1} needs ${t * rows * columns} image tokens, but the prompt holds ${k} in a row`);
+        throw new Error(
+          `image ${image + 1} needs ${t * rows * columns} image tokens, but the prompt holds ${k} in a row`,
+        );
       }
       const within = k % (rows * columns);
       positions.push([

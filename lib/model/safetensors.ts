@@ -9,7 +9,18 @@ export interface HostTensor {
   data: Float32Array;
 }
 
-const BYTES: { readonly [dtype: string]: number } = { F64: 8, F32: 4, F16: 2, BF16: 2, I64: 8, I32: 4, I16: 2, I8: 1, U8: 1, BOOL: 1 };
+const BYTES: { readonly [dtype: string]: number } = {
+  F64: 8,
+  F32: 4,
+  F16: 2,
+  BF16: 2,
+  I64: 8,
+  I32: 4,
+  I16: 2,
+  I8: 1,
+  U8: 1,
+  BOOL: 1,
+};
 const READABLE = new Set(['F32', 'F16', 'BF16']);
 /** The format's own limit on the header. */
 const LARGEST_HEADER = 100_000_000;
@@ -33,7 +44,8 @@ export function* readSafetensors(file: string): Generator<HostTensor> {
   try {
     const { entries, start } = readHeader(descriptor, file);
     for (const entry of entries) {
-      if (!READABLE.has(entry.dtype)) throw new Error(`${file}: tensor '${entry.name}' is ${entry.dtype}; the model needs F32, F16 or BF16`);
+      if (!READABLE.has(entry.dtype))
+        throw new Error(`${file}: tensor '${entry.name}' is ${entry.dtype}; the model needs F32, F16 or BF16`);
       const bytes = readFully(descriptor, start + entry.from, entry.to - entry.from);
       yield { name: entry.name, shape: entry.shape, data: toFloat32(bytes, entry.dtype) };
     }
@@ -63,21 +75,29 @@ function readHeader(descriptor: number, file: string): { entries: Entry[]; start
   const entries: Entry[] = [];
   for (const [name, value] of Object.entries(header)) {
     if (name === '__metadata__') continue;
-    const { dtype, shape, data_offsets: offsets } = (value ?? {}) as { dtype?: string; shape?: unknown; data_offsets?: unknown };
+    const {
+      dtype,
+      shape,
+      data_offsets: offsets,
+    } = (value ?? {}) as { dtype?: string; shape?: unknown; data_offsets?: unknown };
     const bytes = BYTES[dtype ?? ''];
     if (bytes === undefined) fail(`tensor '${name}' has the unknown type ${JSON.stringify(dtype)}`);
     if (!Array.isArray(shape) || !shape.every(whole)) fail(`tensor '${name}' has no valid shape`);
-    if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(whole)) fail(`tensor '${name}' has no valid offsets`);
+    if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(whole))
+      fail(`tensor '${name}' has no valid offsets`);
     const [from, to] = offsets as [number, number];
     const expected = (shape as number[]).reduce((a, b) => a * b, bytes!);
-    if (from > to || start + to > size) fail(`tensor '${name}' lies at bytes ${from} to ${to}, outside the ${size - start} bytes of data`);
-    if (to - from !== expected) fail(`tensor '${name}' of shape [${shape}] needs ${expected} bytes, but has ${to - from}`);
+    if (from > to || start + to > size)
+      fail(`tensor '${name}' lies at bytes ${from} to ${to}, outside the ${size - start} bytes of data`);
+    if (to - from !== expected)
+      fail(`tensor '${name}' of shape [${shape}] needs ${expected} bytes, but has ${to - from}`);
     entries.push({ name, dtype: dtype!, shape: shape as number[], from, to });
   }
   entries.sort((a, b) => a.from - b.from || a.to - b.to);
   let end = 0;
   for (const entry of entries) {
-    if (entry.from !== end) fail(`tensor '${entry.name}' ${entry.from < end ? 'overlaps the one before it' : 'leaves a gap before it'}`);
+    if (entry.from !== end)
+      fail(`tensor '${entry.name}' ${entry.from < end ? 'overlaps the one before it' : 'leaves a gap before it'}`);
     end = entry.to;
   }
   if (start + end !== size) fail(`${size - start - end} bytes after the last tensor belong to none`);

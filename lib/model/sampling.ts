@@ -16,7 +16,8 @@ export const GREEDY: SamplingSettings = { temperature: 0, topK: 0, topP: 1 };
 /** @throws Error naming the setting that is impossible. */
 export function checkSampling({ temperature, topK, topP }: SamplingSettings): void {
   if (!(temperature >= 0)) throw new Error(`temperature must be 0 (greedy) or above, got ${temperature}`);
-  if (!Number.isInteger(topK) || topK < 0) throw new Error(`topK must be a whole number, 0 for all tokens, got ${topK}`);
+  if (!Number.isInteger(topK) || topK < 0)
+    throw new Error(`topK must be a whole number, 0 for all tokens, got ${topK}`);
   if (!(topP > 0 && topP <= 1)) throw new Error(`topP must be above 0 and at most 1, got ${topP}`);
 }
 
@@ -46,7 +47,8 @@ export function sampleTokens(
   const probabilities = tf.softmax(candidates.values);
   // A token stays while the probability before it is below topP, so that the most probable always stays.
   const before = tf.cumsum(probabilities, 1, true);
-  const kept = settings.topP < 1 ? tf.mul(probabilities, tf.cast(tf.less(before, settings.topP), 'float32')) : probabilities;
+  const kept =
+    settings.topP < 1 ? tf.mul(probabilities, tf.cast(tf.less(before, settings.topP), 'float32')) : probabilities;
   const cumulative = tf.cumsum(kept, 1);
   const threshold = tf.mul(tf.expandDims(uniform, 1), tf.sum(kept, 1, true));
   // The number of candidates whose cumulative probability is at or below the threshold is the drawn one's rank.

@@ -49,7 +49,12 @@ export class AdamW {
    * @returns the global norm of the gradients before clipping
    * @throws Error when the norm is not finite, naming the first tensor with such a gradient; nothing is changed then
    */
-  apply(parameters: TensorMap, gradients: TensorMap, learningRate: number, keep: ReadonlySet<tf.Tensor> = new Set()): number {
+  apply(
+    parameters: TensorMap,
+    gradients: TensorMap,
+    learningRate: number,
+    keep: ReadonlySet<tf.Tensor> = new Set(),
+  ): number {
     for (const [name, tensor] of Object.entries(parameters)) {
       if (!gradients[name]) throw new Error(`adamw: parameter '${name}' has no gradient`);
       this.first[name] ??= tf.zerosLike(tensor);
@@ -104,7 +109,10 @@ export class AdamW {
   }
 }
 
-function adamwUpdate({ parameters, gradients, first, second, rates }: UpdateInput, settings: AdamWSettings): UpdateOutput {
+function adamwUpdate(
+  { parameters, gradients, first, second, rates }: UpdateInput,
+  settings: AdamWSettings,
+): UpdateOutput {
   const { beta1, beta2, epsilon, weightDecay, clipNorm } = settings;
   const names = Object.keys(parameters);
   const norm = tf.sqrt(tf.addN(names.map((name) => tf.sum(tf.square(gradients[name]!)))));

@@ -97,17 +97,28 @@ export interface LoggedCompletion {
 /** @throws Error naming the setting that is impossible. */
 export function checkGrpo(settings: GrpoSettings): void {
   checkSampling(settings);
-  const whole: (keyof GrpoSettings)[] = ['steps', 'promptsPerStep', 'maxNewTokens', 'updatesPerRollout', 'promptsPerMicroBatch'];
+  const whole: (keyof GrpoSettings)[] = [
+    'steps',
+    'promptsPerStep',
+    'maxNewTokens',
+    'updatesPerRollout',
+    'promptsPerMicroBatch',
+  ];
   for (const name of whole) {
     const value = settings[name] as number;
-    if (!Number.isInteger(value) || value < 1) throw new Error(`grpo: ${name} must be a whole number of 1 or more, got ${value}`);
+    if (!Number.isInteger(value) || value < 1)
+      throw new Error(`grpo: ${name} must be a whole number of 1 or more, got ${value}`);
   }
   if (!Number.isInteger(settings.completions) || settings.completions < 2) {
-    throw new Error(`grpo: completions (the group size) must be 2 or more, got ${settings.completions}: one has nothing to compare with`);
+    throw new Error(
+      `grpo: completions (the group size) must be 2 or more, got ${settings.completions}: one has nothing to compare with`,
+    );
   }
-  if (settings.temperature === 0) throw new Error('grpo: temperature 0 makes all completions of a group equal; take one above 0');
+  if (settings.temperature === 0)
+    throw new Error('grpo: temperature 0 makes all completions of a group equal; take one above 0');
   if (!(settings.beta >= 0)) throw new Error(`grpo: beta must be 0 or more, got ${settings.beta}`);
-  if (!(settings.epsilonLow > 0 && settings.epsilonLow < 1)) throw new Error(`grpo: epsilonLow must lie in (0, 1), got ${settings.epsilonLow}`);
+  if (!(settings.epsilonLow > 0 && settings.epsilonLow < 1))
+    throw new Error(`grpo: epsilonLow must lie in (0, 1), got ${settings.epsilonLow}`);
   if (!(settings.epsilonHigh > 0)) throw new Error(`grpo: epsilonHigh must be above 0, got ${settings.epsilonHigh}`);
 }
 
@@ -181,7 +192,14 @@ export async function trainGrpo(options: {
     const perReward = rewards.map(({ reward }) =>
       texts.map((group, p) => group.map((text) => reward(text, { solution: chosen[p]!.solution }))),
     );
-    const total = texts.map((group, p) => group.map((_, g) => weightedSum(rewards, perReward.map((all) => all[p]![g]!))));
+    const total = texts.map((group, p) =>
+      group.map((_, g) =>
+        weightedSum(
+          rewards,
+          perReward.map((all) => all[p]![g]!),
+        ),
+      ),
+    );
     const { advantages, groupDeviations, deadFraction } = groupAdvantages(total, settings.scaling);
     const log = chosen.flatMap((example, p) =>
       texts[p]!.map((text, g): LoggedCompletion => {
@@ -244,7 +262,14 @@ export async function trainGrpo(options: {
         shares: perTarget(() => 1 / completionTokens),
         ...(old ? { old: tf.tensor1d(old[m]!) } : {}),
       };
-      const out: PolicyOutput = policy({ trainable, frozen, reference, batch: collated.batch, targets: collated.targets, ...input });
+      const out: PolicyOutput = policy({
+        trainable,
+        frozen,
+        reference,
+        batch: collated.batch,
+        targets: collated.targets,
+        ...input,
+      });
       gradients = addGradients(gradients, out.gradients);
       sums.loss += readScalar(out.loss);
       sums.kl += readScalar(out.kl);
@@ -271,7 +296,18 @@ export async function trainGrpo(options: {
   try {
     const { checkpointEvery = 20, onStep, signal } = options;
     const files = ['completions.jsonl'];
-    await runLoop({ run, steps, checkpointEvery, trainable, keep: referenceTensors, optimizer, step, files, onStep, signal });
+    await runLoop({
+      run,
+      steps,
+      checkpointEvery,
+      trainable,
+      keep: referenceTensors,
+      optimizer,
+      step,
+      files,
+      onStep,
+      signal,
+    });
   } finally {
     Object.assign(model.parameters, trainable);
     const live = new Set(Object.values(model.parameters));

@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { type CompiledStep, compile } from '../engine/compile.js';
 import type { Qwen2VLConfig } from '../model/configuration.js';
-import { hiddenStates, type Targets, targetLogProbs, type TokenBatch } from '../model/qwen2-vl.js';
+import { hiddenStates, type Targets, type TokenBatch, targetLogProbs } from '../model/qwen2-vl.js';
 import type { TensorMap } from './adamw.js';
 
 export type LikelihoodInput = {

@@ -34,7 +34,9 @@ export class TrainingStopped extends Error {
     readonly steps: number,
     folder: string,
   ) {
-    super(`stopped after step ${done} of ${steps}; a checkpoint lies in ${folder}: run the same again to go on from it`);
+    super(
+      `stopped after step ${done} of ${steps}; a checkpoint lies in ${folder}: run the same again to go on from it`,
+    );
     this.name = 'TrainingStopped';
   }
 }

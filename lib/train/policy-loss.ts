@@ -11,7 +11,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { type CompiledStep, compile } from '../engine/compile.js';
 import type { Qwen2VLConfig } from '../model/configuration.js';
-import { hiddenStates, type Targets, targetLogProbs, type TokenBatch } from '../model/qwen2-vl.js';
+import { hiddenStates, type Targets, type TokenBatch, targetLogProbs } from '../model/qwen2-vl.js';
 import type { TensorMap } from './adamw.js';
 import { gradientsOf, predictionEntropy } from './likelihood.js';
 
@@ -97,8 +97,19 @@ export function policyStep(
     let seen: Omit<PolicyOutput, 'gradients' | 'loss'> | undefined;
     const { value, grads } = gradientsOf(trainable, (some) => {
       const parameters = { ...frozen, ...some };
-      const { logProbs, logits } = targetLogProbs(parameters, hiddenStates(parameters, batch, config), targets, temperature);
-      const terms = policyTerms(logProbs, input.old ?? stopGradient(logProbs), referenceLogProbs, input.advantages, settings);
+      const { logProbs, logits } = targetLogProbs(
+        parameters,
+        hiddenStates(parameters, batch, config),
+        targets,
+        temperature,
+      );
+      const terms = policyTerms(
+        logProbs,
+        input.old ?? stopGradient(logProbs),
+        referenceLogProbs,
+        input.advantages,
+        settings,
+      );
       const average = (x: tf.Tensor) => tf.keep(tf.sum(tf.mul(shares, x)));
       seen = {
         kl: average(terms.kl),

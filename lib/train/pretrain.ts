@@ -50,7 +50,7 @@ export async function pretrain(options: {
 
   const step = async (index: number): Promise<Metrics> => {
     const rows = rowsOf(index).map(packedRow);
-    const collated = collate(rows, config);
+    const collated = collate(rows, config, { lengthStep: 64 });
     const targets = collated.origin.length;
     const weights = tf.tensor1d(
       Float32Array.from({ length: collated.targets.token.shape[0] }, (_, i) => (i < targets ? 1 / targets : 0)),

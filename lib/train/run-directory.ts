@@ -56,7 +56,9 @@ export class RunDirectory {
     if (existsSync(file)) {
       const held = JSON.parse(readFileSync(file, 'utf8')) as { configuration: Json };
       if (canonicalJson(held.configuration) !== canonicalJson(configuration)) {
-        throw new Error(`${folder} holds a run of another configuration (see its run.json); choose another folder or remove it`);
+        throw new Error(
+          `${folder} holds a run of another configuration (see its run.json); choose another folder or remove it`,
+        );
       }
       return new RunDirectory(folder);
     }

@@ -40,7 +40,8 @@ export function sftSteps(examples: number, { epochs, batchSize }: Pick<SftSettin
 export function checkSft(settings: SftSettings): void {
   const { batchSize, epochs, weightDecay, schedule } = settings;
   if (!(epochs > 0)) throw new Error(`sft: epochs must be above 0, got ${epochs}`);
-  if (!Number.isInteger(batchSize) || batchSize < 1) throw new Error(`sft: batchSize must be 1 or more, got ${batchSize}`);
+  if (!Number.isInteger(batchSize) || batchSize < 1)
+    throw new Error(`sft: batchSize must be 1 or more, got ${batchSize}`);
   if (!(weightDecay >= 0)) throw new Error(`sft: weightDecay must be 0 or more, got ${weightDecay}`);
   if (!(schedule.learningRate > 0)) throw new Error(`sft: learningRate must be above 0, got ${schedule.learningRate}`);
 }
@@ -65,7 +66,8 @@ export async function trainSft(options: {
   checkSft(settings);
   if (examples.length === 0) throw new Error('sft: there are no examples to train on');
   const empty = examples.findIndex((example) => example.completion.length === 0);
-  if (empty >= 0) throw new Error(`sft: example ${empty + 1} has no completion tokens: all of its labels would be masked`);
+  if (empty >= 0)
+    throw new Error(`sft: example ${empty + 1} has no completion tokens: all of its labels would be masked`);
 
   const trainable = select(model.parameters, (name) => !(settings.freezeVision && isVisionParameter(name)));
   const frozen = select(model.parameters, (name) => !(name in trainable));

@@ -34,7 +34,9 @@ test('another shape builds another graph', () => {
 });
 
 test('gradients are recorded like any operation: d sum(x^3) = 3 x^2', () => {
-  const step = compile('cube', ({ x }: { x: tf.Tensor }) => ({ g: tf.grad((v: tf.Tensor) => tf.sum(tf.mul(v, tf.square(v))))(x) }));
+  const step = compile('cube', ({ x }: { x: tf.Tensor }) => ({
+    g: tf.grad((v: tf.Tensor) => tf.sum(tf.mul(v, tf.square(v))))(x),
+  }));
   step({ x: tf.tensor1d([1, 2]) });
   assert.deepEqual([...step({ x: tf.tensor1d([3, -2]) }).g.dataSync()], [27, 12]);
 });

@@ -35,7 +35,9 @@ test('a prompt’s completions do not depend on what else is in the batch, whate
   const long = tinyPrompt(2, [12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25]);
   const text = { tokens: [10, 11, 12], images: [] };
   const together = generator.generate(parameters, [short, long, text], sampled, ['a', 'b', 'c']);
-  const alone = [short, long, text].map((prompt, i) => generator.generate(parameters, [prompt], sampled, ['abc'[i]!])[0]!);
+  const alone = [short, long, text].map(
+    (prompt, i) => generator.generate(parameters, [prompt], sampled, ['abc'[i]!])[0]!,
+  );
   assert.deepEqual(
     together.map((group) => group.map((each) => each.tokens)),
     alone.map((group) => group.map((each) => each.tokens)),
@@ -67,7 +69,9 @@ test('reported log-probabilities are those of a full forward pass', () => {
 
 test('generation stops at the end token and keeps it', () => {
   const prompt = tinyPrompt(1, [10, 11]);
-  const [[free]] = new Generator(TINY_CONFIG, NO_END).generate(parameters, [prompt], greedy) as unknown as [[{ tokens: number[] }]];
+  const [[free]] = new Generator(TINY_CONFIG, NO_END).generate(parameters, [prompt], greedy) as unknown as [
+    [{ tokens: number[] }],
+  ];
   const end = free.tokens[4]!;
   const [[stopped]] = new Generator(TINY_CONFIG, end).generate(parameters, [prompt], greedy) as unknown as [
     [{ tokens: number[]; ended: boolean }],
@@ -90,7 +94,12 @@ test('a tiny top-p leaves the most probable token alone', () => {
   const generator = new Generator(TINY_CONFIG, NO_END);
   const prompt = tinyPrompt(1, [10]);
   const [[first]] = generator.generate(parameters, [prompt], greedy) as unknown as [[{ tokens: number[] }]];
-  const [group] = generator.generate(parameters, [prompt], { ...sampled, topP: 1e-6, completions: 20, maxNewTokens: 1 });
+  const [group] = generator.generate(parameters, [prompt], {
+    ...sampled,
+    topP: 1e-6,
+    completions: 20,
+    maxNewTokens: 1,
+  });
   for (const each of group!) assert.equal(each.tokens[0], first.tokens[0]);
 });
 
@@ -108,8 +117,14 @@ test('sampling follows the distribution: 2,000 first tokens, total variation bel
 
 test('an impossible setting is named', () => {
   const generator = new Generator(TINY_CONFIG, NO_END);
-  assert.throws(() => generator.generate(parameters, [tinyPrompt(1, [10])], { ...sampled, topP: 0 }), /topP must be above 0/);
-  assert.throws(() => generator.generate(parameters, [tinyPrompt(1, [10])], { ...sampled, maxNewTokens: 0 }), /maxNewTokens/);
+  assert.throws(
+    () => generator.generate(parameters, [tinyPrompt(1, [10])], { ...sampled, topP: 0 }),
+    /topP must be above 0/,
+  );
+  assert.throws(
+    () => generator.generate(parameters, [tinyPrompt(1, [10])], { ...sampled, maxNewTokens: 0 }),
+    /maxNewTokens/,
+  );
 });
 
 test('generating leaves no tensors behind', () => {

@@ -8,7 +8,8 @@ before(async () => {
   await startEngine();
 });
 
-const near = (actual: number, expected: number) => assert.ok(Math.abs(actual - expected) < 1e-6, `${actual} against ${expected}`);
+const near = (actual: number, expected: number) =>
+  assert.ok(Math.abs(actual - expected) < 1e-6, `${actual} against ${expected}`);
 
 test('the first update moves by the learning rate against the sign of the gradient', () => {
   // m / (1 - 0.9) = g and v / (1 - 0.999) = g^2, so the step is g / |g|.

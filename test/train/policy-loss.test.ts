@@ -16,14 +16,22 @@ before(async () => {
 /** The loss of one token, from its log-probability now, at sampling and under the reference, and its advantage. */
 function tokenLoss(now: number, old: number, reference: number | undefined, advantage: number): number {
   const one = (x: number) => tf.tensor1d([x]);
-  const { loss } = policyTerms(one(now), one(old), reference === undefined ? undefined : one(reference), one(advantage), settings);
+  const { loss } = policyTerms(
+    one(now),
+    one(old),
+    reference === undefined ? undefined : one(reference),
+    one(advantage),
+    settings,
+  );
   return loss.dataSync()[0]!;
 }
 
-const near = (actual: number, expected: number) => assert.ok(Math.abs(actual - expected) < 1e-5, `${actual} against ${expected}`);
+const near = (actual: number, expected: number) =>
+  assert.ok(Math.abs(actual - expected) < 1e-5, `${actual} against ${expected}`);
 
 test('ratio 1: the loss is -A', () => near(tokenLoss(-1, -1, undefined, 2), -2));
-test('ratio 1.5 and A = 1 is clipped at 1.28', () => near(tokenLoss(Math.log(0.6), Math.log(0.4), undefined, 1), -1.28));
+test('ratio 1.5 and A = 1 is clipped at 1.28', () =>
+  near(tokenLoss(Math.log(0.6), Math.log(0.4), undefined, 1), -1.28));
 test('ratio 1.5 and A = -1 is not clipped: the worse of -1.5 and -1.28', () =>
   near(tokenLoss(Math.log(0.6), Math.log(0.4), undefined, -1), 1.5));
 test('ratio 0.5 and A = -1 is clipped at 0.8', () => near(tokenLoss(Math.log(0.2), Math.log(0.4), undefined, -1), 0.8));
@@ -136,7 +144,12 @@ test('the gradient agrees with finite differences of the loss, relative error be
   const fill = (value: (i: number) => number) =>
     tf.tensor1d(Float32Array.from({ length: size }, (_, i) => (i < collated.origin.length ? value(i) : 0)));
   const base = { frozen: {}, reference, batch: collated.batch, targets: collated.targets };
-  const input = { ...base, advantages: fill((i) => (i % 2 ? 1 : -0.5)), weights: fill(() => 0.1), shares: fill(() => 0.1) };
+  const input = {
+    ...base,
+    advantages: fill((i) => (i % 2 ? 1 : -0.5)),
+    weights: fill(() => 0.1),
+    shares: fill(() => 0.1),
+  };
   const old = step({ ...input, trainable: parameters }).logProbs as tf.Tensor1D;
   const lossAt = (trainable: TensorMap) => step({ ...input, trainable, old }).loss.dataSync()[0]!;
   const { gradients } = step({ ...input, trainable: parameters, old });
@@ -147,7 +160,8 @@ test('the gradient agrees with finite differences of the loss, relative error be
     if (norm < 2e-2) continue;
     const h = 2e-3;
     const moved = (by: number) => ({ ...parameters, [name]: tf.add(parameters[name]!, tf.mul(gradient, by / norm)) });
-    const slope = (8 * (lossAt(moved(h)) - lossAt(moved(-h))) - (lossAt(moved(2 * h)) - lossAt(moved(-2 * h)))) / (12 * h);
+    const slope =
+      (8 * (lossAt(moved(h)) - lossAt(moved(-h))) - (lossAt(moved(2 * h)) - lossAt(moved(-2 * h)))) / (12 * h);
     assert.ok(Math.abs(slope - norm) / norm < 1e-2, `${name}: slope ${slope}, gradient norm ${norm}`);
     checked++;
   }

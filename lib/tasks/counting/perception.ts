@@ -1,0 +1,62 @@
+/** Short questions about a scene that one look answers: what a base model learns before any reasoning. */
+import type { Random } from '../../engine/random.js';
+import type { Scene } from '../world/scene.js';
+import { countMatching, type Filter, matches } from './program.js';
+import { sampleFilter } from './sample.js';
+import { describeFilter } from './wording.js';
+
+export interface ShortQuestion {
+  question: string;
+  answer: string;
+}
+
+const ASKED = { size: 'What size', color: 'What color', material: 'What material', shape: 'What shape' } as const;
+
+/** One question: how many, is there, or an attribute of an object that the others single out. */
+export function sampleShortQuestion(scene: Scene, random: Random): ShortQuestion {
+  const kind = random.uniform();
+  if (kind < 0.1) return { question: 'How many objects are there?', answer: String(scene.objects.length) };
+  const filter = sampleFilter(scene, random);
+  if (kind < 0.6) {
+    return { question: `How many ${describeFilter(filter)} are there?`, answer: String(countMatching(scene, filter)) };
+  }
+  if (kind < 0.75) {
+    const wanted = random.chance(0.5) ? filter : sampleFilter({ ...scene, objects: [scene.objects[0]!] }, random);
+    return {
+      question: `Is there a ${describeFilter(wanted, false)}?`,
+      answer: countMatching(scene, wanted) > 0 ? 'yes' : 'no',
+    };
+  }
+  return attributeQuestion(scene, random) ?? sampleShortQuestion(scene, random);
+}
+
+function attributeQuestion(scene: Scene, random: Random): ShortQuestion | undefined {
+  const object = random.choice(scene.objects);
+  const asked = random.choice(['size', 'color', 'material', 'shape'] as const);
+  const others = random.shuffle((['size', 'color', 'material', 'shape'] as const).filter((name) => name !== asked));
+  const filter: Filter = {};
+  for (const name of others) {
+    Object.assign(filter, { [name]: object[name] });
+    if (scene.objects.filter((each) => matches(each, filter)).length === 1) {
+      return { question: `${ASKED[asked]} is the ${describeFilter(filter, false)}?`, answer: object[asked] };
+    }
+  }
+  return undefined;
+}
+
+/** The words of these questions beyond the counting task's own. */
+export const PERCEPTION_WORDS = [
+  'What',
+  'size',
+  'color',
+  'material',
+  'shape',
+  'is',
+  'the',
+  'Is',
+  'there',
+  'a',
+  'yes',
+  'no',
+  '?',
+];
