@@ -60,11 +60,13 @@ function kernel(from: number, to: number): Kernel {
 }
 
 function toByte(sum: number): number {
-  const value = sum >> PRECISION;
-  return value < 0 ? 0 : value > 255 ? 255 : value;
+  return Math.min(255, Math.max(0, sum >> PRECISION));
 }
 
-/** An image of another size, with Pillow's `Image.resize(size, BICUBIC)`: first along the rows, then down the columns. */
+/**
+ * An image of another size, with Pillow's `Image.resize(size, BICUBIC)`: first along the rows, then down the columns.
+ * (Pillow 13 swaps the passes for some shapes, which moves single values by one level; earlier versions never do.)
+ */
 export function resizeBicubic(image: RgbImage, height: number, width: number): RgbImage {
   let { data } = image;
   const half = 1 << (PRECISION - 1);
