@@ -1,6 +1,6 @@
 /** Comparisons with 95 % intervals: paradigms, ablations, sweeps. */
 
-import type { Data, ErrorBar, Layout } from 'plotly.js';
+import type { Data, Layout } from 'plotly.js';
 import { panelFigure } from './panels.js';
 import { type Figure, seriesStyle, withOpacity } from './style.js';
 
@@ -52,10 +52,10 @@ function percent(value: number, what: string): number {
 /**
  * Error bars, in percent, from the value up to `high` and down to `low`; a row without an interval gets none.
  */
-export function intervalBars(rows: readonly IntervalValue[]): Partial<ErrorBar> {
+export function intervalBars(rows: readonly IntervalValue[]) {
   const length = (from: number, to: number) => Math.max(0, 100 * (to - from));
   return {
-    type: 'data',
+    type: 'data' as const,
     symmetric: false,
     array: rows.map((r) => length(r.value, r.high ?? r.value)),
     arrayminus: rows.map((r) => length(r.low ?? r.value, r.value)),
@@ -89,7 +89,7 @@ export function paradigmBars(rows: readonly ParadigmRow[], title?: string): Figu
           showlegend: sources.length > 1 && index === 0,
           x: own.map((r) => r.paradigm),
           y: own.map((r) => percent(r.value, `accuracy of ${r.paradigm} on ${r.set}`)),
-          error_y: intervalBars(own) as ErrorBar,
+          error_y: intervalBars(own),
           marker: {
             color: style.color,
             line: { color: '#1A1A1A', width: 0.8 },
@@ -128,7 +128,7 @@ export function ablationPoints(rows: readonly AblationRow[], title?: string): Fi
           showlegend: index === 0,
           x: own.map((r) => r.setting),
           y: own.map((r) => percent(r.value, `accuracy of ${r.ablation}, ${r.setting} on ${r.set}`)),
-          error_y: { ...intervalBars(own), color: style.color } as ErrorBar,
+          error_y: { ...intervalBars(own), color: style.color },
           // Settings are categories: a faint line only leads the eye from one to the next.
           line: { color: withOpacity(style.color, 0.35), width: 1, dash: style.dash },
           marker: { symbol: style.marker, size: 9, color: style.color },
@@ -174,7 +174,7 @@ export function sweepLines(
           showlegend: names.length > 1,
           x: own.map((r) => r.x),
           y: own.map((r) => percent(r.value, `${name} at ${options.xTitle} ${r.x}`)),
-          error_y: { ...intervalBars(own), color: style.color } as ErrorBar,
+          error_y: { ...intervalBars(own), color: style.color },
           line: { color: style.color, width: 2, dash: style.dash },
           marker: { symbol: style.marker, size: 8, color: style.color },
           xaxis: place.xaxis,

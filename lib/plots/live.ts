@@ -3,7 +3,7 @@
 import { sep } from 'node:path';
 import { type CurvePanel, type MetricRow, trainingCurves } from './curves.js';
 import { type ExportedFile, exportFigure, type FigureFormat, plotlyPath, scriptJson } from './export.js';
-import { type DisplayBundle, DisplaySlot, type DisplayWriter, figureBundle, notebookWriter } from './notebook.js';
+import { DisplaySlot, type DisplayWriter, figureBundle, notebookWriter } from './notebook.js';
 import type { Figure } from './style.js';
 import { escapeHtml } from './tables.js';
 
@@ -16,7 +16,7 @@ export interface LivePlotOptions {
   panels: readonly (CurvePanel | string)[];
   /** The number of steps of the whole run. */
   total: number;
-  /** The metrics that the progress line shows; the first of each panel unless told. */
+  /** The metrics that the progress line shows; the first of the first three panels unless told. */
   progress?: readonly string[];
   /** What a resumed run measured before. */
   history?: readonly MetricRow[];
@@ -129,7 +129,8 @@ export class LivePlot {
     if (options.panels.length === 0) throw new Error(`live plot ${options.name}: there is no panel to draw`);
     this.rows = [...(options.history ?? [])];
     this.stepsBefore = this.step();
-    this.keys = options.progress ?? options.panels.flatMap((p) => (typeof p === 'string' ? p : p.keys.slice(0, 1)));
+    this.keys =
+      options.progress ?? options.panels.slice(0, 3).flatMap((p) => (typeof p === 'string' ? p : p.keys.slice(0, 1)));
     this.height = options.height ?? 90 + 210 * Math.ceil(options.panels.length / (options.columns ?? 3));
     this.slot = new DisplaySlot(write);
     this.send();
@@ -152,12 +153,12 @@ export class LivePlot {
     return { data: figure.data, layout: { ...figure.layout, height: this.height } };
   }
 
-  /** The progress line of now. */
-  progress(): string {
+  /** The progress line of now; without the time left once the run has ended. */
+  progress(ended = false): string {
     const step = this.step();
     const done = step - this.stepsBefore;
     const left =
-      done > 0 && step < this.options.total
+      !ended && done > 0 && step < this.options.total
         ? ((performance.now() - this.started) / 1000 / done) * (this.options.total - step)
         : undefined;
     return progressLine(this.options.name, step, this.options.total, this.rows.at(-1) ?? {}, this.keys, left);
@@ -191,10 +192,8 @@ export class LivePlot {
    */
   async finish(basePath?: string, formats: readonly FigureFormat[] = ['png', 'svg', 'html']): Promise<ExportedFile[]> {
     const figure = this.figure();
-    const size = { width: 900, height: this.height };
-    const bundle: DisplayBundle = await figureBundle(figure, this.progress(), size);
-    this.slot.set(bundle);
-    return basePath === undefined ? [] : exportFigure(figure, basePath, { ...size, formats });
+    this.slot.set(await figureBundle(figure, this.progress(true), { height: this.height }));
+    return basePath === undefined ? [] : exportFigure(figure, basePath, { height: this.height, formats });
   }
 }
 
@@ -202,10 +201,15 @@ export class LivePlot {
  * Opens a live plot under the running cell:
  *
  * ```ts
- * const live = livePlot({ name: 'grpo', panels: ['reward', 'kl'], total: 60 });
- * await train({ ..., onStep: (step, metrics) => live.update(step, metrics) });
- * await live.finish();
+ * const live = livePlot({ name: 'grpo', panels: GRPO_PANELS, total: 60 });
+ * try {
+ *   await train({ ..., onStep: (step, _, metrics) => live.update(step, metrics) });
+ * } finally {
+ *   await live.finish();
+ * }
  * ```
+ *
+ * `finally`, because a run that was interrupted ends with an exception, and its curves are worth keeping.
  *
  * @param write where the outputs go; the running cell unless told
  */

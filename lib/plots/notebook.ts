@@ -54,6 +54,9 @@ export class DisplaySlot {
   }
 }
 
+/** Pixels that the output of a cell is wide in JupyterLab on a small screen. */
+export const NOTEBOOK_WIDTH = 860;
+
 /** Shows one output under the running cell. */
 export function show(bundle: DisplayBundle): void {
   notebookWriter()({ data: bundle, metadata: {}, transient: {} }, false);
@@ -74,7 +77,8 @@ export async function figureBundle(figure: Figure, text: string, options: Export
     'text/plain': text,
   };
   try {
-    const png = await renderFigure(figure, 'png', { scale: 1.5, ...options });
+    // JupyterLab's plotly renderer shows this picture, pixel for pixel, until the mouse comes over it.
+    const png = await renderFigure(figure, 'png', { width: NOTEBOOK_WIDTH, scale: 1, ...options });
     // A palette of 256 colours shows no difference on a chart, and takes a third of the room in the notebook.
     bundle['image/png'] = (await sharp(png).png({ palette: true }).toBuffer()).toString('base64');
   } catch (error) {

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { droppedTable, escapeHtml, intervalText, resultsTable, tableBundle } from '../../lib/plots/tables.js';
+
+test('everything that could be markup is escaped', () => {
+  assert.equal(
+    escapeHtml(`<img src=x onerror="alert('1')"> & co`),
+    '&lt;img src=x onerror=&quot;alert(&#39;1&#39;)&quot;&gt; &amp; co',
+  );
+});
+
+test('model text in a cell, a title or a caption never becomes markup', () => {
+  const hostile = '<script>alert(1)</script>';
+  const html = String(tableBundle([hostile], [[hostile]], hostile)['text/html']);
+  assert.ok(!html.includes('<script'));
+  assert.equal(html.split('&lt;script&gt;alert(1)&lt;/script&gt;').length - 1, 3);
+});
+
+test('a picture must be a PNG data address', () => {
+  assert.throws(() => tableBundle(['image'], [[{ picture: 'javascript:alert(1)', alt: 'x' }]]), /PNG data address/);
+  const html = String(tableBundle(['image'], [[{ picture: 'data:image/png;base64,AAAA', alt: '"' }]])['text/html']);
+  assert.ok(html.includes('<img alt="&quot;" src="data:image/png;base64,AAAA">'));
+});
+
+test('the plain text beside the table has padded columns', () => {
+  const bundle = tableBundle(
+    ['name', 'n'],
+    [
+      ['a', 10],
+      ['two\nlines', 0.5],
+    ],
+  );
+  assert.equal(bundle['text/plain'], ['name         n', 'a               10', 'two / lines  0.500'].join('\n'));
+});
+
+test('a row of the wrong length is refused', () => {
+  assert.throws(() => tableBundle(['a', 'b'], [['x']]), /row 0 has 1 cells, expected 2/);
+});
+
+test('intervals in percent', () => {
+  assert.equal(intervalText({ value: 0.742, low: 0.71, high: 0.771 }), '74.2 [71.0, 77.1]');
+  assert.equal(intervalText({ value: 0.5 }), '50.0');
+});
+
+test('results: a row a paradigm, a column a test set', () => {
+  const bundle = resultsTable([
+    { paradigm: 'zero-shot', set: 'ID', value: 0.25, low: 0.2, high: 0.3 },
+    { paradigm: 'Reason-RFT', set: 'ID', value: 0.5 },
+    { paradigm: 'Reason-RFT', set: 'OOD', value: 0.375 },
+  ]);
+  assert.deepEqual(
+    String(bundle['text/plain'])
+      .split('\n')
+      .map((line) => line.split(/ {2,}/)),
+    [
+      ['paradigm', 'ID', 'OOD'],
+      ['zero-shot', '25.0 [20.0, 30.0]'],
+      ['Reason-RFT', '50.0', '37.5'],
+    ],
+  );
+});
+
+test('dropped rows with their reasons', () => {
+  const text = String(droppedTable([{ id: 'vc-7', reason: 'duplicate', detail: 'of vc-3' }])['text/plain']);
+  assert.match(text, /vc-7 +duplicate +of vc-3/);
+});
