@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Random } from '../../../lib/engine/random.js';
+import { PERCEPTION_WORDS, sampleShortQuestion } from '../../../lib/tasks/counting/perception.js';
+import {
+  type CountingFamily,
+  type CountingProgram,
+  solveCounting,
+  TRAINED_FAMILIES,
+  UNSEEN_FAMILIES,
+} from '../../../lib/tasks/counting/program.js';
+import { sampleCountingRecord } from '../../../lib/tasks/counting/sample.js';
+import { countingVocabulary, rederiveCounting, writeCaption } from '../../../lib/tasks/counting/wording.js';
+import { promptVocabulary, writePrompt } from '../../../lib/tasks/prompts.js';
+import { type Scene, SHAPES, sceneFingerprint } from '../../../lib/tasks/world/scene.js';
+
+const DOMAINS = ['id', 'ood-look', 'ood-look-question'] as const;
+const ROWS = 700;
+const drawn = DOMAINS.map((domain) => {
+  const random = new Random(7, `test/${domain}`);
+  return Array.from({ length: ROWS }, (_, i) => sampleCountingRecord(domain, `counting-${domain}-${i}`, random));
+});
+const records = drawn.flat();
+
+test('counting: gold answer, scene truth and rationale agree in 2,100 rows', () => {
+  for (const record of records) {
+    const solved = solveCounting(record.program as CountingProgram, record.scene as Scene);
+    assert.equal(record.answer, String(solved), record.problem);
+    assert.equal(rederiveCounting(record.cot), solved, record.cot);
+  }
+});
+
+test('counting: a rationale with one wrong number is never taken for a right one', () => {
+  let corrupted = 0;
+  for (const record of records) {
+    const results = [...record.cot.matchAll(/= (\d+)\./g)];
+    for (const [index, result] of results.entries()) {
+      const wrong = `= ${Number(result[1]) + 1}.`;
+      const at = result.index as number;
+      const cot = record.cot.slice(0, at) + wrong + record.cot.slice(at + result[0].length);
+      corrupted++;
+      assert.equal(typeof rederiveCounting(cot), 'string', `sum ${index + 1} of: ${cot}`);
+    }
+  }
+  assert.ok(corrupted > 1000);
+});
+
+test('counting: words that are not a rationale are refused with a reason', () => {
+  assert.match(String(rederiveCounting('')), /full stop|counts nothing/);
+  assert.match(String(rederiveCounting('I think it is 4.')), /neither a count nor a sum/);
+  assert.match(String(rederiveCounting('4 - 1 = 3.')), /before anything was counted/);
+  assert.match(String(rederiveCounting('objects: 4. cubes: 1. 4 - 2 = 2.')), /uses 2, but 1 was counted/);
+  assert.match(String(rederiveCounting('objects: 4. cubes: 1. 5 - 1 = 4.')), /starts from 5, but 4/);
+  assert.match(String(rederiveCounting('objects: 4. cubes: 1. 4 - 1 = 2.')), /makes 3/);
+});
+
+test('counting: no constant answer is right in more than 30 % of a domain', () => {
+  for (const [i, rows] of drawn.entries()) {
+    const counts = new Map<string, number>();
+    for (const { answer } of rows) counts.set(answer, (counts.get(answer) ?? 0) + 1);
+    for (const [answer, times] of counts) {
+      assert.ok(times <= 0.3 * ROWS, `${DOMAINS[i]}: ${answer} is right ${times} times in ${ROWS}`);
+    }
+  }
+});
+
+test('counting: every family of a domain is asked, and none of another', () => {
+  const asked = drawn.map((rows) => new Set(rows.map((row) => row.family as CountingFamily)));
+  assert.deepEqual([...asked[0]!].sort(), [...TRAINED_FAMILIES].sort());
+  assert.deepEqual([...asked[1]!].sort(), [...TRAINED_FAMILIES].sort());
+  assert.deepEqual([...asked[2]!].sort(), [...UNSEEN_FAMILIES].sort());
+});
+
+test('counting: in domain and out of domain share no shape, and out of domain holds larger counts', () => {
+  const shapes = drawn.map((rows) => new Set(rows.flatMap((row) => (row.scene as Scene).objects.map((o) => o.shape))));
+  assert.deepEqual([...shapes[0]!].sort(), [...SHAPES.blocks].sort());
+  assert.deepEqual([...shapes[1]!].sort(), [...SHAPES.vehicles].sort());
+  const most = drawn.map((rows) => Math.max(...rows.map((row) => (row.scene as Scene).objects.length)));
+  assert.deepEqual(most, [7, 8, 8]);
+});
+
+test('counting: 2,100 rows hold 2,100 different scenes', () => {
+  assert.equal(new Set(records.map((record) => sceneFingerprint(record.scene as Scene))).size, records.length);
+});
+
+test('counting: the same stream gives the same rows', () => {
+  const again = new Random(7, 'test/ood-look');
+  for (const record of drawn[1]!.slice(0, 20)) {
+    assert.deepEqual(sampleCountingRecord('ood-look', record.id, again), record);
+  }
+});
+
+test('counting: the vocabulary holds every word of questions, rationales, captions, short questions and prompts', () => {
+  const known = new Set([...countingVocabulary(), ...promptVocabulary(), ...PERCEPTION_WORDS]);
+  const random = new Random(8, 'test/short');
+  for (const record of records) {
+    const scene = record.scene as Scene;
+    const short = Array.from({ length: 3 }, () => sampleShortQuestion(scene, random));
+    const prompts = (['think', 'direct', 'bare'] as const).map((style) => writePrompt(record.problem, style));
+    const texts = [...prompts, record.cot, writeCaption(scene), ...short.flatMap((s) => [s.question, s.answer])];
+    for (const text of texts) {
+      for (const word of text.replaceAll(/<\/?\w+>/g, ' ').match(/[A-Za-z]+|[^\sA-Za-z\d]/g) ?? []) {
+        assert.ok(known.has(word), `'${word}' of '${text}' is not in the vocabulary`);
+      }
+    }
+  }
+});
