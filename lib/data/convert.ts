@@ -1,0 +1,46 @@
+/** From meta records to the forms that trainers read: ShareGPT conversations for SFT, prompt rows for RL. */
+import { type PromptStyle, writePrompt, writeTarget } from '../tasks/prompts.js';
+import type { MetaRecord } from './record.js';
+
+/** A conversation in ShareGPT form. */
+export interface ShareGptRow {
+  id: string;
+  image: string | string[];
+  messages: { role: 'user' | 'assistant'; content: string }[];
+}
+
+/** A row for reinforcement learning, as the released trainer reads it. */
+export interface RlRow {
+  id: string;
+  image: string | string[];
+  problem: string;
+  solution: string;
+}
+
+/** Each image stands as `<image>` before the text, as in the released conversations. */
+function conversation(record: MetaRecord, style: PromptStyle, target: string): ShareGptRow {
+  const images = '<image>'.repeat(Array.isArray(record.image) ? record.image.length : 1);
+  return {
+    id: record.id,
+    image: record.image,
+    messages: [
+      { role: 'user', content: `${images}${writePrompt(record.problem, style)}` },
+      { role: 'assistant', content: target },
+    ],
+  };
+}
+
+/** ANS-SFT: the bare question, the bare answer. */
+export function toAnswerSft(record: MetaRecord): ShareGptRow {
+  return conversation(record, 'bare', record.answer);
+}
+
+/** CoT-SFT: the question with the think instruction, rationale and answer in tags. */
+export function toCotSft(record: MetaRecord): ShareGptRow {
+  return conversation(record, 'think', writeTarget(record.cot, record.answer));
+}
+
+/** GRPO: the question and the gold answer. */
+export function toRl(record: MetaRecord): RlRow {
+  return { id: record.id, image: record.image, problem: record.problem, solution: record.answer };
+}

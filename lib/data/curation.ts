@@ -1,0 +1,115 @@
+/** Curation: which rows of chain-of-thought data may be trained on, and why the others may not. */
+import type { Random } from '../engine/random.js';
+import type { TaskRecord } from './record.js';
+
+/** The checks, in the order in which they are made; a row is dropped by the first that it fails. */
+export const CURATION_CHECKS = ['format', 'arithmetic', 'truth', 'duplicate', 'leakage', 'balance'] as const;
+export type CurationCheck = (typeof CURATION_CHECKS)[number];
+
+/** A row that was dropped. */
+export interface DroppedRow {
+  id: string;
+  check: CurationCheck;
+  reason: string;
+}
+
+export interface Curation {
+  kept: TaskRecord[];
+  dropped: DroppedRow[];
+}
+
+/** What the task knows of its rows. */
+export interface CurationRules {
+  /** The answer re-derived from the rationale alone, or in words why there is none. */
+  rederive: (cot: string) => number | string;
+  /** The answer from scene truth. */
+  solve: (record: TaskRecord) => string;
+  /** What makes two scenes the same. */
+  fingerprint: (record: TaskRecord) => string;
+  /** Fingerprints of scenes that must not be trained on: those of all test sets. */
+  held: ReadonlySet<string>;
+  /** The largest share of one answer within its question family; rows beyond it are dropped. */
+  largestShare: number;
+}
+
+/** Runs every check on every row; the outcome depends on the rows and their order alone. */
+export function curate(records: readonly TaskRecord[], rules: CurationRules): Curation {
+  const dropped: DroppedRow[] = [];
+  const seen = new Map<string, string>();
+  const sound = records.filter((record) => {
+    const failure = checkRow(record, rules, seen);
+    if (failure) dropped.push({ id: record.id, ...failure });
+    return !failure;
+  });
+  const surplus = findSurplus(sound, rules.largestShare);
+  for (const [id, reason] of surplus) dropped.push({ id, check: 'balance', reason });
+  const kept = sound.filter((record) => !surplus.has(record.id));
+  return { kept, dropped };
+}
+
+function checkRow(
+  record: TaskRecord,
+  rules: CurationRules,
+  seen: Map<string, string>,
+): { check: CurationCheck; reason: string } | undefined {
+  const { cot, answer } = record;
+  if (cot.trim() === '') return { check: 'format', reason: 'the rationale is empty' };
+  if (/<\/?(think|answer)>/.test(cot + answer)) return { check: 'format', reason: 'a tag stands inside rationale or answer' };
+  if (!/^-?\d+$/.test(answer)) return { check: 'format', reason: `the answer '${answer}' is not a whole number` };
+  const derived = rules.rederive(cot);
+  if (typeof derived === 'string') return { check: 'arithmetic', reason: derived };
+  if (String(derived) !== answer) {
+    return { check: 'arithmetic', reason: `the rationale leads to ${derived}, but the answer is ${answer}` };
+  }
+  const truth = rules.solve(record);
+  if (truth !== answer) return { check: 'truth', reason: `the scene gives ${truth}, but the answer is ${answer}` };
+  const scene = rules.fingerprint(record);
+  const key = `${scene} ${record.problem}`;
+  const earlier = seen.get(key);
+  if (earlier !== undefined) return { check: 'duplicate', reason: `the same scene and question as ${earlier}` };
+  seen.set(key, record.id);
+  if (rules.held.has(scene)) return { check: 'leakage', reason: 'the scene is part of a test set' };
+  return undefined;
+}
+
+/** Rows that are too many of their answer in their family, with the reason; earlier rows stay. */
+function findSurplus(records: readonly TaskRecord[], largestShare: number): Map<string, string> {
+  const surplus = new Map<string, string>();
+  for (const [family, rows] of groupBy(records, (record) => record.family)) {
+    const most = Math.ceil(rows.length * largestShare);
+    for (const [answer, same] of groupBy(rows, (record) => record.answer)) {
+      for (const record of same.slice(most)) {
+        surplus.set(record.id, `answer ${answer} is more than ${Math.round(100 * largestShare)} % of '${family}'`);
+      }
+    }
+  }
+  return surplus;
+}
+
+function groupBy<T>(items: readonly T[], key: (item: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const group = groups.get(key(item));
+    if (group) group.push(item);
+    else groups.set(key(item), [item]);
+  }
+  return groups;
+}
+
+/**
+ * Spoils a share of rows as a careless annotator would: a wrong sum, a wrong count, a wrong answer, an empty rationale, or a
+ * row written twice. Shows what curation catches, and makes the uncurated data of an ablation.
+ */
+export function corruptRecords(records: readonly TaskRecord[], share: number, random: Random): TaskRecord[] {
+  return records.flatMap((record): TaskRecord[] => {
+    if (!random.chance(share)) return [record];
+    const shift = (digits: string) => String(Math.max(0, Number(digits) + random.choice([-1, 1, 2])));
+    const kind = random.choice(['sum', 'count', 'answer', 'empty', 'twice'] as const);
+    if (kind === 'twice') return [record, { ...record, id: `${record.id}-again` }];
+    if (kind === 'empty') return [{ ...record, cot: '' }];
+    if (kind === 'answer') return [{ ...record, answer: shift(record.answer) }];
+    if (kind === 'sum') return [{ ...record, cot: record.cot.replace(/(= )(\d+)(?=\.$)/, (_, equals, n) => equals + shift(n)) }];
+    // A wrong first count, carried through: sound arithmetic from a false reading of the image.
+    return [{ ...record, cot: record.cot.replace(/: (\d+)/, (_, n) => `: ${shift(n)}`) }];
+  });
+}
