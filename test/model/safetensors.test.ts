@@ -1,0 +1,168 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, describe, it } from 'node:test';
+import { readCheckpointTensors, readSafetensors, writeSafetensors } from '../../lib/model/safetensors.js';
+
+const folder = mkdtempSync(path.join(tmpdir(), 'safetensors-'));
+after(() => rmSync(folder, { recursive: true }));
+const file = path.join(folder, 'case.safetensors');
+
+/** A file with this header text (or bytes) and so many zero bytes of data. */
+function craft(header: string | Buffer, dataBytes: number, claimed?: bigint): string {
+  const json = Buffer.from(header);
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(claimed ?? BigInt(json.length));
+  writeFileSync(file, Buffer.concat([length, json, Buffer.alloc(dataBytes)]));
+  return file;
+}
+
+const read = () => [...readSafetensors(file)];
+
+describe('writeSafetensors and readSafetensors', () => {
+  const tensors = [
+    { name: 'b', shape: [2, 2], data: Float32Array.from([1, -0.5, 3.14159274, 1e-30]) },
+    { name: 'a', shape: [], data: Float32Array.from([7]) },
+    { name: 'empty', shape: [0, 3], data: new Float32Array(0) },
+  ];
+  it('gives back what was written', () => {
+    writeSafetensors(file, tensors);
+    const back = new Map(read().map((tensor) => [tensor.name, tensor]));
+    assert.equal(back.size, 3);
+    for (const tensor of tensors) assert.deepEqual(back.get(tensor.name), tensor);
+  });
+  it('writes the layout of the format: length, header with metadata, aligned data', () => {
+    writeSafetensors(file, [{ name: 'x', shape: [1], data: Float32Array.from([1]) }]);
+    const bytes = readFileSync(file);
+    const length = Number(bytes.readBigUInt64LE());
+    assert.equal((8 + length) % 8, 0);
+    assert.deepEqual(JSON.parse(bytes.toString('utf8', 8, 8 + length)), {
+      __metadata__: { format: 'pt' },
+      x: { dtype: 'F32', shape: [1], data_offsets: [0, 4] },
+    });
+    // 1.0 is 0x3f800000, little-endian.
+    assert.deepEqual([...bytes.subarray(8 + length)], [0, 0, 0x80, 0x3f]);
+  });
+  it('rounds to bfloat16 to nearest, ties to even', () => {
+    // bfloat16 steps by 2^-7 from 1: 1 + 2^-8 is a tie and goes to 1; 1 + 3 * 2^-8 is a tie and goes to 1 + 2^-6.
+    const data = Float32Array.from([
+      1 + 2 ** -8,
+      1 + 3 * 2 ** -8,
+      1 + 2 ** -8 + 2 ** -20,
+      -2.5,
+      Number.NaN,
+      Number.NEGATIVE_INFINITY,
+    ]);
+    writeSafetensors(file, [{ name: 'x', shape: [6], data }], 'BF16');
+    assert.deepEqual([...read()[0]!.data], [1, 1 + 2 ** -6, 1 + 2 ** -7, -2.5, Number.NaN, Number.NEGATIVE_INFINITY]);
+  });
+  it('reads float16', () => {
+    craft('{"h":{"dtype":"F16","shape":[5],"data_offsets":[0,10]}}', 10);
+    const bytes = readFileSync(file);
+    // 1.0; -2.5; the largest, 65504; the smallest, 2^-24; infinity.
+    for (const [i, half] of [0x3c00, 0xc100, 0x7bff, 0x0001, 0x7c00].entries())
+      bytes.writeUInt16LE(half, bytes.length - 10 + 2 * i);
+    writeFileSync(file, bytes);
+    assert.deepEqual([...read()[0]!.data], [1, -2.5, 65504, 2 ** -24, Number.POSITIVE_INFINITY]);
+  });
+  it('leaves the old file and no other where writing fails', () => {
+    writeSafetensors(file, tensors);
+    const before = readFileSync(file);
+    const broken = { name: 'late', shape: [1], data: Float32Array.from([1]) };
+    Object.defineProperty(broken.data, 'byteLength', {
+      get: () => {
+        throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+      },
+    });
+    assert.throws(() => writeSafetensors(file, [...tensors, broken]), /case\.safetensors: the disk is full/);
+    assert.deepEqual(readFileSync(file), before);
+    assert.deepEqual(
+      readdirSync(folder).filter((name) => name.includes('partial')),
+      [],
+    );
+  });
+  it('refuses data that does not fill its shape, and two tensors of one name', () => {
+    const one = { name: 'x', shape: [1], data: new Float32Array(1) };
+    assert.throws(() => writeSafetensors(file, [{ ...one, shape: [2] }]), /'x' of shape \[2\] cannot hold 1/);
+    assert.throws(() => writeSafetensors(file, [one, one]), /two tensors are named 'x'/);
+  });
+});
+
+describe('a hostile or truncated file is refused, naming file and tensor', () => {
+  const entry = (extra: object) => JSON.stringify({ w: { dtype: 'F32', shape: [2], data_offsets: [0, 8], ...extra } });
+  const cases: [string, () => void, RegExp][] = [
+    ['shorter than the length field', () => writeFileSync(file, 'short'), /it has 5 bytes/],
+    ['a header longer than the file', () => craft('{}', 0, 1000n), /claims 1000 bytes, but the file ends after 2/],
+    ['a header of 2^63 bytes', () => craft('{}', 0, 2n ** 63n), /more than the format allows/],
+    ['not JSON', () => craft('{"w":', 0), /not JSON/],
+    ['not UTF-8', () => craft(Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]), 0), /not JSON/],
+    ['not an object', () => craft('[1]', 0), /not a JSON object/],
+    ['an entry that is null', () => craft('{"w":null}', 0), /'w' has the unknown type/],
+    ['an unknown type', () => craft(entry({ dtype: 'F7' }), 8), /'w' has the unknown type "F7"/],
+    ['a type that objects inherit', () => craft(entry({ dtype: 'constructor' }), 8), /'w' has the unknown type/],
+    ['a negative size', () => craft(entry({ shape: [-2] }), 8), /'w' has no valid shape/],
+    ['a fractional offset', () => craft(entry({ data_offsets: [0.5, 8.5] }), 8), /'w' has no valid offsets/],
+    ['negative offsets', () => craft(entry({ data_offsets: [-8, 0] }), 8), /'w' has no valid offsets/],
+    ['reversed offsets', () => craft(entry({ data_offsets: [8, 0] }), 8), /'w' lies at bytes 8 to 0/],
+    ['data beyond the end', () => craft(entry({}), 7), /'w' lies at bytes 0 to 8, outside the 7/],
+    [
+      'too few bytes for the shape',
+      () => craft(entry({ shape: [3] }), 8),
+      /'w' of shape \[3\] needs 12 bytes, but has 8/,
+    ],
+    ['a shape that overflows', () => craft(entry({ shape: [2 ** 52, 2 ** 52] }), 8), /'w' of shape .* needs/],
+    ['bytes after the last tensor', () => craft(entry({}), 9), /1 bytes after the last tensor/],
+    ['a gap', () => craft(entry({ data_offsets: [4, 12] }), 12), /'w' leaves a gap/],
+    [
+      'an overlap',
+      () =>
+        craft(
+          '{"v":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"w":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}',
+          12,
+        ),
+      /'w' overlaps/,
+    ],
+    [
+      'a name given twice',
+      () =>
+        craft(
+          '{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"w":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}',
+          8,
+        ),
+      /'w' leaves a gap/,
+    ],
+    [
+      'a type the model cannot use',
+      () => craft('{"w":{"dtype":"I64","shape":[1],"data_offsets":[0,8]}}', 8),
+      /'w' is I64/,
+    ],
+  ];
+  for (const [what, make, expected] of cases) {
+    it(what, () => {
+      make();
+      assert.throws(read, (error: Error) => expected.test(error.message) && error.message.includes(file));
+    });
+  }
+});
+
+describe('readCheckpointTensors', () => {
+  const one = (name: string) => ({ name, shape: [1], data: Float32Array.from([1]) });
+  const index = (map: unknown) =>
+    writeFileSync(path.join(folder, 'model.safetensors.index.json'), JSON.stringify({ weight_map: map }));
+  const names = () => [...readCheckpointTensors(folder)].map((tensor) => tensor.name);
+  it('reads shards by the index, and says which is missing or does not match', () => {
+    assert.throws(names, /holds no model\.safetensors/);
+    writeSafetensors(path.join(folder, 'model-1.safetensors'), [one('a'), one('b')]);
+    index({ a: 'model-1.safetensors', b: 'model-1.safetensors', c: 'model-2.safetensors' });
+    assert.throws(names, /lists model-2\.safetensors, which is missing/);
+    writeSafetensors(path.join(folder, 'model-2.safetensors'), [one('c')]);
+    assert.deepEqual(names(), ['a', 'b', 'c']);
+    index({ a: 'model-1.safetensors', c: 'model-2.safetensors' });
+    assert.throws(names, /model-1\.safetensors holds 'b'/);
+    index({ a: 'model-1.safetensors', b: 'model-1.safetensors', d: 'model-1.safetensors' });
+    assert.throws(names, /model-1\.safetensors lacks 'd'/);
+    index({ a: '../outside.safetensors' });
+    assert.throws(names, /is not a \.safetensors file of this folder/);
+  });
+});
