@@ -1,5 +1,6 @@
 /** Tables for notebooks: HTML that needs neither script nor style sheet, with plain text beside it; all text escaped. */
 
+import type { DroppedRow } from '../data/curation.js';
 import type { IntervalValue, ParadigmRow } from './bars.js';
 import type { DisplayBundle } from './notebook.js';
 
@@ -126,14 +127,11 @@ export function resultsTable(rows: readonly ParadigmRow[], caption?: string): Di
   );
 }
 
-/** Rows that a check dropped, with the reason for each. */
-export function droppedTable(
-  rows: readonly { id: string; reason: string; detail?: string }[],
-  caption = 'Dropped rows',
-): DisplayBundle {
+/** Rows that curation dropped, with the check that they failed and the reason. */
+export function droppedTable(rows: readonly DroppedRow[], caption = 'Dropped rows'): DisplayBundle {
   return tableBundle(
-    ['id', 'reason', 'detail'],
-    rows.map((r) => [r.id, r.reason, r.detail ?? '']),
+    ['id', 'check', 'reason'],
+    rows.map((r) => [r.id, r.check, r.reason]),
     caption,
   );
 }

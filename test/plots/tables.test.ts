@@ -60,7 +60,7 @@ test('results: a row a paradigm, a column a test set', () => {
   );
 });
 
-test('dropped rows with their reasons', () => {
-  const text = String(droppedTable([{ id: 'vc-7', reason: 'duplicate', detail: 'of vc-3' }])['text/plain']);
-  assert.match(text, /vc-7 +duplicate +of vc-3/);
+test('dropped rows with the check and the reason', () => {
+  const text = String(droppedTable([{ id: 'vc-7', check: 'duplicate', reason: 'the same as vc-3' }])['text/plain']);
+  assert.match(text, /vc-7 +duplicate +the same as vc-3/);
 });
