@@ -54,7 +54,8 @@ function checkRow(
 ): { check: CurationCheck; reason: string } | undefined {
   const { cot, answer } = record;
   if (cot.trim() === '') return { check: 'format', reason: 'the rationale is empty' };
-  if (/<\/?(think|answer)>/.test(cot + answer)) return { check: 'format', reason: 'a tag stands inside rationale or answer' };
+  if (/<\/?(think|answer)>/.test(cot + answer))
+    return { check: 'format', reason: 'a tag stands inside rationale or answer' };
   if (!/^-?\d+$/.test(answer)) return { check: 'format', reason: `the answer '${answer}' is not a whole number` };
   const derived = rules.rederive(cot);
   if (typeof derived === 'string') return { check: 'arithmetic', reason: derived };
@@ -108,7 +109,8 @@ export function corruptRecords(records: readonly TaskRecord[], share: number, ra
     if (kind === 'twice') return [record, { ...record, id: `${record.id}-again` }];
     if (kind === 'empty') return [{ ...record, cot: '' }];
     if (kind === 'answer') return [{ ...record, answer: shift(record.answer) }];
-    if (kind === 'sum') return [{ ...record, cot: record.cot.replace(/(= )(\d+)(?=\.$)/, (_, equals, n) => equals + shift(n)) }];
+    if (kind === 'sum')
+      return [{ ...record, cot: record.cot.replace(/(= )(\d+)(?=\.$)/, (_, equals, n) => equals + shift(n)) }];
     // A wrong first count, carried through: sound arithmetic from a false reading of the image.
     return [{ ...record, cot: record.cot.replace(/: (\d+)/, (_, n) => `: ${shift(n)}`) }];
   });

@@ -9,6 +9,7 @@ export const STAGE_ONE_ROWS = 1600;
  * @throws Error when no row is left for stage 2
  */
 export function splitStages<T>(rows: readonly T[], first = STAGE_ONE_ROWS): { stageOne: T[]; stageTwo: T[] } {
-  if (rows.length <= first) throw new Error(`stage 1 takes ${first} rows and leaves none of ${rows.length} for stage 2`);
+  if (rows.length <= first)
+    throw new Error(`stage 1 takes ${first} rows and leaves none of ${rows.length} for stage 2`);
   return { stageOne: rows.slice(0, first), stageTwo: rows.slice(first) };
 }

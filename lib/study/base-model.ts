@@ -46,7 +46,7 @@ export interface BaseModelRecipe extends PretrainingSettings {
 
 export const BASE_MODEL_RECIPE: BaseModelRecipe = {
   seed: 20,
-  steps: 4000,
+  steps: 4500,
   schedule: { learningRate: 2e-3, warmupSteps: 200, decay: 'cosine' },
   weightDecay: 0.01,
   scenes: { blocks: 18_000, vehicles: 12_000 },

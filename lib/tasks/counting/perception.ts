@@ -21,11 +21,11 @@ export function sampleShortQuestion(scene: Scene, random: Random): ShortQuestion
     return { question: `How many ${describeFilter(filter)} are there?`, answer: String(countMatching(scene, filter)) };
   }
   if (kind < 0.75) {
-    const wanted = random.chance(0.5) ? filter : sampleFilter({ ...scene, objects: [scene.objects[0]!] }, random);
-    return {
-      question: `Is there a ${describeFilter(wanted, false)}?`,
-      answer: countMatching(scene, wanted) > 0 ? 'yes' : 'no',
-    };
+    // Asked of what is there and of what is not equally often, or "yes" would be a good guess.
+    const there = random.chance(0.5);
+    let wanted = filter;
+    while (countMatching(scene, wanted) > 0 !== there) wanted = sampleFilter(scene, random);
+    return { question: `Is there a ${describeFilter(wanted, false)}?`, answer: there ? 'yes' : 'no' };
   }
   return attributeQuestion(scene, random) ?? sampleShortQuestion(scene, random);
 }

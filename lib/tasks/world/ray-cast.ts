@@ -1,11 +1,222 @@
-/** Draws a scene by casting rays against its analytic solids: perspective, occlusion, shading, shadows, texture, grain. */
-import type { RgbImage } from '../../data/image.js';
-import { Random } from '../../engine/random.js';
-import { cameraFrame } from './camera.js';
-import type { ObjectMaterial, Scene, SceneObject, Vec3 } from './scene.js';
-import { COLOR_RGB, SHAPE_SOLIDS, SIZE_SCALE, type Solid } from './solids.js';
+/** The ray caster: draws a scene, and says how much of each object the camera sees. */
 
-/** How much of each object the picture shows, in pixels, fractions included. */
+import type { RgbImage } from '../../data/image.js';
+import { cameraFrame } from './camera.js';
+import type { Look, Scene, Vec3 } from './scene.js';
+import { COLOR_RGB, SHAPE_SOLIDS, SIZE_SCALE } from './solids.js';
+
+/** What stays the same in all images of a look: ground, sky, light and grain. Colours are 0-1. */
+const LOOKS: Record<
+  Look,
+  { ground: Vec3; texture: number; sky: Vec3; ambient: number; diffuse: number; shade: number; grain: number }
+> = {
+  blocks: {
+    ground: [0.74, 0.73, 0.71],
+    texture: 0.02,
+    sky: [0.8, 0.82, 0.86],
+    ambient: 0.42,
+    diffuse: 0.66,
+    shade: 0.58,
+    grain: 0.012,
+  },
+  vehicles: {
+    ground: [0.56, 0.68, 0.42],
+    texture: 0.13,
+    sky: [0.62, 0.75, 0.9],
+    ambient: 0.5,
+    diffuse: 0.62,
+    shade: 0.6,
+    grain: 0.035,
+  },
+};
+
+const ELLIPSOID = 0;
+const BOX = 1;
+const CYLINDER = 2;
+const KINDS = { ellipsoid: ELLIPSOID, box: BOX, cylinder: CYLINDER };
+
+/** Numbers kept for a solid: centre 0-2, axes 3-11 (rows), half extents 12-14, radius of the bounding sphere 15. */
+const STRIDE = 16;
+
+/** A scene's solids in flat arrays, in world units. */
+interface Solids {
+  count: number;
+  geometry: Float64Array;
+  kind: Uint8Array;
+  /** The object that a solid belongs to. */
+  owner: Uint8Array;
+  metal: Uint8Array;
+  paint: Float64Array;
+}
+
+function placeSolids(scene: Scene): Solids {
+  const parts = scene.objects.flatMap((object, owner) =>
+    SHAPE_SOLIDS[object.shape].map((solid) => ({ object, owner, solid })),
+  );
+  const solids: Solids = {
+    count: parts.length,
+    geometry: new Float64Array(parts.length * STRIDE),
+    kind: new Uint8Array(parts.length),
+    owner: new Uint8Array(parts.length),
+    metal: new Uint8Array(parts.length),
+    paint: new Float64Array(parts.length * 3),
+  };
+  parts.forEach(({ object, owner, solid }, i) => {
+    const scale = SIZE_SCALE[object.size];
+    const c = Math.cos(object.yaw);
+    const s = Math.sin(object.yaw);
+    const [x, y, z] = solid.center;
+    const [hx, hy, hz] = solid.half;
+    // A cylinder's own axis is its third, so one that lies along y swaps its last two.
+    const lying = solid.axis === 'y';
+    const axes = lying ? [c, s, 0, 0, 0, 1, -s, c, 0] : [c, s, 0, -s, c, 0, 0, 0, 1];
+    const half = lying ? [hx, hz, hy] : [hx, hy, hz];
+    const radius =
+      solid.kind === 'ellipsoid'
+        ? Math.max(hx, hy, hz)
+        : solid.kind === 'box'
+          ? Math.sqrt(hx * hx + hy * hy + hz * hz)
+          : Math.sqrt(Math.max(half[0]!, half[1]!) ** 2 + half[2]! ** 2);
+    solids.geometry.set(
+      [
+        object.x + scale * (c * x - s * y),
+        object.y + scale * (s * x + c * y),
+        scale * z,
+        ...axes,
+        ...half.map((h) => h * scale),
+        radius * scale,
+      ],
+      i * STRIDE,
+    );
+    solids.kind[i] = KINDS[solid.kind];
+    solids.owner[i] = owner;
+    solids.metal[i] = object.material === 'metal' && !solid.paint ? 1 : 0;
+    solids.paint.set(solid.paint ?? COLOR_RGB[object.color], i * 3);
+  });
+  return solids;
+}
+
+/**
+ * The distance along the ray o + t d, in units of d, to the unit sphere, the cube of half edge 1 or the cylinder of
+ * radius 1 and half height 1, from outside; Infinity where the ray misses.
+ */
+function hitUnit(kind: number, ox: number, oy: number, oz: number, dx: number, dy: number, dz: number): number {
+  if (kind === ELLIPSOID) {
+    const a = dx * dx + dy * dy + dz * dz;
+    const b = ox * dx + oy * dy + oz * dz;
+    const disc = b * b - a * (ox * ox + oy * oy + oz * oz - 1);
+    return disc < 0 ? Infinity : (-b - Math.sqrt(disc)) / a;
+  }
+  // Entry and exit of the slab |z| <= 1; the other two are slabs (box) or a round side (cylinder).
+  const z1 = (-1 - oz) / dz;
+  const z2 = (1 - oz) / dz;
+  let near = z1 < z2 ? z1 : z2;
+  let far = z1 < z2 ? z2 : z1;
+  if (kind === BOX) {
+    const x1 = (-1 - ox) / dx;
+    const x2 = (1 - ox) / dx;
+    const y1 = (-1 - oy) / dy;
+    const y2 = (1 - oy) / dy;
+    near = Math.max(near, x1 < x2 ? x1 : x2, y1 < y2 ? y1 : y2);
+    far = Math.min(far, x1 < x2 ? x2 : x1, y1 < y2 ? y2 : y1);
+  } else {
+    const a = dx * dx + dy * dy;
+    const b = ox * dx + oy * dy;
+    const disc = b * b - a * (ox * ox + oy * oy - 1);
+    if (disc < 0) return Infinity;
+    const root = Math.sqrt(disc);
+    near = Math.max(near, (-b - root) / a);
+    far = Math.min(far, (-b + root) / a);
+  }
+  return near <= far ? near : Infinity;
+}
+
+/** The nearest solid at each sample of a square grid over the image, and what each object covers. */
+interface Cast {
+  /** Samples a side. */
+  side: number;
+  /** The nearest solid of each sample; -1 for none. */
+  solid: Int16Array;
+  /** Its depth; Infinity for none. */
+  depth: Float64Array;
+  /** Samples that each object would cover if it stood alone. */
+  covered: Float64Array;
+  /** Samples in which each object is seen. */
+  seen: Float64Array;
+}
+
+function castRays(scene: Scene, solids: Solids, side: number): Cast {
+  const { right, up, forward, reach } = cameraFrame(scene.camera);
+  const [ex, ey, ez] = scene.camera.eye;
+  const solid = new Int16Array(side * side).fill(-1);
+  const depth = new Float64Array(side * side).fill(Infinity);
+  const stamp = new Int16Array(side * side).fill(-1);
+  const covered = new Float64Array(scene.objects.length);
+  const seen = new Float64Array(scene.objects.length);
+  const g = solids.geometry;
+  const step = (2 * reach) / side;
+  for (let i = 0; i < solids.count; i++) {
+    const k = i * STRIDE;
+    const vx = ex - g[k]!;
+    const vy = ey - g[k + 1]!;
+    const vz = ez - g[k + 2]!;
+    // The box in the image that surely holds the solid: its bounding sphere, at its nearest depth.
+    const away = -(vx * forward[0] + vy * forward[1] + vz * forward[2]);
+    const radius = g[k + 15]!;
+    if (away <= radius) continue;
+    const cu = -(vx * right[0] + vy * right[1] + vz * right[2]) / away;
+    const cv = -(vx * up[0] + vy * up[1] + vz * up[2]) / away;
+    const spread = (radius / (away - radius)) * (1 + Math.abs(cu) + Math.abs(cv));
+    const left = Math.max(0, Math.floor((cu - spread + reach) / step));
+    const rightmost = Math.min(side - 1, Math.ceil((cu + spread + reach) / step));
+    const top = Math.max(0, Math.floor((reach - cv - spread) / step));
+    const bottom = Math.min(side - 1, Math.ceil((reach - cv + spread) / step));
+    // The ray in the solid's own frame is linear in the place in the image, so its three parts are turned only once.
+    const local = (x: number, y: number, z: number, axis: number): number =>
+      (x * g[k + 3 + 3 * axis]! + y * g[k + 4 + 3 * axis]! + z * g[k + 5 + 3 * axis]!) / g[k + 12 + axis]!;
+    const ox = local(vx, vy, vz, 0);
+    const oy = local(vx, vy, vz, 1);
+    const oz = local(vx, vy, vz, 2);
+    const fx = local(forward[0], forward[1], forward[2], 0);
+    const fy = local(forward[0], forward[1], forward[2], 1);
+    const fz = local(forward[0], forward[1], forward[2], 2);
+    const rx = local(right[0], right[1], right[2], 0);
+    const ry = local(right[0], right[1], right[2], 1);
+    const rz = local(right[0], right[1], right[2], 2);
+    const ux = local(up[0], up[1], up[2], 0);
+    const uy = local(up[0], up[1], up[2], 1);
+    const uz = local(up[0], up[1], up[2], 2);
+    const kind = solids.kind[i]!;
+    const owner = solids.owner[i]!;
+    for (let row = top; row <= bottom; row++) {
+      const v = reach - (row + 0.5) * step;
+      const dx0 = fx + v * ux;
+      const dy0 = fy + v * uy;
+      const dz0 = fz + v * uz;
+      for (let col = left; col <= rightmost; col++) {
+        const u = (col + 0.5) * step - reach;
+        const t = hitUnit(kind, ox, oy, oz, dx0 + u * rx, dy0 + u * ry, dz0 + u * rz);
+        if (t === Infinity) continue;
+        const at = row * side + col;
+        if (stamp[at] !== owner) {
+          stamp[at] = owner;
+          covered[owner] = covered[owner]! + 1;
+        }
+        if (t < depth[at]!) {
+          depth[at] = t;
+          solid[at] = i;
+        }
+      }
+    }
+  }
+  for (let at = 0; at < solid.length; at++) {
+    const i = solid[at]!;
+    if (i >= 0) seen[solids.owner[i]!]!++;
+  }
+  return { side, solid, depth, covered, seen };
+}
+
+/** How much of each object the picture shows, in pixels. */
 export interface Visibility {
   /** Where the object is what is seen. */
   visible: number[];
@@ -13,377 +224,211 @@ export interface Visibility {
   alone: number[];
 }
 
-/** A solid in its object, prepared for rays: the object's place and turn, and the solid's own frame inside. */
-interface Body {
-  object: number;
-  kind: Solid['kind'];
-  alongY: boolean;
-  center: Vec3;
-  half: Vec3;
-  color: Vec3;
-  material: ObjectMaterial;
-}
-
-interface Placed {
-  x: number;
-  y: number;
-  scale: number;
-  cos: number;
-  sin: number;
-  bodies: Body[];
-  /** A sphere around the object. */
-  middle: Vec3;
-  radius: number;
-}
-
-/** A ray's nearest meeting with a body: distance, outward normal in the object's frame, and the body. */
-interface Hit {
-  t: number;
-  nx: number;
-  ny: number;
-  nz: number;
-  body: Body | undefined;
-  placed: Placed | undefined;
-}
-
-/** Light that comes from everywhere, and how much the sun adds. */
-const AMBIENT = 0.42;
-const DIFFUSE = 0.72;
-/** How dark the ground is in shadow. */
-const SHADOW = 0.52;
-
-/**
- * Draws a scene as a square image.
- *
- * @param size pixels a side
- * @param samples rays a side of each pixel, averaged
- */
-export function drawScene(scene: Scene, size = 64, samples = 2): RgbImage {
-  const placed = scene.objects.map(place);
-  const grain = new Random(scene.grain, 'grain');
-  const paint = groundPainter(scene, placed);
-  const data = new Uint8Array(size * size * 3);
-  const share = 255 / (samples * samples);
-  const hit: Hit = { t: 0, nx: 0, ny: 0, nz: 0, body: undefined, placed: undefined };
-  const noise = scene.look === 'vehicles' ? 9 : 4;
-  const color: Vec3 = [0, 0, 0];
-  castPixels(scene, placed, size, samples, (at, near, rays) => {
-    let r = 0;
-    let g = 0;
-    let b = 0;
-    for (const [dx, dy, dz] of rays) {
-      hit.t = Number.POSITIVE_INFINITY;
-      hit.body = undefined;
-      for (const i of near) meet(placed[i]!, scene.camera.eye, dx, dy, dz, hit);
-      if (hit.body) shade(hit, dx, dy, dz, scene.light, color);
-      else paint(dx, dy, dz, color);
-      r += color[0];
-      g += color[1];
-      b += color[2];
-    }
-    const speck = noise * (grain.uniform() + grain.uniform() - 1);
-    data[3 * at] = byte(r * share + speck);
-    data[3 * at + 1] = byte(g * share + speck);
-    data[3 * at + 2] = byte(b * share + speck);
-  });
-  return { width: size, height: size, data };
-}
-
 /** How much of each object a picture of `size` x `size` pixels shows, by one ray a pixel. */
 export function visibility(scene: Scene, size = 64): Visibility {
-  const placed = scene.objects.map(place);
-  const seen: Visibility = { visible: scene.objects.map(() => 0), alone: scene.objects.map(() => 0) };
-  const hit: Hit = { t: 0, nx: 0, ny: 0, nz: 0, body: undefined, placed: undefined };
-  castPixels(scene, placed, size, 1, (_, near, [ray]) => {
-    let nearest = Number.POSITIVE_INFINITY;
-    let front = -1;
-    for (const i of near) {
-      hit.t = Number.POSITIVE_INFINITY;
-      meet(placed[i]!, scene.camera.eye, ray![0], ray![1], ray![2], hit);
-      if (hit.t === Number.POSITIVE_INFINITY) continue;
-      seen.alone[i]!++;
-      if (hit.t < nearest) {
-        nearest = hit.t;
-        front = i;
-      }
-    }
-    if (front >= 0) seen.visible[front]!++;
-  });
-  return seen;
+  const { seen, covered } = castRays(scene, placeSolids(scene), size);
+  return { visible: [...seen], alone: [...covered] };
 }
 
-/** Calls `visit` for each pixel with its index, the objects that may be seen there and the directions of its rays. */
-function castPixels(
-  scene: Scene,
-  placed: Placed[],
-  size: number,
-  samples: number,
-  visit: (at: number, near: readonly number[], rays: readonly Vec3[]) => void,
-): void {
-  const { forward, right, up, reach } = cameraFrame(scene.camera);
-  const boxes = placed.map((each) => screenBox(each, scene, size));
-  const rays: Vec3[] = Array.from({ length: samples * samples }, () => [0, 0, 0]);
-  const near: number[] = [];
-  for (let row = 0; row < size; row++) {
-    for (let column = 0; column < size; column++) {
-      near.length = 0;
-      boxes.forEach(([left, top, rightmost, bottom], i) => {
-        if (column >= left && column <= rightmost && row >= top && row <= bottom) near.push(i);
-      });
-      rays.forEach((ray, s) => {
-        const u = ((2 * (column + ((s % samples) + 0.5) / samples)) / size - 1) * reach;
-        const v = (1 - (2 * (row + (Math.floor(s / samples) + 0.5) / samples)) / size) * reach;
-        for (let i = 0; i < 3; i++) ray[i] = forward[i]! + u * right[i]! + v * up[i]!;
-      });
-      visit(row * size + column, near, rays);
-    }
+/** Whether something stands between a point and the light. */
+function inShadow(s: Solids, px: number, py: number, pz: number, lx: number, ly: number, lz: number): boolean {
+  const g = s.geometry;
+  for (let i = 0; i < s.count; i++) {
+    const k = i * STRIDE;
+    const vx = px - g[k]!;
+    const vy = py - g[k + 1]!;
+    const vz = pz - g[k + 2]!;
+    const b = vx * lx + vy * ly + vz * lz;
+    const radius = g[k + 15]!;
+    const c = vx * vx + vy * vy + vz * vz - radius * radius;
+    if ((b > 0 && c > 0) || b * b < c) continue;
+    const hx = 1 / g[k + 12]!;
+    const hy = 1 / g[k + 13]!;
+    const hz = 1 / g[k + 14]!;
+    const t = hitUnit(
+      s.kind[i]!,
+      (vx * g[k + 3]! + vy * g[k + 4]! + vz * g[k + 5]!) * hx,
+      (vx * g[k + 6]! + vy * g[k + 7]! + vz * g[k + 8]!) * hy,
+      (vx * g[k + 9]! + vy * g[k + 10]! + vz * g[k + 11]!) * hz,
+      (lx * g[k + 3]! + ly * g[k + 4]! + lz * g[k + 5]!) * hx,
+      (lx * g[k + 6]! + ly * g[k + 7]! + lz * g[k + 8]!) * hy,
+      (lx * g[k + 9]! + ly * g[k + 10]! + lz * g[k + 11]!) * hz,
+    );
+    if (t > 0 && t !== Infinity) return true;
   }
+  return false;
 }
 
-function byte(x: number): number {
-  return Math.max(0, Math.min(255, Math.round(x)));
+/** A number in [0, 1) that depends on a cell of a lattice alone. */
+function latticeNoise(x: number, y: number, seed: number): number {
+  let h = Math.imul(x, 0x27d4eb2d) ^ Math.imul(y, 0x165667b1) ^ seed;
+  h = Math.imul(h ^ (h >>> 15), 0x2c1b3c6d);
+  h = Math.imul(h ^ (h >>> 12), 0x297a2d39);
+  return ((h ^ (h >>> 15)) >>> 0) / 4294967296;
 }
 
-function place(object: SceneObject, index: number): Placed {
-  const scale = SIZE_SCALE[object.size];
-  const solids = SHAPE_SOLIDS[object.shape];
-  const bodies = solids.map(
-    (solid): Body => ({
-      object: index,
-      kind: solid.kind,
-      alongY: solid.axis === 'y',
-      center: solid.center,
-      half: solid.half,
-      color: solid.paint ?? COLOR_RGB[object.color],
-      material: object.material,
-    }),
-  );
-  const top = Math.max(...solids.map((s) => s.center[2] + s.half[2]));
-  const reach = Math.max(
-    ...solids.map((s) => Math.hypot(Math.abs(s.center[0]) + s.half[0], Math.abs(s.center[1]) + s.half[1])),
-  );
-  return {
-    x: object.x,
-    y: object.y,
-    scale,
-    cos: Math.cos(object.yaw),
-    sin: Math.sin(object.yaw),
-    bodies,
-    middle: [object.x, object.y, (scale * top) / 2],
-    radius: scale * Math.hypot(reach, top / 2),
-  };
+/** Lattice noise blended smoothly between the cells' corners, in [-1, 1]. */
+function smoothNoise(x: number, y: number, seed: number): number {
+  const ix = Math.floor(x);
+  const iy = Math.floor(y);
+  const fx = (x - ix) * (x - ix) * (3 - 2 * (x - ix));
+  const fy = (y - iy) * (y - iy) * (3 - 2 * (y - iy));
+  const top = latticeNoise(ix, iy, seed) * (1 - fx) + latticeNoise(ix + 1, iy, seed) * fx;
+  const bottom = latticeNoise(ix, iy + 1, seed) * (1 - fx) + latticeNoise(ix + 1, iy + 1, seed) * fx;
+  return 2 * (top * (1 - fy) + bottom * fy) - 1;
 }
 
-/** The part of the image, in pixels, outside which an object is not seen: [left, top, right, bottom]. */
-function screenBox({ middle, radius }: Placed, scene: Scene, size: number): [number, number, number, number] {
+/** Where in the light's disc each of a pixel's four samples looks, so that the edge of a shadow is soft. */
+const LIGHT_SPREAD = [-0.05, 0.02, 0.04, -0.03, 0.05, 0.03, -0.02, -0.05];
+
+/**
+ * Draws a scene as a square image, with 2 x 2 rays a pixel. The same scene gives the same bytes.
+ *
+ * Rubber is matte. Metal reflects a sky that is bright above and dark at the horizon, and has a white highlight; its
+ * normals are bent outwards as on rounded edges, so that flat faces show both too.
+ *
+ * @param size pixels a side; 64 is what the nano model sees, more is for people
+ */
+export function drawScene(scene: Scene, size = 64): RgbImage {
+  const look = LOOKS[scene.look];
+  const solids = placeSolids(scene);
+  const rays = castRays(scene, solids, size * 2);
   const { right, up, forward, reach } = cameraFrame(scene.camera);
-  const v = middle.map((m, i) => m - scene.camera.eye[i]!);
-  const along = (axis: Vec3) => v[0]! * axis[0] + v[1]! * axis[1] + v[2]! * axis[2];
-  const depth = along(forward);
-  const scale = size / 2 / reach / Math.max(0.1, depth - radius);
-  const x = size / 2 + (along(right) / depth / reach) * (size / 2);
-  const y = size / 2 - (along(up) / depth / reach) * (size / 2);
-  return [
-    Math.floor(x - radius * scale),
-    Math.floor(y - radius * scale),
-    Math.ceil(x + radius * scale),
-    Math.ceil(y + radius * scale),
-  ];
-}
-
-/** Keeps in `hit` the nearest meeting of a ray with the object's bodies. */
-function meet(o: Placed, [ex, ey, ez]: Vec3, dx: number, dy: number, dz: number, hit: Hit): void {
-  const mx = o.middle[0] - ex;
-  const my = o.middle[1] - ey;
-  const mz = o.middle[2] - ez;
-  const dd = dx * dx + dy * dy + dz * dz;
-  const md = mx * dx + my * dy + mz * dz;
-  if (mx * mx + my * my + mz * mz - (md * md) / dd > o.radius * o.radius) return;
-  // Into the object's frame: shift, turn back by yaw, divide by its scale. The distance t stays the world's.
-  const sx = ex - o.x;
-  const sy = ey - o.y;
-  const ox = (sx * o.cos + sy * o.sin) / o.scale;
-  const oy = (sy * o.cos - sx * o.sin) / o.scale;
-  const oz = ez / o.scale;
-  const rx = (dx * o.cos + dy * o.sin) / o.scale;
-  const ry = (dy * o.cos - dx * o.sin) / o.scale;
-  const rz = dz / o.scale;
-  for (const body of o.bodies) {
-    const [hx, hy, hz] = body.half;
-    const px = (ox - body.center[0]) / hx;
-    const py = (oy - body.center[1]) / hy;
-    const pz = (oz - body.center[2]) / hz;
-    const qx = rx / hx;
-    const qy = ry / hy;
-    const qz = rz / hz;
-    if (body.kind === 'box') meetBox(o, body, px, py, pz, qx, qy, qz, hit);
-    else if (body.kind === 'ellipsoid') meetEllipsoid(o, body, px, py, pz, qx, qy, qz, hit);
-    else if (body.alongY) meetCylinder(o, body, px, pz, py, qx, qz, qy, hit);
-    else meetCylinder(o, body, px, py, pz, qx, qy, qz, hit);
-  }
-}
-
-function keep(o: Placed, body: Body, t: number, nx: number, ny: number, nz: number, hit: Hit): void {
-  hit.t = t;
-  hit.nx = nx / body.half[0];
-  hit.ny = ny / body.half[1];
-  hit.nz = nz / body.half[2];
-  hit.body = body;
-  hit.placed = o;
-}
-
-/** The unit sphere. */
-function meetEllipsoid(
-  o: Placed,
-  body: Body,
-  px: number,
-  py: number,
-  pz: number,
-  qx: number,
-  qy: number,
-  qz: number,
-  hit: Hit,
-): void {
-  const a = qx * qx + qy * qy + qz * qz;
-  const b = px * qx + py * qy + pz * qz;
-  const c = px * px + py * py + pz * pz - 1;
-  const root = b * b - a * c;
-  if (root <= 0) return;
-  const t = (-b - Math.sqrt(root)) / a;
-  if (t > 1e-6 && t < hit.t) keep(o, body, t, px + t * qx, py + t * qy, pz + t * qz, hit);
-}
-
-/** The cube from -1 to 1, by slabs. */
-function meetBox(
-  o: Placed,
-  body: Body,
-  px: number,
-  py: number,
-  pz: number,
-  qx: number,
-  qy: number,
-  qz: number,
-  hit: Hit,
-): void {
-  let near = -Infinity;
-  let far = Infinity;
-  let axis = 0;
-  for (let i = 0; i < 3; i++) {
-    const p = i === 0 ? px : i === 1 ? py : pz;
-    const q = i === 0 ? qx : i === 1 ? qy : qz;
-    const t1 = (-1 - p) / q;
-    const t2 = (1 - p) / q;
-    const enter = t1 < t2 ? t1 : t2;
-    const leave = t1 < t2 ? t2 : t1;
-    if (enter > near) {
-      near = enter;
-      axis = i;
-    }
-    if (leave < far) far = leave;
-  }
-  if (near >= far || near <= 1e-6 || near >= hit.t) return;
-  const q = axis === 0 ? qx : axis === 1 ? qy : qz;
-  const side = q > 0 ? -1 : 1;
-  keep(o, body, near, axis === 0 ? side : 0, axis === 1 ? side : 0, axis === 2 ? side : 0, hit);
-}
-
-/** The cylinder of radius 1 about the third axis given, from -1 to 1 along it. */
-function meetCylinder(
-  o: Placed,
-  body: Body,
-  pa: number,
-  pb: number,
-  pc: number,
-  qa: number,
-  qb: number,
-  qc: number,
-  hit: Hit,
-): void {
-  const store = (t: number, na: number, nb: number, nc: number) =>
-    body.alongY ? keep(o, body, t, na, nc, nb, hit) : keep(o, body, t, na, nb, nc, hit);
-  const a = qa * qa + qb * qb;
-  const b = pa * qa + pb * qb;
-  const c = pa * pa + pb * pb - 1;
-  const root = b * b - a * c;
-  if (root <= 0) return;
-  const wall = (-b - Math.sqrt(root)) / a;
-  if (wall > 1e-6 && wall < hit.t && Math.abs(pc + wall * qc) <= 1) {
-    store(wall, pa + wall * qa, pb + wall * qb, 0);
-    return;
-  }
-  const side = qc > 0 ? -1 : 1;
-  const cap = (side - pc) / qc;
-  const x = pa + cap * qa;
-  const y = pb + cap * qb;
-  if (cap > 1e-6 && cap < hit.t && x * x + y * y <= 1) store(cap, 0, 0, side);
-}
-
-/** The colour of a surface: matte rubber, or metal with a sharp highlight and the sky and ground mirrored in it. */
-function shade(hit: Hit, dx: number, dy: number, dz: number, light: Vec3, color: Vec3): void {
-  const { placed, body } = hit as { placed: Placed; body: Body };
-  let nx = hit.nx * placed.cos - hit.ny * placed.sin;
-  let ny = hit.nx * placed.sin + hit.ny * placed.cos;
-  let nz = hit.nz;
-  const length = Math.sqrt(nx * nx + ny * ny + nz * nz);
-  nx /= length;
-  ny /= length;
-  nz /= length;
-  const sun = Math.max(0, nx * light[0] + ny * light[1] + nz * light[2]);
-  const along = 2 * (dx * nx + dy * ny + dz * nz);
-  const size = Math.sqrt(dx * dx + dy * dy + dz * dz);
-  const mx = (dx - along * nx) / size;
-  const my = (dy - along * ny) / size;
-  const mz = (dz - along * nz) / size;
-  const gleam = Math.max(0, mx * light[0] + my * light[1] + mz * light[2]);
-  const metal = body.material === 'metal';
-  const lit = AMBIENT + DIFFUSE * sun;
-  const spark = metal ? 0.95 * gleam ** 18 : 0.06 * gleam ** 4;
-  // A mirrored horizon: bright above, dark below, which bends with the surface and tells metal from rubber.
-  const mirror = metal ? (mz > 0.15 ? 0.5 : mz > -0.1 ? 0.1 : -0.22) : 0;
-  for (let i = 0; i < 3; i++)
-    color[i] = Math.min(1, Math.max(0, body.color[i]! * lit * (1 + mirror) + (metal ? 0.12 * mirror : 0) + spark));
-}
-
-/** Paints what a ray meets that meets no object: the ground, with shadows, and the backdrop far behind. */
-function groundPainter(scene: Scene, placed: Placed[]): (dx: number, dy: number, dz: number, color: Vec3) => void {
-  const shadow: Hit = { t: 0, nx: 0, ny: 0, nz: 0, body: undefined, placed: undefined };
+  const [ex, ey, ez] = scene.camera.eye;
   const [lx, ly, lz] = scene.light;
-  const grass = scene.look === 'vehicles';
-  const phase = (scene.grain % 1000) / 7;
-  const eye = scene.camera.eye;
-  const point: Vec3 = [0, 0, 0];
-  return (dx, dy, dz, color) => {
-    if (dz > -1e-3) {
-      color[0] = color[1] = color[2] = 0.6;
-      return;
+  const g = solids.geometry;
+  const n = rays.side;
+  const step = (2 * reach) / n;
+  const sums = new Float64Array(size * size * 3);
+  for (let row = 0; row < n; row++) {
+    const v = reach - (row + 0.5) * step;
+    for (let col = 0; col < n; col++) {
+      const u = (col + 0.5) * step - reach;
+      const dx = forward[0] + u * right[0] + v * up[0];
+      const dy = forward[1] + u * right[1] + v * up[1];
+      const dz = forward[2] + u * right[2] + v * up[2];
+      const at = row * n + col;
+      const corner = 2 * ((row & 1) * 2 + (col & 1));
+      const sx = lx + LIGHT_SPREAD[corner]!;
+      const sy = ly + LIGHT_SPREAD[corner + 1]!;
+      let red: number;
+      let green: number;
+      let blue: number;
+      const i = rays.solid[at]!;
+      if (i < 0) {
+        if (dz > -1e-3) {
+          const fade = 1 - 0.4 * Math.min(1, Math.max(0, dz) * 3);
+          red = look.sky[0] * fade;
+          green = look.sky[1] * fade;
+          blue = look.sky[2];
+        } else {
+          const t = -ez / dz;
+          const px = ex + t * dx;
+          const py = ey + t * dy;
+          const far = Math.sqrt(px * px + py * py);
+          const patches =
+            smoothNoise(px * 0.6, py * 0.6, scene.grain) + smoothNoise(px * 3.1, py * 3.1, scene.grain + 1);
+          let light = 1.06 - 0.025 * far + look.texture * patches;
+          light = Math.max(light, 0.4);
+          if (inShadow(solids, px, py, 0, sx, sy, lz)) light *= look.shade;
+          red = look.ground[0] * light;
+          green = look.ground[1] * light;
+          blue = look.ground[2] * light;
+        }
+      } else {
+        const k = i * STRIDE;
+        const t = rays.depth[at]!;
+        const px = ex + t * dx;
+        const py = ey + t * dy;
+        const pz = ez + t * dz;
+        const vx = px - g[k]!;
+        const vy = py - g[k + 1]!;
+        const vz = pz - g[k + 2]!;
+        // The place on the unit solid, which tells the face and so the normal.
+        const qx = (vx * g[k + 3]! + vy * g[k + 4]! + vz * g[k + 5]!) / g[k + 12]!;
+        const qy = (vx * g[k + 6]! + vy * g[k + 7]! + vz * g[k + 8]!) / g[k + 13]!;
+        const qz = (vx * g[k + 9]! + vy * g[k + 10]! + vz * g[k + 11]!) / g[k + 14]!;
+        let mx = qx;
+        let my = qy;
+        let mz = qz;
+        const kind = solids.kind[i]!;
+        const ax = Math.abs(qx);
+        const ay = Math.abs(qy);
+        const az = Math.abs(qz);
+        if (kind === BOX) {
+          const inX = ax >= ay && ax >= az;
+          const inY = !inX && ay >= az;
+          if (!inX) mx = 0;
+          if (!inY) my = 0;
+          if (inX || inY) mz = 0;
+        } else if (kind === CYLINDER) {
+          if (az * az > qx * qx + qy * qy) {
+            mx = 0;
+            my = 0;
+          } else mz = 0;
+        }
+        mx /= g[k + 12]!;
+        my /= g[k + 13]!;
+        mz /= g[k + 14]!;
+        let nx = mx * g[k + 3]! + my * g[k + 6]! + mz * g[k + 9]!;
+        let ny = mx * g[k + 4]! + my * g[k + 7]! + mz * g[k + 10]!;
+        let nz = mx * g[k + 5]! + my * g[k + 8]! + mz * g[k + 11]!;
+        const length = Math.sqrt(nx * nx + ny * ny + nz * nz);
+        nx /= length;
+        ny /= length;
+        nz /= length;
+        const facing = nx * lx + ny * ly + nz * lz;
+        const e = 1e-4;
+        const lit = facing > 0 && !inShadow(solids, px + e * nx, py + e * ny, pz + e * nz, sx, sy, lz) ? 1 : 0;
+        red = solids.paint[i * 3]!;
+        green = solids.paint[i * 3 + 1]!;
+        blue = solids.paint[i * 3 + 2]!;
+        const light = look.ambient * (0.8 + 0.2 * nz) + look.diffuse * lit * Math.max(0, facing);
+        if (solids.metal[i] === 0) {
+          red *= light;
+          green *= light;
+          blue *= light;
+        } else {
+          if (kind !== ELLIPSOID) {
+            const bend = 0.55 / g[k + 15]!;
+            nx += bend * vx;
+            ny += bend * vy;
+            nz += bend * vz;
+            const long = Math.sqrt(nx * nx + ny * ny + nz * nz);
+            nx /= long;
+            ny /= long;
+            nz /= long;
+          }
+          const dlong = Math.sqrt(dx * dx + dy * dy + dz * dz);
+          const back = (2 * (dx * nx + dy * ny + dz * nz)) / dlong;
+          const refx = dx / dlong - back * nx;
+          const refy = dy / dlong - back * ny;
+          const refz = dz / dlong - back * nz;
+          // The reflected sky: dark ground below the horizon, a sharp bright rise above it.
+          const rise = Math.min(1, Math.max(0, (refz + 0.1) / 0.9));
+          const sky = 0.22 + 1.15 * rise * rise;
+          const glance = Math.max(0, refx * lx + refy * ly + refz * lz);
+          const glance4 = glance * glance * glance * glance;
+          const glint = lit * glance4 * glance4 * glance4 * 1.3;
+          const body = 0.35 * light + 0.6 * sky;
+          const gloss = 0.12 * sky + glint;
+          red = red * body + gloss;
+          green = green * body + gloss;
+          blue = blue * body + gloss;
+        }
+      }
+      const out = ((row >> 1) * size + (col >> 1)) * 3;
+      sums[out] = sums[out]! + Math.min(1, red);
+      sums[out + 1] = sums[out + 1]! + Math.min(1, green);
+      sums[out + 2] = sums[out + 2]! + Math.min(1, blue);
     }
-    const t = -eye[2] / dz;
-    const x = eye[0] + t * dx;
-    const y = eye[1] + t * dy;
-    point[0] = x;
-    point[1] = y;
-    shadow.t = Number.POSITIVE_INFINITY;
-    shadow.body = undefined;
-    for (const each of placed) {
-      if (shadow.body) break;
-      meet(each, point, lx, ly, lz, shadow);
-    }
-    const dim = shadow.body ? SHADOW : 1;
-    const distance = Math.min(1, Math.max(0, t * 0.055 - 0.85));
-    if (grass) {
-      const blades =
-        0.5 +
-        0.25 * Math.sin(5.1 * x + phase) * Math.sin(4.3 * y - phase) +
-        0.25 * Math.sin(11 * x - 9 * y + 2 * phase);
-      const tone = (0.72 + 0.34 * blades) * dim;
-      color[0] = tone * (0.36 + 0.1 * distance);
-      color[1] = tone * (0.52 + 0.06 * distance);
-      color[2] = tone * (0.27 + 0.12 * distance);
-    } else {
-      const tone = (0.74 - 0.2 * distance) * dim;
-      color[0] = tone;
-      color[1] = tone;
-      color[2] = tone * 1.01;
-    }
-  };
+  }
+  const data = new Uint8Array(sums.length);
+  for (let i = 0; i < sums.length; i++) {
+    const grain =
+      look.grain *
+      (latticeNoise(i, 1, scene.grain) + latticeNoise(i, 2, scene.grain) + latticeNoise(i, 3, scene.grain) - 1.5);
+    data[i] = Math.round(255 * Math.min(1, Math.max(0, sums[i]! / 4 + grain)));
+  }
+  return { width: size, height: size, data };
 }

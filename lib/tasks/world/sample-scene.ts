@@ -65,7 +65,7 @@ function proposeScene(look: Look, random: Random, count: number): Scene | undefi
     const [x, y] = liftFromImage(camera, across, down, halfHeight(object));
     object.x = Math.round(x * 100) / 100;
     object.y = Math.round(y * 100) / 100;
-    if (objects.every((other) => apart(object, other))) objects.push(object);
+    if (objects.every((other) => apart(object, other)) && orderIsPlain(object, objects, camera)) objects.push(object);
   }
   return { look, objects: readingOrder(objects, camera), camera, light, grain: random.int(2 ** 31) };
 }
@@ -75,6 +75,17 @@ function apart(a: SceneObject, b: SceneObject): boolean {
   return footprint(a).every(([ax, ay, ar]) =>
     footprint(b).every(([bx, by, br]) => Math.hypot(ax - bx, ay - by) > ar + br + 0.12),
   );
+}
+
+/** True where an object's place in reading order is plain to see: a pixel of 64 from a band's edge, and three from a neighbour across. */
+function orderIsPlain(object: SceneObject, others: SceneObject[], camera: SceneCamera): boolean {
+  const middle = (o: SceneObject) => projectToImage(camera, [o.x, o.y, halfHeight(o)]);
+  const [across, down] = middle(object);
+  if (Math.abs(down * 4 - Math.round(down * 4)) < 4 / 64) return false;
+  return others.every((other) => {
+    const [x, y] = middle(other);
+    return Math.floor(y * 4) !== Math.floor(down * 4) || Math.abs(x - across) >= 3 / 64;
+  });
 }
 
 /** Objects row by row as one reads: bands of a quarter of the picture from the top, left to right inside a band. */

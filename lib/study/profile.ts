@@ -1,0 +1,92 @@
+/** Profiles: how large a study is, from one that tests run to one that a newcomer watches. */
+import type { GrpoSettings } from '../train/grpo.js';
+import type { SftSettings } from '../train/sft.js';
+
+export interface Profile {
+  name: string;
+  /** Seed of data and training. */
+  seed: number;
+  /** Rows that curation should keep. */
+  trainRows: number;
+  /** The first so many go to stage 1; the paper's 1,600. */
+  stageOneRows: number;
+  /** Test items: in domain, and out of domain by look alone and by look and question, 3 to 1 as in the paper. */
+  testRows: { id: number; 'ood-look': number; 'ood-look-question': number };
+  /** Share of rows spoiled before curation, as a careless annotator would. */
+  spoiledShare: number;
+  answerSft: SftSettings;
+  cotSft: SftSettings;
+  stageOne: SftSettings;
+  grpo: GrpoSettings;
+  /** What an ablation's GRPO cells run with. */
+  ablation: GrpoSettings;
+  /** Longest completion in evaluation. */
+  evaluationTokens: number;
+}
+
+const SFT: SftSettings = {
+  epochs: 2,
+  batchSize: 32,
+  schedule: { learningRate: 5e-4, warmupSteps: 20, decay: 'cosine' },
+  weightDecay: 0.1,
+  freezeVision: true,
+  seed: 1,
+};
+
+const GRPO: GrpoSettings = {
+  steps: 120,
+  promptsPerStep: 32,
+  completions: 8,
+  maxNewTokens: 64,
+  schedule: { learningRate: 1e-4, warmupSteps: 5, decay: 'linear' },
+  beta: 0.04,
+  epsilonLow: 0.2,
+  epsilonHigh: 0.2,
+  temperature: 1,
+  topK: 0,
+  topP: 1,
+  lossType: 'grpo',
+  scaling: 'group',
+  updatesPerRollout: 1,
+  promptsPerMicroBatch: 8,
+  freezeVision: false,
+  seed: 1,
+};
+
+/** What `npm start` runs: minutes on two cores. */
+export const QUICK: Profile = {
+  name: 'quick',
+  seed: 1,
+  trainRows: 6400,
+  stageOneRows: 1600,
+  testRows: { id: 500, 'ood-look': 375, 'ood-look-question': 125 },
+  spoiledShare: 0.06,
+  answerSft: SFT,
+  cotSft: SFT,
+  stageOne: { ...SFT, epochs: 4 },
+  grpo: GRPO,
+  ablation: { ...GRPO, steps: 40, promptsPerStep: 16 },
+  evaluationTokens: 64,
+};
+
+/** What the tests run: seconds, and nothing learned. */
+export const TINY: Profile = {
+  ...QUICK,
+  name: 'tiny',
+  trainRows: 48,
+  stageOneRows: 16,
+  testRows: { id: 8, 'ood-look': 6, 'ood-look-question': 2 },
+  answerSft: { ...SFT, epochs: 1, batchSize: 8 },
+  cotSft: { ...SFT, epochs: 1, batchSize: 8 },
+  stageOne: { ...SFT, epochs: 1, batchSize: 8 },
+  grpo: { ...GRPO, steps: 3, promptsPerStep: 4, completions: 4, promptsPerMicroBatch: 4, maxNewTokens: 16 },
+  ablation: { ...GRPO, steps: 1, promptsPerStep: 2, completions: 2, promptsPerMicroBatch: 2, maxNewTokens: 16 },
+  evaluationTokens: 16,
+};
+
+/** The profile of a name. */
+export function profileNamed(name: string): Profile {
+  const profile = [QUICK, TINY].find((each) => each.name === name);
+  if (!profile) throw new Error(`there is no profile '${name}'; choose quick or tiny`);
+  return profile;
+}

@@ -1,0 +1,38 @@
+/** Where a study's files lie: the repository's shipped base model, and the profile's folder under `runs/`. */
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { type Profile, profileNamed } from './profile.js';
+
+/** A study's folders and sizes. */
+export interface Study {
+  profile: Profile;
+  /** `runs/<profile>`: everything that the study writes. */
+  folder: string;
+  /** The base model's checkpoint folder. */
+  base: string;
+}
+
+/** The repository's root: the nearest folder above this file that holds `notebooks` and `data`. */
+export function repositoryRoot(): string {
+  let folder = __dirname;
+  while (!(existsSync(path.join(folder, 'notebooks')) && existsSync(path.join(folder, 'data')))) {
+    const parent = path.dirname(folder);
+    if (parent === folder)
+      throw new Error(`no folder above ${__dirname} holds notebooks/ and data/; is the kit's checkout complete?`);
+    folder = parent;
+  }
+  return folder;
+}
+
+/**
+ * Opens the study of a profile.
+ *
+ * @param name default: what `REASON_RFT_PROFILE` says, else `quick`
+ * @param folder default: `runs/<name>` of the repository, or what `REASON_RFT_RUNS` says in place of `runs`
+ */
+export function openStudy(name = process.env.REASON_RFT_PROFILE ?? 'quick', folder?: string): Study {
+  const profile = profileNamed(name);
+  const root = repositoryRoot();
+  const runs = process.env.REASON_RFT_RUNS ?? path.join(root, 'runs');
+  return { profile, folder: folder ?? path.join(runs, name), base: path.join(root, 'data', 'nano') };
+}
