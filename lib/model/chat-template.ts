@@ -9,14 +9,19 @@ export interface Message {
   content: readonly ({ type: 'image' } | { type: 'text'; text: string })[];
 }
 
-/** Qwen2-VL's template without the default system prompt: what the nano model is trained with. */
+/** Qwen2-VL's own template without the default system prompt: what the nano model is trained with. */
 export const NANO_CHAT_TEMPLATE =
-  "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{% for content in message['content'] %}" +
-  "{% if content['type'] == 'image' %}<|vision_start|><|image_pad|><|vision_end|>" +
-  "{% elif 'text' in content %}{{ content['text'] }}{% endif %}{% endfor %}<|im_end|>\n{% endfor %}" +
-  '{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}';
+  '{% set image_count = namespace(value=0) %}{% set video_count = namespace(value=0) %}{% for message in messages %}' +
+  "<|im_start|>{{ message['role'] }}\n{% if message['content'] is string %}{{ message['content'] }}<|im_end|>\n" +
+  "{% else %}{% for content in message['content'] %}" +
+  "{% if content['type'] == 'image' or 'image' in content or 'image_url' in content %}" +
+  '{% set image_count.value = image_count.value + 1 %}{% if add_vision_id %}Picture {{ image_count.value }}: {% endif %}' +
+  "<|vision_start|><|image_pad|><|vision_end|>{% elif content['type'] == 'video' or 'video' in content %}" +
+  '{% set video_count.value = video_count.value + 1 %}{% if add_vision_id %}Video {{ video_count.value }}: {% endif %}' +
+  "<|vision_start|><|video_pad|><|vision_end|>{% elif 'text' in content %}{{ content['text'] }}{% endif %}{% endfor %}" +
+  '<|im_end|>\n{% endif %}{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}';
 
-/** Stands for the n-th text while the template is rendered; private-use characters, which no text of a user may hold. */
+/** Around a number, they stand for the text of that number while the template is rendered: private-use characters. */
 const OPEN = '\uE000';
 const CLOSE = '\uE001';
 
@@ -32,7 +37,7 @@ export class ChatTemplate {
    *
    * @param visualTokens number of visual tokens of each image, in order
    * @param continues true to open the assistant's turn at the end
-   * @throws Error when images and image places differ in number, or a text holds the private-use characters U+E000/1
+   * @throws Error when images and image places differ in number, or the template drops or repeats a text
    */
   encode(
     tokenizer: Tokenizer,
@@ -45,21 +50,19 @@ export class ChatTemplate {
       role: message.role,
       content: message.content.map((part) => {
         if (part.type !== 'text') return part;
-        if (part.text.includes(OPEN) || part.text.includes(CLOSE)) {
-          throw new Error(
-            'a message holds the private-use characters U+E000 or U+E001, which the chat template reserves',
-          );
-        }
         return { type: 'text', text: `${OPEN}${texts.push(part.text) - 1}${CLOSE}` };
       }),
     }));
     const rendered = this.template.render({ messages: marked, add_generation_prompt: continues });
     const ids: number[] = [];
     let image = 0;
+    let text = 0;
     for (const piece of rendered.split(/(\uE000\d+\uE001)/)) {
       const mark = /^\uE000(\d+)\uE001$/.exec(piece);
       if (mark) {
-        ids.push(...tokenizer.encodePlain(texts[Number(mark[1])] as string));
+        if (Number(mark[1]) !== text)
+          throw new Error(`the chat template does not write the messages' texts once and in order`);
+        ids.push(...tokenizer.encodePlain(texts[text++]!));
         continue;
       }
       for (const id of piece ? tokenizer.encode(piece) : []) {
@@ -76,6 +79,8 @@ export class ChatTemplate {
     if (image < visualTokens.length) {
       throw new Error(`${visualTokens.length} images were given, but the conversation has places for ${image}`);
     }
+    if (text < texts.length)
+      throw new Error(`the chat template leaves out ${texts.length - text} of ${texts.length} texts`);
     return ids;
   }
 }
@@ -93,8 +98,14 @@ export function loadChatTemplate(folder: string): ChatTemplate {
   if (plain !== undefined) return new ChatTemplate(plain);
   for (const name of ['chat_template.json', 'tokenizer_config.json']) {
     const content = read(name);
-    const source = content && (JSON.parse(content) as { chat_template?: string }).chat_template;
-    if (source) return new ChatTemplate(source);
+    if (content === undefined) continue;
+    let source: unknown;
+    try {
+      source = (JSON.parse(content) as { chat_template?: unknown } | null)?.chat_template;
+    } catch (error) {
+      throw new Error(`${path.join(folder, name)} is not JSON (${(error as Error).message})`);
+    }
+    if (typeof source === 'string') return new ChatTemplate(source);
   }
   throw new Error(
     `${folder} has no chat template: neither chat_template.jinja, chat_template.json nor one in tokenizer_config.json`,
