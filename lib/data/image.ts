@@ -1,5 +1,5 @@
 /** Images in memory and as PNG files, as the tasks draw them and the image processor reads them. */
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import sharp from 'sharp';
 import { writeFileAtomic } from '../engine/atomic-write.js';
@@ -12,29 +12,28 @@ export interface RgbImage {
   data: Uint8Array;
 }
 
-/** Images of more pixels than this are refused before they are decoded: a decompression bomb, not a picture. */
-const MOST_PIXELS = 50_000_000;
+/** A file that decodes to more pixels than this is refused, as a small file can unpack to gigabytes. */
+const MOST_PIXELS = 100_000_000;
 
 /**
- * Reads a PNG, JPEG or WebP file: turned upright as its EXIF data says, transparency on white, grey and CMYK as RGB.
+ * Reads an image file (PNG, JPEG, WebP, ...): turned upright by its EXIF orientation, transparency laid on white, grey and
+ * CMYK made RGB.
  *
- * @throws Error naming the file that is missing, broken or too large
+ * @throws Error naming the file when it is missing, no image, broken, or larger than 100 megapixels
  */
 export async function readImage(file: string): Promise<RgbImage> {
+  if (!existsSync(file)) throw new Error(`${file}: there is no such image`);
   try {
-    const { data, info } = await sharp(file, { limitInputPixels: MOST_PIXELS, failOn: 'error' })
+    const { data, info } = await sharp(file, { limitInputPixels: MOST_PIXELS, failOn: 'truncated' })
       .rotate()
-      .flatten({ background: 'white' })
+      .flatten({ background: '#ffffff' })
       .toColourspace('srgb')
       .removeAlpha()
-      .raw()
+      .raw({ depth: 'uchar' })
       .toBuffer({ resolveWithObject: true });
-    if (info.channels === 3) return { width: info.width, height: info.height, data: new Uint8Array(data) };
-    const rgb = new Uint8Array(info.width * info.height * 3);
-    for (let i = 0; i < info.width * info.height; i++) rgb.fill(data[i * info.channels] as number, 3 * i, 3 * i + 3);
-    return { width: info.width, height: info.height, data: rgb };
+    return { width: info.width, height: info.height, data: new Uint8Array(data.buffer, data.byteOffset, data.length) };
   } catch (error) {
-    throw new Error(`cannot read the image ${file}: ${(error as Error).message}`);
+    throw new Error(`${file}: not an image that can be read (${(error as Error).message})`, { cause: error });
   }
 }
 

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import type { RgbImage } from '../data/image.js';
 import type { ProcessedImage } from './batch.js';
 import { resizeBicubic } from './bicubic.js';
+import type { ImageGrid } from './mrope.js';
 
 /** What `preprocessor_config.json` says. */
 export interface ImageProcessor {
@@ -96,10 +97,21 @@ export function smartResize(
   return { height: h, width: w };
 }
 
-/** Resizes (bicubic) where the size changes, normalises and cuts an image into patches. */
-export async function processImage(image: RgbImage, processor: ImageProcessor): Promise<ProcessedImage> {
+/** The size to which the processor brings an image. */
+function resizedTo(image: RgbImage, processor: ImageProcessor): { height: number; width: number } {
   const factor = processor.patchSize * processor.mergeSize;
-  const size = smartResize(image.height, image.width, factor, processor.minPixels, processor.maxPixels);
+  return smartResize(image.height, image.width, factor, processor.minPixels, processor.maxPixels);
+}
+
+/** Patches of an image along time, height and width, without cutting it. */
+export function processedGrid(image: RgbImage, processor: ImageProcessor): ImageGrid {
+  const { height, width } = resizedTo(image, processor);
+  return [1, height / processor.patchSize, width / processor.patchSize];
+}
+
+/** Resizes (bicubic) where the size changes, normalises and cuts an image into patches. */
+export function processImage(image: RgbImage, processor: ImageProcessor): ProcessedImage {
+  const size = resizedTo(image, processor);
   if (size.height === image.height && size.width === image.width) return patchify(image, processor);
   return patchify(resizeBicubic(image, size.height, size.width), processor);
 }

@@ -3,13 +3,12 @@ import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import type { RgbImage } from '../data/image.js';
-import type { ProcessedImage } from './batch.js';
 import { type ChatTemplate, loadChatTemplate } from './chat-template.js';
 import { type Qwen2VLConfig, readConfig } from './configuration.js';
 import { type EncodedPrompt, Generator } from './generate.js';
-import { type ImageProcessor, loadImageProcessor, processImage } from './image-processor.js';
+import { type ImageProcessor, loadImageProcessor, processedGrid, processImage } from './image-processor.js';
 import { parameterShapes } from './parameters.js';
-import { readSafetensors, writeSafetensors } from './safetensors.js';
+import { readCheckpointTensors, writeSafetensors } from './safetensors.js';
 import { loadTokenizer, type Tokenizer } from './tokenizer.js';
 
 export interface Model {
@@ -34,22 +33,20 @@ export function loadModel(folder: string): Model {
   const tokenizer = loadTokenizer(folder);
   const template = loadChatTemplate(folder);
   const imageProcessor = loadImageProcessor(folder);
-  const file = path.join(folder, 'model.safetensors');
-  if (!existsSync(file)) throw new Error(`${folder} holds no model.safetensors`);
   const missing = parameterShapes(config);
   const parameters: { [name: string]: tf.Tensor } = {};
   try {
-    for (const { name, shape, data } of readSafetensors(file)) {
+    for (const { name, shape, data } of readCheckpointTensors(folder)) {
       const expected = missing.get(name);
-      if (!expected) throw new Error(`${file} holds '${name}', which this configuration does not have`);
+      if (!expected) throw new Error(`${folder} holds '${name}', which this configuration does not have`);
       if (String(expected) !== String(shape))
-        throw new Error(`${file}: '${name}' is [${shape}], but config.json says [${expected}]`);
+        throw new Error(`${folder}: '${name}' is [${shape}], but config.json says [${expected}]`);
       parameters[name] = tf.tensor(data, shape, 'float32');
       missing.delete(name);
     }
     const [first] = missing.keys();
     if (first !== undefined)
-      throw new Error(`${file} lacks ${missing.size} tensors of the model, among them '${first}'`);
+      throw new Error(`${folder} lacks ${missing.size} tensors of the model, among them '${first}'`);
   } catch (error) {
     tf.dispose(parameters);
     throw error;
@@ -97,22 +94,24 @@ export function disposeModel(model: Model): void {
   model.generator.dispose();
 }
 
-/** Number of tokens that an image becomes after merging. */
-export function visualTokens(image: ProcessedImage, config: Qwen2VLConfig): number {
-  const [t, h, w] = image.grid;
-  return (t * h * w) / config.vision.mergeSize ** 2;
-}
-
-/** Prepares images for the model. */
-export async function processImages(model: Model, images: readonly RgbImage[]): Promise<ProcessedImage[]> {
-  return Promise.all(images.map((image) => processImage(image, model.imageProcessor)));
-}
-
-/** One user turn, images first, then the text, with the assistant's turn opened. */
-export function encodePrompt(model: Model, images: readonly ProcessedImage[], text: string): EncodedPrompt {
+/**
+ * One user turn, images first, then the text, with the assistant's turn opened. Images are cut into patches when they are
+ * used, not before: patches take eight times the memory.
+ */
+export function encodePrompt(model: Model, images: readonly RgbImage[], text: string): EncodedPrompt {
+  const { imageProcessor: processor, config } = model;
   const content = [...images.map(() => ({ type: 'image' }) as const), { type: 'text', text } as const];
-  const counts = images.map((image) => visualTokens(image, model.config));
-  return { tokens: model.template.encode(model.tokenizer, [{ role: 'user', content }], counts, true), images };
+  const counts = images.map((image) => {
+    const [t, h, w] = processedGrid(image, processor);
+    return (t * h * w) / config.vision.mergeSize ** 2;
+  });
+  const tokens = model.template.encode(model.tokenizer, [{ role: 'user', content }], counts, true);
+  return {
+    tokens,
+    get images() {
+      return images.map((image) => processImage(image, processor));
+    },
+  };
 }
 
 /** What the assistant should write: the text's tokens and the end token. */

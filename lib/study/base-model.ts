@@ -76,6 +76,7 @@ export function nanoConfigFile(
     image_token_id: special.imagePad,
     vision_start_token_id: special.visionStart,
     vision_end_token_id: special.visionEnd,
+    ...{ bos_token_id: special.endOfText, eos_token_id: special.imEnd, pad_token_id: special.endOfText },
     vision_config: {
       depth: 2,
       embed_dim: 96,
@@ -90,7 +91,7 @@ export function nanoConfigFile(
   };
 }
 
-const PREPROCESSOR = {
+export const PREPROCESSOR = {
   image_processor_type: 'Qwen2VLImageProcessor',
   do_convert_rgb: true,
   do_normalize: true,

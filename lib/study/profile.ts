@@ -80,7 +80,7 @@ export const TINY: Profile = {
   cotSft: { ...SFT, epochs: 1, batchSize: 8 },
   stageOne: { ...SFT, epochs: 1, batchSize: 8 },
   grpo: { ...GRPO, steps: 3, promptsPerStep: 4, completions: 4, promptsPerMicroBatch: 4, maxNewTokens: 16 },
-  ablation: { ...GRPO, steps: 1, promptsPerStep: 2, completions: 2, promptsPerMicroBatch: 2, maxNewTokens: 16 },
+  ablation: { ...GRPO, steps: 1, promptsPerStep: 2, completions: 4, promptsPerMicroBatch: 2, maxNewTokens: 16 },
   evaluationTokens: 16,
 };
 

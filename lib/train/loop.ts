@@ -56,6 +56,9 @@ export async function runLoop(options: LoopOptions): Promise<void> {
   const ask = () => {
     stop = true;
   };
+  // A notebook kernel breaks the synchronous part of a cell on SIGINT, and a listener added in that part would leave the
+  // kernel to exit at the next one; after a turn of the event loop it is safe.
+  await new Promise((resolve) => setImmediate(resolve));
   process.on('SIGINT', ask);
   options.signal?.addEventListener('abort', ask);
   try {

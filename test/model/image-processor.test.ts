@@ -5,7 +5,7 @@ import path from 'node:path';
 import { after, describe, it } from 'node:test';
 import sharp from 'sharp';
 import { resizeBicubic } from '../../lib/model/bicubic.js';
-import { readImageFile } from '../../lib/model/image-file.js';
+import { readImage } from '../../lib/data/image.js';
 import {
   type ImageProcessor,
   loadImageProcessor,
@@ -107,13 +107,13 @@ describe('resizeBicubic', () => {
   });
 });
 
-describe('readImageFile', () => {
+describe('readImage', () => {
   it('lays transparency on white and makes grey RGB', async () => {
     const clear = path.join(folder, 'clear.png');
     await sharp(Buffer.from([255, 0, 0, 255, 0, 0, 0, 0]), { raw: { width: 2, height: 1, channels: 4 } })
       .png()
       .toFile(clear);
-    assert.deepEqual(await readImageFile(clear), {
+    assert.deepEqual(await readImage(clear), {
       width: 2,
       height: 1,
       data: Uint8Array.from([255, 0, 0, 255, 255, 255]),
@@ -123,7 +123,7 @@ describe('readImageFile', () => {
       .toColourspace('b-w')
       .png()
       .toFile(grey);
-    assert.deepEqual([...(await readImageFile(grey)).data], [7, 7, 7, 200, 200, 200]);
+    assert.deepEqual([...(await readImage(grey)).data], [7, 7, 7, 200, 200, 200]);
   });
   it('turns an image upright', async () => {
     const turned = path.join(folder, 'turned.png');
@@ -132,13 +132,13 @@ describe('readImageFile', () => {
       .withMetadata({ orientation: 6 })
       .png()
       .toFile(turned);
-    assert.deepEqual(await readImageFile(turned), { width: 1, height: 2, data: Uint8Array.from([1, 1, 1, 2, 2, 2]) });
+    assert.deepEqual(await readImage(turned), { width: 1, height: 2, data: Uint8Array.from([1, 1, 1, 2, 2, 2]) });
   });
   it('names a missing or broken file', async () => {
-    await assert.rejects(readImageFile(path.join(folder, 'none.png')), /none\.png: there is no such image/);
+    await assert.rejects(readImage(path.join(folder, 'none.png')), /none\.png: there is no such image/);
     const text = path.join(folder, 'text.png');
     writeFileSync(text, 'not an image');
-    await assert.rejects(readImageFile(text), /text\.png: not an image that can be read/);
+    await assert.rejects(readImage(text), /text\.png: not an image that can be read/);
     const whole = await sharp({
       create: {
         width: 64,
@@ -152,7 +152,7 @@ describe('readImageFile', () => {
       .toBuffer();
     const cut = path.join(folder, 'cut.png');
     writeFileSync(cut, whole.subarray(0, whole.length / 2));
-    await assert.rejects(readImageFile(cut), /cut\.png: not an image that can be read/);
+    await assert.rejects(readImage(cut), /cut\.png: not an image that can be read/);
   });
 });
 

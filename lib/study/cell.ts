@@ -1,0 +1,185 @@
+/**
+ * A cell: one training run of a study, known by its configuration. Its folder is named by the configuration's hash, which
+ * covers the start checkpoint's own configuration and the data, so that a rerun computes only what changed.
+ */
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { writeFileAtomic } from '../engine/atomic-write.js';
+import { startEngine } from '../engine/backend.js';
+import { type Evaluation, evaluateModel } from '../evaluate/evaluate.js';
+import { disposeModel, loadModel, saveModel } from '../model/model.js';
+import { accuracyReward } from '../rewards/accuracy.js';
+import { formatReward } from '../rewards/format.js';
+import type { PromptStyle } from '../tasks/prompts.js';
+import { type GrpoSettings, type NamedReward, trainGrpo } from '../train/grpo.js';
+import type { StepListener } from '../train/loop.js';
+import { configurationHash, type Json, type Metrics, RunDirectory } from '../train/run-directory.js';
+import { type SftSettings, trainSft } from '../train/sft.js';
+import { dataFolder, loadRows, type TestSet } from './counting-data.js';
+import { encodePrompts, grpoExamples, sftExamples, sliceRows } from './examples.js';
+import type { Study } from './workspace.js';
+
+/** The reward functions that cells name. */
+export const REWARDS = {
+  accuracy_reward: accuracyReward,
+  format_reward: (text: string) => formatReward(text),
+} as const;
+export type RewardName = keyof typeof REWARDS;
+
+/** Supervised fine-tuning of the base model on training rows [from, to). */
+export interface SftCell {
+  kind: 'sft';
+  target: 'answer' | 'cot';
+  rows: [from: number, to: number];
+  settings: SftSettings;
+}
+
+/** GRPO from the base model, or from what another cell trained, on training rows [from, to). */
+export interface GrpoCell {
+  kind: 'grpo';
+  start: 'base' | SftCell;
+  rows: [from: number, to: number];
+  rewards: { [name in RewardName]?: number };
+  settings: GrpoSettings;
+}
+
+export type Cell = SftCell | GrpoCell;
+
+/** What a finished cell leaves in `result.json`. */
+export interface CellResult {
+  /** The trained checkpoint. */
+  checkpoint: string;
+  trainingRows: number;
+  wallSeconds: number;
+  tokens: number;
+  seed: number;
+  steps: number;
+}
+
+/** The folder of a cell. */
+export function cellFolder(study: Study, cell: Cell): string {
+  const configuration = { cell, data: dataDigest(study), base: fileDigest(path.join(study.base, 'model.safetensors')) };
+  return path.join(study.folder, 'cells', `${cell.kind}-${configurationHash(configuration as unknown as Json)}`);
+}
+
+/** The metrics that a cell has logged so far, for a live plot that goes on where it stopped. */
+export function cellMetrics(study: Study, cell: Cell): (Metrics & { step: number })[] {
+  const file = path.join(cellFolder(study, cell), 'run.json');
+  return existsSync(file) ? RunDirectory.open(path.dirname(file), cell as unknown as Json).metrics() : [];
+}
+
+/** The run directory of a cell. */
+export function cellRun(study: Study, cell: Cell): RunDirectory {
+  return RunDirectory.open(cellFolder(study, cell), cell as unknown as Json);
+}
+
+/**
+ * Trains a cell, or takes what it left when it is finished, or goes on where it was stopped. A start cell is trained first.
+ *
+ * @throws TrainingStopped when interrupted
+ */
+export async function runCell(
+  study: Study,
+  cell: Cell,
+  options: { onStep?: StepListener; signal?: AbortSignal } = {},
+): Promise<CellResult> {
+  const run = cellRun(study, cell);
+  const finished = run.result<CellResult>();
+  if (finished) return finished;
+  await startEngine();
+  const start =
+    cell.kind === 'grpo' && cell.start !== 'base' ? (await runCell(study, cell.start)).checkpoint : study.base;
+  const rows = sliceRows(await loadRows(study, 'train'), cell.rows[0], cell.rows[1]);
+  if (rows.records.length < cell.rows[1] - cell.rows[0]) {
+    throw new Error(`a cell asks for training rows ${cell.rows[0]} to ${cell.rows[1]}, but the data holds fewer`);
+  }
+  const model = loadModel(path.resolve(study.folder, start));
+  try {
+    if (cell.kind === 'sft') {
+      const examples = sftExamples(model, rows, cell.target);
+      await trainSft({ model, examples, settings: cell.settings, run, ...options });
+    } else {
+      const examples = grpoExamples(model, rows);
+      await trainGrpo({ model, examples, rewards: namedRewards(cell), settings: cell.settings, run, ...options });
+    }
+    const partial = `${run.final}.partial`;
+    rmSync(partial, { recursive: true, force: true });
+    rmSync(run.final, { recursive: true, force: true });
+    saveModel(model, partial);
+    renameSync(partial, run.final);
+    const metrics = run.metrics();
+    const result: CellResult = {
+      checkpoint: path.relative(study.folder, run.final),
+      trainingRows: rows.records.length,
+      wallSeconds: run.rows<{ step_time: number }>('timing.jsonl').reduce((sum, row) => sum + row.step_time, 0),
+      tokens: metrics.at(-1)!.num_tokens!,
+      seed: cell.settings.seed,
+      steps: metrics.length,
+    };
+    run.finish(result);
+    return result;
+  } finally {
+    disposeModel(model);
+  }
+}
+
+function namedRewards(cell: GrpoCell): NamedReward[] {
+  return Object.entries(cell.rewards).map(([name, weight]) => ({ name, weight, reward: REWARDS[name as RewardName] }));
+}
+
+/**
+ * Evaluates the base model or a finished cell on a test set; the result is kept beside the checkpoint and taken from there
+ * next time.
+ */
+export async function evaluateCell(
+  study: Study,
+  cell: Cell | 'base',
+  set: TestSet,
+  style: PromptStyle,
+  onProgress?: (done: number, total: number) => void,
+): Promise<Evaluation> {
+  const trained = cell === 'base' ? undefined : await runCell(study, cell);
+  const home = cell === 'base' ? path.join(study.folder, 'cells', 'base') : cellFolder(study, cell);
+  const digest = createHash('sha256').update(
+    dataDigest(study) + fileDigest(path.join(study.base, 'model.safetensors')),
+  );
+  const file = path.join(home, `evaluation-${set}-${style}-${digest.digest('hex').slice(0, 8)}.json`);
+  if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8')) as Evaluation;
+  await startEngine();
+  const model = loadModel(trained ? path.resolve(study.folder, trained.checkpoint) : study.base);
+  try {
+    const rows = await loadRows(study, set);
+    const prompts = encodePrompts(model, rows, style);
+    const items = rows.records.map(({ id, family, answer }, i) => ({
+      id,
+      family,
+      prompt: prompts[i]!,
+      solution: answer,
+    }));
+    const evaluation = await evaluateModel(model, items, study.profile.evaluationTokens, onProgress);
+    writeFileAtomic(file, `${JSON.stringify(evaluation)}\n`);
+    return evaluation;
+  } finally {
+    disposeModel(model);
+  }
+}
+
+/** A digest of the study's data: of its record files, from which all images follow. */
+function dataDigest(study: Study): string {
+  const files = ['train.jsonl', 'test-id.jsonl', 'test-ood.jsonl'];
+  return files.map((name) => fileDigest(path.join(dataFolder(study), name))).join('');
+}
+
+const digests = new Map<string, string>();
+
+function fileDigest(file: string): string {
+  if (!existsSync(file))
+    throw new Error(`${file} does not exist yet: run notebook 01-data-curation (or 'npx reason-rft curate') first`);
+  let digest = digests.get(file);
+  if (!digest) {
+    digest = createHash('sha256').update(readFileSync(file)).digest('hex').slice(0, 16);
+    digests.set(file, digest);
+  }
+  return digest;
+}
