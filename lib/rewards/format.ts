@@ -1,4 +1,5 @@
 /** The format reward: is the whole completion one thinking block, then one answer block? */
+import { isBlockSequence } from './blocks.js';
 
 /**
  * 1 if the whole completion is `<think>...</think>`, optional white space, `<answer>...</answer>`, else 0. Stricter than the
@@ -7,11 +8,22 @@
  * @example formatReward('<think>2 + 2</think>\n<answer>4</answer>') // 1
  */
 export function formatReward(completion: string): number {
+  return isBlockSequence(completion, ['think', 'answer']) ? 1 : 0;
+}
+
+/**
+ * The released reward to the letter: 1 if `<think>.*?</think>\s*<answer>.*?</answer>` (dot matches newline) matches the whole
+ * completion, else 0. Repeated and nested blocks pass, as they do there: a completion with two answers earns 1.
+ */
+export function releasedFormatReward(completion: string): number {
   if (!completion.startsWith('<think>') || !completion.endsWith('</answer>')) return 0;
-  const once = (tag: string) => completion.indexOf(tag) === completion.lastIndexOf(tag);
-  if (!['<think>', '</think>', '<answer>', '</answer>'].every(once)) return 0;
-  const closed = completion.indexOf('</think>');
-  const opened = completion.indexOf('<answer>');
-  if (closed < 0 || opened < closed) return 0;
-  return completion.slice(closed + 8, opened).trim() === '' ? 1 : 0;
+  // The lazy dots may stretch over tags, so any seam `</think>\s*<answer>` between the outer tags will do.
+  const last = completion.length - '</answer>'.length - '<answer>'.length;
+  for (let from = '<think>'.length; ; ) {
+    const closed = completion.indexOf('</think>', from);
+    if (closed < 0) return 0;
+    from = closed + '</think>'.length;
+    while (/\s/.test(completion.charAt(from))) from++;
+    if (from <= last && completion.startsWith('<answer>', from)) return 1;
+  }
 }

@@ -1,0 +1,21 @@
+/** Whether a text is a fixed sequence of tagged blocks: what the format rewards ask. */
+
+/**
+ * True if the whole text is `<a>...</a>`, optional white space, `<b>...</b>` and so on, each tag standing exactly once.
+ * Linear in the text.
+ *
+ * @param names the tags in order, such as `['think', 'answer']`
+ */
+export function isBlockSequence(text: string, names: readonly string[]): boolean {
+  let at = 0;
+  for (const name of names) {
+    const [open, close] = [`<${name}>`, `</${name}>`];
+    const [opened, closed] = [text.indexOf(open), text.indexOf(close)];
+    if (opened < at || closed < opened + open.length) return false;
+    if (text.lastIndexOf(open) !== opened || text.lastIndexOf(close) !== closed) return false;
+    const gap = text.slice(at, opened);
+    if (at === 0 ? gap !== '' : gap.trim() !== '') return false;
+    at = closed + close.length;
+  }
+  return at === text.length;
+}

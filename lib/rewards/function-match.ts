@@ -1,0 +1,97 @@
+/** The function-based reward of spatial transformation: how many of the gold calls the answer names, wholly or in part. */
+import { extractAnswer } from './extract-answer.js';
+
+/** One transformation, such as `change_color(3, red)`. */
+export interface FunctionCall {
+  name: string;
+  id: string;
+  value: string;
+}
+
+/** The kinds of match, best first: what has to agree beside the function's name. */
+const MATCHES: readonly ((a: FunctionCall, b: FunctionCall) => boolean)[] = [
+  (a, b) => a.id === b.id && a.value === b.value,
+  (a, b) => a.id === b.id,
+  (a, b) => a.value === b.value,
+  () => true,
+];
+
+/**
+ * What each kind of match is worth: `partial` counts all, `full-only` counts whole matches alone (what the released
+ * transformation scripts use), `penalty` takes off for partial ones.
+ */
+export const MATCH_WEIGHTS = {
+  partial: [1, 0.5, 0.5, 0.25],
+  'full-only': [1, 0, 0, 0],
+  penalty: [1, -0.25, -0.25, -0.5],
+} as const;
+export type MatchVariant = keyof typeof MATCH_WEIGHTS;
+
+/** All `name(word, value)` calls in a text, in order, repeats included. Linear in the text. */
+export function parseFunctionCalls(text: string): FunctionCall[] {
+  const calls: FunctionCall[] = [];
+  const pieces = text.split('(');
+  // A call straddles a bracket: its name ends one piece, its arguments begin the next. `\b` keeps the search for the name
+  // linear: one attempt a word, not one a letter.
+  for (let i = 1; i < pieces.length; i++) {
+    const args = /^\s*(\w+)\s*,\s*(\w+)\s*\)/.exec(pieces[i]!);
+    const name = args && /\b\w+$/.exec(pieces[i - 1]!);
+    if (args && name) calls.push({ name: name[0], id: args[1]!, value: args[2]! });
+  }
+  return calls;
+}
+
+/** Each call once, in order of first appearance. */
+function unique(calls: readonly FunctionCall[]): FunctionCall[] {
+  return [...new Map(calls.map((call) => [`${call.name}(${call.id},${call.value})`, call])).values()];
+}
+
+/**
+ * Sum of the weights of matches between predicted and gold calls, over max(|P|, |S|), both as sets. Calls are matched
+ * greedily one to one, best kind of match first; their order does not count.
+ *
+ * @returns at most 1; 0 where either text holds no call
+ */
+export function matchFunctionCalls(prediction: string, solution: string, variant: MatchVariant): number {
+  return matchSets(unique(parseFunctionCalls(prediction)), unique(parseFunctionCalls(solution)), variant);
+}
+
+function matchSets(predicted: readonly FunctionCall[], gold: readonly FunctionCall[], variant: MatchVariant): number {
+  if (predicted.length === 0 || gold.length === 0) return 0;
+  let total = 0;
+  const open = new Set(gold);
+  const unmatched = new Set(predicted);
+  MATCHES.forEach((agrees, kind) => {
+    for (const call of unmatched) {
+      if (open.size === 0) return;
+      for (const target of open) {
+        if (call.name !== target.name || !agrees(call, target)) continue;
+        total += MATCH_WEIGHTS[variant][kind]!;
+        open.delete(target);
+        unmatched.delete(call);
+        break;
+      }
+    }
+  });
+  return total / Math.max(predicted.length, gold.length);
+}
+
+/**
+ * The reward of the extracted answer: its match with the solution times the repeat factor, which is the share of its calls
+ * that are not repeats.
+ *
+ * @example
+ * // one of two gold calls in full, the other by function and object: (1 + 0.5) / 2
+ * functionMatchReward('<answer>change_size(1, small) change_color(2, red)</answer>',
+ *   { solution: 'change_size(1, small) change_color(2, blue)' }, 'partial') // 0.75
+ */
+export function functionMatchReward(
+  completion: string,
+  { solution }: { solution: string },
+  variant: MatchVariant = 'full-only',
+): number {
+  const calls = parseFunctionCalls(extractAnswer(completion));
+  if (calls.length === 0) return 0;
+  const predicted = unique(calls);
+  return (matchSets(predicted, unique(parseFunctionCalls(solution)), variant) * predicted.length) / calls.length;
+}

@@ -1,0 +1,24 @@
+/** The length reward (Kimi k1.5, 2025, section 2.3.3): among the completions of one prompt, shorter correct ones earn more. */
+
+/** The weight that the released code gives this reward. */
+export const LENGTH_REWARD_WEIGHT = 0.05;
+/** The step before which it gives nothing, so that accuracy is learned first. */
+export const LENGTH_REWARD_START = 800;
+
+/**
+ * With lambda = 0.5 - (length - shortest) / (longest - shortest), a correct completion earns lambda and a wrong one
+ * min(0, lambda), times 0.05; all earn 0 before step 800, and where all are of one length.
+ *
+ * @param group length (tokens or characters) and correctness of each completion of one prompt
+ * @param step the training step, from 0
+ * @returns a reward each, in [-0.025, 0.025]
+ */
+export function lengthRewards(group: readonly { length: number; correct: boolean }[], step: number): number[] {
+  const lengths = group.map((completion) => completion.length);
+  const [shortest, longest] = [Math.min(...lengths), Math.max(...lengths)];
+  if (step < LENGTH_REWARD_START || longest === shortest) return lengths.map(() => 0);
+  return group.map(({ length, correct }) => {
+    const lambda = 0.5 - (length - shortest) / (longest - shortest);
+    return LENGTH_REWARD_WEIGHT * (correct ? lambda : Math.min(0, lambda));
+  });
+}

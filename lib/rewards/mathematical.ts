@@ -1,0 +1,30 @@
+/** The mathematical reward: a numeric answer earns by how near it is to the gold one. */
+import { extractAnswer } from './extract-answer.js';
+
+/** Relative errors below this earn everything. */
+const FULL = 0.05;
+/** Relative errors above this earn nothing. */
+const NONE = 0.2;
+
+/** A decimal number with an optional exponent, and nothing else; longer digit strings are no number anybody means. */
+const NUMBER = /^[+-]?(\d{1,30}\.?\d{0,30}|\.\d{1,30})([eE][+-]?\d{1,3})?$/;
+
+/**
+ * 1 for an answer within 5 % of the gold number, 0 beyond 20 %, and between them the falling half of a cosine:
+ * with d = |a - g|, (cos(pi (d - 0.05 |g|) / (0.15 |g|)) + 1) / 2. Where either is not a number: 1 if equal as strings.
+ *
+ * The released code divides by zero where the gold number is 0 and the answer too. Here 0 against 0 earns 1, anything else
+ * against 0 earns 0: the limit of the formula.
+ *
+ * @example mathematicalReward('<answer>112.5</answer>', { solution: '100' }) // 0.5
+ */
+export function mathematicalReward(completion: string, { solution }: { solution: string }): number {
+  const [answer, gold] = [extractAnswer(completion), solution.trim()];
+  if (answer === gold) return 1;
+  if (!NUMBER.test(answer) || !NUMBER.test(gold)) return 0;
+  const size = Math.abs(Number(gold));
+  const distance = Math.abs(Number(answer) - Number(gold));
+  if (distance === 0 || distance < FULL * size) return 1;
+  if (!(distance <= NONE * size)) return 0;
+  return (Math.cos((Math.PI * (distance - FULL * size)) / ((NONE - FULL) * size)) + 1) / 2;
+}

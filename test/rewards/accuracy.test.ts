@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { accuracyReward, exactAccuracyReward } from '../../lib/rewards/accuracy.js';
+import { extractAnswer, taggedAnswer } from '../../lib/rewards/extract-answer.js';
+
+const six = { solution: '6' };
+
+test('the answer is what stands between the first answer tags', () => {
+  assert.equal(extractAnswer('<think>5</think><answer>\n6 \n</answer>'), '6');
+  assert.equal(extractAnswer('<answer>6</answer><answer>7</answer>'), '6');
+  assert.equal(extractAnswer('</answer><answer>6</answer>'), '6');
+  assert.equal(extractAnswer(' 6\n'), '6');
+  assert.equal(extractAnswer('<answer>6'), '<answer>6');
+  assert.equal(taggedAnswer('6'), undefined);
+  assert.equal(taggedAnswer('<answer></answer>'), '');
+});
+
+test('6.0 is not 6 for the released reward, and is for ours', () => {
+  const completion = '<think>a</think><answer>6.0</answer>';
+  assert.equal(exactAccuracyReward(completion, six), 0);
+  assert.equal(accuracyReward(completion, six), 1);
+  assert.equal(accuracyReward('<answer>006</answer>', six), 1);
+  assert.equal(accuracyReward('<answer>6.01</answer>', six), 0);
+});
+
+test('words and numbers that are not the answer earn nothing', () => {
+  for (const gamed of [
+    '<answer></answer>',
+    '<answer>6 or 7</answer>',
+    '<answer>5, 6, 7, 8</answer>',
+    '<think>the answer is 6</think><answer>7</answer>',
+    '<answer>7</answer><answer>6</answer>',
+    '<answer><answer>6</answer></answer>',
+    '<answer>there are 6 objects</answer>',
+    '<answer>0x6</answer>',
+    '<answer>6e0</answer>',
+    '<answer>Infinity</answer>',
+    '<answer>6',
+    'red sphere, blue cube, 6 objects.',
+  ]) {
+    assert.equal(exactAccuracyReward(gamed, six), 0, gamed);
+    assert.equal(accuracyReward(gamed, six), 0, gamed);
+  }
+  assert.equal(accuracyReward('<answer>A or B or C</answer>', { solution: 'B' }), 0);
+});
+
+test('a bare answer earns, as in the released code: the format reward is what asks for tags', () => {
+  assert.equal(exactAccuracyReward(' 6 ', six), 1);
+});
+
+test('digits beyond what a number holds are compared as text', () => {
+  // As numbers both would be 2^53.
+  assert.equal(accuracyReward('<answer>9007199254740992</answer>', { solution: '9007199254740993' }), 0);
+});

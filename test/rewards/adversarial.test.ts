@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Random } from '../../lib/engine/random.js';
+import { accuracyReward, exactAccuracyReward } from '../../lib/rewards/accuracy.js';
+import { captionFormatReward } from '../../lib/rewards/caption-format.js';
+import { formatReward, releasedFormatReward } from '../../lib/rewards/format.js';
+import { functionMatchReward } from '../../lib/rewards/function-match.js';
+import { mathematicalReward } from '../../lib/rewards/mathematical.js';
+import { reasoningStepsReward } from '../../lib/rewards/reasoning-steps.js';
+import type { Reward } from '../../lib/rewards/reward.js';
+
+const rewards: { [name: string]: Reward } = {
+  format: formatReward,
+  releasedFormat: releasedFormatReward,
+  captionFormat: captionFormatReward,
+  exactAccuracy: exactAccuracyReward,
+  accuracy: accuracyReward,
+  mathematical: mathematicalReward,
+  functionPartial: (text, row) => functionMatchReward(text, row, 'partial'),
+  functionFullOnly: (text, row) => functionMatchReward(text, row, 'full-only'),
+  functionPenalty: (text, row) => functionMatchReward(text, row, 'penalty'),
+  reasoningSteps: reasoningStepsReward,
+};
+const solutions = ['6', '0', '-2.5', 'B', 'change_size(1, small) change_color(2, red)', ''];
+
+test('10,000 generated texts: never an exception, never outside the range', () => {
+  const random = new Random(0, 'test/rewards');
+  const parts = [
+    ...['<think>', '</think>', '<answer>', '</answer>', '<summary>', '</summary>', '<caption>', '</caption>'],
+    ...['<|im_end|>', '<|image_pad|>', '<|vision_start|>', '<', '>', '</', '(', ')', ',', '\n', ' ', '\u2028', '\0'],
+    ...['6', '0', '-', '.', 'e9', 'NaN', 'Infinity', '1/0', '\\frac{1}{0}', '$6$', 'A or B or C', '\ud800', '😀', '٣'],
+    ...[
+      'change_size(1, small)',
+      'change_color(2, red)',
+      'change_color(',
+      '__proto__(1, x)',
+      'First,',
+      '\n-',
+      'Step 1:',
+    ],
+  ];
+  for (let i = 0; i < 10_000; i++) {
+    const text = Array.from({ length: random.int(24) }, () => random.choice(parts)).join('');
+    for (const [name, reward] of Object.entries(rewards)) {
+      const value = reward(text, { solution: random.choice(solutions) });
+      const least = name === 'functionPenalty' ? -0.5 : 0;
+      assert.ok(value !== null && value >= least && value <= 1, `${name} gave ${value} for ${JSON.stringify(text)}`);
+    }
+  }
+});
+
+test('100 kB of anything take less than 5 ms', () => {
+  const fill = (piece: string) => piece.repeat(Math.ceil(100_000 / piece.length));
+  const texts = [
+    ...[
+      '(',
+      ')',
+      '<',
+      '>',
+      '[',
+      '<think>',
+      '</think>',
+      '<answer>',
+      '</answer>',
+      '</think> ',
+      ' ',
+      '\n',
+      'a',
+      '1',
+      '1.',
+    ],
+    ...['a(', 'f(1, ', 'f(1, 2) ', '\n-', 'Step 1', 'Step ', '<think></think>', '<answer></answer>'],
+  ].map(fill);
+  texts.push(
+    `<think>${fill(' ')}</answer>`,
+    `<think>${fill('</think> ')}</answer>`,
+    `f(${fill('a')}`,
+    `f(1,${fill(' ')}`,
+  );
+  texts.push(
+    `<answer>${fill('9')}</answer>`,
+    `<answer>1${fill(' ')}1</answer>`,
+    fill('x').replaceAll('x', '<answer>('),
+  );
+  for (const [name, reward] of Object.entries(rewards)) {
+    for (const text of texts) {
+      // The best of five: what the machine does besides is not the reward's time.
+      let best = Infinity;
+      for (let run = 0; run < 5; run++) {
+        const start = performance.now();
+        reward(text, { solution: 'change_size(1, small)' });
+        best = Math.min(best, performance.now() - start);
+      }
+      assert.ok(best < 5, `${name} took ${best.toFixed(1)} ms for 100 kB of ${JSON.stringify(text.slice(0, 20))}`);
+    }
+  }
+});

@@ -1,0 +1,21 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { lengthRewards } from '../../lib/rewards/length.js';
+
+const group = [
+  { length: 20, correct: true },
+  { length: 30, correct: true },
+  { length: 40, correct: false },
+  { length: 20, correct: false },
+];
+
+test('shorter correct completions earn more; wrong ones never earn, and lose where they are long', () => {
+  // lambda = 0.5 - (length - 20) / 20: 0.5, 0, -0.5, 0.5, times 0.05; the short wrong one gets min(0, 0.5) = 0.
+  assert.deepEqual(lengthRewards(group, 800), [0.025, 0, -0.025, 0]);
+});
+
+test('nothing before step 800, and nothing where all are of one length', () => {
+  assert.deepEqual(lengthRewards(group, 799), [0, 0, 0, 0]);
+  assert.deepEqual(lengthRewards([group[0]!, group[3]!], 800), [0, 0]);
+  assert.deepEqual(lengthRewards([], 800), []);
+});
