@@ -1,0 +1,99 @@
+/** A Chromium to draw with: the one that is installed, else the one inside an npm package, unpacked into the repository. */
+import { execFile } from 'node:child_process';
+import { accessSync, constants, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { type Browser, chromium } from 'playwright-core';
+
+/** Names under which browsers are found on the search path. */
+const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'microsoft-edge', 'chrome'];
+
+/** Where browsers lie that are not on the search path. */
+const PLACES = [
+  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+  '/Applications/Chromium.app/Contents/MacOS/Chromium',
+  '/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge',
+];
+
+/** The installed browser, or one unpacked before; undefined where there is none. */
+export function findChromium(): string | undefined {
+  const asked = process.env.CHROMIUM_PATH;
+  const onPath = (process.env.PATH ?? '').split(path.delimiter).flatMap((folder) => NAMES.map((name) => path.join(folder, name)));
+  return [...(asked ? [asked] : []), ...onPath, ...PLACES, unpackedChromium()].find(isExecutable);
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** `node_modules/.cache/chromium` of the repository: it goes with the packages it came from. */
+function cacheFolder(): string {
+  let folder = __dirname;
+  while (!existsSync(path.join(folder, 'node_modules', '@sparticuz'))) {
+    const parent = path.dirname(folder);
+    if (parent === folder) throw new Error('the package @sparticuz/chromium is not installed; run npm start, which installs it');
+    folder = parent;
+  }
+  return path.join(folder, 'node_modules', '.cache', 'chromium');
+}
+
+function unpackedChromium(): string {
+  try {
+    return path.join(cacheFolder(), 'chromium');
+  } catch {
+    return '';
+  }
+}
+
+/**
+ * The path of a browser, unpacking the packaged one (Linux x64, about 200 MB) where none is found.
+ *
+ * @throws Error saying what to install where the packaged one does not run
+ */
+export async function ensureChromium(): Promise<string> {
+  const found = findChromium();
+  if (found) return found;
+  if (process.platform !== 'linux' || process.arch !== 'x64') {
+    throw new Error('no Chromium, Chrome or Edge was found; install one, or set CHROMIUM_PATH to its program');
+  }
+  const target = cacheFolder();
+  const partial = `${target}.partial`;
+  rmSync(partial, { recursive: true, force: true });
+  mkdirSync(partial, { recursive: true });
+  // The package unpacks into the temporary folder of its process, so that process gets one of ours.
+  const script = "import('@sparticuz/chromium').then((m) => m.default.executablePath()).then(() => process.exit(0))";
+  await promisify(execFile)(process.execPath, ['-e', script], { cwd: __dirname, env: { ...process.env, TMPDIR: partial } });
+  writeFileSync(path.join(partial, 'fonts.conf'), FONTS);
+  rmSync(target, { recursive: true, force: true });
+  renameSync(partial, target);
+  return unpackedChromium();
+}
+
+/** Lets the packaged browser see the machine's fonts, and its own where the machine has none. */
+const FONTS = `<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig><dir>/usr/share/fonts</dir><dir>/usr/local/share/fonts</dir><dir prefix="relative">fonts</dir><cachedir prefix="relative">font-cache</cachedir></fontconfig>
+`;
+
+/** Starts the browser without a window; the caller closes it. */
+export async function launchChromium(): Promise<Browser> {
+  const executablePath = await ensureChromium();
+  const own = path.dirname(executablePath);
+  const packaged = existsSync(path.join(own, 'fonts.conf'));
+  const env = packaged ? { ...process.env, FONTCONFIG_PATH: own, LD_LIBRARY_PATH: `${own}:${process.env.LD_LIBRARY_PATH ?? ''}` } : process.env;
+  // The signals stay this process's: an interrupt stops a training cell and must not end the kernel with the browser.
+  return chromium.launch({
+    executablePath,
+    headless: true,
+    handleSIGINT: false,
+    handleSIGTERM: false,
+    handleSIGHUP: false,
+    env: env as { [name: string]: string },
+    args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+  });
+}
