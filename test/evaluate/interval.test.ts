@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Random } from '../../lib/engine/random.js';
+import { mcNemar, meanInterval, pairedDifference, wilsonInterval } from '../../lib/evaluate/interval.js';
+
+const near = (actual: number, expected: number, within = 1e-9) =>
+  assert.ok(Math.abs(actual - expected) < within, `${actual} against ${expected}`);
+
+test('the Wilson interval of 81 of 263, the worked example of Newcombe (1998)', () => {
+  // Newcombe, Statistics in Medicine 17, table I, method 3: 0.2553 to 0.3662.
+  const [low, high] = wilsonInterval(81, 263);
+  near(low, 0.2553, 5e-5);
+  near(high, 0.3662, 5e-5);
+});
+
+test('the Wilson interval at the ends', () => {
+  // 0 of 10: [0, z^2 / (10 + z^2)] with z^2 = 3.8415: 3.8415 / 13.8415 = 0.27753.
+  const [low, high] = wilsonInterval(0, 10);
+  near(low, 0);
+  near(high, 0.27753, 5e-5);
+  near(wilsonInterval(10, 10)[0], 1 - high);
+  assert.ok(wilsonInterval(10, 10)[1] <= 1);
+  assert.throws(() => wilsonInterval(0, 0), /0 of 0/);
+  assert.throws(() => wilsonInterval(3, 2), /3 of 2/);
+});
+
+test('McNemar: the two-sided binomial test of the items on which the systems differ', () => {
+  assert.equal(mcNemar(0, 0), 1);
+  // 1 against 5: 2 (C(6,0) + C(6,1)) / 2^6 = 14 / 64.
+  near(mcNemar(1, 5), 14 / 64);
+  near(mcNemar(5, 1), 14 / 64);
+  // 3 against 3: twice the half with the middle, cut at 1.
+  assert.equal(mcNemar(3, 3), 1);
+  // Large counts neither overflow nor vanish: 400 against 600 is 6.3 standard deviations off, p about 3e-10.
+  const p = mcNemar(400, 600);
+  assert.ok(p > 1e-10 && p < 1e-9, String(p));
+});
+
+test('the mean over seeds, by t', () => {
+  // Mean 2, s = 1, t(2) = 4.30265: 2 +- 4.30265 / sqrt(3) = 2 +- 2.48414.
+  const { mean, interval } = meanInterval([1, 2, 3]);
+  near(mean, 2);
+  near(interval[0], 2 - 2.48414, 1e-5);
+  near(interval[1], 2 + 2.48414, 1e-5);
+  assert.deepEqual(meanInterval([5, 5]).interval, [5, 5]);
+  assert.throws(() => meanInterval([1]), /at least two/);
+});
+
+test('the paired difference keeps pairs together and repeats with its seed', () => {
+  const first = Array.from({ length: 100 }, (_, i) => (i < 60 ? 1 : 0));
+  const second = Array.from({ length: 100 }, (_, i) => (i < 50 ? 1 : 0));
+  // Ten differences of 1, ninety of 0: mean 0.1, standard error sqrt(0.09 / 100) = 0.03; unpaired it would be 0.07.
+  const { difference, interval } = pairedDifference(first, second, new Random(1, 'bootstrap'));
+  near(difference, 0.1);
+  near(interval[0], 0.1 - 1.96 * 0.03, 0.011);
+  near(interval[1], 0.1 + 1.96 * 0.03, 0.011);
+  assert.deepEqual(pairedDifference(first, second, new Random(1, 'bootstrap')).interval, interval);
+  assert.deepEqual(pairedDifference([3, 2], [2, 1], new Random(0)).interval, [1, 1]);
+  assert.throws(() => pairedDifference([1], [], new Random(0)), /same items/);
+});
