@@ -28,7 +28,10 @@ export interface CurationRules {
   fingerprint: (record: TaskRecord) => string;
   /** Fingerprints of scenes that must not be trained on: those of all test sets. */
   held: ReadonlySet<string>;
-  /** The largest share of one answer within its question family; rows beyond it are dropped. */
+  /**
+   * The largest share of one answer among the kept rows of its question family; rows beyond it are dropped. A family with
+   * too few answers for that share keeps them equally often.
+   */
   largestShare: number;
 }
 
@@ -42,8 +45,8 @@ export function curate(records: readonly TaskRecord[], rules: CurationRules): Cu
     return !failure;
   });
   const surplus = findSurplus(sound, rules.largestShare);
-  for (const [id, reason] of surplus) dropped.push({ id, check: 'balance', reason });
-  const kept = sound.filter((record) => !surplus.has(record.id));
+  for (const [{ id }, reason] of surplus) dropped.push({ id, check: 'balance', reason });
+  const kept = sound.filter((record) => !surplus.has(record));
   return { kept, dropped };
 }
 
@@ -74,17 +77,32 @@ function checkRow(
 }
 
 /** Rows that are too many of their answer in their family, with the reason; earlier rows stay. */
-function findSurplus(records: readonly TaskRecord[], largestShare: number): Map<string, string> {
-  const surplus = new Map<string, string>();
+function findSurplus(records: readonly TaskRecord[], largestShare: number): Map<TaskRecord, string> {
+  const surplus = new Map<TaskRecord, string>();
   for (const [family, rows] of groupBy(records, (record) => record.family)) {
-    const most = Math.ceil(rows.length * largestShare);
-    for (const [answer, same] of groupBy(rows, (record) => record.answer)) {
+    const answers = groupBy(rows, (record) => record.answer);
+    const share = Math.max(largestShare, 1 / answers.size);
+    const most = mostOfOne(
+      [...answers.values()].map((same) => same.length),
+      share,
+    );
+    for (const [answer, same] of answers) {
       for (const record of same.slice(most)) {
-        surplus.set(record.id, `answer ${answer} is more than ${Math.round(100 * largestShare)} % of '${family}'`);
+        surplus.set(record, `answer ${answer} is more than ${Math.round(100 * share)} % of '${family}'`);
       }
     }
   }
   return surplus;
+}
+
+/** The largest cap under which no count exceeds the share of what is kept, rounded up; dropping rows lowers the total too. */
+function mostOfOne(counts: readonly number[], share: number): number {
+  for (let most = Math.max(...counts); ; ) {
+    const kept = counts.reduce((sum, count) => sum + Math.min(count, most), 0);
+    const next = Math.ceil(kept * share);
+    if (next >= most) return most;
+    most = next;
+  }
 }
 
 function groupBy<T>(items: readonly T[], key: (item: T) => string): Map<string, T[]> {
@@ -98,20 +116,39 @@ function groupBy<T>(items: readonly T[], key: (item: T) => string): Map<string, 
 }
 
 /**
- * Spoils a share of rows as a careless annotator would: a wrong sum, a wrong count, a wrong answer, an empty rationale, or a
+ * Spoils a share of rows as a careless annotator would, each in one way: a wrong sum; a wrong first count; a wrong first count
+ * carried through to the answer (sound arithmetic from a false reading of the image); a wrong answer; an empty rationale; the
  * row written twice. Shows what curation catches, and makes the uncurated data of an ablation.
  */
 export function corruptRecords(records: readonly TaskRecord[], share: number, random: Random): TaskRecord[] {
-  return records.flatMap((record): TaskRecord[] => {
-    if (!random.chance(share)) return [record];
-    const shift = (digits: string) => String(Math.max(0, Number(digits) + random.choice([-1, 1, 2])));
-    const kind = random.choice(['sum', 'count', 'answer', 'empty', 'twice'] as const);
-    if (kind === 'twice') return [record, { ...record, id: `${record.id}-again` }];
-    if (kind === 'empty') return [{ ...record, cot: '' }];
-    if (kind === 'answer') return [{ ...record, answer: shift(record.answer) }];
-    if (kind === 'sum')
-      return [{ ...record, cot: record.cot.replace(/(= )(\d+)(?=\.$)/, (_, equals, n) => equals + shift(n)) }];
-    // A wrong first count, carried through: sound arithmetic from a false reading of the image.
-    return [{ ...record, cot: record.cot.replace(/: (\d+)/, (_, n) => `: ${shift(n)}`) }];
-  });
+  return records.flatMap((record) => (random.chance(share) ? spoil(record, random) : [record]));
+}
+
+/** A sum as rationales write it: "7 - 2 = 5". */
+const SUM = /(\d+) ([+-]) (\d+) = (\d+)/;
+
+function spoil(record: TaskRecord, random: Random): TaskRecord[] {
+  const { cot, answer } = record;
+  const kinds = ['count', 'reading', 'answer', 'empty', 'twice'] as const;
+  // Every shift changes the number and leaves it a count.
+  const shift = Number(answer) === 0 ? random.choice([1, 2]) : random.choice([-1, 1, 2]);
+  const shifted = (digits: string) => String(Number(digits) + shift);
+  const firstCount = (text: string) => text.replace(/: (\d+)/, (_, n) => `: ${shifted(n)}`);
+  switch (random.choice(SUM.test(cot) ? (['sum', ...kinds] as const) : kinds)) {
+    case 'sum':
+      return [{ ...record, cot: cot.replace(/= (\d+)(?=\.$)/, (_, n) => `= ${shifted(n)}`) }];
+    case 'count':
+      return [{ ...record, cot: firstCount(cot) }];
+    case 'reading': {
+      const sums = new RegExp(SUM, 'g');
+      const carried = firstCount(cot).replace(sums, (_, a, sign, b, c) => `${shifted(a)} ${sign} ${b} = ${shifted(c)}`);
+      return [{ ...record, cot: carried, answer: shifted(answer) }];
+    }
+    case 'answer':
+      return [{ ...record, answer: shifted(answer) }];
+    case 'empty':
+      return [{ ...record, cot: '' }];
+    case 'twice':
+      return [record, { ...record, id: `${record.id}-again` }];
+  }
 }

@@ -1,17 +1,21 @@
-/** Reads and writes records as JSON Lines; a file with bad rows is refused with every one of them named. */
+/** Reads and writes records, as JSON Lines or as one JSON array; a file with bad rows is refused with every one of them named. */
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import { writeFileAtomic } from '../engine/atomic-write.js';
-import type { TaskRecord } from './record.js';
+import type { MetaRecord, TaskRecord } from './record.js';
 
 const text = z.string().min(1);
-const schema = z.object({
+
+const metaSchema = z.object({
   id: text,
-  image: z.union([text, z.array(text).min(1)]),
+  image: z.union([text, z.array(text).min(1)], { error: 'expected a file name or a list of file names' }),
   problem: text,
   answer: text,
   cot: z.string(),
+});
+
+const taskSchema = metaSchema.extend({
   task: text,
   family: text,
   domain: text,
@@ -28,60 +32,115 @@ export function imageNames(record: { image: string | string[] }): string[] {
 }
 
 /**
- * Reads a file of records whose images lie in `images/` beside it.
+ * Reads records of the kit's own tasks.
  *
- * @throws Error listing every bad row by file, row, field and reason: not JSON, a missing or empty field, an id that occurs
- *   twice, an image that is missing or lies outside the folder
+ * @param file JSON Lines, or one JSON array
+ * @param imageFolder where the images lie; default: `images/` beside the file
+ * @throws Error listing every bad row by file, row (from 1), field and reason: not JSON, a missing or empty field, an id that
+ *   occurs twice, an image that is missing or lies outside the folder
  */
-export function readRecords(file: string): TaskRecord[] {
+export function readRecords(file: string, imageFolder = imagesBeside(file)): TaskRecord[] {
+  return readRows(file, taskSchema as z.ZodType<TaskRecord>, imageFolder);
+}
+
+/** As `readRecords`, for records in the released dataset's meta form; further fields are left out. */
+export function readMetaRecords(file: string, imageFolder = imagesBeside(file)): MetaRecord[] {
+  return readRows(file, metaSchema, imageFolder);
+}
+
+function imagesBeside(file: string): string {
+  return path.join(path.dirname(file), 'images');
+}
+
+function readRows<T extends MetaRecord>(file: string, schema: z.ZodType<T>, imageFolder: string): T[] {
+  const problems: string[] = [];
+  const ids = new Map<string, number>();
+  const records: T[] = [];
+  for (const { row, json, broken } of parseRows(file)) {
+    const bad = (field: string, reason: string) => problems.push(`${file}, row ${row}, ${field}: ${reason}`);
+    if (broken !== undefined) {
+      bad('whole row', `not JSON (${broken})`);
+      continue;
+    }
+    const parsed = schema.safeParse(json);
+    if (!parsed.success) {
+      for (const { path: at, message } of parsed.error.issues) {
+        bad(at.length > 0 ? `field '${at.join('.')}'` : 'whole row', message);
+      }
+      continue;
+    }
+    const record = parsed.data;
+    const earlier = ids.get(record.id);
+    if (earlier !== undefined) bad("field 'id'", `'${record.id}' is also the id of row ${earlier}`);
+    else ids.set(record.id, row);
+    for (const name of imageNames(record)) {
+      const image = path.resolve(imageFolder, name);
+      const inside = image.startsWith(path.resolve(imageFolder) + path.sep);
+      if (!inside) bad("field 'image'", `'${name}' lies outside ${imageFolder}`);
+      else if (!existsSync(image)) bad("field 'image'", `there is no file ${image}`);
+    }
+    records.push(record);
+  }
+  if (problems.length > 0) {
+    const listed = problems.slice(0, MOST_LISTED).join('\n');
+    const more = problems.length > MOST_LISTED ? `\n... and ${problems.length - MOST_LISTED} more` : '';
+    throw new Error(
+      `${problems.length} ${problems.length === 1 ? 'problem' : 'problems'} in the records of ${file}:\n${listed}${more}`,
+    );
+  }
+  if (records.length === 0) throw new Error(`there are no records in ${file}`);
+  return records;
+}
+
+/** The rows of a file with their numbers: the lines of JSON Lines, or the elements of a JSON array. */
+function* parseRows(file: string): Generator<{ row: number; json?: unknown; broken?: string }> {
   let content: string;
   try {
     content = readFileSync(file, 'utf8');
   } catch (error) {
     throw new Error(`cannot read the records in ${file}: ${(error as Error).message}`);
   }
-  const folder = path.join(path.dirname(file), 'images');
-  const problems: string[] = [];
-  const ids = new Map<string, number>();
-  const records: TaskRecord[] = [];
-  content.split('\n').forEach((line, i) => {
-    if (line.trim() === '') return;
-    const bad = (field: string, reason: string) => problems.push(`${file}, row ${i + 1}, ${field}: ${reason}`);
-    let json: unknown;
+  content = content.replace(/^\uFEFF/, '');
+  if (/^\s*\[/.test(content)) {
+    let array: unknown[];
     try {
-      json = JSON.parse(line);
+      array = JSON.parse(content) as unknown[];
     } catch (error) {
-      bad('whole row', `not JSON (${(error as Error).message})`);
-      return;
+      throw new Error(`the records in ${file} begin as a JSON array but are not one: ${(error as Error).message}`);
     }
-    const parsed = schema.safeParse(json);
-    if (!parsed.success) {
-      for (const issue of parsed.error.issues) bad(`field '${issue.path.join('.')}'`, issue.message);
-      return;
-    }
-    const record = parsed.data as TaskRecord;
-    const earlier = ids.get(record.id);
-    if (earlier !== undefined) bad("field 'id'", `'${record.id}' is also the id of row ${earlier}`);
-    ids.set(record.id, i + 1);
-    for (const name of imageNames(record)) {
-      const image = path.resolve(folder, name);
-      if (!image.startsWith(path.resolve(folder) + path.sep)) bad("field 'image'", `'${name}' lies outside ${folder}`);
-      else if (!existsSync(image)) bad("field 'image'", `there is no file ${image}`);
-    }
-    records.push(record);
-  });
-  if (problems.length > 0) {
-    const more = problems.length - MOST_LISTED;
-    throw new Error(
-      `${problems.length} problems in the records:\n${problems.slice(0, MOST_LISTED).join('\n')}${more > 0 ? `\n... and ${more} more` : ''}`,
-    );
+    for (const [i, json] of array.entries()) yield { row: i + 1, json };
+    return;
   }
-  return records;
+  let row = 0;
+  // Line by line from the one string: a split would hold every row twice.
+  for (let start = 0; start < content.length; ) {
+    const newline = content.indexOf('\n', start);
+    const end = newline < 0 ? content.length : newline;
+    const line = content.slice(start, end);
+    start = end + 1;
+    row++;
+    if (line.trim() === '') continue;
+    try {
+      yield { row, json: JSON.parse(line) };
+    } catch (error) {
+      yield { row, broken: (error as Error).message };
+    }
+  }
 }
 
 /** Writes records, one JSON object a line. */
 export function writeRecords(file: string, records: readonly object[]): void {
   writeFileAtomic(file, (write) => {
     for (const record of records) write(`${JSON.stringify(record)}\n`);
+  });
+}
+
+/** Writes records as one JSON array, as the released files are and trainers of ShareGPT data ask for. */
+export function writeRecordArray(file: string, records: readonly object[]): void {
+  writeFileAtomic(file, (write) => {
+    records.forEach((record, i) => {
+      write(`${i === 0 ? '[\n' : ',\n'}${JSON.stringify(record)}`);
+    });
+    write(records.length === 0 ? '[]\n' : '\n]\n');
   });
 }

@@ -200,7 +200,7 @@ function record<I extends TensorTree, O extends TensorTree>(
 
   const createTensor: Binding['createTensor'] = (shape, dtype, values) => {
     const id = real.createTensor(shape, dtype, values);
-    const bytes = values instanceof Array ? packValues(values, dtype, real) : toBytes(values);
+    const bytes = Array.isArray(values) ? packValues(values, dtype, real) : toBytes(values);
     const tensor = { dtype, tensorShape: shapeValue(shape), tensorContent: bytes };
     nodes.push({ name: `c${id}`, op: 'Const', inputs: [], attributes: { dtype: { type: dtype }, value: { tensor } } });
     nameOf.set(id, `c${id}`);

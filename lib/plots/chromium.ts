@@ -18,7 +18,9 @@ const PLACES = [
 /** The installed browser, or one unpacked before; undefined where there is none. */
 export function findChromium(): string | undefined {
   const asked = process.env.CHROMIUM_PATH;
-  const onPath = (process.env.PATH ?? '').split(path.delimiter).flatMap((folder) => NAMES.map((name) => path.join(folder, name)));
+  const onPath = (process.env.PATH ?? '')
+    .split(path.delimiter)
+    .flatMap((folder) => NAMES.map((name) => path.join(folder, name)));
   return [...(asked ? [asked] : []), ...onPath, ...PLACES, unpackedChromium()].find(isExecutable);
 }
 
@@ -36,7 +38,8 @@ function cacheFolder(): string {
   let folder = __dirname;
   while (!existsSync(path.join(folder, 'node_modules', '@sparticuz'))) {
     const parent = path.dirname(folder);
-    if (parent === folder) throw new Error('the package @sparticuz/chromium is not installed; run npm start, which installs it');
+    if (parent === folder)
+      throw new Error('the package @sparticuz/chromium is not installed; run npm start, which installs it');
     folder = parent;
   }
   return path.join(folder, 'node_modules', '.cache', 'chromium');
@@ -67,25 +70,35 @@ export async function ensureChromium(): Promise<string> {
   mkdirSync(partial, { recursive: true });
   // The package unpacks into the temporary folder of its process, so that process gets one of ours.
   const script = "import('@sparticuz/chromium').then((m) => m.default.executablePath()).then(() => process.exit(0))";
-  await promisify(execFile)(process.execPath, ['-e', script], { cwd: __dirname, env: { ...process.env, TMPDIR: partial } });
-  writeFileSync(path.join(partial, 'fonts.conf'), FONTS);
+  await promisify(execFile)(process.execPath, ['-e', script], {
+    cwd: __dirname,
+    env: { ...process.env, TMPDIR: partial },
+  });
+  writeFileSync(path.join(partial, 'fonts.conf'), fontConfiguration(target));
   rmSync(target, { recursive: true, force: true });
   renameSync(partial, target);
   return unpackedChromium();
 }
 
 /** Lets the packaged browser see the machine's fonts, and its own where the machine has none. */
-const FONTS = `<?xml version="1.0"?>
+function fontConfiguration(folder: string): string {
+  const fonts = ['/usr/share/fonts', '/usr/local/share/fonts', path.join(folder, 'fonts')].map(
+    (dir) => `<dir>${dir}</dir>`,
+  );
+  return `<?xml version="1.0"?>
 <!DOCTYPE fontconfig SYSTEM "fonts.dtd">
-<fontconfig><dir>/usr/share/fonts</dir><dir>/usr/local/share/fonts</dir><dir prefix="relative">fonts</dir><cachedir prefix="relative">font-cache</cachedir></fontconfig>
+<fontconfig>${fonts.join('')}<cachedir>${path.join(folder, 'font-cache')}</cachedir></fontconfig>
 `;
+}
 
 /** Starts the browser without a window; the caller closes it. */
 export async function launchChromium(): Promise<Browser> {
   const executablePath = await ensureChromium();
   const own = path.dirname(executablePath);
   const packaged = existsSync(path.join(own, 'fonts.conf'));
-  const env = packaged ? { ...process.env, FONTCONFIG_PATH: own, LD_LIBRARY_PATH: `${own}:${process.env.LD_LIBRARY_PATH ?? ''}` } : process.env;
+  const env = packaged
+    ? { ...process.env, FONTCONFIG_PATH: own, LD_LIBRARY_PATH: `${own}:${process.env.LD_LIBRARY_PATH ?? ''}` }
+    : process.env;
   // The signals stay this process's: an interrupt stops a training cell and must not end the kernel with the browser.
   return chromium.launch({
     executablePath,
@@ -94,6 +107,14 @@ export async function launchChromium(): Promise<Browser> {
     handleSIGTERM: false,
     handleSIGHUP: false,
     env: env as { [name: string]: string },
-    args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-dev-shm-usage',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
   });
 }

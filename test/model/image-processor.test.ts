@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, describe, it } from 'node:test';
 import sharp from 'sharp';
-import { resizeBicubic } from '../../lib/model/bicubic.js';
 import { readImage } from '../../lib/data/image.js';
+import { resizeBicubic } from '../../lib/model/bicubic.js';
 import {
   type ImageProcessor,
   loadImageProcessor,

@@ -110,15 +110,15 @@ function hitUnit(kind: number, ox: number, oy: number, oz: number, dx: number, d
   // Entry and exit of the slab |z| <= 1; the other two are slabs (box) or a round side (cylinder).
   const z1 = (-1 - oz) / dz;
   const z2 = (1 - oz) / dz;
-  let near = z1 < z2 ? z1 : z2;
-  let far = z1 < z2 ? z2 : z1;
+  let near = Math.min(z1, z2);
+  let far = Math.max(z1, z2);
   if (kind === BOX) {
     const x1 = (-1 - ox) / dx;
     const x2 = (1 - ox) / dx;
     const y1 = (-1 - oy) / dy;
     const y2 = (1 - oy) / dy;
-    near = Math.max(near, x1 < x2 ? x1 : x2, y1 < y2 ? y1 : y2);
-    far = Math.min(far, x1 < x2 ? x2 : x1, y1 < y2 ? y2 : y1);
+    near = Math.max(near, Math.min(x1, x2), Math.min(y1, y2));
+    far = Math.min(far, Math.max(x1, x2), Math.max(y1, y2));
   } else {
     const a = dx * dx + dy * dy;
     const b = ox * dx + oy * dy;

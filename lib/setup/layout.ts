@@ -1,0 +1,39 @@
+/** Where set-up puts things: all of them inside the repository. */
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { repositoryRoot } from '../study/workspace.js';
+
+export const ROOT = repositoryRoot();
+export const VENV = path.join(ROOT, '.venv');
+const BIN = process.platform === 'win32' ? 'Scripts' : 'bin';
+export const VENV_PYTHON = path.join(VENV, BIN, process.platform === 'win32' ? 'python.exe' : 'python');
+export const JUPYTER = path.join(VENV, BIN, 'jupyter');
+export const TFJS_NODE = path.join(ROOT, 'node_modules', '@tensorflow', 'tfjs-node-gpu');
+export const BINDING = path.join(TFJS_NODE, 'lib', 'napi-v8', 'tfjs_binding.node');
+export const KERNEL = path.join(VENV, 'share', 'jupyter', 'kernels', 'tslab', 'kernel.json');
+export const REQUIREMENTS = path.join(ROOT, 'lib', 'setup', 'requirements.txt');
+export const EXECUTOR = path.join(ROOT, 'lib', 'setup', 'execute_notebook.py');
+
+/** The environment in which Jupyter writes nothing outside the repository. */
+export function jupyterEnvironment(): NodeJS.ProcessEnv {
+  const inside = (name: string) => path.join(VENV, 'jupyter', name);
+  return {
+    ...process.env,
+    PATH: `${path.join(ROOT, 'node_modules', '.bin')}${path.delimiter}${path.dirname(VENV_PYTHON)}${path.delimiter}${process.env.PATH ?? ''}`,
+    JUPYTER_CONFIG_DIR: inside('config'),
+    JUPYTER_DATA_DIR: inside('data'),
+    JUPYTER_RUNTIME_DIR: inside('runtime'),
+    JUPYTERLAB_SETTINGS_DIR: inside('lab-settings'),
+    JUPYTERLAB_WORKSPACES_DIR: inside('lab-workspaces'),
+    IPYTHONDIR: inside('ipython'),
+    TF_CPP_MIN_LOG_LEVEL: process.env.TF_CPP_MIN_LOG_LEVEL ?? '3',
+  };
+}
+
+/** TensorFlow's folder in the virtual environment, or undefined. */
+export function tensorflowFolder(): string | undefined {
+  const candidates = ['3.10', '3.11', '3.12', '3.13', '3.14'].map((version) =>
+    path.join(VENV, 'lib', `python${version}`, 'site-packages', 'tensorflow'),
+  );
+  return candidates.find((folder) => existsSync(path.join(folder, 'include')));
+}

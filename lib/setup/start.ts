@@ -1,0 +1,71 @@
+/** `npm start`: the four notebooks with their quick profile, then the results table and where everything lies. */
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { PARADIGM_NAMES } from '../study/paradigms.js';
+import type { Summary } from '../study/summary.js';
+import { openStudy } from '../study/workspace.js';
+import { SetupFailure } from './failure.js';
+import { EXECUTOR, jupyterEnvironment, ROOT, VENV_PYTHON } from './layout.js';
+
+export const NOTEBOOKS = ['01-data-curation', '02-cot-sft', '03-grpo', '04-ablations'] as const;
+
+/** Executes the notebooks in order; the first that fails ends it. */
+export async function runNotebooks(profile: string): Promise<void> {
+  const study = openStudy(profile);
+  const target = path.join(study.folder, 'notebooks');
+  mkdirSync(target, { recursive: true });
+  const started = performance.now();
+  for (const name of NOTEBOOKS) {
+    const begun = performance.now();
+    console.log(`${name}`);
+    await executeNotebook(path.join(ROOT, 'notebooks', `${name}.ipynb`), path.join(target, `${name}.ipynb`), profile);
+    console.log(`${name}: ${seconds(performance.now() - begun)}`);
+  }
+  const summaryFile = path.join(study.folder, 'summary.json');
+  if (existsSync(summaryFile) && statSync(summaryFile).size > 0) {
+    console.log(`\n${resultsText(JSON.parse(readFileSync(summaryFile, 'utf8')) as Summary)}`);
+  }
+  const at = (name: string) => path.relative(process.cwd(), path.join(study.folder, name));
+  console.log(
+    `\nin ${seconds(performance.now() - started)}: notebooks in ${at('notebooks')}, figures in ${at('figures')}, runs in ${at('cells')}, results in ${at('summary.json')}`,
+  );
+  console.log('next: npm run lab opens the notebooks in JupyterLab');
+}
+
+function seconds(milliseconds: number): string {
+  const s = Math.round(milliseconds / 1000);
+  return s < 60 ? `${s} s` : `${Math.floor(s / 60)} min ${s % 60} s`;
+}
+
+/** Executes one notebook into a copy; an interrupt reaches the kernel, which stops at a step boundary. */
+export function executeNotebook(source: string, target: string, profile: string): Promise<void> {
+  const env = { ...jupyterEnvironment(), REASON_RFT_PROFILE: profile };
+  return new Promise((resolve, reject) => {
+    const child = spawn(VENV_PYTHON, [EXECUTOR, source, target], { cwd: path.dirname(source), env, stdio: 'inherit' });
+    child.on('error', (error) => reject(new SetupFailure(error.message)));
+    child.on('close', (code) => {
+      if (code === 0) resolve();
+      else
+        reject(
+          new SetupFailure(
+            `${path.basename(source)} did not run to its end; run the same again to go on from where it stopped`,
+          ),
+        );
+    });
+  });
+}
+
+/** The summary as a table for the terminal. */
+export function resultsText({ paradigms }: Summary): string {
+  const percent = (x: number) => (100 * x).toFixed(1);
+  const cell = (paradigm: string, set: string) => {
+    const row = paradigms.find((each) => each.paradigm === paradigm && each.testSet === set);
+    return row ? `${percent(row.accuracy)} [${row.interval.map(percent).join(', ')}]` : '';
+  };
+  const names = [...new Set(paradigms.map((row) => row.paradigm))];
+  const lines = names.map((name) => [PARADIGM_NAMES[name], cell(name, 'id'), cell(name, 'ood')]);
+  const table = [['accuracy, % [95 %]', 'in domain', 'out of domain'], ...lines];
+  const widths = [0, 1, 2].map((i) => Math.max(...table.map((line) => line[i]!.length)));
+  return table.map((line) => line.map((text, i) => text.padEnd(widths[i]!)).join('  ')).join('\n');
+}
