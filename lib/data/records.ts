@@ -5,14 +5,17 @@ import { z } from 'zod';
 import { writeFileAtomic } from '../engine/atomic-write.js';
 import type { MetaRecord, TaskRecord } from './record.js';
 
-const text = z.string().min(1);
+const string = z.string({
+  error: ({ input }) => (input === undefined ? 'is missing' : `is not a string, but ${kind(input)}`),
+});
+const text = string.min(1, 'is empty');
 
 const metaSchema = z.object({
   id: text,
-  image: z.union([text, z.array(text).min(1)], { error: 'expected a file name or a list of file names' }),
+  image: z.union([text, z.array(text).min(1)], { error: 'is neither a file name nor a list of file names' }),
   problem: text,
   answer: text,
-  cot: z.string(),
+  cot: string,
 });
 
 const taskSchema = metaSchema.extend({
@@ -22,6 +25,12 @@ const taskSchema = metaSchema.extend({
   scene: z.unknown(),
   program: z.unknown(),
 });
+
+/** What a JSON value is, in words. */
+function kind(value: unknown): string {
+  if (value === null) return 'null';
+  return Array.isArray(value) ? 'a list' : `a${typeof value === 'object' ? 'n' : ''} ${typeof value}`;
+}
 
 /** How many bad rows a message lists. */
 const MOST_LISTED = 20;

@@ -1,0 +1,67 @@
+/** Records as tables: Arquero for counting and grouping, danfojs for summary statistics. */
+import { type ColumnTable, desc, op, table } from 'arquero';
+import type { DroppedRow } from './curation.js';
+import type { TaskRecord } from './record.js';
+
+/** One row a record: id, family, domain, answer, and the words of question and rationale. */
+export function recordsTable(records: readonly TaskRecord[]): ColumnTable {
+  return table({
+    id: records.map((record) => record.id),
+    family: records.map((record) => record.family),
+    domain: records.map((record) => record.domain),
+    answer: records.map((record) => record.answer),
+    problemWords: records.map((record) => countWords(record.problem)),
+    cotWords: records.map((record) => countWords(record.cot)),
+  });
+}
+
+function countWords(text: string): number {
+  return text.match(/\S+/g)?.length ?? 0;
+}
+
+/** Rows, different answers and mean words of the rationale by question family, most rows first. */
+export function countByFamily(records: readonly TaskRecord[]): ColumnTable {
+  return recordsTable(records)
+    .groupby('family')
+    .rollup({ rows: op.count(), answers: op.distinct('answer'), meanCotWords: op.mean('cotWords') })
+    .orderby(desc('rows'), 'family');
+}
+
+/** Rows by question family and answer, in that order. */
+export function countByAnswer(records: readonly TaskRecord[]): ColumnTable {
+  return recordsTable(records).groupby('family', 'answer').rollup({ rows: op.count() }).orderby('family', 'answer');
+}
+
+/** Dropped rows by the check that they failed, most first. */
+export function countByCheck(dropped: readonly DroppedRow[]): ColumnTable {
+  return table({ check: dropped.map((row) => row.check) })
+    .groupby('check')
+    .rollup({ rows: op.count() })
+    .orderby(desc('rows'), 'check');
+}
+
+/** What `describeRecords` returns of a danfojs DataFrame: its `print()`, and its numbers by statistic and column. */
+export interface DescribedRecords {
+  /** `count`, `mean`, `std`, `min`, `median`, `max`, `variance`. */
+  index: (string | number)[];
+  /** `problemWords`, `cotWords`, `answer` (where answers are numbers). */
+  columns: string[];
+  /** [statistic, column] */
+  values: unknown;
+  print(): void;
+}
+
+/**
+ * Summary statistics of question and rationale lengths in words and of numeric answers, as a danfojs DataFrame. Loads danfojs
+ * on first use (about a second); tfjs keeps its backend.
+ */
+export async function describeRecords(records: readonly TaskRecord[]): Promise<DescribedRecords> {
+  const { DataFrame } = await import('danfojs-node');
+  const numeric = records.length > 0 && records.every((record) => Number.isFinite(Number(record.answer)));
+  const frame = new DataFrame({
+    problemWords: records.map((record) => countWords(record.problem)),
+    cotWords: records.map((record) => countWords(record.cot)),
+    ...(numeric ? { answer: records.map((record) => Number(record.answer)) } : {}),
+  });
+  return frame.describe();
+}
