@@ -182,10 +182,10 @@ function record<I extends TensorTree, O extends TensorTree>(
     throw new Error(`compiled step '${name}': ${problem}`);
   };
 
-  backend.getInputTensorIds(inputs).forEach((id, i) => {
-    const tensor = inputs[i] as tf.Tensor;
-    // A tensor passed in twice has one id; the first placeholder serves both, the second is fed and unused.
-    if (!nameOf.has(id)) nameOf.set(id, `in${i}`);
+  const { distinct, copies } = withoutAliases(backend, inputs);
+  backend.getInputTensorIds(distinct).forEach((id, i) => {
+    const tensor = distinct[i] as tf.Tensor;
+    nameOf.set(id, `in${i}`);
     typeOf.set(id, backend.typeAttributeFromTensor(tensor));
     nodes.push({
       name: `in${i}`,
@@ -238,7 +238,7 @@ function record<I extends TensorTree, O extends TensorTree>(
   let output: O;
   backend.binding = recorder;
   try {
-    output = tidyTree(() => step(input));
+    output = tidyTree(() => step(refillTree(input, [...distinct]) as I));
     // Constants that the step returns are uploaded here, while the recorder still listens.
     backend.getInputTensorIds(flattenTree(output));
   } finally {
@@ -256,7 +256,35 @@ function record<I extends TensorTree, O extends TensorTree>(
   });
   const placeholders = inputs.map((_, i) => `in${i}:0`);
   tf.dispose(outputs.filter((tensor) => !inputs.includes(tensor)));
+  tf.dispose(copies);
   return new RecordedGraph<O>(name, loadGraph(real, nodes), placeholders.join(','), fetches.join(','), output);
+}
+
+/**
+ * The inputs with a copy in place of each that was passed in before. Two inputs can be one tensor in the first call and two in
+ * later ones (a policy and its reference model, which starts as the same weights): each needs a placeholder of its own.
+ */
+function withoutAliases(backend: NodeBackend, inputs: tf.Tensor[]): { distinct: tf.Tensor[]; copies: tf.Tensor[] } {
+  const seen = new Set<number>();
+  const copies: tf.Tensor[] = [];
+  const ids = backend.getInputTensorIds(inputs);
+  const distinct = inputs.map((tensor, i) => {
+    const id = ids[i] as number;
+    if (!seen.has(id)) {
+      seen.add(id);
+      return tensor;
+    }
+    const type = {
+      name: 'T',
+      type: backend.binding.TF_ATTR_TYPE as number,
+      value: backend.typeAttributeFromTensor(tensor),
+    };
+    const [metadata] = backend.binding.executeOp('Identity', [type], [id], 1);
+    const copy = backend.createOutputTensor(metadata as TensorMetadata);
+    copies.push(copy);
+    return copy;
+  });
+  return { distinct, copies };
 }
 
 function loadGraph(binding: Binding, nodes: GraphNode[]): number {

@@ -70,3 +70,11 @@ test('100 calls leave no tensors behind', () => {
   for (let i = 0; i < 100; i++) tf.dispose(step({ x }));
   assert.equal(tf.memory().numTensors, before);
 });
+
+test('two inputs that are one tensor in the first call may be two in the next', () => {
+  const step = compile('difference', ({ a, b }: { a: tf.Tensor; b: tf.Tensor }) => ({ y: tf.sub(a, b) }));
+  const same = tf.tensor1d([5]);
+  assert.equal(step({ a: same, b: same }).y.dataSync()[0], 0);
+  assert.equal(step({ a: tf.tensor1d([7]), b: same }).y.dataSync()[0], 2);
+  assert.equal(step({ a: same, b: tf.tensor1d([7]) }).y.dataSync()[0], -2);
+});

@@ -1,0 +1,184 @@
+/** Whole training runs on the shipped model: what is learned, what is kept, what a resume gives. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import * as tf from '@tensorflow/tfjs';
+import { startEngine } from '../../lib/engine/backend.js';
+import { Random } from '../../lib/engine/random.js';
+import { disposeModel, encodeCompletion, encodePrompt, loadModel, type Model } from '../../lib/model/model.js';
+import { formatReward } from '../../lib/rewards/format.js';
+import { openStudy } from '../../lib/study/workspace.js';
+import { sampleCountingRecord } from '../../lib/tasks/counting/sample.js';
+import { writePrompt, writeTarget } from '../../lib/tasks/prompts.js';
+import { drawScene } from '../../lib/tasks/world/ray-cast.js';
+import type { Scene } from '../../lib/tasks/world/scene.js';
+import { type GrpoExample, type GrpoSettings, type NamedReward, trainGrpo } from '../../lib/train/grpo.js';
+import { TrainingStopped } from '../../lib/train/loop.js';
+import { RunDirectory } from '../../lib/train/run-directory.js';
+import { type SftExample, type SftSettings, trainSft } from '../../lib/train/sft.js';
+
+const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-training-'));
+const base = openStudy('tiny').base;
+const records = Array.from({ length: 24 }, (_, i) =>
+  sampleCountingRecord('id', `t-${i}`, new Random(5, `training test/${i}`)),
+);
+
+before(async () => {
+  await startEngine();
+});
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+function prompts(model: Model, style: 'think' | 'bare') {
+  return records.map((record) =>
+    encodePrompt(model, [drawScene(record.scene as Scene)], writePrompt(record.problem, style)),
+  );
+}
+
+const sft: SftSettings = {
+  epochs: 4,
+  batchSize: 8,
+  schedule: { learningRate: 1e-3, warmupSteps: 2, decay: 'constant' },
+  weightDecay: 0,
+  freezeVision: true,
+  seed: 1,
+};
+
+function sftExamples(model: Model): SftExample[] {
+  return prompts(model, 'think').map((prompt, i) => ({
+    prompt,
+    completion: encodeCompletion(model, writeTarget(records[i]!.cot, records[i]!.answer)),
+  }));
+}
+
+const grpo: GrpoSettings = {
+  steps: 4,
+  promptsPerStep: 4,
+  completions: 4,
+  maxNewTokens: 24,
+  schedule: { learningRate: 1e-4, warmupSteps: 0, decay: 'constant' },
+  beta: 0.04,
+  epsilonLow: 0.2,
+  epsilonHigh: 0.2,
+  temperature: 1,
+  topK: 0,
+  topP: 1,
+  lossType: 'grpo',
+  scaling: 'group',
+  updatesPerRollout: 1,
+  promptsPerMicroBatch: 2,
+  freezeVision: false,
+  seed: 1,
+};
+
+function grpoExamples(model: Model): GrpoExample[] {
+  return prompts(model, 'think').map((prompt, i) => ({ id: records[i]!.id, prompt, solution: records[i]!.answer }));
+}
+
+/** Rewards any completion by how short it is: what even an untrained model can learn within steps. */
+const shortness: NamedReward = {
+  name: 'short_reward',
+  weight: 1,
+  reward: (text) => 1 - Math.min(1, text.length / 100),
+};
+
+/** Trains GRPO in a run folder, stopping after `stopAfter` steps if given; the weights and the run's files. */
+async function runGrpo(name: string, settings: GrpoSettings, stopAfter?: number): Promise<RunDirectory> {
+  const model = loadModel(base);
+  const run = RunDirectory.open(path.join(folder, name), { name: 'grpo test' });
+  const controller = new AbortController();
+  try {
+    await trainGrpo({
+      model,
+      examples: grpoExamples(model),
+      rewards: [shortness, { name: 'format_reward', weight: 1, reward: formatReward }],
+      settings,
+      run,
+      signal: controller.signal,
+      onStep: (done) => {
+        if (done === stopAfter) controller.abort();
+      },
+    });
+  } finally {
+    run.append('weights.jsonl', [{ step: 0, sum: weightDigest(model) } as { step: number }]);
+    disposeModel(model);
+  }
+  return run;
+}
+
+function weightDigest(model: Model): string {
+  return Object.keys(model.parameters)
+    .sort()
+    .map((name) => tf.tidy(() => tf.sum(tf.mul(model.parameters[name]!, 1.5)).dataSync()[0]))
+    .join(' ');
+}
+
+test('SFT lowers the loss, leaves the vision tower alone and logs every metric', async () => {
+  const model = loadModel(base);
+  const vision = model.parameters['visual.merger.mlp.0.weight']!.dataSync().slice();
+  const run = RunDirectory.open(path.join(folder, 'sft'), {});
+  await trainSft({ model, examples: sftExamples(model), settings: sft, run });
+  const metrics = run.metrics();
+  assert.equal(metrics.length, 12, '24 examples x 4 epochs / 8 a step');
+  assert.ok(metrics.at(-1)!.loss! < 0.7 * metrics[0]!.loss!, `${metrics[0]!.loss} to ${metrics.at(-1)!.loss}`);
+  for (const name of ['mean_token_accuracy', 'entropy', 'num_tokens', 'learning_rate', 'grad_norm', 'epoch']) {
+    assert.ok(Number.isFinite(metrics[0]![name]), name);
+  }
+  assert.deepEqual(model.parameters['visual.merger.mlp.0.weight']!.dataSync(), vision);
+  disposeModel(model);
+});
+
+test('SFT without examples, or with an empty completion, is an error', async () => {
+  const model = loadModel(base);
+  const run = RunDirectory.open(path.join(folder, 'empty'), {});
+  await assert.rejects(trainSft({ model, examples: [], settings: sft, run }), /no examples/);
+  const [first] = sftExamples(model);
+  const examples = [{ ...first!, completion: [] }];
+  await assert.rejects(trainSft({ model, examples, settings: sft, run }), /example 1 has no completion tokens/);
+  disposeModel(model);
+});
+
+test('GRPO learns a simple reward: 24 steps raise it by more than two standard errors', async () => {
+  const settings = { ...grpo, steps: 24, promptsPerStep: 8, schedule: { ...grpo.schedule, learningRate: 3e-4 } };
+  const run = await runGrpo('learns', settings);
+  const rewards = run.metrics().map((row) => row['rewards/short_reward/mean']!);
+  const average = (xs: number[]) => xs.reduce((a, b) => a + b) / xs.length;
+  const [early, late] = [rewards.slice(0, 6), rewards.slice(-6)];
+  const variance = (xs: number[]) =>
+    xs.reduce((sum, x) => sum + (x - average(xs)) ** 2, 0) / (xs.length - 1) / xs.length;
+  const gain = average(late) - average(early);
+  assert.ok(gain > 2 * Math.sqrt(variance(early) + variance(late)), `gain ${gain}`);
+});
+
+test('a GRPO run that was stopped and resumed equals one that was not: metrics and weights', async () => {
+  const whole = await runGrpo('whole', grpo);
+  await assert.rejects(runGrpo('stopped', grpo, 2), TrainingStopped);
+  const resumed = await runGrpo('stopped', grpo);
+  const read = (run: RunDirectory, name: string) => readFileSync(path.join(run.folder, name), 'utf8');
+  assert.equal(read(resumed, 'metrics.jsonl'), read(whole, 'metrics.jsonl'));
+  assert.equal(read(resumed, 'completions.jsonl'), read(whole, 'completions.jsonl'));
+  assert.deepEqual(resumed.rows('weights.jsonl').at(-1), whole.rows('weights.jsonl').at(-1));
+});
+
+test('training leaves no tensors behind', async () => {
+  const before = tf.memory().numTensors;
+  await runGrpo('leak', { ...grpo, steps: 2 });
+  assert.equal(tf.memory().numTensors, before);
+});
+
+test('a run folder refuses another configuration', () => {
+  RunDirectory.open(path.join(folder, 'taken'), { seed: 1 });
+  assert.throws(() => RunDirectory.open(path.join(folder, 'taken'), { seed: 2 }), /another configuration/);
+});
+
+test('impossible settings are named', async () => {
+  const model = loadModel(base);
+  const run = RunDirectory.open(path.join(folder, 'impossible'), {});
+  const attempt = (settings: GrpoSettings) =>
+    trainGrpo({ model, examples: grpoExamples(model), rewards: [shortness], settings, run });
+  await assert.rejects(attempt({ ...grpo, completions: 1 }), /group size/);
+  await assert.rejects(attempt({ ...grpo, temperature: 0 }), /temperature 0/);
+  await assert.rejects(attempt({ ...grpo, beta: -1 }), /beta/);
+  disposeModel(model);
+});
