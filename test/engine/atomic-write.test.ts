@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { after, test } from 'node:test';
+import { writeFileAtomic } from '../../lib/engine/atomic-write.js';
+
+const folder = mkdtempSync(path.join(os.tmpdir(), 'atomic-'));
+after(() => rmSync(folder, { recursive: true }));
+const at = (name: string) => path.join(folder, name);
+
+test('text, bytes and pieces are written, folders made, old content replaced', () => {
+  const file = at('new/folder/a');
+  writeFileAtomic(file, 'täxt');
+  assert.equal(readFileSync(file, 'utf8'), 'täxt');
+  writeFileAtomic(file, Uint8Array.of(1, 2, 255));
+  assert.deepEqual([...readFileSync(file)], [1, 2, 255]);
+  writeFileAtomic(file, (write) => {
+    write('a');
+    write(Uint8Array.of(98));
+  });
+  assert.equal(readFileSync(file, 'utf8'), 'ab');
+  assert.deepEqual(readdirSync(at('new/folder')), ['a']);
+});
+
+test('a failure half-way leaves the old file and no other, and names the file', () => {
+  mkdirSync(at('half'));
+  const file = at('half/a');
+  writeFileSync(file, 'old');
+  const fail = () =>
+    writeFileAtomic(file, (write) => {
+      write('new, but only ');
+      throw new Error('the reason');
+    });
+  assert.throws(fail, /cannot write .*a: the reason/);
+  assert.equal(readFileSync(file, 'utf8'), 'old');
+  assert.deepEqual(readdirSync(at('half')), ['a']);
+});
+
+test('a disk that takes no more leaves the old file and no other', { skip: process.platform === 'win32' }, () => {
+  mkdirSync(at('full'));
+  const file = at('full/a');
+  writeFileSync(file, 'old');
+  // The shell lets the child write 8 blocks of 512 or 1,024 bytes to a file; the write of 1 MB fails with EFBIG part-way.
+  const script = `require('./lib/engine/atomic-write.ts').writeFileAtomic(${JSON.stringify(file)}, 'x'.repeat(1e6))`;
+  const child = spawnSync('sh', ['-c', 'ulimit -f 8; exec "$0" --import tsx -e "$1"', process.execPath, script], {
+    encoding: 'utf8',
+    env: { ...process.env, TSX_DISABLE_CACHE: '1' },
+  });
+  assert.match(child.stderr, /cannot write .*a: EFBIG/);
+  assert.equal(readFileSync(file, 'utf8'), 'old');
+  assert.deepEqual(readdirSync(at('full')), ['a']);
+});
+
+test('a full disk is told with its remedy', () => {
+  const fail = () =>
+    writeFileAtomic(at('b'), () => {
+      throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+    });
+  assert.throws(fail, /cannot write .*b: the disk is full; free some space/);
+});
