@@ -1,5 +1,6 @@
 /** Ablations of Reason-RFT's second stage, each a few short GRPO runs that differ in one thing. */
-import type { GrpoCell } from './cell.js';
+import { evaluateCell, type GrpoCell, runCell } from './cell.js';
+import { TEST_SETS, type TestSet } from './counting-data.js';
 import { stageOneCell } from './paradigms.js';
 import type { Study } from './workspace.js';
 
@@ -30,7 +31,6 @@ export function ablationCells(study: Study): AblationCell[] {
     return { ...base, settings: { ...settings, completions, promptsPerStep } };
   };
   const stageOne = (rows: number): GrpoCell => ({ ...base, start: stageOneCell(study, rows) });
-  const quarter = stageOneRows / 4;
   const G = settings.completions;
   return [
     { ablation: 'Reward', setting: 'accuracy + format', cell: base },
@@ -38,8 +38,47 @@ export function ablationCells(study: Study): AblationCell[] {
     { ablation: 'Group size', setting: `G = ${G / 2}`, cell: group(G / 2) },
     { ablation: 'Group size', setting: `G = ${G}`, cell: base },
     { ablation: 'Group size', setting: `G = ${2 * G}`, cell: group(2 * G) },
-    { ablation: 'CoT rows in stage 1', setting: String(quarter), cell: stageOne(quarter) },
+    ...[stageOneRows / 4, stageOneRows / 2].map((rows) => ({
+      ablation: 'CoT rows in stage 1',
+      setting: String(rows),
+      cell: stageOne(rows),
+    })),
     { ablation: 'CoT rows in stage 1', setting: String(stageOneRows), cell: base },
-    { ablation: 'CoT rows in stage 1', setting: String(2 * stageOneRows), cell: stageOne(2 * stageOneRows) },
   ];
+}
+
+/** The accuracy of one setting on one test set, with its 95 % interval. */
+export interface AblationResult {
+  ablation: string;
+  setting: string;
+  testSet: TestSet;
+  accuracy: number;
+  interval: [number, number];
+  /** Share of completions in the format asked for. */
+  formatted: number;
+}
+
+/**
+ * Trains and evaluates the cells of all ablations; what is finished already is taken as it is.
+ *
+ * @param onStep the training steps done and to do, all cells together
+ */
+export async function runAblations(
+  study: Study,
+  onStep?: (done: number, total: number) => void,
+): Promise<AblationResult[]> {
+  const cells = ablationCells(study);
+  const total = cells.reduce((sum, { cell }) => sum + cell.settings.steps, 0);
+  const results: AblationResult[] = [];
+  let before = 0;
+  for (const { ablation, setting, cell } of cells) {
+    await runCell(study, cell, { onStep: (done) => onStep?.(before + done, total) });
+    before += cell.settings.steps;
+    onStep?.(before, total);
+    for (const testSet of TEST_SETS) {
+      const { accuracy, interval, formatted } = await evaluateCell(study, cell, testSet, 'think');
+      results.push({ ablation, setting, testSet, accuracy, interval, formatted });
+    }
+  }
+  return results;
 }

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { toAnswerSft, toCotSft, toRl } from '../data/convert.js';
 import { type Curation, corruptRecords, curate } from '../data/curation.js';
 import { encodePng, type RgbImage, readImage } from '../data/image.js';
+import { writeRlParquet } from '../data/parquet.js';
 import type { TaskRecord } from '../data/record.js';
 import { imageNames, readRecords, writeRecords } from '../data/records.js';
 import { splitStages } from '../data/split.js';
@@ -121,6 +122,7 @@ export async function writeCountingData(
     writeRecords(path.join(partial, 'cot-sft.jsonl'), train.map(toCotSft));
     writeRecords(path.join(partial, 'stage-one.jsonl'), stageOne.map(toCotSft));
     writeRecords(path.join(partial, 'stage-two.jsonl'), stageTwo.map(toRl));
+    await writeRlParquet(path.join(partial, 'stage-two.parquet'), stageTwo.map(toRl));
     renameSync(partial, folder);
   } catch (error) {
     rmSync(partial, { recursive: true, force: true });

@@ -34,7 +34,7 @@ const SFT: SftSettings = {
 };
 
 const GRPO: GrpoSettings = {
-  steps: 120,
+  steps: 80,
   promptsPerStep: 32,
   completions: 8,
   maxNewTokens: 64,
@@ -65,7 +65,7 @@ export const QUICK: Profile = {
   cotSft: SFT,
   stageOne: { ...SFT, epochs: 4 },
   grpo: GRPO,
-  ablation: { ...GRPO, steps: 40, promptsPerStep: 16 },
+  ablation: { ...GRPO, steps: 24, promptsPerStep: 16 },
   evaluationTokens: 64,
 };
 
