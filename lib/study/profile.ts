@@ -79,7 +79,7 @@ export const TINY: Profile = {
   answerSft: { ...SFT, epochs: 1, batchSize: 8 },
   cotSft: { ...SFT, epochs: 1, batchSize: 8 },
   stageOne: { ...SFT, epochs: 1, batchSize: 8 },
-  grpo: { ...GRPO, steps: 3, promptsPerStep: 4, completions: 4, promptsPerMicroBatch: 4, maxNewTokens: 16 },
+  grpo: { ...GRPO, steps: 12, promptsPerStep: 4, completions: 4, promptsPerMicroBatch: 4, maxNewTokens: 16 },
   ablation: { ...GRPO, steps: 1, promptsPerStep: 2, completions: 4, promptsPerMicroBatch: 2, maxNewTokens: 16 },
   evaluationTokens: 16,
 };
