@@ -220,7 +220,7 @@ export function livePlot(options: LivePlotOptions, write: DisplayWriter = notebo
 /** The six charts that tell how a GRPO run is doing. */
 export const GRPO_PANELS: readonly CurvePanel[] = [
   { title: 'reward', keys: ['reward'] },
-  { title: 'rewards/accuracy/mean', keys: ['rewards/accuracy/mean'], range: [0, 1] },
+  { title: 'accuracy reward', keys: ['rewards/accuracy_reward/mean'], range: [0, 1] },
   { title: 'kl', keys: ['kl'] },
   { title: 'completions/mean_length', keys: ['completions/mean_length'] },
   { title: 'completions/clipped_ratio', keys: ['completions/clipped_ratio'], range: [0, 1] },

@@ -1,5 +1,6 @@
 /** Tables for notebooks: HTML that needs neither script nor style sheet, with plain text beside it; all text escaped. */
 
+import type { ColumnTable } from 'arquero';
 import type { DroppedRow } from '../data/curation.js';
 import type { IntervalValue, ParadigmRow } from './bars.js';
 import type { DisplayBundle } from './notebook.js';
@@ -94,6 +95,17 @@ export function tableBundle(
     'text/html': `${title}<table><thead><tr>${head}</tr></thead><tbody>${body.join('')}</tbody></table>`,
     'text/plain': caption === undefined ? plain : `${caption}\n${plain}`,
   };
+}
+
+/** A table of Arquero's as one output of a notebook; its numbers stand to the right. */
+export function arqueroTable(frame: ColumnTable, caption?: string): DisplayBundle {
+  const names = frame.columnNames();
+  const rows = (frame.objects() as Record<string, TableCell>[]).map((row) => names.map((name) => row[name]));
+  const columns = names.map((title, i) => {
+    const align = rows.some((row) => typeof row[i] === 'number') ? ('right' as const) : ('left' as const);
+    return { title, align };
+  });
+  return tableBundle(columns, rows, caption);
 }
 
 /** A share with its interval in percent: `74.2 [71.0, 77.1]`, or `74.2` where there is none. */

@@ -30,6 +30,9 @@ export function stageOneCell({ profile }: Study, rows = profile.stageOneRows): S
 }
 
 /** What a paradigm trains; the base model is zero-shot. */
+export function paradigmCell(study: Study, paradigm: 'ans-sft' | 'cot-sft'): SftCell;
+export function paradigmCell(study: Study, paradigm: 'reason-rft-zero' | 'reason-rft'): GrpoCell;
+export function paradigmCell(study: Study, paradigm: Paradigm): Cell | 'base';
 export function paradigmCell(study: Study, paradigm: Paradigm): Cell | 'base' {
   const { profile } = study;
   const rewards = { accuracy_reward: 1, format_reward: 1 };

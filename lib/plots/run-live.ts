@@ -1,0 +1,42 @@
+/** Training cells as a notebook shows them: curves while it trains, the finished figure in files and in the notebook. */
+
+import path from 'node:path';
+import { type Cell, type CellResult, cellMetrics, runCell } from '../study/cell.js';
+import type { Study } from '../study/workspace.js';
+import { sftSteps } from '../train/sft.js';
+import { exportFigure } from './export.js';
+import { GRPO_PANELS, livePlot, SFT_PANELS } from './live.js';
+import { DisplaySlot } from './notebook.js';
+
+/** The number of steps that a cell trains. */
+export function cellSteps(cell: Cell): number {
+  return cell.kind === 'grpo' ? cell.settings.steps : sftSteps(cell.rows[1] - cell.rows[0], cell.settings);
+}
+
+/**
+ * Trains a cell under a live plot, or goes on where it was stopped; one that is finished shows its curves. The finished
+ * figure is exported to the study's `figures/<name>.png`, `.svg` and `.html`.
+ *
+ * @throws TrainingStopped when interrupted; the curves so far stay under the cell
+ */
+export async function runCellLive(study: Study, cell: Cell, name: string): Promise<CellResult> {
+  // The log counts steps from 0; a plot shows how many are done.
+  const history = cellMetrics(study, cell).map((row) => ({ ...row, step: row.step + 1 }));
+  const panels = cell.kind === 'grpo' ? GRPO_PANELS : SFT_PANELS;
+  const live = livePlot({ name, panels, total: cellSteps(cell), history });
+  let result: CellResult;
+  try {
+    result = await runCell(study, cell, { onStep: (done, _, metrics) => live.update(done, metrics) });
+  } finally {
+    await live.finish();
+  }
+  const figure = live.figure();
+  await exportFigure(figure, path.join(study.folder, 'figures', name), { height: figure.layout.height });
+  return result;
+}
+
+/** A line of text under the running cell that says how far something has come: `images 300/1200`. */
+export function liveProgress(name: string): (done: number, total: number) => void {
+  const slot = new DisplaySlot();
+  return (done, total) => slot.set({ 'text/plain': `${name} ${done}/${total}` });
+}

@@ -1,0 +1,164 @@
+/** From what a study left in its folder to what its notebooks show: rollouts, samples, results beside the paper's. */
+
+import path from 'node:path';
+import { readImage } from '../data/image.js';
+import type { TaskRecord } from '../data/record.js';
+import { imageNames, readRecords } from '../data/records.js';
+import type { Evaluation } from '../evaluate/evaluate.js';
+import type { StartAndEnd } from '../evaluate/trend.js';
+import type { AblationResult } from '../study/ablations.js';
+import { cellRun, type GrpoCell } from '../study/cell.js';
+import { dataFolder, type TestSet } from '../study/counting-data.js';
+import { PAPER_COUNTING } from '../study/paper.js';
+import { PARADIGM_NAMES, PARADIGMS } from '../study/paradigms.js';
+import type { Comparison, Summary } from '../study/summary.js';
+import type { Study } from '../study/workspace.js';
+import type { LoggedCompletion } from '../train/grpo.js';
+import type { AblationRow, ParadigmRow } from './bars.js';
+import { type ExportedFile, exportFigure } from './export.js';
+import { showFigure } from './notebook.js';
+import type { RolloutView, SampleView } from './rollout-table.js';
+import type { Figure } from './style.js';
+
+/** What the figures call the test sets. */
+export const TEST_SET_NAMES: { readonly [set in TestSet]: string } = { id: 'in domain', ood: 'out of domain' };
+
+/**
+ * The first prompts of a step's rollout with their groups.
+ *
+ * @param step the first is 1
+ */
+export async function rolloutViews(
+  study: Study,
+  cell: GrpoCell,
+  step: number,
+  prompts: number,
+): Promise<RolloutView[]> {
+  const logged = cellRun(study, cell)
+    .rows<LoggedCompletion>('completions.jsonl')
+    .filter((row) => row.step === step - 1);
+  if (logged.length === 0) throw new Error(`no completions of step ${step} were logged; was the cell trained so far?`);
+  const records = new Map(readRecords(path.join(dataFolder(study), 'train.jsonl')).map((row) => [row.id, row]));
+  const size = cell.settings.completions;
+  const groups = Array.from({ length: logged.length / size }, (_, p) => logged.slice(p * size, (p + 1) * size));
+  return Promise.all(
+    groups.slice(0, prompts).map(async (group) => {
+      const record = records.get(group[0]!.id)!;
+      return {
+        images: await imagesOf(study, record),
+        prompt: record.problem,
+        answer: record.answer,
+        completions: group.map(({ completion, rewards, advantage, ended }) => ({
+          text: completion,
+          rewards: Object.fromEntries(
+            Object.entries(rewards).filter((each): each is [string, number] => each[1] !== null),
+          ),
+          advantage,
+          clipped: !ended,
+        })),
+      };
+    }),
+  );
+}
+
+/** What models wrote for the first items of a test set, by the model's name. */
+export async function sampleViews(
+  study: Study,
+  set: TestSet,
+  evaluations: Readonly<Record<string, Evaluation>>,
+  items: number,
+): Promise<SampleView[]> {
+  const records = readRecords(path.join(dataFolder(study), `test-${set}.jsonl`)).slice(0, items);
+  return Promise.all(
+    records.map(async (record, i) => ({
+      images: await imagesOf(study, record),
+      prompt: record.problem,
+      answer: record.answer,
+      outputs: Object.fromEntries(Object.entries(evaluations).map(([name, { items }]) => [name, items[i]!.completion])),
+    })),
+  );
+}
+
+function imagesOf(study: Study, record: TaskRecord) {
+  return Promise.all(imageNames(record).map((name) => readImage(path.join(dataFolder(study), 'images', name))));
+}
+
+/** The accuracies of a study, then the paper's on visual counting, paradigm by paradigm. */
+export function paradigmRows({ paradigms }: Summary): ParadigmRow[] {
+  const ours = paradigms.map(
+    ({ paradigm, testSet, accuracy, interval: [low, high] }): ParadigmRow => ({
+      paradigm: PARADIGM_NAMES[paradigm],
+      set: TEST_SET_NAMES[testSet],
+      source: 'this run',
+      value: accuracy,
+      low,
+      high,
+    }),
+  );
+  const theirs = PAPER_COUNTING.map(
+    ({ paradigm, set, model, accuracy }): ParadigmRow => ({
+      paradigm: PARADIGM_NAMES[paradigm],
+      set: TEST_SET_NAMES[set],
+      source: `paper, ${model}`,
+      value: accuracy,
+    }),
+  );
+  const all = [...ours, ...theirs];
+  return PARADIGMS.flatMap((paradigm) => all.filter((row) => row.paradigm === PARADIGM_NAMES[paradigm]));
+}
+
+/** The ablations' results as their figure reads them. */
+export function ablationRows(results: readonly AblationResult[]): AblationRow[] {
+  return results.map(({ ablation, setting, testSet, accuracy, interval: [low, high] }) => ({
+    ablation,
+    setting,
+    set: TEST_SET_NAMES[testSet],
+    value: accuracy,
+    low,
+    high,
+  }));
+}
+
+/** Reason-RFT against CoT-SFT on each test set, in words that follow from the numbers, whichever wins. */
+export function comparisonText({ paradigms, comparisons }: Summary): string {
+  return comparisons.map((comparison) => oneComparison(paradigms, comparison)).join('\n');
+}
+
+function oneComparison(rows: Summary['paradigms'], { testSet, onlyReasonRft, onlyCotSft, pValue }: Comparison): string {
+  const of = (paradigm: string) => rows.find((row) => row.paradigm === paradigm && row.testSet === testSet)!;
+  const [rft, sft] = [of('reason-rft'), of('cot-sft')];
+  const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+  const p = pValue < 0.001 ? 'p < 0.001' : `p = ${pValue.toFixed(3)}`;
+  const verdict =
+    pValue >= 0.05
+      ? 'no difference that these items can tell from chance'
+      : onlyReasonRft > onlyCotSft
+        ? 'Reason-RFT is better'
+        : 'CoT-SFT is better';
+  return (
+    `${TEST_SET_NAMES[testSet]}: Reason-RFT ${percent(rft.accuracy)}, CoT-SFT ${percent(sft.accuracy)} of ${rft.count}; ` +
+    `${onlyReasonRft} items right by Reason-RFT alone, ${onlyCotSft} by CoT-SFT alone (McNemar ${p}): ${verdict}.`
+  );
+}
+
+/** The start of a curve against its end, in words that follow from the numbers: learned is a rise of over two standard errors. */
+export function trendText(name: string, { start, end, difference, standardError }: StartAndEnd): string {
+  const of = ({ mean, standardError }: StartAndEnd['start']) => `${mean.toFixed(3)} ± ${standardError.toFixed(3)}`;
+  const verdict =
+    Math.abs(difference) <= 2 * standardError
+      ? 'not more than noise (two standard errors)'
+      : difference > 0
+        ? 'a rise above its noise'
+        : 'a fall beyond its noise';
+  const sign = difference < 0 ? '' : '+';
+  return (
+    `${name}: ${of(start)} over the first ${start.count} steps, ${of(end)} over the last ${end.count}; ` +
+    `difference ${sign}${difference.toFixed(3)} ± ${standardError.toFixed(3)}: ${verdict}.`
+  );
+}
+
+/** Shows a figure under the running cell and exports it to the study's `figures/<name>.png`, `.svg` and `.html`. */
+export async function publishFigure(study: Study, figure: Figure, name: string): Promise<ExportedFile[]> {
+  await showFigure(figure);
+  return exportFigure(figure, path.join(study.folder, 'figures', name));
+}
