@@ -1,1 +1,2 @@
-require('../dist/cli/main.js');
+#!/usr/bin/env node
+require("../dist/cli/main.js");

@@ -31,6 +31,18 @@ class Progress(NotebookClient):
         return super().process_message(msg, cell, cell_index)
 
 
+def last_words(notebook):
+    """What the failing cell wrote to stderr: tslab reports an exception there, and its error message is empty."""
+    texts = [
+        "".join(output["text"])
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+        for output in cell.outputs
+        if output.output_type == "stream" and output.name == "stderr"
+    ]
+    return texts[-1].strip() if texts else "the kernel gave no reason"
+
+
 def main(source, target):
     notebook = nbformat.read(source, as_version=4)
     code = [i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
@@ -45,8 +57,8 @@ def main(source, target):
     failed = None
     try:
         client.execute()
-    except CellExecutionError as error:
-        failed = f"{os.path.basename(source)}, {client.label}: {error.ename}: {error.evalue}"
+    except CellExecutionError:
+        failed = f"{os.path.basename(source)}, {client.label}: {last_words(notebook)}"
     partial = target + ".partial"
     nbformat.write(notebook, partial)
     os.replace(partial, target)

@@ -69,6 +69,7 @@ const STEPS: Step[] = [
         '--disable-pip-version-check',
         ...packages,
       ]);
+      mkdirSync(path.join(VENV, 'jupyter'), { recursive: true });
       writeFileSync(STAMP, requirementsDigest());
     },
   },

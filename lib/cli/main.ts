@@ -1,0 +1,346 @@
+/** The command line: the functions that the notebooks call, for headless and remote runs. */
+import { renameSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { Command, CommanderError } from 'commander';
+import { readImage } from '../data/image.js';
+import { imageNames, readRecords } from '../data/records.js';
+import { startEngine } from '../engine/backend.js';
+import { evaluateModel } from '../evaluate/evaluate.js';
+import { encodePrompt, loadModel, type Model, saveModel } from '../model/model.js';
+import { examine, printReport } from '../setup/doctor.js';
+import { resultsText } from '../setup/start.js';
+import { REWARDS, type RewardName } from '../study/cell.js';
+import {
+  curateTrainingRows,
+  type LoadedRows,
+  sampleTestRows,
+  sampleTrainingRows,
+  writeCountingData,
+} from '../study/counting-data.js';
+import { encodePrompts, grpoExamples, sftExamples } from '../study/examples.js';
+import { QUICK } from '../study/profile.js';
+import { summarizeStudy } from '../study/summary.js';
+import { openStudy } from '../study/workspace.js';
+import { type PromptStyle, writePrompt } from '../tasks/prompts.js';
+import { checkGrpo, trainGrpo } from '../train/grpo.js';
+import { TrainingStopped } from '../train/loop.js';
+import { type Json, type Metrics, RunDirectory } from '../train/run-directory.js';
+import { checkSft, trainSft } from '../train/sft.js';
+import { showProgress } from './progress.js';
+import { mergeSettings, settingPairs, UsageError } from './settings.js';
+
+const EXIT_CODES =
+  '\nExit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted (a checkpoint is left; run the same again to go on).';
+
+/** Where results go: one JSON object with `--json`, else readable lines. */
+function report(json: boolean | undefined, result: object, text: string): void {
+  process.stdout.write(json ? `${JSON.stringify(result)}\n` : `${text}\n`);
+}
+
+async function loadFile(file: string): Promise<LoadedRows> {
+  const records = readRecords(file);
+  const folder = path.join(path.dirname(file), 'images');
+  const images = await Promise.all(
+    records.map((record) => Promise.all(imageNames(record).map((name) => readImage(path.join(folder, name))))),
+  );
+  return { records, images };
+}
+
+/** Trains in a run folder, saves the checkpoint to `final/` and reports it. */
+async function trainInto(
+  kind: 'sft' | 'grpo',
+  options: { model: string; out: string; json?: boolean },
+  configuration: object,
+  train: (
+    model: Model,
+    run: RunDirectory,
+    onStep: (done: number, steps: number, metrics: Metrics) => void,
+  ) => Promise<void>,
+): Promise<void> {
+  await startEngine();
+  const model = loadModel(options.model);
+  const run = RunDirectory.open(options.out, {
+    kind,
+    model: path.resolve(options.model),
+    ...configuration,
+  } as unknown as Json);
+  const finished = run.result<object>();
+  if (!finished) {
+    const progress = showProgress(kind);
+    try {
+      await train(model, run, (done, steps, metrics) => {
+        const shown = kind === 'grpo' ? `reward ${metrics.reward!.toFixed(3)}` : `loss ${metrics.loss!.toFixed(3)}`;
+        progress.update(done, steps, shown);
+      });
+    } finally {
+      progress.stop();
+    }
+    rmSync(`${run.final}.partial`, { recursive: true, force: true });
+    rmSync(run.final, { recursive: true, force: true });
+    saveModel(model, `${run.final}.partial`);
+    renameSync(`${run.final}.partial`, run.final);
+    run.finish({ checkpoint: run.final, last: run.metrics().at(-1) });
+  }
+  const result = run.result<{ checkpoint: string; last: Metrics }>()!;
+  report(options.json, result, `the checkpoint lies in ${result.checkpoint}`);
+}
+
+function namedRewards(text: string) {
+  return text.split(',').map((each) => {
+    const [name, weight = '1'] = each.split('=') as [string, string?];
+    if (!Object.hasOwn(REWARDS, name))
+      throw new UsageError(`there is no reward '${name}'; choose from ${Object.keys(REWARDS).join(', ')}`);
+    if (!Number.isFinite(Number(weight)))
+      throw new UsageError(`the weight of ${name} must be a number, got '${weight}'`);
+    return { name, weight: Number(weight), reward: REWARDS[name as RewardName] };
+  });
+}
+
+/** Runs a check of settings as a matter of usage. */
+function usage(check: () => void): void {
+  try {
+    check();
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}
+
+function styleNamed(text: string): PromptStyle {
+  if (text === 'think' || text === 'direct' || text === 'bare') return text;
+  throw new UsageError(`the prompt style must be think, direct or bare, got '${text}'`);
+}
+
+const base = openStudy('quick').base;
+const program = new Command('reason-rft')
+  .description('Reinforcement fine-tuning of Qwen2-VL models: the functions that the notebooks call.')
+  .addHelpText('after', EXIT_CODES)
+  .exitOverride();
+
+program
+  .command('curate')
+  .description('sample, check and write the counting data of a profile')
+  .option('--profile <name>', 'quick or tiny', 'quick')
+  .option('--json', 'one JSON object on stdout')
+  .addHelpText('after', '\nExample: reason-rft curate --profile quick')
+  .action(async (options: { profile: string; json?: boolean }) => {
+    const study = openStudy(options.profile);
+    const tests = sampleTestRows(study);
+    const { kept, dropped } = curateTrainingRows(study, sampleTrainingRows(study), tests);
+    const progress = showProgress('images');
+    const folder = await writeCountingData(study, kept, tests, (done, total) => progress.update(done, total));
+    progress.stop();
+    report(
+      options.json,
+      { folder, kept: kept.length, dropped: dropped.length },
+      `${kept.length} rows kept, ${dropped.length} dropped; in ${folder}`,
+    );
+  });
+
+program
+  .command('sft')
+  .description('supervised fine-tuning of a checkpoint on records')
+  .requiredOption('--data <file>', 'records (JSON Lines), images/ beside them')
+  .requiredOption('--out <dir>', 'run folder; an unfinished run goes on')
+  .option('--model <dir>', 'start checkpoint', base)
+  .option('--target <kind>', 'answer or cot', 'cot')
+  .option('--config <file>', 'settings as JSON')
+  .option('--json', 'one JSON object on stdout')
+  .allowUnknownOption()
+  .allowExcessArguments()
+  .addHelpText(
+    'after',
+    '\nAny setting is an option: --epochs 2 --batchSize 16 --schedule.learningRate 1e-4\nExample: reason-rft sft --data runs/quick/data/train.jsonl --out runs/my-sft --epochs 1',
+  )
+  .action(
+    async (
+      options: { data: string; out: string; model: string; target: string; config?: string; json?: boolean },
+      command: Command,
+    ) => {
+      const settings = mergeSettings(QUICK.cotSft, options.config, settingPairs(command.args));
+      usage(() => checkSft(settings));
+      const { target } = options;
+      if (target !== 'answer' && target !== 'cot')
+        throw new UsageError(`--target must be answer or cot, got '${target}'`);
+      const rows = await loadFile(options.data);
+      await trainInto('sft', options, { data: path.resolve(options.data), target, settings }, (model, run, onStep) =>
+        trainSft({ model, examples: sftExamples(model, rows, target), settings, run, onStep }),
+      );
+    },
+  );
+
+program
+  .command('grpo')
+  .description('GRPO of a checkpoint on records')
+  .requiredOption('--data <file>', 'records (JSON Lines), images/ beside them')
+  .requiredOption('--out <dir>', 'run folder; an unfinished run goes on')
+  .option('--model <dir>', 'start checkpoint', base)
+  .option('--rewards <list>', 'names, with =weight where it is not 1', 'accuracy_reward,format_reward')
+  .option('--config <file>', 'settings as JSON')
+  .option('--json', 'one JSON object on stdout')
+  .allowUnknownOption()
+  .allowExcessArguments()
+  .addHelpText(
+    'after',
+    '\nAny setting is an option: --steps 60 --beta 0 --schedule.learningRate 5e-5\nExample: reason-rft grpo --data runs/quick/data/train.jsonl --model runs/my-sft/final --out runs/my-grpo',
+  )
+  .action(
+    async (
+      options: { data: string; out: string; model: string; rewards: string; config?: string; json?: boolean },
+      command: Command,
+    ) => {
+      const settings = mergeSettings(QUICK.grpo, options.config, settingPairs(command.args));
+      usage(() => checkGrpo(settings));
+      const rewards = namedRewards(options.rewards);
+      const rows = await loadFile(options.data);
+      const weights = rewards.map(({ name, weight }) => [name, weight]);
+      await trainInto(
+        'grpo',
+        options,
+        { data: path.resolve(options.data), rewards: weights, settings },
+        (model, run, onStep) =>
+          trainGrpo({ model, examples: grpoExamples(model, rows), rewards, settings, run, onStep }),
+      );
+    },
+  );
+
+program
+  .command('evaluate')
+  .description('accuracy of a checkpoint on records, with its 95 % interval')
+  .requiredOption('--data <file>', 'records (JSON Lines), images/ beside them')
+  .option('--model <dir>', 'checkpoint', base)
+  .option('--style <style>', 'prompt: think, direct or bare', 'think')
+  .option('--max-new-tokens <n>', 'longest completion', '64')
+  .option('--json', 'one JSON object on stdout')
+  .addHelpText(
+    'after',
+    '\nExample: reason-rft evaluate --model runs/my-grpo/final --data runs/quick/data/test-ood.jsonl',
+  )
+  .action(async (options: { data: string; model: string; style: string; maxNewTokens: string; json?: boolean }) => {
+    const style = styleNamed(options.style);
+    const rows = await loadFile(options.data);
+    await startEngine();
+    const model = loadModel(options.model);
+    const prompts = encodePrompts(model, rows, style);
+    const items = rows.records.map(({ id, family, answer }, i) => ({
+      id,
+      family,
+      prompt: prompts[i]!,
+      solution: answer,
+    }));
+    const progress = showProgress('evaluate');
+    const result = await evaluateModel(
+      model,
+      items,
+      wholeNumber('--max-new-tokens', options.maxNewTokens),
+      (done, total) => progress.update(done, total),
+    );
+    progress.stop();
+    const percent = (x: number) => (100 * x).toFixed(1);
+    report(
+      options.json,
+      result,
+      `accuracy ${percent(result.accuracy)} % [${result.interval.map(percent).join(', ')}] of ${result.count}; ${percent(result.formatted)} % in the format asked for`,
+    );
+  });
+
+program
+  .command('generate')
+  .description('one user turn, images first, through the checkpoint’s own chat template')
+  .option('--model <dir>', 'checkpoint', base)
+  .option(
+    '--image <file>',
+    'an image; give it again for more',
+    (file: string, files: string[]) => [...files, file],
+    [] as string[],
+  )
+  .requiredOption('--prompt <text>', 'the text')
+  .option('--style <style>', 'adds the instruction of think, direct or bare', 'bare')
+  .option('--greedy', 'take the most probable token each time')
+  .option('--temperature <x>', 'when not greedy', '1')
+  .option('--top-k <n>', 'when not greedy; 0: all', '0')
+  .option('--top-p <x>', 'when not greedy; 1: all', '1')
+  .option('--seed <n>', 'when not greedy', '0')
+  .option('--max-new-tokens <n>', 'longest completion', '64')
+  .option('--json', 'input_ids, image_grid_thw, position_ids, logits_last, output_ids and text as one JSON object')
+  .addHelpText(
+    'after',
+    '\nExample: reason-rft generate --image scene.png --prompt "How many cubes are there?" --greedy --json',
+  )
+  .action(
+    async (options: {
+      model: string;
+      image: string[];
+      prompt: string;
+      style: string;
+      greedy?: boolean;
+      temperature: string;
+      topK: string;
+      topP: string;
+      seed: string;
+      maxNewTokens: string;
+      json?: boolean;
+    }) => {
+      const text = writePrompt(options.prompt, styleNamed(options.style));
+      const images = await Promise.all(options.image.map(readImage));
+      await startEngine();
+      const model = loadModel(options.model);
+      const prompt = encodePrompt(model, images, text);
+      const settings = {
+        temperature: options.greedy ? 0 : Number(options.temperature),
+        topK: wholeNumber('--top-k', options.topK),
+        topP: Number(options.topP),
+        seed: wholeNumber('--seed', options.seed),
+        maxNewTokens: wholeNumber('--max-new-tokens', options.maxNewTokens),
+        completions: 1,
+      };
+      const completion = model.generator.generate(model.parameters, [prompt], settings)[0]![0]!;
+      const written = model.tokenizer.decode(completion.ended ? completion.tokens.slice(0, -1) : completion.tokens);
+      const { logits, positions } = model.generator.promptLogits(model.parameters, prompt);
+      const result = {
+        input_ids: prompt.tokens,
+        image_grid_thw: prompt.images.map((image) => image.grid),
+        position_ids: positions,
+        logits_last: [...logits],
+        output_ids: completion.tokens,
+        text: written,
+      };
+      report(options.json, result, written);
+    },
+  );
+
+program
+  .command('study')
+  .description('train what is left of the five paradigms, evaluate them, write summary.json')
+  .option('--profile <name>', 'quick or tiny', 'quick')
+  .option('--json', 'one JSON object on stdout')
+  .addHelpText('after', '\nExample: reason-rft study --profile quick')
+  .action(async (options: { profile: string; json?: boolean }) => {
+    const summary = await summarizeStudy(openStudy(options.profile), (row) =>
+      process.stderr.write(`${row.paradigm} ${row.testSet}: ${(100 * row.accuracy).toFixed(1)} %\n`),
+    );
+    report(options.json, summary, resultsText(summary));
+  });
+
+program
+  .command('doctor')
+  .description('what computes here, with which versions, and what is missing')
+  .option('--json', 'one JSON object on stdout')
+  .action((options: { json?: boolean }) => {
+    if (!printReport(examine(), options.json ?? false)) process.exitCode = 1;
+  });
+
+function wholeNumber(name: string, text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0)
+    throw new UsageError(`${name} must be a whole number of 0 or more, got '${text}'`);
+  return value;
+}
+
+program.parseAsync().catch((error: unknown) => {
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? 0 : 2;
+    return;
+  }
+  process.stderr.write(`reason-rft: ${(error as Error).message}\n`);
+  process.exitCode = error instanceof TrainingStopped ? 130 : error instanceof UsageError ? 2 : 1;
+});

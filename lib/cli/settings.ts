@@ -1,0 +1,89 @@
+/** Settings from a file and from `--key value`, over defaults: every key and value is checked before anything is written. */
+import { readFileSync } from 'node:fs';
+
+/** A settings object: numbers, texts, switches and one level of groups of them. */
+export type SettingsObject = { [key: string]: unknown };
+
+/** Something wrong with what the user asked for; exit code 2. */
+export class UsageError extends Error {}
+
+/**
+ * Lays a configuration file and then `key=value` pairs over defaults.
+ *
+ * @param pairs keys may be dotted, such as `schedule.learningRate`
+ * @throws UsageError naming an unknown key with those that exist, or a value that is not of the default's kind
+ */
+export function mergeSettings<T extends object>(
+  defaults: T,
+  file: string | undefined,
+  pairs: readonly [string, string][],
+): T {
+  const merged = structuredClone(defaults) as SettingsObject;
+  if (file !== undefined) {
+    let json: unknown;
+    try {
+      json = JSON.parse(readFileSync(file, 'utf8'));
+    } catch (error) {
+      throw new UsageError(`cannot read the configuration ${file}: ${(error as Error).message}`);
+    }
+    if (json === null || typeof json !== 'object' || Array.isArray(json))
+      throw new UsageError(`${file} does not hold a JSON object`);
+    overlay(merged, json as SettingsObject, '', file);
+  }
+  for (const [key, text] of pairs) {
+    const nested = key.split('.').reduceRight<unknown>((value, part) => ({ [part]: value }), parseValue(text));
+    overlay(merged, nested as SettingsObject, '', 'command line');
+  }
+  return merged as T;
+}
+
+/** A number or switch where the text is one, else the text. */
+function parseValue(text: string): unknown {
+  if (text === 'true' || text === 'false') return text === 'true';
+  return text.trim() !== '' && Number.isFinite(Number(text)) ? Number(text) : text;
+}
+
+function overlay(target: SettingsObject, changes: SettingsObject, prefix: string, source: string): void {
+  for (const [key, value] of Object.entries(changes)) {
+    const name = `${prefix}${key}`;
+    if (!Object.hasOwn(target, key)) {
+      throw new UsageError(
+        `${source}: there is no setting '${name}'; the settings are ${settingNames(target, prefix).join(', ')}`,
+      );
+    }
+    const known = target[key];
+    if (known !== null && typeof known === 'object') {
+      if (value === null || typeof value !== 'object') {
+        throw new UsageError(
+          `${source}: '${name}' is a group; set ${settingNames(known as SettingsObject, `${name}.`).join(', ')}`,
+        );
+      }
+      overlay(known as SettingsObject, value as SettingsObject, `${name}.`, source);
+    } else if (typeof value !== typeof known) {
+      throw new UsageError(
+        `${source}: '${name}' must be a ${typeof known}, such as ${String(known)}, but is ${JSON.stringify(value)}`,
+      );
+    } else {
+      target[key] = value;
+    }
+  }
+}
+
+/** All settings with dotted names. */
+export function settingNames(settings: object, prefix = ''): string[] {
+  return Object.entries(settings).flatMap(([key, value]) =>
+    value !== null && typeof value === 'object' ? settingNames(value, `${prefix}${key}.`) : [`${prefix}${key}`],
+  );
+}
+
+/** The `--key value` pairs that are left of an argument list. */
+export function settingPairs(rest: readonly string[]): [string, string][] {
+  const pairs: [string, string][] = [];
+  for (let i = 0; i < rest.length; i += 2) {
+    const [key, value] = [rest[i] as string, rest[i + 1]];
+    if (!key.startsWith('--')) throw new UsageError(`'${key}' is neither an option nor the value of one`);
+    if (value === undefined || value.startsWith('--')) throw new UsageError(`${key} needs a value`);
+    pairs.push([key.slice(2), value]);
+  }
+  return pairs;
+}

@@ -1,0 +1,105 @@
+/** The command line as a user meets it: a process with arguments, streams and an exit code. */
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import {
+  curateTrainingRows,
+  dataFolder,
+  sampleTestRows,
+  sampleTrainingRows,
+  writeCountingData,
+} from '../../lib/study/counting-data.js';
+import { openStudy, repositoryRoot } from '../../lib/study/workspace.js';
+
+const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-cli-'));
+const study = openStudy('tiny', folder);
+const data = path.join(dataFolder(study), 'train.jsonl');
+const program = ['--import', 'tsx', path.join(repositoryRoot(), 'lib', 'cli', 'main.ts')];
+const grpo = '--steps 4 --promptsPerStep 2 --completions 2 --promptsPerMicroBatch 2 --maxNewTokens 8'.split(' ');
+
+before(async () => {
+  const tests = sampleTestRows(study);
+  await writeCountingData(study, curateTrainingRows(study, sampleTrainingRows(study), tests).kept, tests);
+});
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+function run(...args: string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [...program, ...args], { encoding: 'utf8' });
+  return { status, stdout, stderr };
+}
+const out = (name: string) => path.join(folder, name);
+
+test('an unknown setting is named with those that exist, exit code 2, nothing written', () => {
+  const { status, stderr } = run('grpo', '--data', data, '--out', out('unknown'), '--stepz', '3');
+  assert.equal(status, 2);
+  assert.match(stderr, /there is no setting 'stepz'; the settings are .*promptsPerStep.*schedule\.learningRate/);
+  assert.ok(!existsSync(out('unknown')));
+});
+
+test('an impossible value and a configuration of the wrong kind are refused the same way', () => {
+  const file = out('config.json');
+  writeFileSync(file, JSON.stringify({ schedule: { learningRate: 'fast' } }));
+  const wrongKind = run('sft', '--data', data, '--out', out('bad'), '--config', file);
+  assert.equal(wrongKind.status, 2);
+  assert.match(wrongKind.stderr, /config\.json: 'schedule\.learningRate' must be a number/);
+  const impossible = run('grpo', '--data', data, '--out', out('bad'), '--completions', '1');
+  assert.equal(impossible.status, 2);
+  assert.match(impossible.stderr, /group size/);
+  assert.ok(!existsSync(out('bad')));
+});
+
+test('a malformed record is named by file and row, exit code 1, nothing written', () => {
+  const file = path.join(path.dirname(data), 'broken.jsonl');
+  const lines = readFileSync(data, 'utf8').split('\n');
+  lines[2] = '{"id": "x", "problem": 5}';
+  lines[4] = 'not json';
+  writeFileSync(file, lines.join('\n'));
+  const { status, stderr } = run('sft', '--data', file, '--out', out('broken'));
+  assert.equal(status, 1);
+  assert.match(stderr, /broken\.jsonl.*row 3.*problem/s);
+  assert.match(stderr, /row 5/);
+  assert.ok(!existsSync(out('broken')));
+});
+
+test('a truncated checkpoint is named, nothing written', () => {
+  cpSync(study.base, out('cut'), { recursive: true });
+  truncateSync(path.join(out('cut'), 'model.safetensors'), 100_000);
+  const { status, stderr } = run('sft', '--data', data, '--model', out('cut'), '--out', out('from-cut'));
+  assert.equal(status, 1);
+  assert.match(stderr, /model\.safetensors/);
+  assert.ok(!existsSync(out('from-cut')));
+});
+
+test('generate prints one JSON object: ids, grid, positions, logits, text', () => {
+  const image = path.join(path.dirname(data), 'images', `${JSON.parse(readFileSync(data, 'utf8').split('\n')[0]!).id}.png`);
+  const args = ['--image', image, '--prompt', 'How many objects are there?', '--greedy', '--max-new-tokens', '4', '--json'];
+  const { status, stdout } = run('generate', ...args);
+  assert.equal(status, 0);
+  const result = JSON.parse(stdout);
+  assert.deepEqual(result.image_grid_thw, [[1, 8, 8]]);
+  assert.equal(result.position_ids.length, 3);
+  assert.equal(result.position_ids[0].length, result.input_ids.length);
+  assert.equal(result.output_ids[0], result.logits_last.indexOf(Math.max(...result.logits_last)));
+  assert.equal(typeof result.text, 'string');
+});
+
+test('an interrupted run exits with 130, goes on, and ends as one that was not interrupted', async () => {
+  const whole = run('grpo', '--data', data, '--out', out('whole'), ...grpo);
+  assert.equal(whole.status, 0, whole.stderr);
+  const child = spawn(process.execPath, [...program, 'grpo', '--data', data, '--out', out('halves'), ...grpo], { stdio: 'ignore' });
+  const metrics = path.join(out('halves'), 'metrics.jsonl');
+  while (!existsSync(metrics) && child.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 5));
+  child.kill('SIGINT');
+  assert.equal(await new Promise((resolve) => child.on('close', resolve)), 130);
+  assert.ok(!existsSync(path.join(out('halves'), 'final')));
+  assert.equal(run('grpo', '--data', data, '--out', out('halves'), ...grpo).status, 0);
+  for (const name of ['metrics.jsonl', 'completions.jsonl', 'final/model.safetensors']) {
+    assert.deepEqual(readFileSync(path.join(out('halves'), name)), readFileSync(path.join(out('whole'), name)), name);
+  }
+  const other = run('grpo', '--data', data, '--out', out('whole'), ...grpo, '--beta', '0');
+  assert.equal(other.status, 1);
+  assert.match(other.stderr, /another configuration/);
+});
