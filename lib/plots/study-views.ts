@@ -15,7 +15,7 @@ import type { Comparison, Summary } from '../study/summary.js';
 import type { Study } from '../study/workspace.js';
 import type { LoggedCompletion } from '../train/grpo.js';
 import type { AblationRow, ParadigmRow } from './bars.js';
-import { type ExportedFile, exportFigure } from './export.js';
+import { exportFigure } from './export.js';
 import { showFigure } from './notebook.js';
 import type { RolloutView, SampleView } from './rollout-table.js';
 import type { Figure } from './style.js';
@@ -158,7 +158,7 @@ export function trendText(name: string, { start, end, difference, standardError 
 }
 
 /** Shows a figure under the running cell and exports it to the study's `figures/<name>.png`, `.svg` and `.html`. */
-export async function publishFigure(study: Study, figure: Figure, name: string): Promise<ExportedFile[]> {
+export async function publishFigure(study: Study, figure: Figure, name: string): Promise<void> {
   await showFigure(figure);
-  return exportFigure(figure, path.join(study.folder, 'figures', name));
+  await exportFigure(figure, path.join(study.folder, 'figures', name));
 }

@@ -74,8 +74,21 @@ test('a truncated checkpoint is named, nothing written', () => {
 });
 
 test('generate prints one JSON object: ids, grid, positions, logits, text', () => {
-  const image = path.join(path.dirname(data), 'images', `${JSON.parse(readFileSync(data, 'utf8').split('\n')[0]!).id}.png`);
-  const args = ['--image', image, '--prompt', 'How many objects are there?', '--greedy', '--max-new-tokens', '4', '--json'];
+  const image = path.join(
+    path.dirname(data),
+    'images',
+    `${JSON.parse(readFileSync(data, 'utf8').split('\n')[0]!).id}.png`,
+  );
+  const args = [
+    '--image',
+    image,
+    '--prompt',
+    'How many objects are there?',
+    '--greedy',
+    '--max-new-tokens',
+    '4',
+    '--json',
+  ];
   const { status, stdout } = run('generate', ...args);
   assert.equal(status, 0);
   const result = JSON.parse(stdout);
@@ -89,7 +102,9 @@ test('generate prints one JSON object: ids, grid, positions, logits, text', () =
 test('an interrupted run exits with 130, goes on, and ends as one that was not interrupted', async () => {
   const whole = run('grpo', '--data', data, '--out', out('whole'), ...grpo);
   assert.equal(whole.status, 0, whole.stderr);
-  const child = spawn(process.execPath, [...program, 'grpo', '--data', data, '--out', out('halves'), ...grpo], { stdio: 'ignore' });
+  const child = spawn(process.execPath, [...program, 'grpo', '--data', data, '--out', out('halves'), ...grpo], {
+    stdio: 'ignore',
+  });
   const metrics = path.join(out('halves'), 'metrics.jsonl');
   while (!existsSync(metrics) && child.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 5));
   child.kill('SIGINT');

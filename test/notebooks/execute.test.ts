@@ -1,0 +1,54 @@
+/** The four notebooks, executed by their kernel in order with the tiny profile; and a second time with the same result. */
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, test } from 'node:test';
+import { executeNotebook, NOTEBOOKS } from '../../lib/setup/start.js';
+import { PARADIGMS } from '../../lib/study/paradigms.js';
+import type { Summary } from '../../lib/study/summary.js';
+import { repositoryRoot } from '../../lib/study/workspace.js';
+
+const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-notebooks-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+interface Notebook {
+  cells: { cell_type: string; source: string | string[]; outputs?: { output_type: string; data?: object }[] }[];
+}
+
+/** Executes all notebooks into a runs folder of their own. */
+async function executeAll(runs: string): Promise<void> {
+  process.env.REASON_RFT_RUNS = runs;
+  for (const name of NOTEBOOKS) {
+    const source = path.join(repositoryRoot(), 'notebooks', `${name}.ipynb`);
+    await executeNotebook(source, path.join(runs, `${name}.ipynb`), 'tiny');
+  }
+}
+
+test('every notebook runs to its end and leaves data, cells, figures and the summary', async () => {
+  const runs = path.join(folder, 'first');
+  await executeAll(runs);
+  for (const name of NOTEBOOKS) {
+    const notebook = JSON.parse(readFileSync(path.join(runs, `${name}.ipynb`), 'utf8')) as Notebook;
+    const code = notebook.cells.filter((cell) => cell.cell_type === 'code');
+    const outputs = code.flatMap((cell) => cell.outputs ?? []);
+    assert.ok(outputs.length > 0, `${name} shows nothing`);
+    assert.ok(!outputs.some((output) => output.output_type === 'error'), `${name} holds an error`);
+    assert.ok(
+      outputs.some((output) => output.data && 'image/png' in output.data),
+      `${name} has no picture that shows without JavaScript`,
+    );
+  }
+  const summary = JSON.parse(readFileSync(path.join(runs, 'tiny', 'summary.json'), 'utf8')) as Summary;
+  assert.deepEqual(
+    summary.paradigms.map((row) => `${row.paradigm} ${row.testSet}`),
+    PARADIGMS.flatMap((paradigm) => [`${paradigm} id`, `${paradigm} ood`]),
+  );
+  for (const row of summary.paradigms) {
+    assert.equal(row.count, 8);
+    assert.ok(row.interval[0] <= row.accuracy && row.accuracy <= row.interval[1]);
+  }
+  for (const format of ['png', 'svg', 'html']) {
+    assert.ok(existsSync(path.join(runs, 'tiny', 'figures', `paradigms.${format}`)), `no figure as ${format}`);
+  }
+});

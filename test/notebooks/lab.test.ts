@@ -1,0 +1,88 @@
+/** JupyterLab in a real browser: 03-grpo is opened and run, its plot moves, an interrupt stops it, a second run goes on. */
+import assert from 'node:assert/strict';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { cellFolder } from '../../lib/study/cell.js';
+import {
+  curateTrainingRows,
+  sampleTestRows,
+  sampleTrainingRows,
+  writeCountingData,
+} from '../../lib/study/counting-data.js';
+import { reasonRftCell } from '../../lib/study/paradigms.js';
+import { openStudy, repositoryRoot } from '../../lib/study/workspace.js';
+import { JupyterLab } from './jupyterlab.js';
+
+const runs = mkdtempSync(path.join(tmpdir(), 'reason-rft-lab-'));
+const root = repositoryRoot();
+const study = openStudy('tiny', path.join(runs, 'tiny'));
+const copies: string[] = [];
+let lab: JupyterLab;
+
+before(async () => {
+  const tests = sampleTestRows(study);
+  await writeCountingData(study, curateTrainingRows(study, sampleTrainingRows(study), tests).kept, tests);
+  const env = { REASON_RFT_PROFILE: 'tiny', REASON_RFT_RUNS: runs };
+  lab = await JupyterLab.start({ root, venv: path.join(root, '.venv'), env });
+});
+after(async () => {
+  await lab?.stop();
+  for (const folder of [runs, ...copies]) rmSync(folder, { recursive: true, force: true });
+});
+
+test('03-grpo: the plot moves while it trains, an interrupt leaves a checkpoint, running again finishes', async () => {
+  const source = JSON.parse(readFileSync(path.join(root, 'notebooks', '03-grpo.ipynb'), 'utf8')) as {
+    cells: { cell_type: string; source: string[] | string }[];
+  };
+  const text = (cell: { source: string[] | string }) => [cell.source].flat().join('');
+  const training = source.cells.findIndex((cell) => cell.cell_type === 'code' && /runCellLive/.test(text(cell)));
+  assert.ok(training > 0, 'the notebook has no training cell');
+  const run = path.join(cellFolder(study, reasonRftCell(study)));
+  const steps = () => {
+    try {
+      return readFileSync(path.join(run, 'metrics.jsonl'), 'utf8').trim().split('\n').length;
+    } catch {
+      return 0;
+    }
+  };
+  const until = async (what: string, holds: () => boolean | Promise<boolean>) => {
+    for (let i = 0; i < 600; i++) {
+      if (await holds()) return;
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+    throw new Error(`waited two minutes for: ${what}\n${lab.serverLog().slice(-2000)}`);
+  };
+
+  // A copy, as JupyterLab saves what it runs; inside the repository, where the notebook finds its packages.
+  const copy = path.join(root, 'runs', `lab-test-${process.pid}`);
+  mkdirSync(copy, { recursive: true });
+  copyFileSync(path.join(root, 'notebooks', '03-grpo.ipynb'), path.join(copy, '03-grpo.ipynb'));
+  copies.push(copy);
+  const notebook = await lab.open(path.relative(root, path.join(copy, '03-grpo.ipynb')));
+  await notebook.waitForKernel('idle');
+  for (let i = 0; i < training; i++) {
+    if (source.cells[i]!.cell_type !== 'code') continue;
+    await notebook.run(i);
+    await notebook.waitForCell(i, 90_000);
+  }
+  await notebook.run(training);
+  const pictures = new Set<string>();
+  await until('the reward plot to change while it trains', async () => {
+    const curves = (await notebook.curves(training)).join(';');
+    if (curves) pictures.add(curves);
+    return pictures.size >= 3 && steps() >= 2;
+  });
+  await notebook.interrupt();
+  await notebook.waitForKernel('idle');
+  const stopped = steps();
+  assert.ok(stopped < study.profile.grpo.steps, `it had finished all ${stopped} steps before the interrupt`);
+
+  await notebook.run(training);
+  await until('the run to finish', () => steps() === study.profile.grpo.steps);
+  await notebook.waitForCell(training, 90_000);
+  const rows = readFileSync(path.join(run, 'metrics.jsonl'), 'utf8').trim().split('\n');
+  const logged = rows.map((row) => (JSON.parse(row) as { step: number }).step);
+  assert.deepEqual(logged, [...Array(study.profile.grpo.steps).keys()]);
+});
