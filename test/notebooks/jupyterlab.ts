@@ -206,7 +206,6 @@ export class LabNotebook {
 
   /** The text of a cell's outputs, as the reader sees it. */
   async outputText(index: number): Promise<string> {
-    // biome-ignore lint/performance/useDomNodeTextContent: the text of scripts is nothing that the reader sees
     return this.cell(index).locator('.jp-Cell-outputArea').innerText();
   }
 
