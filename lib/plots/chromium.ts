@@ -15,6 +15,9 @@ const PLACES = [
   '/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge',
 ];
 
+/** Where the packaged browser's system libraries lie, below its folder. */
+const LIBRARIES = path.join('al2023', 'lib');
+
 /** The installed browser, or one unpacked before; undefined where there is none. */
 export function findChromium(): string | undefined {
   const asked = process.env.CHROMIUM_PATH;
@@ -68,16 +71,45 @@ export async function ensureChromium(): Promise<string> {
   const partial = `${target}.partial`;
   rmSync(partial, { recursive: true, force: true });
   mkdirSync(partial, { recursive: true });
-  // The package unpacks into the temporary folder of its process, so that process gets one of ours.
+  // The package unpacks into the temporary folder of its process, so that process gets one of ours; it brings the system
+  // libraries that a bare machine lacks only where it believes to run on Lambda.
   const script = "import('@sparticuz/chromium').then((m) => m.default.executablePath()).then(() => process.exit(0))";
   await promisify(execFile)(process.execPath, ['-e', script], {
     cwd: __dirname,
-    env: { ...process.env, TMPDIR: partial },
+    env: { ...process.env, TMPDIR: partial, AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs22.x' },
   });
+  const libraries = path.join(partial, LIBRARIES);
+  const withoutThem = await loadingError(partial);
+  if (withoutThem === undefined) rmSync(path.dirname(libraries), { recursive: true, force: true });
+  else {
+    const withThem = await loadingError(partial, libraries);
+    if (withThem !== undefined) {
+      rmSync(partial, { recursive: true, force: true });
+      throw new Error(
+        `the packaged Chromium does not start here (${withThem}); install Chrome or Chromium, or set CHROMIUM_PATH to its program`,
+      );
+    }
+  }
   writeFileSync(path.join(partial, 'fonts.conf'), fontConfiguration(target));
   rmSync(target, { recursive: true, force: true });
   renameSync(partial, target);
   return unpackedChromium();
+}
+
+/** Why the browser in a folder cannot be loaded, for want of a system library say; undefined where it can. */
+async function loadingError(folder: string, ...libraries: string[]): Promise<string | undefined> {
+  const env = { ...process.env, LD_LIBRARY_PATH: libraryPath(folder, ...libraries) };
+  return promisify(execFile)(path.join(folder, 'chromium'), ['--version', '--no-sandbox'], {
+    env,
+    timeout: 30_000,
+  }).then(
+    () => undefined,
+    (error: Error & { stderr?: string }) => error.stderr?.trim().split('\n').at(-1) || error.message,
+  );
+}
+
+function libraryPath(...folders: string[]): string {
+  return [...folders, process.env.LD_LIBRARY_PATH].filter(Boolean).join(':');
 }
 
 /** Lets the packaged browser see the machine's fonts, and its own where the machine has none. */
@@ -97,7 +129,11 @@ export async function launchChromium(): Promise<Browser> {
   const own = path.dirname(executablePath);
   const packaged = existsSync(path.join(own, 'fonts.conf'));
   const env = packaged
-    ? { ...process.env, FONTCONFIG_PATH: own, LD_LIBRARY_PATH: `${own}:${process.env.LD_LIBRARY_PATH ?? ''}` }
+    ? {
+        ...process.env,
+        FONTCONFIG_PATH: own,
+        LD_LIBRARY_PATH: libraryPath(own, ...[path.join(own, LIBRARIES)].filter(existsSync)),
+      }
     : process.env;
   // The signals stay this process's: an interrupt stops a training cell and must not end the kernel with the browser.
   return chromium.launch({
