@@ -3,6 +3,7 @@
 import path from 'node:path';
 import { type Cell, type CellResult, cellMetrics, runCell } from '../study/cell.js';
 import type { Study } from '../study/workspace.js';
+import type { Metrics } from '../train/run-directory.js';
 import { sftSteps } from '../train/sft.js';
 import { exportFigure } from './export.js';
 import { GRPO_PANELS, livePlot, SFT_PANELS } from './live.js';
@@ -13,6 +14,11 @@ export function cellSteps(cell: Cell): number {
   return cell.kind === 'grpo' ? cell.settings.steps : sftSteps(cell.rows[1] - cell.rows[0], cell.settings);
 }
 
+/** What a cell has logged so far, as curves show it: the log counts steps from 0, a curve the steps that are done. */
+export function cellCurves(study: Study, cell: Cell): (Metrics & { step: number })[] {
+  return cellMetrics(study, cell).map((row) => ({ ...row, step: row.step + 1 }));
+}
+
 /**
  * Trains a cell under a live plot, or goes on where it was stopped; one that is finished shows its curves. The finished
  * figure is exported to the study's `figures/<name>.png`, `.svg` and `.html`.
@@ -20,10 +26,8 @@ export function cellSteps(cell: Cell): number {
  * @throws TrainingStopped when interrupted; the curves so far stay under the cell
  */
 export async function runCellLive(study: Study, cell: Cell, name: string): Promise<CellResult> {
-  // The log counts steps from 0; a plot shows how many are done.
-  const history = cellMetrics(study, cell).map((row) => ({ ...row, step: row.step + 1 }));
   const panels = cell.kind === 'grpo' ? GRPO_PANELS : SFT_PANELS;
-  const live = livePlot({ name, panels, total: cellSteps(cell), history });
+  const live = livePlot({ name, panels, total: cellSteps(cell), history: cellCurves(study, cell) });
   let result: CellResult;
   try {
     result = await runCell(study, cell, { onStep: (done, _, metrics) => live.update(done, metrics) });

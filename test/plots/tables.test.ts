@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { droppedTable, escapeHtml, intervalText, resultsTable, tableBundle } from '../../lib/plots/tables.js';
+import { table } from 'arquero';
+import {
+  arqueroTable,
+  droppedTable,
+  escapeHtml,
+  intervalText,
+  resultsTable,
+  tableBundle,
+} from '../../lib/plots/tables.js';
 
 test('everything that could be markup is escaped', () => {
   assert.equal(
@@ -63,4 +71,9 @@ test('results: a row a paradigm, a column a test set', () => {
 test('dropped rows with the check and the reason', () => {
   const text = String(droppedTable([{ id: 'vc-7', check: 'duplicate', reason: 'the same as vc-3' }])['text/plain']);
   assert.match(text, /vc-7 +duplicate +the same as vc-3/);
+});
+
+test('a table of Arquero’s keeps its columns in order, numbers to the right', () => {
+  const bundle = arqueroTable(table({ check: ['truth', 'format'], rows: [12, 3] }), 'Dropped');
+  assert.equal(bundle['text/plain'], ['Dropped', 'check   rows', 'truth     12', 'format     3'].join('\n'));
 });
