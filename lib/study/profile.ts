@@ -34,21 +34,21 @@ const SFT: SftSettings = {
 };
 
 const GRPO: GrpoSettings = {
-  steps: 80,
-  promptsPerStep: 32,
+  steps: 100,
+  promptsPerStep: 64,
   completions: 8,
   maxNewTokens: 64,
-  schedule: { learningRate: 1e-4, warmupSteps: 5, decay: 'linear' },
+  schedule: { learningRate: 3e-4, warmupSteps: 5, decay: 'linear' },
   beta: 0.04,
   epsilonLow: 0.2,
   epsilonHigh: 0.2,
-  temperature: 1,
-  topK: 0,
-  topP: 1,
+  temperature: 0.9,
+  topK: 50,
+  topP: 0.9,
   lossType: 'grpo',
   scaling: 'group',
   updatesPerRollout: 1,
-  promptsPerMicroBatch: 8,
+  promptsPerMicroBatch: 16,
   freezeVision: false,
   seed: 1,
 };
