@@ -4,65 +4,114 @@
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+// Whole, as an old Node lacks some of its names and shall still get to say that it is old.
+import fs from 'node:fs';
 import { createRequire } from 'node:module';
+import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..', '..');
+const HELP = `npm start              set up what is missing, then run notebooks 01-04 with the quick profile
+                       (npm start -- tiny: a profile of seconds, where nothing is learned)
+npm test [-- PLACE]    set up what is missing, then types, lint and tests (all, or those of a file or folder)
+npm run lab            JupyterLab with the TypeScript kernel, on this machine's own address, token on
+npm run doctor         what computes here, what is missing and how to mend it (-- --json)
+npm run pretrain       make the shipped base model again (resumable)
+npm run build          compile lib
+
+Set-up needs Node >= 20.19, Python 3.10-3.13 with venv, a C++ compiler and about 4 GB of disk. It writes nothing outside this
+folder, package caches aside. -- --wasm does without TensorFlow and compiler, about 25 times slower.`;
+const COMMANDS = ['start', 'test', 'lab', 'doctor', 'pretrain', 'build'];
 const LEAST_NODE = [20, 19];
+const GIGABYTES = 4;
 
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..', '..');
+const stamp = path.join(root, 'node_modules', '.reason-rft-lock');
+const [command, ...args] = process.argv.slice(2);
+
+if (args.includes('--help') || !COMMANDS.includes(command)) {
+  console.log(HELP);
+  process.exit(args.includes('--help') ? 0 : 2);
+}
 const [major, minor] = process.versions.node.split('.').map(Number);
-if (major < LEAST_NODE[0] || (major === LEAST_NODE[0] && minor < LEAST_NODE[1])) {
+if (major < LEAST_NODE[0] || (major === LEAST_NODE[0] && minor < LEAST_NODE[1]))
   fail(
-    `Node ${process.versions.node} is too old; install Node ${LEAST_NODE.join('.')} or newer (20, 22 and 24 are tried)`,
+    `Node ${process.versions.node} is too old; install Node ${LEAST_NODE.join('.')} or newer (nodejs.org), then run the same again`,
   );
-}
-const command = process.argv[2];
-if (command === 'doctor' && !existsSync(path.join(root, 'node_modules', '.reason-rft-lock'))) {
-  console.log('npm packages    missing; run: npm start');
-  process.exit(1);
-}
-installPackages();
-compileLibrary();
-process.argv.splice(1, 1, path.join(root, 'lib', 'dist', 'setup', 'main.js'));
-createRequire(import.meta.url)(process.argv[1]);
 
-/** `npm ci` where node_modules is missing, half-made or older than the lock file. */
+const digest = createHash('sha256')
+  .update(fs.readFileSync(path.join(root, 'package-lock.json')))
+  .update(`${process.platform}-${process.arch}`)
+  .digest('hex');
+if (!fs.existsSync(stamp) || fs.readFileSync(stamp, 'utf8') !== digest) {
+  if (command === 'doctor') reportNothing();
+  installPackages();
+}
+compileLibrary();
+if (command !== 'build') {
+  process.argv.splice(1, 1, path.join(root, 'lib', 'dist', 'setup', 'main.js'));
+  createRequire(import.meta.url)(process.argv[1]);
+}
+
+/** `npm ci`, which removes a half-made or older node_modules first. */
 function installPackages() {
-  const lock = createHash('sha256')
-    .update(readFileSync(path.join(root, 'package-lock.json')))
-    .digest('hex');
-  const stamp = path.join(root, 'node_modules', '.reason-rft-lock');
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return;
+  const free = freeGigabytes();
+  if (free < GIGABYTES && !fs.existsSync(path.join(root, '.venv')))
+    fail(`only ${free.toFixed(1)} GB of disk are free; set-up needs ${GIGABYTES}: free some and run the same again`);
   const started = Date.now();
   process.stdout.write('set-up: npm packages ... ');
-  const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
-  const result = spawnSync(npm, ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], {
-    cwd: root,
-    encoding: 'utf8',
-    shell: process.platform === 'win32',
-  });
+  fs.rmSync(stamp, { force: true });
+  // The npm that runs this script, where one does.
+  const running = process.env.npm_execpath ?? '';
+  const npm = /npm-cli\.[cm]?js$/.test(running) ? [process.execPath, running] : ['npm'];
+  const [program, ...rest] = [...npm, 'ci', '--ignore-scripts', '--no-audit', '--no-fund'];
+  const result = spawnSync(program, rest, { cwd: root, encoding: 'utf8' });
   if (result.status !== 0) {
     console.log('failed');
     const said = `${result.stderr ?? ''}${result.error?.message ?? ''}`;
-    if (/ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ECONNREFUSED|ECONNRESET/.test(said))
+    if (result.signal || result.status === 130) process.exit(130);
+    if (/ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ECONNREFUSED|ECONNRESET|ENETUNREACH/.test(said))
       fail("npm reaches no registry; connect to a network (or set npm's registry) and run the same again");
-    if (/ENOSPC/.test(said)) fail('the disk is full; free about 4 GB and run the same again');
+    if (/ENOSPC/.test(said)) fail(`the disk is full; free about ${GIGABYTES} GB and run the same again`);
+    if (/EACCES|EPERM/.test(said))
+      fail('npm may not write to this folder or its cache; make them yours (chown) and run the same again');
     fail(`npm ci failed; its last words:\n${said.trim().split('\n').slice(-8).join('\n')}`);
   }
-  mkdirSync(path.dirname(stamp), { recursive: true });
-  writeFileSync(stamp, lock);
+  fs.writeFileSync(stamp, digest);
   console.log(`${((Date.now() - started) / 1000).toFixed(0)} s`);
 }
 
 /** The TypeScript compiler decides itself what changed. A build whose output was removed starts afresh. */
 function compileLibrary() {
   const output = path.join(root, 'lib', 'dist');
-  if (!existsSync(path.join(output, 'index.js'))) rmSync(output, { recursive: true, force: true });
+  if (!fs.existsSync(path.join(output, 'index.js'))) fs.rmSync(output, { recursive: true, force: true });
   const compiler = path.join(root, 'node_modules', 'typescript', 'bin', 'tsc');
   const result = spawnSync(process.execPath, [compiler, '-p', path.join(root, 'lib')], { cwd: root, encoding: 'utf8' });
+  if (result.signal) process.exit(130);
   if (result.status !== 0) fail(`lib does not compile:\n${result.stdout}${result.stderr}`);
+}
+
+/** The doctor's report where there are no packages yet to look deeper with. */
+function reportNothing() {
+  const found = {
+    node: process.versions.node,
+    threads: String(os.availableParallelism()),
+    memory: `${(os.freemem() / 1e9).toFixed(1)} GB free of ${(os.totalmem() / 1e9).toFixed(1)} GB`,
+    disk: `${freeGigabytes().toFixed(1)} GB free`,
+  };
+  const what = fs.existsSync(stamp) ? 'npm packages as the lock file has them now' : 'npm packages';
+  const missing = [{ what, mend: 'npm start' }];
+  if (args.includes('--json')) console.log(JSON.stringify({ found, missing }, null, 2));
+  else {
+    for (const [name, value] of Object.entries(found)) console.log(`${name.padEnd(12)}${value}`);
+    console.log(`missing     ${what}; run: npm start`);
+  }
+  process.exit(1);
+}
+
+function freeGigabytes() {
+  const { bavail, bsize } = fs.statfsSync(root);
+  return (bavail * bsize) / 1e9;
 }
 
 function fail(message) {

@@ -21,7 +21,7 @@ export function examine(): DoctorReport {
     return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version : 'missing';
   };
   const said = (program: string, args: string[]): string | undefined => {
-    const result = spawnSync(program, args, { encoding: 'utf8' });
+    const result = spawnSync(program, args, { encoding: 'utf8', timeout: 20_000 });
     return result.status === 0 ? result.stdout.trim() : undefined;
   };
   const pip = (name: string) =>
@@ -29,6 +29,7 @@ export function examine(): DoctorReport {
   const { bavail, bsize } = statfsSync(ROOT);
   const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;
   const gpu = hasGpu();
+  const chromium = findChromium();
   const engine = probeEngine();
   const found = {
     engine: engine ?? 'wasm only: TensorFlow cannot be loaded',
@@ -38,6 +39,7 @@ export function examine(): DoctorReport {
         : 'there, but TensorFlow does not use it'
       : 'none: nvidia-smi finds no NVIDIA driver',
     node: process.versions.node,
+    npm: /npm\/(\S+)/.exec(process.env.npm_config_user_agent ?? '')?.[1] ?? said('npm', ['--version']) ?? 'missing',
     python: said(VENV_PYTHON, ['--version']) ?? 'missing',
     tensorflow: [pip('tensorflow-cpu'), pip('tensorflow')].find((each) => each !== 'missing') ?? 'missing',
     tfjs: version('@tensorflow/tfjs'),
@@ -45,16 +47,16 @@ export function examine(): DoctorReport {
     jupyterlab: pip('jupyterlab'),
     kernel: existsSync(KERNEL) ? 'registered in .venv' : 'missing',
     binding: existsSync(BINDING) ? 'built' : 'missing',
-    chromium: findChromium() ?? 'missing',
+    chromium: chromium ? `${said(chromium, ['--version']) ?? 'does not start'} (${chromium})` : 'missing',
     threads: String(os.availableParallelism()),
     memory: `${gigabytes(os.freemem())} free of ${gigabytes(os.totalmem())}`,
     disk: `${gigabytes(Number(bavail) * Number(bsize))} free`,
   };
-  const missing = missingSteps().map((what) => ({ what, mend: 'npm start' }));
+  const missing = missingSteps();
   if (!engine && missing.length === 0) {
     missing.push({
       what: 'a TensorFlow that loads',
-      mend: `rm -r ${path.relative(process.cwd(), BINDING)} && npm start`,
+      mend: `rm ${path.relative(process.cwd(), BINDING)} && npm start`,
     });
   }
   return { found, missing };

@@ -1,12 +1,23 @@
-"""Executes one notebook with its own kernel and shows how it gets on: cells, and the newest line of training progress."""
+"""Executes one notebook with its own kernel and shows how it gets on: cells, and the newest line of training progress.
 
+Usage: python execute_notebook.py SOURCE TARGET. Ends with 0, with 1 where a cell fails (TARGET then holds the error), or
+with 130 after an interrupt, which leaves TARGET as it was and gives training the time to leave a checkpoint.
+"""
+
+import asyncio
+import contextlib
 import os
+import signal
 import sys
+import tempfile
 import time
 
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, DeadKernelError
+
+# Seconds for a training step to end and leave its checkpoint after an interrupt.
+GRACE = 5
 
 
 class Progress(NotebookClient):
@@ -14,11 +25,13 @@ class Progress(NotebookClient):
 
     label = ""
     shown = 0.0
+    current = None
+    interrupted = False
 
-    def say(self, text, force=False):
+    def say(self, text):
         if sys.stdout.isatty():
             sys.stdout.write("\r\033[K  " + self.label + "  " + text[:100])
-        elif force or time.time() - self.shown > 10:
+        elif time.time() - self.shown > 10:
             self.shown = time.time()
             sys.stdout.write("  " + self.label + "  " + text + "\n")
         sys.stdout.flush()
@@ -30,42 +43,81 @@ class Progress(NotebookClient):
                 self.say(text)
         return super().process_message(msg, cell, cell_index)
 
+    def begin(self, label, cell):
+        self.label, self.current = label, cell
+        # In place of nbclient's own handler, which would end the kernel in the middle of a step.
+        with contextlib.suppress(NotImplementedError, RuntimeError):
+            asyncio.get_running_loop().add_signal_handler(signal.SIGINT, self.interrupt)
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.interrupt)
+        self.say("")
 
-def last_words(notebook):
-    """What the failing cell wrote to stderr: tslab reports an exception there, and its error message is empty."""
+    def interrupt(self):
+        if not self.interrupted:
+            self.interrupted = True
+            self.say("interrupted: waiting for a step to end")
+            asyncio.ensure_future(self.km.interrupt_kernel())
+
+    async def _async_cleanup_kernel(self):
+        if self.interrupted:
+            await asyncio.sleep(GRACE)
+        if self.km is not None:
+            await super()._async_cleanup_kernel()
+
+
+def last_words(cell):
+    """What a failing cell wrote to stderr: tslab reports an exception there, and its error message is empty."""
     texts = [
         "".join(output["text"])
-        for cell in notebook.cells
-        if cell.cell_type == "code"
         for output in cell.outputs
         if output.output_type == "stream" and output.name == "stderr"
     ]
     return texts[-1].strip() if texts else "the kernel gave no reason"
 
 
+def write(notebook, target):
+    partial = target + ".partial"
+    try:
+        nbformat.write(notebook, partial)
+        os.replace(partial, target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.remove(partial)
+        raise
+
+
 def main(source, target):
     notebook = nbformat.read(source, as_version=4)
     code = [i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
-    client = Progress(notebook, timeout=None, kernel_name="tslab", resources={"metadata": {"path": os.path.dirname(source)}})
+    client = Progress(
+        notebook,
+        timeout=None,
+        kernel_name="tslab",
+        shutdown_kernel="immediate",
+        resources={"metadata": {"path": os.path.dirname(os.path.abspath(source))}},
+    )
 
     def begin(cell, cell_index):
         if cell_index in code:
-            client.label = f"cell {code.index(cell_index) + 1}/{len(code)}"
-            client.say("", force=False)
+            client.begin(f"cell {code.index(cell_index) + 1}/{len(code)}", cell)
 
     client.on_cell_start = begin
     failed = None
-    try:
-        client.execute()
-    except CellExecutionError:
-        failed = f"{os.path.basename(source)}, {client.label}: {last_words(notebook)}"
-    partial = target + ".partial"
-    nbformat.write(notebook, partial)
-    os.replace(partial, target)
+    # What the kernel's process itself says (TensorFlow's log, mostly) matters only where it dies.
+    with tempfile.TemporaryFile() as log:
+        try:
+            client.execute(stderr=log)
+        except CellExecutionError:
+            failed = last_words(client.current)
+        except DeadKernelError:
+            log.seek(max(0, log.seek(0, os.SEEK_END) - 2000))
+            failed = "the kernel died; its last words:\n" + log.read().decode(errors="replace").strip()
     if sys.stdout.isatty():
         sys.stdout.write("\r\033[K")
+    if client.interrupted:
+        sys.exit(130)
+    write(notebook, target)
     if failed:
-        print(failed, file=sys.stderr)
+        print(f"{os.path.basename(source)}, {client.label}: {failed}", file=sys.stderr)
         sys.exit(1)
 
 
@@ -74,3 +126,5 @@ if __name__ == "__main__":
         main(sys.argv[1], sys.argv[2])
     except KeyboardInterrupt:
         sys.exit(130)
+    except OSError as error:
+        sys.exit(f"{sys.argv[1]} could not be executed into {sys.argv[2]}: {error}")

@@ -1,26 +1,62 @@
 /** Set-up failures: one line that says what is wrong and what to do. */
 
 /** A failure with its remedy; shown without a stack. */
-export class SetupFailure extends Error {}
-
-/** Reads a tool's last words for the usual causes; the step's name and the words themselves where none is known. */
-export function explainFailure(step: string, words: string): string {
-  if (/No space left|ENOSPC|disk quota/i.test(words)) {
-    return `${step}: the disk is full; free about 4 GB and run the same again`;
-  }
-  if (
-    /Temporary failure in name resolution|Could not resolve|NewConnectionError|Network is unreachable|ConnectTimeout|Max retries/i.test(
-      words,
-    )
+export class SetupFailure extends Error {
+  constructor(
+    message: string,
+    /** What the process ends with; 130 after an interrupt, as shells have it. */
+    readonly exitCode = 1,
   ) {
-    return `${step}: no network; connect (or point pip at an index that is reachable) and run the same again`;
+    super(message);
+    this.name = 'SetupFailure';
   }
-  if (/No matching distribution found for tensorflow/i.test(words)) {
-    return `${step}: there is no TensorFlow for this Python; install Python 3.10 to 3.13 and set PYTHON to its program`;
-  }
-  if (/ensurepip is not available|No module named venv/i.test(words)) {
-    return `${step}: this Python cannot make virtual environments; install its venv package (Debian: apt-get install python3-venv)`;
-  }
+}
+
+/** The usual causes by what tools say of them; the first that matches holds. */
+const CAUSES: readonly { words: RegExp; remedy: string }[] = [
+  {
+    words: /No space left|ENOSPC|disk quota/i,
+    remedy: 'the disk is full; free about 4 GB and run the same again',
+  },
+  {
+    words:
+      /name resolution|Could not resolve|getaddrinfo|NewConnectionError|Network is unreachable|ConnectTimeout|ReadTimeout|Max retries/i,
+    remedy: 'no network; connect (or point pip at an index that is reachable) and run the same again',
+  },
+  {
+    words: /CERTIFICATE_VERIFY_FAILED|SSLError/,
+    remedy:
+      "the package index's certificate is not trusted; set PIP_CERT to your network's certificate file and run the same again",
+  },
+  {
+    words: /No matching distribution found for tensorflow/i,
+    remedy:
+      'there is no TensorFlow for this Python and machine; set PYTHON to a 64-bit Python 3.10 to 3.13, or accept the slow fallback: npm start -- --wasm',
+  },
+  {
+    words: /ensurepip|No module named '?(venv|pip)/i,
+    remedy:
+      'this Python cannot make virtual environments; install its venv package (Debian: apt-get install python3-venv) and run the same again',
+  },
+  {
+    words: /Killed signal|Cannot allocate memory|MemoryError/i,
+    remedy: 'memory ran out; close other programs (about 2 GB are needed) and run the same again',
+  },
+  {
+    words: /cannot find -lstdc\+\+|fatal error: '?(string|vector|memory|map|iostream|cstd\w+|stdlib\.h|stdio\.h)'?/,
+    remedy:
+      'the C++ compiler lacks its standard library; install it (Debian: apt-get install g++; macOS: xcode-select --install)',
+  },
+  {
+    words: /EACCES|Permission denied/i,
+    remedy: 'this folder may not be written to; make it yours, or clone the repository to a folder that is',
+  },
+];
+
+/** One line of remedy for a tool's last words; the step's name and the words themselves where no cause is known. */
+export function explainFailure(step: string, words: string): string {
+  const cause = CAUSES.find((each) => each.words.test(words));
+  if (cause) return `${step}: ${cause.remedy}`;
   const last = words.trim().split('\n').slice(-6).join('\n');
   return `${step} failed; run the same again, and if it fails again look at its last words:\n${last}`;
 }

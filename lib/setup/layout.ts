@@ -32,7 +32,7 @@ export function jupyterEnvironment(): NodeJS.ProcessEnv {
 
 /** TensorFlow's folder in the virtual environment, or undefined. */
 export function tensorflowFolder(): string | undefined {
-  const candidates = ['3.10', '3.11', '3.12', '3.13', '3.14'].map((version) =>
+  const candidates = ['3.10', '3.11', '3.12', '3.13'].map((version) =>
     path.join(VENV, 'lib', `python${version}`, 'site-packages', 'tensorflow'),
   );
   return candidates.find((folder) => existsSync(path.join(folder, 'include')));

@@ -2,44 +2,46 @@
 import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { BASE_MODEL_RECIPE, pretrainBaseModel } from '../study/base-model.js';
+import { QUICK, TINY } from '../study/profile.js';
 import { examine, printReport } from './doctor.js';
 import { SetupFailure } from './failure.js';
 import { JUPYTER, jupyterEnvironment, ROOT } from './layout.js';
 import { runNotebooks } from './start.js';
-import { setUp } from './steps.js';
+import { type SetUpOptions, setUp } from './steps.js';
 import { runTests } from './test.js';
 
-const HELP = `npm start              set up what is missing, then run notebooks 01-04 with the quick profile
-npm test [-- PLACE]    set up what is missing, then types, lint and tests (all, or those of a file or folder)
-npm run lab            JupyterLab with the TypeScript kernel, on this machine's own address, token on
-npm run doctor         what computes here, what is missing and how to mend it (-- --json)
-npm run pretrain       make the shipped base model again (resumable)`;
+/** The profiles that `npm start` can run. */
+const PROFILES = [QUICK, TINY].map((profile) => profile.name);
 
-async function main(command: string | undefined, args: string[]): Promise<number> {
-  if (args.includes('--help')) {
-    console.log(HELP);
-    return 0;
-  }
+/** Runs a command of bootstrap.mjs, which has checked its name; gives the exit code. */
+async function main(command: string, given: string[]): Promise<number> {
+  const options: SetUpOptions = { wasm: given.includes('--wasm') };
+  const args = given.filter((each) => each !== '--wasm');
   switch (command) {
-    case 'start':
-      await setUp();
-      await runNotebooks(args[0] ?? 'quick');
+    case 'start': {
+      const profile = args[0] ?? 'quick';
+      if (args.length > 1 || !PROFILES.includes(profile)) {
+        throw new SetupFailure(
+          `npm start takes at most one profile, ${PROFILES.join(' or ')}; it got '${args.join(' ')}'`,
+          2,
+        );
+      }
+      await setUp(options);
+      await runNotebooks(profile);
       return 0;
+    }
     case 'test':
-      await setUp();
+      await setUp(options);
       return runTests(args);
     case 'lab':
-      await setUp();
+      await setUp(options);
       return lab(args);
-    case 'doctor':
-      return printReport(examine(), args.includes('--json')) ? 0 : 1;
     case 'pretrain':
-      await setUp();
+      await setUp(options);
       await pretrainShipped();
       return 0;
     default:
-      console.log(HELP);
-      return 2;
+      return printReport(examine(), args.includes('--json')) ? 0 : 1;
   }
 }
 
@@ -75,11 +77,11 @@ async function pretrainShipped(): Promise<void> {
   console.log(`the base model lies in data/nano (${BASE_MODEL_RECIPE.steps} steps)`);
 }
 
-main(process.argv[2], process.argv.slice(3))
+main(process.argv[2] ?? 'doctor', process.argv.slice(3))
   .then((code) => {
     process.exitCode = code;
   })
   .catch((error: unknown) => {
     console.error(error instanceof SetupFailure ? `set-up: ${error.message}` : error);
-    process.exitCode = 1;
+    process.exitCode = error instanceof SetupFailure ? error.exitCode : 1;
   });

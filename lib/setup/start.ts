@@ -1,6 +1,6 @@
 /** `npm start`: the four notebooks with their quick profile, then the results table and where everything lies. */
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { PARADIGM_NAMES } from '../study/paradigms.js';
 import type { Summary } from '../study/summary.js';
@@ -23,9 +23,10 @@ export async function runNotebooks(profile: string): Promise<void> {
     console.log(`${name}: ${seconds(performance.now() - begun)}`);
   }
   const summaryFile = path.join(study.folder, 'summary.json');
-  if (existsSync(summaryFile) && statSync(summaryFile).size > 0) {
-    console.log(`\n${resultsText(JSON.parse(readFileSync(summaryFile, 'utf8')) as Summary)}`);
+  if (!existsSync(summaryFile)) {
+    throw new SetupFailure(`the notebooks ran but left no ${summaryFile}; has a cell of 04-ablations been taken out?`);
   }
+  console.log(`\n${resultsText(JSON.parse(readFileSync(summaryFile, 'utf8')) as Summary)}`);
   const at = (name: string) => path.relative(process.cwd(), path.join(study.folder, name));
   console.log(
     `\nin ${seconds(performance.now() - started)}: notebooks in ${at('notebooks')}, figures in ${at('figures')}, runs in ${at('cells')}, results in ${at('summary.json')}`,
@@ -38,20 +39,31 @@ function seconds(milliseconds: number): string {
   return s < 60 ? `${s} s` : `${Math.floor(s / 60)} min ${s % 60} s`;
 }
 
-/** Executes one notebook into a copy; an interrupt reaches the kernel, which stops at a step boundary. */
+/**
+ * Executes one notebook into a copy.
+ *
+ * @throws SetupFailure where a cell fails, with the exit code 130 after an interrupt: training then has stopped at a step's
+ *   end and left a checkpoint
+ */
 export function executeNotebook(source: string, target: string, profile: string): Promise<void> {
   const env = { ...jupyterEnvironment(), REASON_RFT_PROFILE: profile };
+  const name = path.basename(source);
   return new Promise((resolve, reject) => {
     const child = spawn(VENV_PYTHON, [EXECUTOR, source, target], { cwd: path.dirname(source), env, stdio: 'inherit' });
-    child.on('error', (error) => reject(new SetupFailure(error.message)));
+    // The executor stops its kernel in good order; this process waits for it.
+    const pass = (signal: NodeJS.Signals) => child.kill(signal);
+    process.on('SIGINT', pass).on('SIGTERM', pass);
+    const end = (failure?: SetupFailure) => {
+      process.off('SIGINT', pass).off('SIGTERM', pass);
+      if (failure) reject(failure);
+      else resolve();
+    };
+    child.on('error', (error) => end(new SetupFailure(`${name} could not be executed: ${error.message}`)));
     child.on('close', (code) => {
-      if (code === 0) resolve();
-      else
-        reject(
-          new SetupFailure(
-            `${path.basename(source)} did not run to its end; run the same again to go on from where it stopped`,
-          ),
-        );
+      if (code === 0) end();
+      else if (code === 130)
+        end(new SetupFailure(`${name} was interrupted; run the same again to go on from there`, 130));
+      else end(new SetupFailure(`${name} did not run to its end; run the same again to go on from where it stopped`));
     });
   });
 }

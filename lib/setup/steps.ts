@@ -3,6 +3,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { writeFileAtomic } from '../engine/atomic-write.js';
 import { ensureChromium, findChromium } from '../plots/chromium.js';
 import { explainFailure, SetupFailure } from './failure.js';
 import {
@@ -17,18 +18,24 @@ import {
   VENV_PYTHON,
 } from './layout.js';
 
+export interface SetUpOptions {
+  /** Does without TensorFlow and its binding; the engine then falls back to wasm. */
+  wasm: boolean;
+}
+
 /** One thing that must be there before notebooks and tests run. */
 interface Step {
   name: string;
-  done(): boolean;
-  run(): Promise<void>;
+  done(options: SetUpOptions): boolean;
+  /** What this machine lacks for the step, with the remedy; looked at before any step is run. */
+  lacks(options: SetUpOptions): string | undefined;
+  run(options: SetUpOptions): Promise<void>;
 }
 
 /** TensorFlow's version; the binding is built against it. */
 export const TENSORFLOW = '2.21.0';
-/** Free disk space that a fresh set-up needs. */
-const GIGABYTES = 4;
 const STAMP = path.join(VENV, '.complete');
+const SLOW_WAY_OUT = 'or accept the slow fallback: npm start -- --wasm';
 
 /** True where an NVIDIA driver answers. */
 export function hasGpu(): boolean {
@@ -42,128 +49,158 @@ export function tensorflowRequirement(gpu: boolean): string {
   return process.platform === 'darwin' ? `tensorflow==${TENSORFLOW}` : `tensorflow-cpu==${TENSORFLOW}`;
 }
 
-function requirementsDigest(): string {
-  return createHash('sha256').update(readFileSync(REQUIREMENTS)).update(tensorflowRequirement(hasGpu())).digest('hex');
+/** What `.venv` is made of: it is made again when a requirement, the folder or the platform changes. */
+function environmentDigest(tensorflow: boolean): string {
+  return createHash('sha256')
+    .update(readFileSync(REQUIREMENTS))
+    .update(tensorflow ? tensorflowRequirement(hasGpu()) : '')
+    .update(VENV)
+    .digest('hex');
+}
+
+/** What the binding is made of. */
+function bindingDigest(): string {
+  return `${tensorflowFolder()} ${TENSORFLOW}`;
 }
 
 const STEPS: Step[] = [
   {
-    name: 'Python environment with JupyterLab and TensorFlow',
-    done: () => existsSync(STAMP) && existsSync(VENV_PYTHON) && readFileSync(STAMP, 'utf8') === requirementsDigest(),
-    async run() {
+    name: 'Python environment with JupyterLab and TensorFlow (some minutes where packages are not cached)',
+    done({ wasm }) {
+      const stamp = readStamp(STAMP);
+      if (stamp === undefined || !existsSync(VENV_PYTHON)) return false;
+      return stamp === environmentDigest(true) || (wasm && stamp === environmentDigest(false));
+    },
+    lacks({ wasm }) {
+      const python = findPython();
+      if ('lacks' in python) return python.lacks;
       const { bavail, bsize } = statfsSync(ROOT);
       const free = (Number(bavail) * Number(bsize)) / 1e9;
-      if (free < GIGABYTES) {
-        throw new SetupFailure(
-          `only ${free.toFixed(1)} GB of disk are free; set-up needs ${GIGABYTES}: free some and run the same again`,
-        );
-      }
+      const needed = wasm ? 1 : hasGpu() ? 10 : 3;
+      if (free >= needed) return undefined;
+      return `only ${free.toFixed(1)} GB of disk are free; this step needs ${needed}: free some and run the same again`;
+    },
+    async run({ wasm }) {
       rmSync(VENV, { recursive: true, force: true });
-      await call('making .venv', findPython(), ['-m', 'venv', VENV]);
-      const packages = ['-r', REQUIREMENTS, tensorflowRequirement(hasGpu())];
+      const python = findPython();
+      if ('lacks' in python) throw new SetupFailure(python.lacks);
+      await call('making .venv', python.program, [...python.args, '-m', 'venv', VENV]);
       await call('installing Python packages', VENV_PYTHON, [
-        '-m',
-        'pip',
-        'install',
-        '--quiet',
-        '--disable-pip-version-check',
-        ...packages,
+        ...['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', REQUIREMENTS],
+        ...(wasm ? [] : [tensorflowRequirement(hasGpu())]),
       ]);
       mkdirSync(path.join(VENV, 'jupyter'), { recursive: true });
-      writeFileSync(STAMP, requirementsDigest());
+      writeFileSync(STAMP, environmentDigest(!wasm));
     },
   },
   {
     name: 'tfjs-node binding against that TensorFlow',
-    done: () => existsSync(BINDING) && readStamp(`${BINDING}.for`) === tensorflowFolder(),
+    done: ({ wasm }) => wasm || (existsSync(BINDING) && readStamp(`${BINDING}.for`) === bindingDigest()),
+    lacks() {
+      if (process.platform === 'win32') {
+        return `TensorFlow for Windows has no C++ library to link with; work in WSL 2, ${SLOW_WAY_OUT}`;
+      }
+      if (findCompiler()) return undefined;
+      return `no C++ compiler was found; install one (Debian: apt-get install g++; macOS: xcode-select --install), set CXX to its program, ${SLOW_WAY_OUT}`;
+    },
     run: buildBinding,
   },
   {
     name: 'TypeScript kernel',
-    done: () => existsSync(KERNEL) && readFileSync(KERNEL, 'utf8').includes(JSON.stringify(tslab()).slice(1, -1)),
+    done: () => kernelProgram()?.join() === [process.execPath, tslab()].join(),
+    lacks: () => undefined,
     async run() {
-      await call(
-        'registering the kernel',
-        process.execPath,
-        [tslab(), 'install', '--sys-prefix', `--python=${VENV_PYTHON}`],
-        {
-          ...jupyterEnvironment(),
-        },
-      );
+      const line = [tslab(), 'install', '--sys-prefix', `--python=${VENV_PYTHON}`];
+      await call('registering the kernel', process.execPath, line, jupyterEnvironment());
       pinKernel();
     },
   },
   {
     name: 'Chromium for figures',
     done: () => findChromium() !== undefined,
+    lacks: () => undefined,
     async run() {
-      await ensureChromium();
+      await ensureChromium().catch((error: Error) => {
+        throw new SetupFailure(error.message);
+      });
     },
   },
 ];
 
-/** Runs what is left to do, a line each; nothing is printed for what is done. */
-export async function setUp(): Promise<void> {
-  for (const step of STEPS) {
-    if (step.done()) continue;
+/**
+ * Runs what is left to do, a line each; nothing is printed for what is done.
+ *
+ * @throws SetupFailure with the remedy, before anything is run where this machine lacks what a later step needs
+ */
+export async function setUp(options: SetUpOptions): Promise<void> {
+  const left = STEPS.filter((step) => !step.done(options));
+  for (const step of left) {
+    const lack = step.lacks(options);
+    if (lack) throw new SetupFailure(lack);
+  }
+  for (const step of left) {
     const started = performance.now();
     process.stdout.write(`set-up: ${step.name} ... `);
     try {
-      await step.run();
+      await step.run(options);
     } catch (error) {
       console.log('failed');
       throw error;
     }
     console.log(`${((performance.now() - started) / 1000).toFixed(0)} s`);
   }
-}
-
-/** The names of the steps that are not done. */
-export function missingSteps(): string[] {
-  return STEPS.filter((step) => !step.done()).map((step) => step.name);
-}
-
-/** The first Python of version 3.10 to 3.13, TensorFlow's range; `PYTHON` goes first. */
-export function findPython(): string {
-  const asked = process.env.PYTHON;
-  const candidates = [
-    ...(asked ? [asked] : []),
-    'python3',
-    'python3.13',
-    'python3.12',
-    'python3.11',
-    'python3.10',
-    'python',
-  ];
-  for (const candidate of candidates) {
-    const said = spawnSync(candidate, ['-c', 'import sys; print("%d.%d" % sys.version_info[:2])'], {
-      encoding: 'utf8',
-    });
-    const version = said.stdout?.trim().split('.').map(Number);
-    if (said.status === 0 && version?.[0] === 3 && version[1]! >= 10 && version[1]! <= 13) return candidate;
+  if (options.wasm && !existsSync(BINDING)) {
+    console.log('set-up: without TensorFlow the kit computes with wasm, about 25 times slower: fit for tests and toys');
   }
-  throw new SetupFailure(
-    'no Python 3.10 to 3.13 was found; install one (with its venv package), or set PYTHON to its program',
-  );
+}
+
+/** The steps that are not done, with what mends each. */
+export function missingSteps(): { what: string; mend: string }[] {
+  const options = { wasm: false };
+  return STEPS.filter((step) => !step.done(options)).map((step) => {
+    const lack = step.lacks(options);
+    return { what: step.name, mend: lack ? `${lack}; then: npm start` : 'npm start' };
+  });
+}
+
+/** A Python that TensorFlow has packages for, as a program and its first arguments; or what is wrong with those found. */
+export type FoundPython = { program: string; args: string[] } | { lacks: string };
+
+/** The first Python of version 3.10 to 3.13 that can make virtual environments; where `PYTHON` is set, only that. */
+export function findPython(asked = process.env.PYTHON): FoundPython {
+  const names = ['python3', 'python3.13', 'python3.12', 'python3.11', 'python3.10', 'python'];
+  const candidates = asked ? [[asked]] : [...names.map((name) => [name]), ['py', '-3']];
+  const refused: string[] = [];
+  const script = 'import sys; print("%d.%d" % sys.version_info[:2]); import venv, ensurepip';
+  for (const [program, ...args] of candidates as [string, ...string[]][]) {
+    const said = spawnSync(program, [...args, '-c', script], { encoding: 'utf8' });
+    const version = /^(\d+)\.(\d+)/.exec(said.stdout ?? '');
+    if (!version) continue;
+    const fits = Number(version[1]) === 3 && Number(version[2]) >= 10 && Number(version[2]) <= 13;
+    if (fits && said.status === 0) return { program, args };
+    refused.push(`${program} is ${version[0]}${fits ? ' without venv' : ''}`);
+  }
+  const seen = [...new Set(refused)].join(', ') || (asked ? `PYTHON=${asked} does not run` : 'none was found');
+  return {
+    lacks: `Python 3.10 to 3.13 with venv is needed (${seen}); install one (Debian: apt-get install python3 python3-venv), or set PYTHON to its program`,
+  };
+}
+
+function findCompiler(): string | undefined {
+  const asked = process.env.CXX;
+  return (asked ? [asked] : ['g++', 'c++', 'clang++']).find((name) => spawnSync(name, ['--version']).status === 0);
 }
 
 /** Compiles the addon in one call, from the sources in the npm package, against the TensorFlow that pip installed. */
 async function buildBinding(): Promise<void> {
   const tensorflow = tensorflowFolder();
   if (!tensorflow) throw new SetupFailure('TensorFlow is not in .venv; remove .venv and run the same again');
-  const compiler = [process.env.CXX, 'g++', 'c++', 'clang++'].find(
-    (name) => name && spawnSync(name, ['--version']).status === 0,
-  );
-  if (!compiler) {
-    throw new SetupFailure(
-      'no C++ compiler was found; install one (Debian: apt-get install g++; macOS: xcode-select --install), or set CXX',
-    );
-  }
+  const compiler = findCompiler();
+  if (!compiler) throw new SetupFailure('the C++ compiler has gone while set-up ran');
   mkdirSync(path.dirname(BINDING), { recursive: true });
   const partial = `${BINDING}.partial`;
   const suffix = process.platform === 'darwin' ? '2.dylib' : 'so.2';
-  const library = (name: string) =>
-    path.join(tensorflow, process.platform === 'darwin' ? `${name}.${suffix}` : `${name}.${suffix}`);
+  const library = (name: string) => path.join(tensorflow, `${name}.${suffix}`);
   const sources = ['tfjs_backend.cc', 'tfjs_binding.cc'].map((name) => path.join(TFJS_NODE, 'binding', name));
   await call('building the binding', compiler, [
     ...['-std=c++17', '-O2', '-fPIC', '-shared', '-DNAPI_VERSION=8', '-DNODE_GYP_MODULE_NAME=tfjs_binding'],
@@ -175,7 +212,7 @@ async function buildBinding(): Promise<void> {
     ...['-o', partial, library('libtensorflow_cc'), library('libtensorflow_framework'), `-Wl,-rpath,${tensorflow}`],
   ]);
   renameSync(partial, BINDING);
-  writeFileSync(`${BINDING}.for`, tensorflow);
+  writeFileSync(`${BINDING}.for`, bindingDigest());
 }
 
 function readStamp(file: string): string | undefined {
@@ -186,13 +223,19 @@ function tslab(): string {
   return path.join(ROOT, 'node_modules', 'tslab', 'bin', 'tslab');
 }
 
+/** The program and script that the registered kernel starts; undefined where none is registered. */
+function kernelProgram(): string[] | undefined {
+  const kernel = readStamp(KERNEL);
+  return kernel === undefined ? undefined : (JSON.parse(kernel) as { argv: string[] }).argv.slice(0, 2);
+}
+
 /** Names this checkout's tslab and Node in the kernel's file, so that it needs no search path. */
 function pinKernel(): void {
   const kernel = JSON.parse(readFileSync(KERNEL, 'utf8')) as { argv: string[]; env?: object };
   const rest = kernel.argv.slice(kernel.argv.indexOf('kernel'));
   kernel.argv = [process.execPath, tslab(), ...rest];
   kernel.env = { TF_CPP_MIN_LOG_LEVEL: '3' };
-  writeFileSync(KERNEL, `${JSON.stringify(kernel, null, 2)}\n`);
+  writeFileAtomic(KERNEL, `${JSON.stringify(kernel, null, 2)}\n`);
 }
 
 /** Runs a program to its end; its output is kept for the message of a failure. */
@@ -206,6 +249,10 @@ function call(step: string, program: string, args: string[], env: NodeJS.Process
     child.stdout.on('data', listen);
     child.stderr.on('data', listen);
     child.on('error', (error) => reject(new SetupFailure(explainFailure(step, error.message))));
-    child.on('close', (code) => (code === 0 ? resolve() : reject(new SetupFailure(explainFailure(step, words)))));
+    child.on('close', (code, signal) => {
+      if (code === 0) resolve();
+      else if (signal) reject(new SetupFailure(`${step} was interrupted (${signal}); run the same again`, 130));
+      else reject(new SetupFailure(explainFailure(step, words)));
+    });
   });
 }

@@ -1,11 +1,17 @@
 /** `npm test`: types, format and lint, then every test with Node's own runner. */
 import { spawnSync } from 'node:child_process';
-import { readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { SetupFailure } from './failure.js';
 import { jupyterEnvironment, ROOT } from './layout.js';
 
-/** The test files below a folder, or the file itself. */
+/**
+ * The test files below a folder, or the file itself.
+ *
+ * @throws SetupFailure where there is nothing of that name
+ */
 export function testFiles(place: string): string[] {
+  if (!existsSync(place)) throw new SetupFailure(`test: there is no ${place}; name a file or a folder of tests`, 2);
   if (statSync(place).isFile()) return [place];
   return readdirSync(place)
     .sort()
@@ -19,26 +25,28 @@ export function testFiles(place: string): string[] {
 /**
  * Runs the checks, then the tests.
  *
- * @param places test files or folders; none: all
+ * @param args test files or folders, none: all; and options for Node's runner, `--test-name-pattern=...` say
  * @returns the exit code
  */
-export function runTests(places: readonly string[]): number {
+export function runTests(args: readonly string[]): number {
   const modules = path.join(ROOT, 'node_modules');
-  const run = (args: string[]) =>
-    spawnSync(process.execPath, args, { cwd: ROOT, stdio: 'inherit', env: jupyterEnvironment() }).status ?? 1;
+  const run = (line: string[]) =>
+    spawnSync(process.execPath, line, { cwd: ROOT, stdio: 'inherit', env: jupyterEnvironment() }).status ?? 1;
   const checks = [
     ['types', path.join(modules, 'typescript', 'bin', 'tsc'), '-p', ROOT],
     ['format and lint', path.join(modules, '@biomejs', 'biome', 'bin', 'biome'), 'check', '--error-on-warnings', ROOT],
   ];
-  for (const [name, ...args] of checks) {
-    const code = run(args);
+  for (const [name, ...line] of checks) {
+    const code = run(line);
     if (code !== 0) {
       console.error(`test: ${name} failed`);
       return code;
     }
   }
+  const options = args.filter((each) => each.startsWith('-'));
+  const places = args.filter((each) => !each.startsWith('-'));
   const files = (places.length > 0 ? places : [path.join(ROOT, 'test')]).flatMap((place) =>
     testFiles(path.resolve(place)),
   );
-  return run(['--import', 'tsx', '--test', '--test-concurrency=2', '--test-reporter=spec', ...files]);
+  return run(['--import', 'tsx', '--test', '--test-concurrency=2', '--test-reporter=spec', ...options, ...files]);
 }
