@@ -71,7 +71,10 @@ def last_words(cell):
         for output in cell.outputs
         if output.output_type == "stream" and output.name == "stderr"
     ]
-    return texts[-1].strip() if texts else "the kernel gave no reason"
+    # The kernel's own frames say nothing about the notebook.
+    own = ("node_modules/tslab/", "(node:", " node:")
+    lines = [line for text in texts[-1:] for line in text.strip().split("\n") if not any(name in line for name in own)]
+    return "\n".join(lines) or "the kernel gave no reason"
 
 
 def write(notebook, target):

@@ -133,12 +133,13 @@ const STEPS: Step[] = [
  * @throws SetupFailure with the remedy, before anything is run where this machine lacks what a later step needs
  */
 export async function setUp(options: SetUpOptions): Promise<void> {
-  const left = STEPS.filter((step) => !step.done(options));
-  for (const step of left) {
-    const lack = step.lacks(options);
+  for (const step of STEPS) {
+    const lack = step.done(options) ? undefined : step.lacks(options);
     if (lack) throw new SetupFailure(lack);
   }
-  for (const step of left) {
+  for (const step of STEPS) {
+    // Asked again, as a step may take away what a later one has done: a new .venv has no kernel.
+    if (step.done(options)) continue;
     const started = performance.now();
     process.stdout.write(`set-up: ${step.name} ... `);
     try {
