@@ -104,7 +104,7 @@ function reportNothing() {
   if (args.includes('--json')) console.log(JSON.stringify({ found, missing }, null, 2));
   else {
     for (const [name, value] of Object.entries(found)) console.log(`${name.padEnd(12)}${value}`);
-    console.log(`missing     ${what}; run: npm start`);
+    console.log(`missing     ${what}; mend: npm start`);
   }
   process.exit(1);
 }

@@ -81,7 +81,7 @@ export function printReport(report: DoctorReport, json: boolean): boolean {
     return report.missing.length === 0;
   }
   for (const [name, value] of Object.entries(report.found)) console.log(`${name.padEnd(12)}${value}`);
-  for (const { what, mend } of report.missing) console.log(`missing     ${what}; run: ${mend}`);
+  for (const { what, mend } of report.missing) console.log(`missing     ${what}; mend: ${mend}`);
   if (report.missing.length === 0) console.log('nothing is missing');
   return report.missing.length === 0;
 }

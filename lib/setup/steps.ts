@@ -26,6 +26,8 @@ export interface SetUpOptions {
 /** One thing that must be there before notebooks and tests run. */
 interface Step {
   name: string;
+  /** How long it may take, where that is long. */
+  hint?: string;
   done(options: SetUpOptions): boolean;
   /** What this machine lacks for the step, with the remedy; looked at before any step is run. */
   lacks(options: SetUpOptions): string | undefined;
@@ -65,7 +67,8 @@ function bindingDigest(): string {
 
 const STEPS: Step[] = [
   {
-    name: 'Python environment with JupyterLab and TensorFlow (some minutes where packages are not cached)',
+    name: 'Python environment with JupyterLab and TensorFlow',
+    hint: 'some minutes where packages are not cached',
     done({ wasm }) {
       const stamp = readStamp(STAMP);
       if (stamp === undefined || !existsSync(VENV_PYTHON)) return false;
@@ -141,7 +144,7 @@ export async function setUp(options: SetUpOptions): Promise<void> {
     // Asked again, as a step may take away what a later one has done: a new .venv has no kernel.
     if (step.done(options)) continue;
     const started = performance.now();
-    process.stdout.write(`set-up: ${step.name} ... `);
+    process.stdout.write(`set-up: ${step.name}${step.hint ? ` (${step.hint})` : ''} ... `);
     try {
       await step.run(options);
     } catch (error) {

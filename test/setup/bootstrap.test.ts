@@ -61,5 +61,5 @@ test('no registry in reach: one line with the remedy, and no stamp that would le
     result.stderr.trim(),
     "set-up: npm reaches no registry; connect to a network (or set npm's registry) and run the same again",
   );
-  assert.match(run(['doctor']).stdout, /missing +npm packages; run: npm start/);
+  assert.match(run(['doctor']).stdout, /missing +npm packages; mend: npm start/);
 });

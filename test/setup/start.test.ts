@@ -82,7 +82,7 @@ test('the doctor is content only where nothing is missing', (t) => {
   assert.equal(printReport({ found: { node: '22.1.0' }, missing: [] }, false), true);
   assert.equal(said(), 'node        22.1.0\nnothing is missing');
   assert.equal(printReport({ found: {}, missing: [{ what: 'a kernel', mend: 'npm start' }] }, false), false);
-  assert.match(said(), /missing {5}a kernel; run: npm start$/);
+  assert.match(said(), /missing {5}a kernel; mend: npm start$/);
 });
 
 test('a place of tests that is not there is named', () => {
