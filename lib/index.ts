@@ -8,7 +8,6 @@ export * from './data/record.js';
 export * from './data/records.js';
 export * from './data/split.js';
 export * from './data/tables.js';
-export * from './data/tables.js';
 export * from './engine/atomic-write.js';
 export * from './engine/backend.js';
 export * from './engine/compile.js';

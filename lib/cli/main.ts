@@ -1,5 +1,6 @@
 /** The command line: the functions that the notebooks call, for headless and remote runs. */
-import { renameSync, rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { readImage } from '../data/image.js';
@@ -37,6 +38,17 @@ function report(json: boolean | undefined, result: object, text: string): void {
   process.stdout.write(json ? `${JSON.stringify(result)}\n` : `${text}\n`);
 }
 
+/** What stands for a file in a run's configuration: its content, so that other content under its name is another run. */
+function digestOf(file: string): string {
+  return createHash('sha256').update(readFileSync(file)).digest('hex').slice(0, 16);
+}
+
+/** The file that stands for a checkpoint's weights: the weights themselves, or the index of their shards. */
+function weightsFile(folder: string): string {
+  const single = path.join(folder, 'model.safetensors');
+  return existsSync(single) ? single : `${single}.index.json`;
+}
+
 async function loadFile(file: string): Promise<LoadedRows> {
   const records = readRecords(file);
   const folder = path.join(path.dirname(file), 'images');
@@ -61,7 +73,7 @@ async function trainInto(
   const model = loadModel(options.model);
   const run = RunDirectory.open(options.out, {
     kind,
-    model: path.resolve(options.model),
+    model: digestOf(weightsFile(options.model)),
     ...configuration,
   } as unknown as Json);
   const finished = run.result<object>();
@@ -162,7 +174,7 @@ program
       if (target !== 'answer' && target !== 'cot')
         throw new UsageError(`--target must be answer or cot, got '${target}'`);
       const rows = await loadFile(options.data);
-      await trainInto('sft', options, { data: path.resolve(options.data), target, settings }, (model, run, onStep) =>
+      await trainInto('sft', options, { data: digestOf(options.data), target, settings }, (model, run, onStep) =>
         trainSft({ model, examples: sftExamples(model, rows, target), settings, run, onStep }),
       );
     },
@@ -196,7 +208,7 @@ program
       await trainInto(
         'grpo',
         options,
-        { data: path.resolve(options.data), rewards: weights, settings },
+        { data: digestOf(options.data), rewards: weights, settings },
         (model, run, onStep) =>
           trainGrpo({ model, examples: grpoExamples(model, rows), rewards, settings, run, onStep }),
       );

@@ -39,6 +39,9 @@ export interface Completion {
   ended: boolean;
 }
 
+/** The largest float32 below 1: a draw that rounded up to 1 would fall behind the last token. */
+const BELOW_ONE = 1 - 2 ** -24;
+
 /** Tokens decoded by one graph call. */
 const CHUNK = 8;
 const PROMPT_STEP = 16;
@@ -106,7 +109,8 @@ export class Generator {
 
     for (let done = 0; done < maxNewTokens && out.some((each) => !each.ended); done += CHUNK) {
       const uniform = new Float32Array(CHUNK * rows);
-      for (let s = 0; s < CHUNK; s++) for (let r = 0; r < rows; r++) uniform[s * rows + r] = random[r]!.uniform();
+      for (let s = 0; s < CHUNK; s++)
+        for (let r = 0; r < rows; r++) uniform[s * rows + r] = Math.min(random[r]!.uniform(), BELOW_ONE);
       const draws = tf.tensor2d(uniform, [CHUNK, rows]);
       const next = step({ parameters, state, uniform: draws });
       const tokens = next.tokens.dataSync();

@@ -1,9 +1,11 @@
 /**
  * The shipped base model: a nano Qwen2-VL that has learned to see and to write, but not to reason.
  *
- * It is pretrained on captions and short questions about both looks (as Qwen2-VL has seen cars before Super-CLEVR), on small
- * sums without images, on a few one-step questions of the counting task answered bare (blocks only), and on untidy text in
- * the think format, of which under a third is well formed. It never sees a rationale of the task.
+ * It is pretrained on captions and short questions about both looks (as Qwen2-VL has seen cars before Super-CLEVR), among them
+ * plain counting questions; on small sums; on one-step addition and subtraction questions of the counting task answered bare,
+ * about blocks alone; and, for both looks, on plain counting questions that ask for tags, answered in untidy text of which under
+ * a third is well formed. So of the task's families it has seen `count` in both looks and the one-step ones in the blocks' look,
+ * and no rationale with a sum in it. Hop, adversarial, `needed` and mixed questions it has never seen.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -55,7 +57,7 @@ export const BASE_MODEL_RECIPE: BaseModelRecipe = {
   questions: 5,
 };
 
-/** The nano model: 1.2 M parameters; 64 patches of 8 x 8 pixels become 16 visual tokens. */
+/** The nano model: 1.3 M parameters; 64 patches of 8 x 8 pixels become 16 visual tokens. */
 export function nanoConfigFile(
   vocabSize: number,
   special: Tokenizer['special'],

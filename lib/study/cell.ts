@@ -3,7 +3,7 @@
  * covers the start checkpoint's own configuration and the data, so that a rerun computes only what changed.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { writeFileAtomic } from '../engine/atomic-write.js';
 import { startEngine } from '../engine/backend.js';
@@ -89,7 +89,9 @@ export async function runCell(
   if (finished) return finished;
   await startEngine();
   const start =
-    cell.kind === 'grpo' && cell.start !== 'base' ? (await runCell(study, cell.start)).checkpoint : study.base;
+    cell.kind === 'grpo' && cell.start !== 'base'
+      ? (await runCell(study, cell.start, { signal: options.signal })).checkpoint
+      : study.base;
   const rows = sliceRows(await loadRows(study, 'train'), cell.rows[0], cell.rows[1]);
   if (rows.records.length < cell.rows[1] - cell.rows[0]) {
     throw new Error(`a cell asks for training rows ${cell.rows[0]} to ${cell.rows[1]}, but the data holds fewer`);
@@ -142,7 +144,7 @@ export async function evaluateCell(
   const trained = cell === 'base' ? undefined : await runCell(study, cell);
   const home = cell === 'base' ? path.join(study.folder, 'cells', 'base') : cellFolder(study, cell);
   const digest = createHash('sha256').update(
-    dataDigest(study) + fileDigest(path.join(study.base, 'model.safetensors')),
+    dataDigest(study) + fileDigest(path.join(study.base, 'model.safetensors')) + study.profile.evaluationTokens,
   );
   const file = path.join(home, `evaluation-${set}-${style}-${digest.digest('hex').slice(0, 8)}.json`);
   if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8')) as Evaluation;
@@ -176,10 +178,13 @@ const digests = new Map<string, string>();
 function fileDigest(file: string): string {
   if (!existsSync(file))
     throw new Error(`${file} does not exist yet: run notebook 01-data-curation (or 'npx reason-rft curate') first`);
-  let digest = digests.get(file);
+  // Known by time and size too: a live kernel must notice that the data was drawn anew.
+  const { mtimeMs, size } = statSync(file);
+  const key = `${file} ${mtimeMs} ${size}`;
+  let digest = digests.get(key);
   if (!digest) {
     digest = createHash('sha256').update(readFileSync(file)).digest('hex').slice(0, 16);
-    digests.set(file, digest);
+    digests.set(key, digest);
   }
   return digest;
 }

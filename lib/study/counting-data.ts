@@ -1,4 +1,5 @@
 /** The counting data of a study: sampled, spoiled here and there, curated, split and written with its test sets. */
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { toAnswerSft, toCotSft, toRl } from '../data/convert.js';
@@ -104,12 +105,22 @@ export async function writeCountingData(
   onImage?: (done: number, total: number) => void,
 ): Promise<string> {
   const folder = dataFolder(study);
-  if (existsSync(folder)) return folder;
+  const rows = [...train, ...TEST_SETS.flatMap((set) => tests[set])];
+  const digest = createHash('sha256').update(JSON.stringify(rows)).digest('hex');
+  if (existsSync(folder)) {
+    const source = path.join(folder, 'source.json');
+    const held = existsSync(source)
+      ? (JSON.parse(readFileSync(source, 'utf8')) as { records: string }).records
+      : undefined;
+    if (held === digest) return folder;
+    throw new Error(
+      `${folder} holds data of another seed, profile or version of the task; remove it to write the new data`,
+    );
+  }
   const partial = `${folder}.partial`;
   rmSync(partial, { recursive: true, force: true });
   mkdirSync(path.join(partial, 'images'), { recursive: true });
   try {
-    const rows = [...train, ...TEST_SETS.flatMap((set) => tests[set])];
     for (const [i, row] of rows.entries()) {
       const png = await encodePng(drawScene(row.scene as Scene));
       writeFileSync(path.join(partial, 'images', imageNames(row)[0]!), png);
@@ -122,6 +133,7 @@ export async function writeCountingData(
     writeRecords(path.join(partial, 'cot-sft.jsonl'), train.map(toCotSft));
     writeRecords(path.join(partial, 'stage-one.jsonl'), stageOne.map(toCotSft));
     writeRecords(path.join(partial, 'stage-two.jsonl'), stageTwo.map(toRl));
+    writeFileSync(path.join(partial, 'source.json'), `${JSON.stringify({ records: digest })}\n`);
     await writeRlParquet(path.join(partial, 'stage-two.parquet'), stageTwo.map(toRl));
     renameSync(partial, folder);
   } catch (error) {

@@ -1,5 +1,5 @@
 /** Profiles: how large a study is, from one that tests run to one that a newcomer watches. */
-import type { GrpoSettings } from '../train/grpo.js';
+import { type GrpoSettings, REASON_RFT_GRPO } from '../train/grpo.js';
 import type { SftSettings } from '../train/sft.js';
 
 export interface Profile {
@@ -33,23 +33,14 @@ const SFT: SftSettings = {
   seed: 1,
 };
 
+/** The paper's settings, but for what the nano model's size asks: batch, length and learning rate. */
 const GRPO: GrpoSettings = {
+  ...REASON_RFT_GRPO,
   steps: 100,
   promptsPerStep: 64,
-  completions: 8,
   maxNewTokens: 64,
   schedule: { learningRate: 3e-4, warmupSteps: 5, decay: 'linear' },
-  beta: 0.04,
-  epsilonLow: 0.2,
-  epsilonHigh: 0.2,
-  temperature: 0.9,
-  topK: 50,
-  topP: 0.9,
-  lossType: 'grpo',
-  scaling: 'group',
-  updatesPerRollout: 1,
   promptsPerMicroBatch: 16,
-  freezeVision: false,
   seed: 1,
 };
 

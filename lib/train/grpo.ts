@@ -21,7 +21,7 @@ import { groupAdvantages, mean, type RewardScaling, sampleDeviation } from './ad
 import { runLoop, type StepListener } from './loop.js';
 import { type LossType, type PolicyLossSettings, type PolicyOutput, policyStep, tokenWeights } from './policy-loss.js';
 import type { Metrics, RunDirectory } from './run-directory.js';
-import { learningRateAt, type Schedule } from './schedule.js';
+import { checkSchedule, learningRateAt, type Schedule } from './schedule.js';
 import { batchOf, readScalar, select, tokensBefore } from './sft.js';
 
 /** A prompt with what its reward functions need to know. */
@@ -97,6 +97,15 @@ export interface LoggedCompletion {
 /** @throws Error naming the setting that is impossible. */
 export function checkGrpo(settings: GrpoSettings): void {
   checkSampling(settings);
+  checkSchedule(settings.schedule);
+  const { lossType, scaling, seed } = settings;
+  if (!['grpo', 'bnpo', 'dr_grpo', 'dapo'].includes(lossType)) {
+    throw new Error(`grpo: lossType must be grpo, bnpo, dr_grpo or dapo, got '${lossType}'`);
+  }
+  if (!['group', 'batch', 'none'].includes(scaling)) {
+    throw new Error(`grpo: scaling must be group, batch or none, got '${scaling}'`);
+  }
+  if (!Number.isInteger(seed)) throw new Error(`grpo: seed must be a whole number, got ${seed}`);
   const whole: (keyof GrpoSettings)[] = [
     'steps',
     'promptsPerStep',

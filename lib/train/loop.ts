@@ -50,17 +50,17 @@ export class TrainingStopped extends Error {
 export async function runLoop(options: LoopOptions): Promise<void> {
   const { run, steps, checkpointEvery, step } = options;
   const files = ['metrics.jsonl', 'timing.jsonl', ...(options.files ?? [])];
-  let done = restore(options);
-  run.rewind(done, files);
   let stop = options.signal?.aborted ?? false;
   const ask = () => {
     stop = true;
   };
+  options.signal?.addEventListener('abort', ask);
+  let done = restore(options);
+  run.rewind(done, files);
   // A notebook kernel breaks the synchronous part of a cell on SIGINT, and a listener added in that part would leave the
   // kernel to exit at the next one; after a turn of the event loop it is safe.
   await new Promise((resolve) => setImmediate(resolve));
   process.on('SIGINT', ask);
-  options.signal?.addEventListener('abort', ask);
   try {
     while (done < steps) {
       // The engine computes on this thread: without a pause no plot, no interrupt and no message would get through.

@@ -8,6 +8,17 @@ export interface Schedule {
   decay: 'linear' | 'cosine' | 'constant';
 }
 
+/** @throws Error naming the setting that is impossible. */
+export function checkSchedule({ learningRate, warmupSteps, decay }: Schedule): void {
+  if (!(learningRate > 0)) throw new Error(`schedule: learningRate must be above 0, got ${learningRate}`);
+  if (!Number.isInteger(warmupSteps) || warmupSteps < 0) {
+    throw new Error(`schedule: warmupSteps must be a whole number of 0 or more, got ${warmupSteps}`);
+  }
+  if (!['linear', 'cosine', 'constant'].includes(decay)) {
+    throw new Error(`schedule: decay must be linear, cosine or constant, got '${decay}'`);
+  }
+}
+
 /**
  * The learning rate of a step, as in transformers' `get_{linear,cosine,constant}_schedule_with_warmup`.
  *

@@ -9,7 +9,7 @@ import { ADAMW_DEFAULTS, AdamW, type TensorMap } from './adamw.js';
 import { likelihoodStep } from './likelihood.js';
 import { runLoop, type StepListener } from './loop.js';
 import type { Metrics, RunDirectory } from './run-directory.js';
-import { learningRateAt, type Schedule } from './schedule.js';
+import { checkSchedule, learningRateAt, type Schedule } from './schedule.js';
 
 /** One sample: a prompt and the tokens that should follow, the end token included. */
 export interface SftExample {
@@ -43,7 +43,8 @@ export function checkSft(settings: SftSettings): void {
   if (!Number.isInteger(batchSize) || batchSize < 1)
     throw new Error(`sft: batchSize must be 1 or more, got ${batchSize}`);
   if (!(weightDecay >= 0)) throw new Error(`sft: weightDecay must be 0 or more, got ${weightDecay}`);
-  if (!(schedule.learningRate > 0)) throw new Error(`sft: learningRate must be above 0, got ${schedule.learningRate}`);
+  if (!Number.isInteger(settings.seed)) throw new Error(`sft: seed must be a whole number, got ${settings.seed}`);
+  checkSchedule(schedule);
 }
 
 /**

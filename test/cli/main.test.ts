@@ -1,7 +1,16 @@
 /** The command line as a user meets it: a process with arguments, streams and an exit code. */
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
@@ -110,6 +119,8 @@ test('an interrupted run exits with 130, goes on, and ends as one that was not i
   child.kill('SIGINT');
   assert.equal(await new Promise((resolve) => child.on('close', resolve)), 130);
   assert.ok(!existsSync(path.join(out('halves'), 'final')));
+  const [checkpoint] = readdirSync(path.join(out('halves'), 'checkpoints'));
+  assert.match(checkpoint!, /^step-00000[1-3]$/);
   assert.equal(run('grpo', '--data', data, '--out', out('halves'), ...grpo).status, 0);
   for (const name of ['metrics.jsonl', 'completions.jsonl', 'final/model.safetensors']) {
     assert.deepEqual(readFileSync(path.join(out('halves'), name)), readFileSync(path.join(out('whole'), name)), name);

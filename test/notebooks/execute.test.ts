@@ -1,4 +1,4 @@
-/** The four notebooks, executed by their kernel in order with the tiny profile; and a second time with the same result. */
+/** The four notebooks, executed by their kernel in order with the tiny profile. */
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

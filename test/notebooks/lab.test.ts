@@ -1,6 +1,6 @@
 /** JupyterLab in a real browser: 03-grpo is opened and run, its plot moves, an interrupt stops it, a second run goes on. */
 import assert from 'node:assert/strict';
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
@@ -37,7 +37,7 @@ test('03-grpo: the plot moves while it trains, an interrupt leaves a checkpoint,
     cells: { cell_type: string; source: string[] | string }[];
   };
   const text = (cell: { source: string[] | string }) => [cell.source].flat().join('');
-  const training = source.cells.findIndex((cell) => cell.cell_type === 'code' && /runCellLive/.test(text(cell)));
+  const training = source.cells.findIndex((cell) => cell.cell_type === 'code' && /await runCellLive/.test(text(cell)));
   assert.ok(training > 0, 'the notebook has no training cell');
   const run = path.join(cellFolder(study, reasonRftCell(study)));
   const steps = () => {
@@ -75,9 +75,14 @@ test('03-grpo: the plot moves while it trains, an interrupt leaves a checkpoint,
     return pictures.size >= 3 && steps() >= 2;
   });
   await notebook.interrupt();
-  await notebook.waitForKernel('idle');
+  const checkpoints = () =>
+    existsSync(path.join(run, 'checkpoints')) ? readdirSync(path.join(run, 'checkpoints')) : [];
+  await until('the checkpoint that an interrupt leaves', () => checkpoints().some((name) => /^step-\d+$/.test(name)));
   const stopped = steps();
   assert.ok(stopped < study.profile.grpo.steps, `it had finished all ${stopped} steps before the interrupt`);
+  assert.deepEqual(checkpoints(), [`step-${String(stopped).padStart(6, '0')}`]);
+  await new Promise((resolve) => setTimeout(resolve, 2000));
+  assert.equal(steps(), stopped, 'training went on behind the interrupt');
 
   await notebook.run(training);
   await until('the run to finish', () => steps() === study.profile.grpo.steps);

@@ -83,6 +83,9 @@ const shortness: NamedReward = {
   reward: (text) => 1 - Math.min(1, text.length / 100),
 };
 
+/** The steps that the newest run reported. */
+const stepsDone: number[] = [];
+
 /** Trains GRPO in a run folder, stopping after `stopAfter` steps if given; the weights and the run's files. */
 async function runGrpo(name: string, settings: GrpoSettings, stopAfter?: number): Promise<RunDirectory> {
   const model = loadModel(base);
@@ -97,6 +100,7 @@ async function runGrpo(name: string, settings: GrpoSettings, stopAfter?: number)
       run,
       signal: controller.signal,
       onStep: (done) => {
+        stepsDone.push(done);
         if (done === stopAfter) controller.abort();
       },
     });
@@ -154,7 +158,11 @@ test('GRPO learns a simple reward: 24 steps raise it by more than two standard e
 test('a GRPO run that was stopped and resumed equals one that was not: metrics and weights', async () => {
   const whole = await runGrpo('whole', grpo);
   await assert.rejects(runGrpo('stopped', grpo, 2), TrainingStopped);
+  const half = RunDirectory.open(path.join(folder, 'stopped'), { name: 'grpo test' });
+  assert.equal(half.latestCheckpoint()?.step, 2);
+  stepsDone.length = 0;
   const resumed = await runGrpo('stopped', grpo);
+  assert.deepEqual(stepsDone, [3, 4], 'it began again instead of going on');
   const read = (run: RunDirectory, name: string) => readFileSync(path.join(run.folder, name), 'utf8');
   assert.equal(read(resumed, 'metrics.jsonl'), read(whole, 'metrics.jsonl'));
   assert.equal(read(resumed, 'completions.jsonl'), read(whole, 'completions.jsonl'));
