@@ -76,12 +76,8 @@ function grpoExamples(model: Model): GrpoExample[] {
   return prompts(model, 'think').map((prompt, i) => ({ id: records[i]!.id, prompt, solution: records[i]!.answer }));
 }
 
-/** Rewards any completion by how short it is: what even an untrained model can learn within steps. */
-const shortness: NamedReward = {
-  name: 'short_reward',
-  weight: 1,
-  reward: (text) => 1 - Math.min(1, text.length / 100),
-};
+/** Rewards a completion that thinks in tags, which the base model does now and then: what a few steps can teach. */
+const thinking: NamedReward = { name: 'think_reward', weight: 1, reward: (text) => (text.includes('<think>') ? 1 : 0) };
 
 /** The steps that the newest run reported. */
 const stepsDone: number[] = [];
@@ -95,7 +91,7 @@ async function runGrpo(name: string, settings: GrpoSettings, stopAfter?: number)
     await trainGrpo({
       model,
       examples: grpoExamples(model),
-      rewards: [shortness, { name: 'format_reward', weight: 1, reward: formatReward }],
+      rewards: [thinking, { name: 'format_reward', weight: 1, reward: formatReward }],
       settings,
       run,
       signal: controller.signal,
@@ -144,9 +140,9 @@ test('SFT without examples, or with an empty completion, is an error', async () 
 });
 
 test('GRPO learns a simple reward: 24 steps raise it by more than two standard errors', async () => {
-  const settings = { ...grpo, steps: 24, promptsPerStep: 8, schedule: { ...grpo.schedule, learningRate: 3e-4 } };
+  const settings = { ...grpo, steps: 24, completions: 8, schedule: { ...grpo.schedule, learningRate: 3e-4 } };
   const run = await runGrpo('learns', settings);
-  const rewards = run.metrics().map((row) => row['rewards/short_reward/mean']!);
+  const rewards = run.metrics().map((row) => row['rewards/think_reward/mean']!);
   const average = (xs: number[]) => xs.reduce((a, b) => a + b) / xs.length;
   const [early, late] = [rewards.slice(0, 6), rewards.slice(-6)];
   const variance = (xs: number[]) =>
@@ -184,7 +180,7 @@ test('impossible settings are named', async () => {
   const model = loadModel(base);
   const run = RunDirectory.open(path.join(folder, 'impossible'), {});
   const attempt = (settings: GrpoSettings) =>
-    trainGrpo({ model, examples: grpoExamples(model), rewards: [shortness], settings, run });
+    trainGrpo({ model, examples: grpoExamples(model), rewards: [thinking], settings, run });
   await assert.rejects(attempt({ ...grpo, completions: 1 }), /group size/);
   await assert.rejects(attempt({ ...grpo, temperature: 0 }), /temperature 0/);
   await assert.rejects(attempt({ ...grpo, beta: -1 }), /beta/);
