@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { BASE_MODEL_RECIPE, pretrainBaseModel } from '../study/base-model.js';
 import { QUICK, TINY } from '../study/profile.js';
+import { TrainingStopped } from '../train/loop.js';
 import { examine, printReport } from './doctor.js';
 import { SetupFailure } from './failure.js';
 import { JUPYTER, jupyterEnvironment, ROOT } from './layout.js';
@@ -82,6 +83,11 @@ main(process.argv[2] ?? 'doctor', process.argv.slice(3))
     process.exitCode = code;
   })
   .catch((error: unknown) => {
+    if (error instanceof TrainingStopped) {
+      console.error(error.message);
+      process.exitCode = 130;
+      return;
+    }
     console.error(error instanceof SetupFailure ? `set-up: ${error.message}` : error);
     process.exitCode = error instanceof SetupFailure ? error.exitCode : 1;
   });

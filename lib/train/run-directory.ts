@@ -60,11 +60,22 @@ export class RunDirectory {
           `${folder} holds a run of another configuration (see its run.json); choose another folder or remove it`,
         );
       }
-      return new RunDirectory(folder);
+      const run = new RunDirectory(folder);
+      run.sweep();
+      return run;
     }
     mkdirSync(folder, { recursive: true });
     writeFileAtomic(file, `${JSON.stringify({ configuration }, null, 2)}\n`);
     return new RunDirectory(folder);
+  }
+
+  /** Removes checkpoints that a killed process left half-written; they never count. */
+  private sweep(): void {
+    const parent = path.join(this.folder, 'checkpoints');
+    if (!existsSync(parent)) return;
+    for (const name of readdirSync(parent).filter((each) => each.endsWith('.partial'))) {
+      rmSync(path.join(parent, name), { recursive: true, force: true });
+    }
   }
 
   /** What the finished run left, or undefined while it is not finished. */
