@@ -252,11 +252,23 @@ function call(step: string, program: string, args: string[], env: NodeJS.Process
     };
     child.stdout.on('data', listen);
     child.stderr.on('data', listen);
-    child.on('error', (error) => reject(new SetupFailure(explainFailure(step, error.message))));
+    // An interrupt ends the tool first, so that it does not go on behind the next attempt's back.
+    let asked = false;
+    const pass = (signal: NodeJS.Signals) => {
+      asked = true;
+      child.kill(signal);
+    };
+    process.on('SIGINT', pass).on('SIGTERM', pass);
+    const end = (failure?: SetupFailure) => {
+      process.off('SIGINT', pass).off('SIGTERM', pass);
+      if (failure) reject(failure);
+      else resolve();
+    };
+    child.on('error', (error) => end(new SetupFailure(explainFailure(step, error.message))));
     child.on('close', (code, signal) => {
-      if (code === 0) resolve();
-      else if (signal) reject(new SetupFailure(`${step} was interrupted (${signal}); run the same again`, 130));
-      else reject(new SetupFailure(explainFailure(step, words)));
+      if (code === 0) end();
+      else if (asked || signal) end(new SetupFailure(`${step} was interrupted; run the same again`, 130));
+      else end(new SetupFailure(explainFailure(step, words)));
     });
   });
 }
