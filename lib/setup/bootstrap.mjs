@@ -64,7 +64,7 @@ function installPackages() {
   // The npm that runs this script, where one does.
   const running = process.env.npm_execpath ?? '';
   const npm = /npm-cli\.[cm]?js$/.test(running) ? [process.execPath, running] : ['npm'];
-  const [program, ...rest] = [...npm, 'ci', '--ignore-scripts', '--no-audit', '--no-fund'];
+  const [program, ...rest] = [...npm, 'ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
   const result = spawnSync(program, rest, { cwd: root, encoding: 'utf8' });
   if (result.status !== 0) {
     console.log('failed');
