@@ -8,6 +8,7 @@ import { imageNames, readRecords } from '../data/records.js';
 import { startEngine } from '../engine/backend.js';
 import { evaluateModel } from '../evaluate/evaluate.js';
 import { encodePrompt, loadModel, type Model, saveModel } from '../model/model.js';
+import { checkSampling } from '../model/sampling.js';
 import { examine, printReport } from '../setup/doctor.js';
 import { resultsText } from '../setup/start.js';
 import { REWARDS, type RewardName } from '../study/cell.js';
@@ -87,10 +88,16 @@ async function trainInto(
     } finally {
       progress.stop();
     }
-    rmSync(`${run.final}.partial`, { recursive: true, force: true });
+    const partial = `${run.final}.partial`;
+    rmSync(partial, { recursive: true, force: true });
+    try {
+      saveModel(model, partial);
+    } catch (error) {
+      rmSync(partial, { recursive: true, force: true });
+      throw error;
+    }
     rmSync(run.final, { recursive: true, force: true });
-    saveModel(model, `${run.final}.partial`);
-    renameSync(`${run.final}.partial`, run.final);
+    renameSync(partial, run.final);
     run.finish({ checkpoint: run.final, last: run.metrics().at(-1) });
   }
   const result = run.result<{ checkpoint: string; last: Metrics }>()!;
@@ -102,16 +109,16 @@ function namedRewards(text: string) {
     const [name, weight = '1'] = each.split('=') as [string, string?];
     if (!Object.hasOwn(REWARDS, name))
       throw new UsageError(`there is no reward '${name}'; choose from ${Object.keys(REWARDS).join(', ')}`);
-    if (!Number.isFinite(Number(weight)))
+    if (weight.trim() === '' || !Number.isFinite(Number(weight)))
       throw new UsageError(`the weight of ${name} must be a number, got '${weight}'`);
     return { name, weight: Number(weight), reward: REWARDS[name as RewardName] };
   });
 }
 
 /** Runs a check of settings as a matter of usage. */
-function usage(check: () => void): void {
+function usage<T>(check: () => T): T {
   try {
-    check();
+    return check();
   } catch (error) {
     throw new UsageError((error as Error).message);
   }
@@ -125,7 +132,7 @@ function styleNamed(text: string): PromptStyle {
 const base = openStudy('quick').base;
 const program = new Command('reason-rft')
   .description('Reinforcement fine-tuning of Qwen2-VL models: the functions that the notebooks call.')
-  .addHelpText('after', EXIT_CODES)
+  .addHelpText('afterAll', EXIT_CODES)
   .exitOverride();
 
 program
@@ -135,7 +142,7 @@ program
   .option('--json', 'one JSON object on stdout')
   .addHelpText('after', '\nExample: reason-rft curate --profile quick')
   .action(async (options: { profile: string; json?: boolean }) => {
-    const study = openStudy(options.profile);
+    const study = usage(() => openStudy(options.profile));
     const tests = sampleTestRows(study);
     const { kept, dropped } = curateTrainingRows(study, sampleTrainingRows(study), tests);
     const progress = showProgress('images');
@@ -229,6 +236,7 @@ program
   )
   .action(async (options: { data: string; model: string; style: string; maxNewTokens: string; json?: boolean }) => {
     const style = styleNamed(options.style);
+    const longest = wholeNumber('--max-new-tokens', options.maxNewTokens, 1);
     const rows = await loadFile(options.data);
     await startEngine();
     const model = loadModel(options.model);
@@ -240,12 +248,7 @@ program
       solution: answer,
     }));
     const progress = showProgress('evaluate');
-    const result = await evaluateModel(
-      model,
-      items,
-      wholeNumber('--max-new-tokens', options.maxNewTokens),
-      (done, total) => progress.update(done, total),
-    );
+    const result = await evaluateModel(model, items, longest, (done, total) => progress.update(done, total));
     progress.stop();
     const percent = (x: number) => (100 * x).toFixed(1);
     report(
@@ -293,18 +296,19 @@ program
       json?: boolean;
     }) => {
       const text = writePrompt(options.prompt, styleNamed(options.style));
-      const images = await Promise.all(options.image.map(readImage));
-      await startEngine();
-      const model = loadModel(options.model);
-      const prompt = encodePrompt(model, images, text);
       const settings = {
         temperature: options.greedy ? 0 : Number(options.temperature),
         topK: wholeNumber('--top-k', options.topK),
         topP: Number(options.topP),
         seed: wholeNumber('--seed', options.seed),
-        maxNewTokens: wholeNumber('--max-new-tokens', options.maxNewTokens),
+        maxNewTokens: wholeNumber('--max-new-tokens', options.maxNewTokens, 1),
         completions: 1,
       };
+      usage(() => checkSampling(settings));
+      const images = await Promise.all(options.image.map(readImage));
+      await startEngine();
+      const model = loadModel(options.model);
+      const prompt = encodePrompt(model, images, text);
       const completion = model.generator.generate(model.parameters, [prompt], settings)[0]![0]!;
       const written = model.tokenizer.decode(completion.ended ? completion.tokens.slice(0, -1) : completion.tokens);
       const { logits, positions } = model.generator.promptLogits(model.parameters, prompt);
@@ -327,8 +331,9 @@ program
   .option('--json', 'one JSON object on stdout')
   .addHelpText('after', '\nExample: reason-rft study --profile quick')
   .action(async (options: { profile: string; json?: boolean }) => {
-    const summary = await summarizeStudy(openStudy(options.profile), (row) =>
-      process.stderr.write(`${row.paradigm} ${row.testSet}: ${(100 * row.accuracy).toFixed(1)} %\n`),
+    const summary = await summarizeStudy(
+      usage(() => openStudy(options.profile)),
+      (row) => process.stderr.write(`${row.paradigm} ${row.testSet}: ${(100 * row.accuracy).toFixed(1)} %\n`),
     );
     report(options.json, summary, resultsText(summary));
   });
@@ -337,14 +342,15 @@ program
   .command('doctor')
   .description('what computes here, with which versions, and what is missing')
   .option('--json', 'one JSON object on stdout')
+  .addHelpText('after', '\nExample: reason-rft doctor --json')
   .action((options: { json?: boolean }) => {
     if (!printReport(examine(), options.json ?? false)) process.exitCode = 1;
   });
 
-function wholeNumber(name: string, text: string): number {
+function wholeNumber(name: string, text: string, least = 0): number {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 0)
-    throw new UsageError(`${name} must be a whole number of 0 or more, got '${text}'`);
+  if (text.trim() === '' || !Number.isInteger(value) || value < least)
+    throw new UsageError(`${name} must be a whole number of ${least} or more, got '${text}'`);
   return value;
 }
 

@@ -76,14 +76,20 @@ export function settingNames(settings: object, prefix = ''): string[] {
   );
 }
 
-/** The `--key value` pairs that are left of an argument list. */
+/** The `--key value` and `--key=value` pairs that are left of an argument list. */
 export function settingPairs(rest: readonly string[]): [string, string][] {
   const pairs: [string, string][] = [];
-  for (let i = 0; i < rest.length; i += 2) {
-    const [key, value] = [rest[i] as string, rest[i + 1]];
+  for (let i = 0; i < rest.length; i++) {
+    const [key, joined] = splitOnce(rest[i] as string);
+    const value = joined ?? rest[++i];
     if (!key.startsWith('--')) throw new UsageError(`'${key}' is neither an option nor the value of one`);
     if (value === undefined || value.startsWith('--')) throw new UsageError(`${key} needs a value`);
     pairs.push([key.slice(2), value]);
   }
   return pairs;
+}
+
+function splitOnce(argument: string): [string, string | undefined] {
+  const at = argument.indexOf('=');
+  return at < 0 ? [argument, undefined] : [argument.slice(0, at), argument.slice(at + 1)];
 }
