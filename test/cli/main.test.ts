@@ -82,6 +82,59 @@ test('a truncated checkpoint is named, nothing written', () => {
   assert.ok(!existsSync(out('from-cut')));
 });
 
+test('a header that claims more than the file holds is refused, nothing written', () => {
+  cpSync(study.base, out('hostile'), { recursive: true });
+  const header = Buffer.alloc(16);
+  header.writeBigUInt64LE(2n ** 40n);
+  writeFileSync(path.join(out('hostile'), 'model.safetensors'), header);
+  const { status, stderr } = run('sft', '--data', data, '--model', out('hostile'), '--out', out('from-hostile'));
+  assert.equal(status, 1);
+  assert.match(stderr, /model\.safetensors.*header claims 1099511627776 bytes/);
+  assert.ok(!existsSync(out('from-hostile')));
+});
+
+test('a missing image is named with the row that shows it, nothing written', () => {
+  const file = path.join(path.dirname(data), 'imageless.jsonl');
+  const lines = readFileSync(data, 'utf8').split('\n').slice(0, 2);
+  lines[1] = JSON.stringify({ ...JSON.parse(lines[1]!), image: 'gone.png' });
+  writeFileSync(file, lines.join('\n'));
+  const { status, stderr } = run('sft', '--data', file, '--out', out('imageless'));
+  assert.equal(status, 1);
+  assert.match(stderr, /imageless\.jsonl, row 2, field 'image': there is no file .*gone\.png/);
+  assert.ok(!existsSync(out('imageless')));
+});
+
+test('a disk that takes no more leaves no half checkpoint, and the run ends once there is room', () => {
+  const file = path.join(path.dirname(data), 'few.jsonl');
+  writeFileSync(file, readFileSync(data, 'utf8').split('\n').slice(0, 8).join('\n'));
+  const args = ['sft', '--data', file, '--out', out('full'), '--epochs=1', '--batchSize=8'];
+  // The weights take 5 MB; 4,000 blocks are 2 or 4 MB, as the shell counts them.
+  const limited = spawnSync('sh', ['-c', 'ulimit -f 4000; exec "$@"', 'sh', process.execPath, ...program, ...args], {
+    encoding: 'utf8',
+  });
+  assert.equal(limited.status, 1);
+  assert.match(limited.stderr, /cannot write .*model\.safetensors/);
+  assert.deepEqual(readdirSync(out('full')).sort(), ['metrics.jsonl', 'run.json', 'timing.jsonl']);
+  const { status, stderr } = run(...args);
+  assert.equal(status, 0, stderr);
+  assert.ok(existsSync(path.join(out('full'), 'final', 'model.safetensors')));
+});
+
+test('wrong usage of any command exits with 2 and says what is possible', () => {
+  const cases: [string[], RegExp][] = [
+    [['curate', '--profile', 'huge'], /choose quick or tiny/],
+    [['generate', '--prompt', 'x', '--top-p', '0'], /topP must be above 0/],
+    [['evaluate', '--data', data, '--max-new-tokens', '0'], /--max-new-tokens must be a whole number of 1 or more/],
+    [['grpo', '--data', data, '--out', out('usage'), '--rewards', 'format_reward='], /weight of format_reward/],
+  ];
+  for (const [args, message] of cases) {
+    const { status, stderr } = run(...args);
+    assert.equal(status, 2, args.join(' '));
+    assert.match(stderr, message);
+  }
+  assert.ok(!existsSync(out('usage')));
+});
+
 test('generate prints one JSON object: ids, grid, positions, logits, text', () => {
   const image = path.join(
     path.dirname(data),
