@@ -19,7 +19,7 @@ import {
   sampleTrainingRows,
   writeCountingData,
 } from '../study/counting-data.js';
-import { encodePrompts, grpoExamples, sftExamples } from '../study/examples.js';
+import { evaluationItems, grpoExamples, sftExamples } from '../study/examples.js';
 import { QUICK } from '../study/profile.js';
 import { summarizeStudy } from '../study/summary.js';
 import { openStudy } from '../study/workspace.js';
@@ -240,13 +240,7 @@ program
     const rows = await loadFile(options.data);
     await startEngine();
     const model = loadModel(options.model);
-    const prompts = encodePrompts(model, rows, style);
-    const items = rows.records.map(({ id, family, answer }, i) => ({
-      id,
-      family,
-      prompt: prompts[i]!,
-      solution: answer,
-    }));
+    const items = evaluationItems(model, rows, style);
     const progress = showProgress('evaluate');
     const result = await evaluateModel(model, items, longest, (done, total) => progress.update(done, total));
     progress.stop();

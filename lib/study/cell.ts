@@ -17,7 +17,7 @@ import type { StepListener } from '../train/loop.js';
 import { configurationHash, type Json, type Metrics, RunDirectory } from '../train/run-directory.js';
 import { type SftSettings, trainSft } from '../train/sft.js';
 import { dataFolder, loadRows, type TestSet } from './counting-data.js';
-import { encodePrompts, grpoExamples, sftExamples, sliceRows } from './examples.js';
+import { evaluationItems, grpoExamples, sftExamples, sliceRows } from './examples.js';
 import type { Study } from './workspace.js';
 
 /** The reward functions that cells name. */
@@ -152,13 +152,7 @@ export async function evaluateCell(
   const model = loadModel(trained ? path.resolve(study.folder, trained.checkpoint) : study.base);
   try {
     const rows = await loadRows(study, set);
-    const prompts = encodePrompts(model, rows, style);
-    const items = rows.records.map(({ id, family, answer }, i) => ({
-      id,
-      family,
-      prompt: prompts[i]!,
-      solution: answer,
-    }));
+    const items = evaluationItems(model, rows, style);
     const evaluation = await evaluateModel(model, items, study.profile.evaluationTokens, onProgress);
     writeFileAtomic(file, `${JSON.stringify(evaluation)}\n`);
     return evaluation;

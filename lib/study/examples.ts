@@ -1,5 +1,6 @@
 /** From records to what trainers and evaluation read: encoded prompts, completions to train, gold answers. */
 
+import type { EvaluationItem } from '../evaluate/evaluate.js';
 import type { EncodedPrompt } from '../model/generate.js';
 import { encodeCompletion, encodePrompt, type Model } from '../model/model.js';
 import { type PromptStyle, writePrompt, writeTarget } from '../tasks/prompts.js';
@@ -25,6 +26,12 @@ export function sftExamples(model: Model, rows: LoadedRows, target: 'answer' | '
 export function grpoExamples(model: Model, rows: LoadedRows): GrpoExample[] {
   const prompts = encodePrompts(model, rows, 'think');
   return rows.records.map(({ id, answer }, i) => ({ id, prompt: prompts[i]!, solution: answer }));
+}
+
+/** Test items: each prompt in one style, with the gold answer. */
+export function evaluationItems(model: Model, rows: LoadedRows, style: PromptStyle): EvaluationItem[] {
+  const prompts = encodePrompts(model, rows, style);
+  return rows.records.map(({ id, family, answer }, i) => ({ id, family, prompt: prompts[i]!, solution: answer }));
 }
 
 /** Some of the rows, by position. */
