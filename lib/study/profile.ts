@@ -70,7 +70,8 @@ export const TINY: Profile = {
   answerSft: { ...SFT, epochs: 1, batchSize: 8 },
   cotSft: { ...SFT, epochs: 1, batchSize: 8 },
   stageOne: { ...SFT, epochs: 1, batchSize: 8 },
-  grpo: { ...GRPO, steps: 12, promptsPerStep: 4, completions: 4, promptsPerMicroBatch: 4, maxNewTokens: 16 },
+  // Seconds enough for a hand, or a test, to interrupt it.
+  grpo: { ...GRPO, steps: 60, promptsPerStep: 4, completions: 4, promptsPerMicroBatch: 4, maxNewTokens: 16 },
   ablation: { ...GRPO, steps: 1, promptsPerStep: 2, completions: 4, promptsPerMicroBatch: 2, maxNewTokens: 16 },
   evaluationTokens: 16,
 };

@@ -72,7 +72,7 @@ test('03-grpo: the plot moves while it trains, an interrupt leaves a checkpoint,
   await until('the reward plot to change while it trains', async () => {
     const curves = (await notebook.curves(training)).join(';');
     if (curves) pictures.add(curves);
-    return pictures.size >= 3 && steps() >= 2;
+    return pictures.size >= 2 && steps() >= 2;
   });
   await notebook.interrupt();
   const checkpoints = () =>
