@@ -219,6 +219,12 @@ export function takeRows(table: tf.Tensor2D, indices: tf.Tensor1D): tf.Tensor2D 
   return rows as tf.Tensor2D;
 }
 
+/** A tensor's value without its gradient. */
+export function stopGradient<T extends tf.Tensor>(x: T): T {
+  const value = withGradient(([x]) => ({ value: tf.clone(x!), grad: (dy) => [tf.zerosLike(dy)] }), [x]);
+  return value as T;
+}
+
 /** The k largest entries of each row in falling order, `[rows, k]` values and int32 indices. */
 export function topK(x: tf.Tensor2D, k: number): { values: tf.Tensor2D; indices: tf.Tensor2D } {
   const { values, indices } = tf.topk(x, k, true);

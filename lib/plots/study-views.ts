@@ -13,7 +13,7 @@ import { PAPER_COUNTING } from '../study/paper.js';
 import { PARADIGM_NAMES, PARADIGMS } from '../study/paradigms.js';
 import type { Comparison, Summary } from '../study/summary.js';
 import type { Study } from '../study/workspace.js';
-import type { LoggedCompletion } from '../train/grpo.js';
+import type { LoggedCompletion } from '../train/rollout.js';
 import type { AblationRow, ParadigmRow } from './bars.js';
 import { exportFigure } from './export.js';
 import { showFigure } from './notebook.js';

@@ -4,7 +4,7 @@ import type { EvaluationItem } from '../evaluate/evaluate.js';
 import type { EncodedPrompt } from '../model/generate.js';
 import { encodeCompletion, encodePrompt, type Model } from '../model/model.js';
 import { type PromptStyle, writePrompt, writeTarget } from '../tasks/prompts.js';
-import type { GrpoExample } from '../train/grpo.js';
+import type { GrpoExample } from '../train/rollout.js';
 import type { SftExample } from '../train/sft.js';
 import type { LoadedRows } from './counting-data.js';
 

@@ -1,5 +1,5 @@
 /** Profiles: how large a study is, from one that tests run to one that a newcomer watches. */
-import { type GrpoSettings, REASON_RFT_GRPO } from '../train/grpo.js';
+import { type GrpoSettings, REASON_RFT_GRPO } from '../train/grpo-settings.js';
 import type { SftSettings } from '../train/sft.js';
 
 export interface Profile {

@@ -1,21 +1,36 @@
-/** Group-relative advantages: how much better a completion is than the others of its prompt (Shao et al. 2024, section 4.1.2). */
+/**
+ * From rewards to group-relative advantages: how much better a completion is than the others of its prompt (Shao et al.
+ * 2024, section 4.1.2).
+ */
 
 /**
  * How advantages are scaled: by the group's standard deviation (`group`, DeepSeekMath), the whole batch's (`batch`), or not
  * at all (`none`, Dr. GRPO, Liu et al. 2025, section 3).
  */
-export type RewardScaling = 'group' | 'batch' | 'none';
+export const REWARD_SCALINGS = ['group', 'batch', 'none'] as const;
+export type RewardScaling = (typeof REWARD_SCALINGS)[number];
+
+/**
+ * How several rewards become one advantage: their weighted sum is compared within the group (`sum_then_normalize`), or each
+ * is normalised within the group first, so that no reward drowns another (`normalize_then_sum`, GDPO, Liu et al. 2026; as
+ * TRL names them).
+ */
+export const AGGREGATIONS = ['sum_then_normalize', 'normalize_then_sum'] as const;
+export type Aggregation = (typeof AGGREGATIONS)[number];
 
 /** Added to the standard deviation, as in TRL and Reason-RFT. */
 const EPSILON = 1e-4;
+
+/** Numbers of completions, `[prompts][completions]`; null where no reward function applied. */
+export type Grouped = readonly (readonly (number | null)[])[];
 
 export interface Advantages {
   /** One a completion, `[prompts][completions]`; 0 where no reward applied. */
   advantages: number[][];
   /** Standard deviation (n - 1) of each group's rewards. */
   groupDeviations: number[];
-  /** Share of groups whose rewards are all equal: they teach nothing. */
-  deadFraction: number;
+  /** Which groups have equal rewards: they teach nothing. */
+  dead: boolean[];
 }
 
 /** The mean of the numbers, 0 for none. */
@@ -31,12 +46,27 @@ export function sampleDeviation(values: readonly number[]): number {
 }
 
 /**
+ * Sum of weight x reward over the functions that apply to a completion; null where none does.
+ *
+ * @param rewards one table a reward function
+ */
+export function weightedSum(rewards: readonly Grouped[], weights: readonly number[]): (number | null)[][] {
+  return (rewards[0] ?? []).map((group, p) =>
+    group.map((_, g) => {
+      const values = rewards.map((each) => each[p]![g]!);
+      if (values.every((value) => value === null)) return null;
+      return values.reduce<number>((sum, value, k) => sum + weights[k]! * (value ?? 0), 0);
+    }),
+  );
+}
+
+/**
  * A_i = (r_i - mean of the group) / (deviation + 1e-4).
  *
- * @param rewards `[prompts][completions]`; null where no reward function applied
+ * @param rewards each completion's reward, such as the weighted sum of several
  */
-export function groupAdvantages(rewards: readonly (readonly (number | null)[])[], scaling: RewardScaling): Advantages {
-  const known = rewards.map((group) => group.filter((r): r is number => r !== null));
+export function groupAdvantages(rewards: Grouped, scaling: RewardScaling): Advantages {
+  const known = rewards.map(scorable);
   const groupDeviations = known.map(sampleDeviation);
   const batchDeviation = sampleDeviation(known.flat());
   const advantages = rewards.map((group, g) => {
@@ -44,6 +74,36 @@ export function groupAdvantages(rewards: readonly (readonly (number | null)[])[]
     const deviation = { group: groupDeviations[g]!, batch: batchDeviation, none: 1 - EPSILON }[scaling];
     return group.map((r) => (r === null ? 0 : (r - centre) / (deviation + EPSILON)));
   });
-  const dead = groupDeviations.filter((deviation) => deviation < 1e-9).length;
-  return { advantages, groupDeviations, deadFraction: rewards.length === 0 ? 0 : dead / rewards.length };
+  return { advantages, groupDeviations, dead: groupDeviations.map(isZero) };
+}
+
+/**
+ * Each reward is normalised within its group, their weighted sum over the whole batch: z_k = (r_k - mean) / (deviation +
+ * 1e-4), s = sum_k w_k z_k, A = (s - mean of s) / (deviation of s + 1e-4).
+ *
+ * @param rewards one table a reward function
+ */
+export function normalizedAdvantages(rewards: readonly Grouped[], weights: readonly number[]): Advantages {
+  const normalized = rewards.map((table) => {
+    const { advantages } = groupAdvantages(table, 'group');
+    return table.map((group, p) => group.map((r, g) => (r === null ? null : advantages[p]![g]!)));
+  });
+  const sums = weightedSum(normalized, weights);
+  const known = sums.flatMap(scorable);
+  const [centre, deviation] = [mean(known), sampleDeviation(known)];
+  const advantages = sums.map((group) => group.map((s) => (s === null ? 0 : (s - centre) / (deviation + EPSILON))));
+  const dead = sums.map((_, p) => rewards.every((table) => isZero(sampleDeviation(scorable(table[p]!)))));
+  return {
+    advantages,
+    groupDeviations: weightedSum(rewards, weights).map((group) => sampleDeviation(scorable(group))),
+    dead,
+  };
+}
+
+function scorable(group: readonly (number | null)[]): number[] {
+  return group.filter((r): r is number => r !== null);
+}
+
+function isZero(deviation: number): boolean {
+  return deviation < 1e-9;
 }

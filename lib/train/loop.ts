@@ -18,6 +18,8 @@ export interface LoopOptions {
   /** Tensors that a resume must not free although it replaces them: a reference model's. */
   keep?: ReadonlySet<tf.Tensor>;
   optimizer: AdamW;
+  /** Further tensors that steps move, by the name of their file in a checkpoint: saved and restored in place too. */
+  state?: { readonly [name: string]: TensorMap };
   /** Does step `index` (the first is 0); all its randomness must follow from seed and index. */
   step: (index: number) => Promise<Metrics>;
   /** JSON Lines files besides the metrics that steps append to. */
@@ -92,17 +94,19 @@ export async function runLoop(options: LoopOptions): Promise<void> {
   }
 }
 
-function save({ run, trainable, optimizer }: LoopOptions, done: number): void {
+function save({ run, trainable, optimizer, state = {} }: LoopOptions, done: number): void {
   if (run.latestCheckpoint()?.step === done) return;
   const { moments, updates } = optimizer.state();
   run.saveCheckpoint(done, (folder) => {
     writeTensors(path.join(folder, 'trainable.safetensors'), trainable);
     writeTensors(path.join(folder, 'optimizer.safetensors'), { ...moments, updates: tf.scalar(updates) });
+    for (const [name, tensors] of Object.entries(state))
+      writeTensors(path.join(folder, `${name}.safetensors`), tensors);
   });
 }
 
 /** Puts the newest checkpoint's tensors in place of those at hand; the number of steps completed. */
-function restore({ run, trainable, keep, optimizer }: LoopOptions): number {
+function restore({ run, trainable, keep, optimizer, state = {} }: LoopOptions): number {
   const checkpoint = run.latestCheckpoint();
   if (!checkpoint) return 0;
   const weights = readTensors(path.join(checkpoint.folder, 'trainable.safetensors'));
@@ -111,6 +115,10 @@ function restore({ run, trainable, keep, optimizer }: LoopOptions): number {
   const { updates, ...moments } = readTensors(path.join(checkpoint.folder, 'optimizer.safetensors'));
   optimizer.restore({ moments, updates: updates!.dataSync()[0] as number });
   updates!.dispose();
+  for (const [name, tensors] of Object.entries(state)) {
+    tf.dispose(tensors);
+    Object.assign(tensors, readTensors(path.join(checkpoint.folder, `${name}.safetensors`)));
+  }
   return checkpoint.step;
 }
 

@@ -1,154 +1,149 @@
 /**
- * The GRPO loss of a batch of completions and its gradient, as one compiled step.
+ * The policy losses, token by token, and how they are averaged.
  *
- * Per token, with rho = exp(l - l_old), advantage A, and k3 = exp(l_ref - l) - (l_ref - l) - 1 (Schulman 2020):
+ * With l the log-probability of a sampled token, rho = exp(l - l_old) its importance ratio, A its completion's advantage and
+ * k3 = exp(l_ref - l) - (l_ref - l) - 1 (Schulman 2020), the loss of a batch is the sum over tokens of
  *
- *     L_t = -min(rho A, clip(rho, 1 - eps, 1 + epsHigh) A) + beta k3        (Shao et al. 2024, equations 3 and 4)
+ *     w_t (P_t + beta k3)
  *
- * and the loss is the sum of w_t L_t. The weights w_t are chosen on the host (`tokenWeights`), so that however a batch is
- * cut into micro-batches their losses and gradients add up to the same update.
+ * where P_t is the policy term of the loss type (`policyTerms`) and w_t its average's weight (`tokenWeights`). The weights
+ * are chosen on the host, so that however a batch is cut into micro-batches, losses and gradients add up to the same update.
  */
 import * as tf from '@tensorflow/tfjs';
-import { type CompiledStep, compile } from '../engine/compile.js';
-import type { Qwen2VLConfig } from '../model/configuration.js';
-import { hiddenStates, type Targets, type TokenBatch, targetLogProbs } from '../model/qwen2-vl.js';
-import type { TensorMap } from './adamw.js';
-import { gradientsOf, predictionEntropy } from './likelihood.js';
+import { stopGradient } from '../engine/operations.js';
 
 /**
- * How token losses are averaged: `grpo` over the tokens of a completion, then over completions; `bnpo` over all tokens of the
- * batch; `dr_grpo` over completions x the length limit (Liu et al. 2025); `dapo` over all tokens of the generation batch,
- * which is `bnpo` where a step generates its batch once (Yu et al. 2025, equation 8).
+ * | type | P_t | average | source |
+ * |---|---|---|---|
+ * | `grpo` | -min(rho A, clip(rho, 1 - epsLow, 1 + epsHigh) A) | over a completion's tokens, then over completions | Shao et al. 2024, equation 3 |
+ * | `bnpo` | as grpo | over all tokens of the update | TRL |
+ * | `dr_grpo` | as grpo | sum / (completions x length limit) | Liu et al. 2025, section 3 |
+ * | `dapo` | as grpo | sum / tokens of the whole rollout, a share for each of its updates | Yu et al. 2025, equation 8 |
+ * | `cispo` | -stopgrad(min(rho, epsHigh)) A l; here epsHigh is the bound itself, such as 5 | as dapo | MiniMax 2025, equation 4 |
+ * | `sapo` | -A sigmoid(tau (rho - 1)) 4 / tau, with tau by the sign of A | as grpo | Gao et al. 2025 |
+ * | `gspo` | as grpo, with the sequence ratio | as grpo | Zheng et al. 2025, equation 5 |
  */
-export type LossType = 'grpo' | 'bnpo' | 'dr_grpo' | 'dapo';
+export const LOSS_TYPES = ['grpo', 'bnpo', 'dr_grpo', 'dapo', 'cispo', 'sapo', 'gspo'] as const;
+export type LossType = (typeof LOSS_TYPES)[number];
+
+/** One importance ratio a token, or one a completion: the geometric mean of its tokens' (GSPO, equation 7). */
+export type RatioLevel = 'token' | 'sequence';
+
+export interface PolicyLossSettings {
+  lossType: LossType;
+  ratioLevel: RatioLevel;
+  /** Lower and upper distance of the ratio's clipping range from 1; for `cispo` epsilonHigh is the ratio's bound. */
+  epsilonLow: number;
+  epsilonHigh: number;
+  /** Bound of the ratio in the unclipped term, so that a negative advantage cannot push without limit; 0: none. */
+  delta: number;
+  /** Temperatures of `sapo` for positive and negative advantages. */
+  sapoTemperaturePositive: number;
+  sapoTemperatureNegative: number;
+  /** Weight of the KL term; 0: no reference model. */
+  beta: number;
+}
+
+/** True where one ratio holds for a whole completion. */
+export function hasSequenceRatio({
+  lossType,
+  ratioLevel,
+}: Pick<PolicyLossSettings, 'lossType' | 'ratioLevel'>): boolean {
+  return lossType === 'gspo' || ratioLevel === 'sequence';
+}
 
 /**
- * The weight of each token of each completion in the loss.
+ * The weight of each completion's tokens in the loss of one update.
  *
- * @param lengths tokens that count in each completion of the whole batch; 0 for one that is masked out
- * @param maxNewTokens the length limit, for `dr_grpo`
- * @returns one weight a completion, the same for all its tokens
+ * @param lengths tokens that count in each completion of the update; 0 for one that is masked out
+ * @param options.maxNewTokens the length limit, for `dr_grpo`
+ * @param options.rolloutTokens tokens that count in the whole rollout, over its number of updates, for `dapo` and `cispo`
+ * @returns one weight a completion, the same for all its tokens; 0 for one that is masked out
  */
-export function tokenWeights(type: LossType, lengths: readonly number[], maxNewTokens: number): number[] {
+export function tokenWeights(
+  type: LossType,
+  lengths: readonly number[],
+  { maxNewTokens, rolloutTokens }: { maxNewTokens: number; rolloutTokens: number },
+): number[] {
   const total = Math.max(
     1,
     lengths.reduce((a, b) => a + b, 0),
   );
-  return lengths.map((length) => {
-    if (type === 'grpo') return 1 / (Math.max(length, 1) * lengths.length);
+  const weight = (length: number): number => {
+    if (type === 'bnpo') return 1 / total;
     if (type === 'dr_grpo') return 1 / (maxNewTokens * lengths.length);
-    return 1 / total;
-  });
+    if (type === 'dapo' || type === 'cispo') return 1 / Math.max(1, rolloutTokens);
+    return 1 / (length * lengths.length);
+  };
+  return lengths.map((length) => (length === 0 ? 0 : weight(length)));
 }
 
-export interface PolicyLossSettings {
-  /** Lower and upper distance of the ratio's clipping range from 1. */
-  epsilonLow: number;
-  epsilonHigh: number;
-  /** Weight of the KL term; 0: no reference model. */
-  beta: number;
-  /** Logits are divided by it before the softmax: 1 as in Reason-RFT, the sampling temperature as in TRL. */
-  temperature: number;
-}
-
-export type PolicyInput = {
-  trainable: TensorMap;
-  frozen: TensorMap;
-  /** Parameters of the reference model; empty when beta is 0. */
-  reference: TensorMap;
-  batch: TokenBatch;
-  targets: Targets;
-  /** The completion's advantage for each target, `[targets]`. */
-  advantages: tf.Tensor1D;
-  /** w_t, `[targets]`; 0 for padding. */
-  weights: tf.Tensor1D;
-  /** 1 / tokens of the whole batch for each token that counts, else 0, `[targets]`: for the metrics. */
-  shares: tf.Tensor1D;
-  /** log-probability at sampling, `[targets]`; absent where the weights have not moved since, and rho is exp(l - stopgrad l). */
-  old?: tf.Tensor1D;
+/** Which completion each target belongs to, for the sequence ratio. */
+export type Sequences = {
+  /** Index into `lengths`, int32 `[targets]`; -1 for padding. */
+  of: tf.Tensor1D;
+  /** Tokens of each completion, `[completions]`. */
+  lengths: tf.Tensor1D;
 };
 
-export type PolicyOutput = {
-  gradients: TensorMap;
-  loss: tf.Tensor;
-  /** Mean k3 over tokens. */
-  kl: tf.Tensor;
-  /** Mean entropy of the predictions over tokens, in nats. */
-  entropy: tf.Tensor;
-  /** Share of tokens whose ratio was clipped from below (A < 0) and from above (A > 0). */
-  clippedLow: tf.Tensor;
-  clippedHigh: tf.Tensor;
-  /** Log-probability of each target before the update, `[targets]`. */
-  logProbs: tf.Tensor;
-};
-
-/** Compiles the step for one model and one set of constants. */
-export function policyStep(
-  config: Qwen2VLConfig,
-  settings: PolicyLossSettings,
-): CompiledStep<PolicyInput, PolicyOutput> {
-  const { temperature, beta } = settings;
-  return compile('policy', (input: PolicyInput) => {
-    const { trainable, frozen, reference, batch, targets, weights, shares } = input;
-    const referenceLogProbs =
-      beta > 0
-        ? targetLogProbs(reference, hiddenStates(reference, batch, config), targets, temperature).logProbs
-        : undefined;
-    let seen: Omit<PolicyOutput, 'gradients' | 'loss'> | undefined;
-    const { value, grads } = gradientsOf(trainable, (some) => {
-      const parameters = { ...frozen, ...some };
-      const { logProbs, logits } = targetLogProbs(
-        parameters,
-        hiddenStates(parameters, batch, config),
-        targets,
-        temperature,
-      );
-      const terms = policyTerms(
-        logProbs,
-        input.old ?? stopGradient(logProbs),
-        referenceLogProbs,
-        input.advantages,
-        settings,
-      );
-      const average = (x: tf.Tensor) => tf.keep(tf.sum(tf.mul(shares, x)));
-      seen = {
-        kl: average(terms.kl),
-        entropy: average(predictionEntropy(logits)),
-        clippedLow: average(terms.clippedLow),
-        clippedHigh: average(terms.clippedHigh),
-        logProbs: tf.keep(tf.clone(logProbs)),
-      };
-      return tf.sum(tf.mul(weights, terms.loss)) as tf.Scalar;
-    });
-    return { gradients: grads, loss: value, ...seen! };
-  });
+/**
+ * rho = exp(l - l_old), or with `sequences` exp of its mean over the completion, the same for all its tokens.
+ *
+ * @param logProbs,old `[targets]`
+ */
+export function importanceRatio(logProbs: tf.Tensor1D, old: tf.Tensor1D, sequences?: Sequences): tf.Tensor1D {
+  const difference = tf.sub(logProbs, old) as tf.Tensor1D;
+  if (!sequences) return tf.exp(difference);
+  const member = tf.cast(tf.oneHot(sequences.of, sequences.lengths.shape[0]), 'float32') as tf.Tensor2D;
+  const sum = tf.matMul(member, tf.expandDims(difference, 1), true, false);
+  const mean = tf.div(sum, tf.expandDims(sequences.lengths, 1));
+  return tf.exp(tf.squeeze(tf.matMul(member, mean as tf.Tensor2D), [1]));
 }
 
-/** A tensor's value without its gradient. */
-function stopGradient(x: tf.Tensor1D): tf.Tensor1D {
-  const operation = tf.customGrad((...args) => {
-    const value = tf.clone(args[0] as tf.Tensor1D);
-    return { value, gradFunc: (dy: tf.Tensor) => [tf.zerosLike(dy)] };
-  });
-  return operation(x) as tf.Tensor1D;
-}
-
-/** Token losses L_t and what is reported of them, all `[targets]`. */
+/**
+ * The terms of the loss, all `[targets]`: `policy` (P_t), `kl` (k3; zeros without a reference), and 1 where the ratio was
+ * clipped from below (A < 0) or from above (A > 0).
+ *
+ * @param ratio from `importanceRatio`
+ * @param reference log-probabilities under the reference model
+ */
 export function policyTerms(
   logProbs: tf.Tensor1D,
-  old: tf.Tensor1D,
+  ratio: tf.Tensor1D,
   reference: tf.Tensor1D | undefined,
   advantages: tf.Tensor1D,
-  { epsilonLow, epsilonHigh, beta }: PolicyLossSettings,
-): { loss: tf.Tensor; kl: tf.Tensor; clippedLow: tf.Tensor; clippedHigh: tf.Tensor } {
-  const ratio = tf.exp(tf.sub(logProbs, old));
-  const bounded = tf.clipByValue(ratio, 1 - epsilonLow, 1 + epsilonHigh);
-  const gain = tf.minimum(tf.mul(ratio, advantages), tf.mul(bounded, advantages));
+  settings: PolicyLossSettings,
+): { policy: tf.Tensor; kl: tf.Tensor; clippedLow: tf.Tensor; clippedHigh: tf.Tensor } {
+  const { lossType, epsilonLow, epsilonHigh, delta } = settings;
   const both = (a: tf.Tensor, b: tf.Tensor) => tf.cast(tf.logicalAnd(a, b), 'float32');
-  const clippedLow = both(tf.less(ratio, 1 - epsilonLow), tf.less(advantages, 0));
-  const clippedHigh = both(tf.greater(ratio, 1 + epsilonHigh), tf.greater(advantages, 0));
-  if (!reference) return { loss: tf.neg(gain), kl: tf.zerosLike(logProbs), clippedLow, clippedHigh };
+  const kl = reference ? k3(logProbs, reference) : tf.zerosLike(logProbs);
+  const none = tf.zerosLike(logProbs);
+  const [gains, losses] = [tf.greater(advantages, 0), tf.less(advantages, 0)];
+  if (lossType === 'cispo') {
+    const weight = stopGradient(tf.minimum(ratio, epsilonHigh));
+    const policy = tf.neg(tf.mul(tf.mul(weight, advantages), logProbs));
+    return { policy, kl, clippedLow: none, clippedHigh: both(tf.greater(ratio, epsilonHigh), gains) };
+  }
+  if (lossType === 'sapo') {
+    const positive = tf.cast(gains, 'float32');
+    const { sapoTemperaturePositive: high, sapoTemperatureNegative: low } = settings;
+    const tau = tf.add(tf.mul(positive, high - low), low);
+    const gate = tf.div(tf.mul(tf.sigmoid(tf.mul(tau, tf.sub(ratio, 1))), 4), tau);
+    return { policy: tf.neg(tf.mul(gate, advantages)), kl, clippedLow: none, clippedHigh: none };
+  }
+  const clipped = tf.clipByValue(ratio, 1 - epsilonLow, 1 + epsilonHigh);
+  const free = delta > 0 ? tf.minimum(ratio, delta) : ratio;
+  const gain = tf.minimum(tf.mul(free, advantages), tf.mul(clipped, advantages));
+  return {
+    policy: tf.neg(gain),
+    kl,
+    clippedLow: both(tf.less(ratio, 1 - epsilonLow), losses),
+    clippedHigh: both(tf.greater(ratio, 1 + epsilonHigh), gains),
+  };
+}
+
+/** The estimator k3 of KL(policy, reference), never negative (Schulman 2020, "Approximating KL divergence"). */
+function k3(logProbs: tf.Tensor1D, reference: tf.Tensor1D): tf.Tensor {
   const gap = tf.sub(reference, logProbs);
-  const kl = tf.sub(tf.sub(tf.exp(gap), gap), 1);
-  return { loss: tf.add(tf.neg(gain), tf.mul(kl, beta)), kl, clippedLow, clippedHigh };
+  return tf.sub(tf.sub(tf.exp(gap), gap), 1);
 }

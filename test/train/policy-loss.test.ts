@@ -1,169 +1,151 @@
+/** The loss of every type, worked out by hand. */
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { startEngine } from '../../lib/engine/backend.js';
-import { collate, type Row } from '../../lib/model/batch.js';
-import type { TensorMap } from '../../lib/train/adamw.js';
-import { type PolicyInput, policyStep, policyTerms, tokenWeights } from '../../lib/train/policy-loss.js';
-import { TINY_CONFIG, tinyImage, tinyParameters } from '../support/tiny-model.js';
-
-const settings = { epsilonLow: 0.2, epsilonHigh: 0.28, beta: 0.04, temperature: 1 };
+import {
+  hasSequenceRatio,
+  importanceRatio,
+  type LossType,
+  type PolicyLossSettings,
+  policyTerms,
+  tokenWeights,
+} from '../../lib/train/policy-loss.js';
 
 before(async () => {
   await startEngine();
 });
 
-/** The loss of one token, from its log-probability now, at sampling and under the reference, and its advantage. */
-function tokenLoss(now: number, old: number, reference: number | undefined, advantage: number): number {
-  const one = (x: number) => tf.tensor1d([x]);
-  const { loss } = policyTerms(
-    one(now),
-    one(old),
-    reference === undefined ? undefined : one(reference),
-    one(advantage),
-    settings,
+const settings: PolicyLossSettings = {
+  lossType: 'grpo',
+  ratioLevel: 'token',
+  epsilonLow: 0.2,
+  epsilonHigh: 0.28,
+  delta: 0,
+  sapoTemperaturePositive: 1,
+  sapoTemperatureNegative: 1.05,
+  beta: 0,
+};
+
+/**
+ * Two completions:
+ *
+ *     first,  A = 1:    p = 0.6, 0.2       at sampling 0.4, 0.4       ratios 1.5, 0.5
+ *     second, A = -0.5: p = 0.6, 0.2, 0.5  at sampling 0.4, 0.4, 0.5  ratios 1.5, 0.5, 1
+ */
+const LENGTHS = [2, 3];
+const NOW = [0.6, 0.2, 0.6, 0.2, 0.5].map(Math.log);
+const OLD = [0.4, 0.4, 0.4, 0.4, 0.5].map(Math.log);
+const ADVANTAGES = [1, 1, -0.5, -0.5, -0.5];
+const OF = [0, 0, 1, 1, 1];
+
+/** The loss of the two completions: the weighted sum of their policy terms, plus beta x the weighted sum of the KL's. */
+function loss(
+  changes: Partial<PolicyLossSettings>,
+  {
+    maxNewTokens = 10,
+    rolloutTokens = 5,
+    lengths = LENGTHS,
+    reference,
+  }: { maxNewTokens?: number; rolloutTokens?: number; lengths?: number[]; reference?: number[] } = {},
+): number {
+  const all = { ...settings, ...changes };
+  const logProbs = tf.tensor1d(NOW);
+  const sequences = hasSequenceRatio(all) ? { of: tf.tensor1d(OF, 'int32'), lengths: tf.tensor1d(LENGTHS) } : undefined;
+  const ratio = importanceRatio(logProbs, tf.tensor1d(OLD), sequences);
+  const { policy, kl } = policyTerms(
+    logProbs,
+    ratio,
+    reference && tf.tensor1d(reference),
+    tf.tensor1d(ADVANTAGES),
+    all,
   );
-  return loss.dataSync()[0]!;
+  const weights = tokenWeights(all.lossType, lengths, { maxNewTokens, rolloutTokens });
+  const each = [...tf.add(policy, tf.mul(kl, all.beta)).dataSync()];
+  return each.reduce((sum, x, t) => sum + x * weights[OF[t]!]!, 0);
 }
 
 const near = (actual: number, expected: number) =>
-  assert.ok(Math.abs(actual - expected) < 1e-5, `${actual} against ${expected}`);
+  assert.ok(Math.abs(actual - expected) < 2e-6, `${actual} against ${expected}`);
 
-test('ratio 1: the loss is -A', () => near(tokenLoss(-1, -1, undefined, 2), -2));
-test('ratio 1.5 and A = 1 is clipped at 1.28', () =>
-  near(tokenLoss(Math.log(0.6), Math.log(0.4), undefined, 1), -1.28));
-test('ratio 1.5 and A = -1 is not clipped: the worse of -1.5 and -1.28', () =>
-  near(tokenLoss(Math.log(0.6), Math.log(0.4), undefined, -1), 1.5));
-test('ratio 0.5 and A = -1 is clipped at 0.8', () => near(tokenLoss(Math.log(0.2), Math.log(0.4), undefined, -1), 0.8));
-test('ratio 0.5 and A = 1 is not clipped', () => near(tokenLoss(Math.log(0.2), Math.log(0.4), undefined, 1), -0.5));
-test('KL: p = 0.4, reference 0.2: exp(-ln 2) + ln 2 - 1 = 0.193147, times beta 0.04', () =>
-  near(tokenLoss(Math.log(0.4), Math.log(0.4), Math.log(0.2), 0), 0.04 * 0.193147));
-test('KL is 0 where the models agree', () => near(tokenLoss(-2, -2, -2, 0), 0));
+/** Each type, and its arithmetic. */
+const TABLE: [LossType, Partial<PolicyLossSettings>, number][] = [
+  // first:  -min(1.5, 1.28) = -1.28 and -min(0.5, 0.8) = -0.5, mean -0.89
+  // second: -min(1.5 x -0.5, 1.28 x -0.5) = 0.75, -min(-0.25, 0.8 x -0.5) = 0.4, 0.5, mean 0.55
+  // mean of the two: (-0.89 + 0.55) / 2
+  ['grpo', {}, -0.17],
+  // the same tokens, -1.78 + 1.65 = -0.13, over 5 tokens
+  ['bnpo', {}, -0.026],
+  // -0.13 over 2 completions x 10 tokens
+  ['dr_grpo', {}, -0.0065],
+  // -0.13 over the 5 tokens of the rollout
+  ['dapo', {}, -0.026],
+  // bound 1.2: weights 1.2, 0.5 | 1.2, 0.5, 1; -w A ln p:
+  // first 1.2 x 0.5108256 + 0.5 x 1.6094379 = 1.4177097, second -0.5 (1.4177097 + 0.6931472) = -1.0554284; sum over 5
+  ['cispo', { epsilonHigh: 1.2 }, 0.0724563],
+  // first, tau 1: -4 sigmoid(0.5) - 4 sigmoid(-0.5) = -4, mean -2
+  // second, tau 1.05: 0.5 x 4 / 1.05 x (sigmoid(0.525) + sigmoid(-0.525) + sigmoid(0)) = 2 / 1.05 x 1.5, mean 0.9523810
+  ['sapo', {}, -0.5238095],
+  // first: ratio sqrt(1.5 x 0.5) = 0.8660254, inside the range: -0.8660254
+  // second: ratio (1.5 x 0.5 x 1)^(1/3) = 0.9085603: 0.4542801; mean of the two
+  ['gspo', {}, -0.2058726],
+];
 
-test('weights of completions of 2 and 6 tokens, limit 10', () => {
-  // grpo: 1/2 over its own tokens each; bnpo and dapo: 1/8 for every token; dr_grpo: 1/(2 x 10).
-  assert.deepEqual(tokenWeights('grpo', [2, 6], 10), [1 / 4, 1 / 12]);
-  assert.deepEqual(tokenWeights('bnpo', [2, 6], 10), [1 / 8, 1 / 8]);
-  assert.deepEqual(tokenWeights('dapo', [2, 6], 10), [1 / 8, 1 / 8]);
-  assert.deepEqual(tokenWeights('dr_grpo', [2, 6], 10), [1 / 20, 1 / 20]);
-});
-
-/** The summed gradients and loss of groups, one call of the step for each list of rows. */
-function run(batches: Row[][], weightOf: (tokens: number) => number, advantage: (segment: string) => number) {
-  const parameters = tinyParameters(1);
-  const reference = tinyParameters(2);
-  const step = policyStep(TINY_CONFIG, settings);
-  const sum: { [name: string]: Float64Array } = {};
-  let loss = 0;
-  for (const rows of batches) {
-    const collated = collate(rows, TINY_CONFIG);
-    const perTarget = (value: (tokens: readonly number[]) => number) => {
-      const values = new Float32Array(collated.targets.token.shape[0]);
-      collated.origin.forEach(({ row, segment }, i) => {
-        values[i] = value(rows[row]!.segments[segment]!.tokens);
-      });
-      return tf.tensor1d(values);
-    };
-    const input: PolicyInput = {
-      trainable: parameters,
-      frozen: {},
-      reference,
-      batch: collated.batch,
-      targets: collated.targets,
-      advantages: perTarget((tokens) => advantage(String(tokens))),
-      weights: perTarget((tokens) => weightOf(tokens.length)),
-      shares: perTarget(() => 1),
-    };
-    const out = step(input);
-    loss += out.loss.dataSync()[0]!;
-    for (const [name, gradient] of Object.entries(out.gradients)) {
-      sum[name] ??= new Float64Array(gradient.size);
-      gradient.dataSync().forEach((x, i) => {
-        sum[name]![i]! += x;
-      });
-    }
-  }
-  return { loss, gradients: sum };
+for (const [lossType, changes, expected] of TABLE) {
+  test(`${lossType}: ${expected}`, () => near(loss({ lossType, ...changes }), expected));
 }
 
-function largestGap(a: { [name: string]: Float64Array }, b: { [name: string]: Float64Array }): number {
-  let gap = 0;
-  let size = 0;
-  for (const name of Object.keys(a)) {
-    a[name]!.forEach((x, i) => {
-      gap = Math.max(gap, Math.abs(x - b[name]![i]!));
-      size = Math.max(size, Math.abs(x));
+test('the sequence ratio is the same with the grpo loss as with gspo, and clips as a whole', () => {
+  near(loss({ lossType: 'grpo', ratioLevel: 'sequence' }), -0.2058726);
+  // epsilonLow 0.05: first 0.866 -> min(0.8660254, 0.95) = 0.8660254; second min(-0.4542801, 0.95 x -0.5) = -0.475
+  near(loss({ lossType: 'gspo', epsilonLow: 0.05 }), (-0.8660254 + 0.475) / 2);
+});
+
+test('dapo: two updates of a rollout of 8 tokens divide by 4 each', () =>
+  near(loss({ lossType: 'dapo' }, { rolloutTokens: 4 }), -0.13 / 4));
+
+test('delta 1.4 bounds the ratio 1.5 of a negative advantage: 0.7 in place of 0.75', () =>
+  // second: (0.7 + 0.4 + 0.5) / 3; the first is clipped at 1.28 already
+  near(loss({ delta: 1.4 }), (-0.89 + 1.6 / 3) / 2));
+
+test('KL: reference 0.3, 0.2 | 0.6, 0.4, 0.5, beta 0.04, is averaged as the policy term is', () => {
+  // k3 at p = 0.6, reference 0.3: 0.5 + ln 2 - 1 = 0.1931472; at p = 0.2, reference 0.4: 2 - ln 2 - 1 = 0.3068528; else 0
+  const reference = [0.3, 0.2, 0.6, 0.4, 0.5].map(Math.log);
+  near(loss({ beta: 0.04 }, { reference }), -0.17 + (0.04 * (0.1931472 / 2 + 0.3068528 / 3)) / 2);
+  near(loss({ lossType: 'bnpo', beta: 0.04 }, { reference }), -0.026 + (0.04 * 0.5) / 5);
+  near(loss({ lossType: 'cispo', epsilonHigh: 1.2, beta: 0.04 }, { reference }), 0.0724563 + (0.04 * 0.5) / 5);
+});
+
+test('a completion that is masked out loses its tokens; the average over completions still counts it', () => {
+  // The second masked: grpo -0.89 / 2; bnpo -1.78 / 2 tokens; dr_grpo -1.78 / 20.
+  const lengths = [2, 0];
+  near(loss({}, { lengths }), -0.445);
+  near(loss({ lossType: 'bnpo' }, { lengths }), -0.89);
+  near(loss({ lossType: 'dr_grpo' }, { lengths }), -0.089);
+  assert.deepEqual(tokenWeights('grpo', [0, 0], { maxNewTokens: 10, rolloutTokens: 0 }), [0, 0]);
+});
+
+test('clipping is counted: from above where A > 0, from below where A < 0', () => {
+  const terms = policyTerms(
+    tf.tensor1d(NOW),
+    importanceRatio(tf.tensor1d(NOW), tf.tensor1d(OLD)),
+    undefined,
+    tf.tensor1d(ADVANTAGES),
+    settings,
+  );
+  assert.deepEqual([...terms.clippedHigh.dataSync()], [1, 0, 0, 0, 0]);
+  assert.deepEqual([...terms.clippedLow.dataSync()], [0, 0, 0, 1, 0]);
+});
+
+test('at ratio 1 every type has the slope -A in l, although the printed losses differ', () => {
+  for (const [lossType, changes] of TABLE) {
+    const all = { ...settings, lossType, ...changes };
+    const slope = tf.grad((l: tf.Tensor) => {
+      const ratio = tf.exp(tf.sub(l, tf.tensor1d(NOW))) as tf.Tensor1D;
+      return tf.sum(policyTerms(l as tf.Tensor1D, ratio, undefined, tf.tensor1d(ADVANTAGES), all).policy);
+    })(tf.tensor1d(NOW));
+    slope.dataSync().forEach((x, t) => {
+      near(x, -ADVANTAGES[t]!);
     });
   }
-  return gap / size;
-}
-
-const completions = [
-  [10, 11, 31],
-  [12, 31],
-  [13, 14, 15, 16, 31],
-];
-const advantageOf = (tokens: string) => ({ '10,11,31': 1.1, '12,31': -0.7 })[tokens] ?? -0.4;
-const trained = (tokens: number[]) => ({ tokens, trained: tokens.map(() => true) });
-const prefixOf = (text: number[]) => ({ tokens: [4, 3, 3, 3, 3, 5, ...text] });
-
-test('completions that share their prompt give the gradient of separate rows', () => {
-  const weight = (tokens: number) => 1 / (3 * tokens);
-  const shared: Row[] = [{ prefix: prefixOf([20, 21]), images: [tinyImage(1)], segments: completions.map(trained) }];
-  const separate: Row[] = completions.map((tokens) => ({
-    prefix: prefixOf([20, 21]),
-    images: [tinyImage(1)],
-    segments: [trained(tokens)],
-  }));
-  const a = run([shared], weight, advantageOf);
-  const b = run([separate], weight, advantageOf);
-  assert.ok(Math.abs(a.loss - b.loss) < 1e-5, `losses ${a.loss} and ${b.loss}`);
-  assert.ok(largestGap(a.gradients, b.gradients) < 2e-5, `gap ${largestGap(a.gradients, b.gradients)}`);
-});
-
-test('micro-batches add up to the whole batch, in any order', () => {
-  const group = (seed: number): Row => ({
-    prefix: prefixOf([20, seed]),
-    images: [tinyImage(seed)],
-    segments: completions.map(trained),
-  });
-  const weight = (tokens: number) => 1 / (9 * tokens);
-  const whole = run([[group(1), group(2), group(3)]], weight, advantageOf);
-  const cut = run([[group(3)], [group(1), group(2)]], weight, advantageOf);
-  assert.ok(largestGap(whole.gradients, cut.gradients) < 2e-6, `gap ${largestGap(whole.gradients, cut.gradients)}`);
-});
-
-test('the gradient agrees with finite differences of the loss, relative error below 1e-2 in float32', () => {
-  // With rho = exp(l - stopgrad l) the printed loss does not move with l; the clipped surrogate with a fixed l_old does.
-  const parameters = tinyParameters(1);
-  const reference = tinyParameters(2);
-  const step = policyStep(TINY_CONFIG, settings);
-  const rows: Row[] = [{ prefix: prefixOf([20]), images: [tinyImage(1)], segments: completions.map(trained) }];
-  const collated = collate(rows, TINY_CONFIG);
-  const size = collated.targets.token.shape[0];
-  const fill = (value: (i: number) => number) =>
-    tf.tensor1d(Float32Array.from({ length: size }, (_, i) => (i < collated.origin.length ? value(i) : 0)));
-  const base = { frozen: {}, reference, batch: collated.batch, targets: collated.targets };
-  const input = {
-    ...base,
-    advantages: fill((i) => (i % 2 ? 1 : -0.5)),
-    weights: fill(() => 0.1),
-    shares: fill(() => 0.1),
-  };
-  const old = step({ ...input, trainable: parameters }).logProbs as tf.Tensor1D;
-  const lossAt = (trainable: TensorMap) => step({ ...input, trainable, old }).loss.dataSync()[0]!;
-  const { gradients } = step({ ...input, trainable: parameters, old });
-  let checked = 0;
-  for (const [name, gradient] of Object.entries(gradients)) {
-    // Along the gradient's own direction the loss changes by the gradient's norm: the strongest signal float32 gives.
-    const norm = Math.sqrt(tf.sum(tf.square(gradient)).dataSync()[0]!);
-    if (norm < 2e-2) continue;
-    const h = 2e-3;
-    const moved = (by: number) => ({ ...parameters, [name]: tf.add(parameters[name]!, tf.mul(gradient, by / norm)) });
-    const slope =
-      (8 * (lossAt(moved(h)) - lossAt(moved(-h))) - (lossAt(moved(2 * h)) - lossAt(moved(-2 * h)))) / (12 * h);
-    assert.ok(Math.abs(slope - norm) / norm < 1e-2, `${name}: slope ${slope}, gradient norm ${norm}`);
-    checked++;
-  }
-  assert.ok(checked >= 20, `only ${checked} tensors had a gradient large enough to check`);
 });

@@ -14,8 +14,10 @@ import { sampleCountingRecord } from '../../lib/tasks/counting/sample.js';
 import { writePrompt, writeTarget } from '../../lib/tasks/prompts.js';
 import { drawScene } from '../../lib/tasks/world/ray-cast.js';
 import type { Scene } from '../../lib/tasks/world/scene.js';
-import { type GrpoExample, type GrpoSettings, type NamedReward, trainGrpo } from '../../lib/train/grpo.js';
+import { trainGrpo } from '../../lib/train/grpo.js';
+import { type GrpoSettings, REASON_RFT_GRPO } from '../../lib/train/grpo-settings.js';
 import { TrainingStopped } from '../../lib/train/loop.js';
+import type { GrpoExample, NamedReward } from '../../lib/train/rollout.js';
 import { RunDirectory } from '../../lib/train/run-directory.js';
 import { type SftExample, type SftSettings, trainSft } from '../../lib/train/sft.js';
 
@@ -53,22 +55,16 @@ function sftExamples(model: Model): SftExample[] {
 }
 
 const grpo: GrpoSettings = {
+  ...REASON_RFT_GRPO,
   steps: 4,
   promptsPerStep: 4,
   completions: 4,
   maxNewTokens: 24,
   schedule: { learningRate: 1e-4, warmupSteps: 0, decay: 'constant' },
-  beta: 0.04,
-  epsilonLow: 0.2,
-  epsilonHigh: 0.2,
   temperature: 1,
   topK: 0,
   topP: 1,
-  lossType: 'grpo',
-  scaling: 'group',
-  updatesPerRollout: 1,
   promptsPerMicroBatch: 2,
-  freezeVision: false,
   seed: 1,
 };
 

@@ -1,0 +1,107 @@
+/** The compiled steps of a policy: scoring completions, and the loss of a micro-batch with its gradient. */
+import * as tf from '@tensorflow/tfjs';
+import { type CompiledStep, compile } from '../engine/compile.js';
+import { stopGradient } from '../engine/operations.js';
+import type { Qwen2VLConfig } from '../model/configuration.js';
+import { hiddenStates, type Targets, type TokenBatch, targetLogProbs } from '../model/qwen2-vl.js';
+import type { Parameters } from '../model/vision.js';
+import type { TensorMap } from './adamw.js';
+import { gradientsOf, predictionEntropy } from './likelihood.js';
+import { importanceRatio, type PolicyLossSettings, policyTerms, type Sequences } from './policy-loss.js';
+
+export interface PolicyStepSettings extends PolicyLossSettings {
+  /** Logits are divided by it before the softmax: 1 as in Reason-RFT, the sampling temperature as in TRL. */
+  logitTemperature: number;
+  /** Weight of the mean entropy that is subtracted from the loss; 0: none. */
+  entropyBonus: number;
+}
+
+export type ScoreInput = { parameters: TensorMap; batch: TokenBatch; targets: Targets };
+/** Log-probability of each target and the entropy of its prediction in nats, both `[targets]`. */
+export type ScoreOutput = { logProbs: tf.Tensor1D; entropies: tf.Tensor1D };
+
+/** Compiles the forward pass alone. */
+export function scoreStep(config: Qwen2VLConfig, logitTemperature: number): CompiledStep<ScoreInput, ScoreOutput> {
+  return compile('score', ({ parameters, batch, targets }: ScoreInput) => {
+    const { logProbs, logits } = predict(parameters, batch, targets, config, logitTemperature);
+    return { logProbs, entropies: predictionEntropy(logits) };
+  });
+}
+
+export type PolicyInput = {
+  trainable: TensorMap;
+  frozen: TensorMap;
+  /** Parameters of the reference model; empty when beta is 0. */
+  reference: TensorMap;
+  batch: TokenBatch;
+  targets: Targets;
+  /** The completion's advantage for each target, `[targets]`. */
+  advantages: tf.Tensor1D;
+  /** w_t, `[targets]`; 0 for padding. */
+  weights: tf.Tensor1D;
+  /** 1 / tokens of the update for each token that counts, else 0, `[targets]`: for the metrics. */
+  shares: tf.Tensor1D;
+  /** Log-probability at sampling, `[targets]`; absent where the weights have not moved since: rho is exp(l - stopgrad l). */
+  old?: tf.Tensor1D;
+  /** 1 where the policy term counts, 0 where it does not (the KL still does), `[targets]`; absent: everywhere. */
+  policyMask?: tf.Tensor1D;
+  /** Weight of each target in the mean entropy, `[targets]`; present where there is an entropy bonus. */
+  entropyShares?: tf.Tensor1D;
+  /** Present for the sequence ratio. */
+  sequences?: Sequences;
+};
+
+export type PolicyOutput = {
+  gradients: TensorMap;
+  loss: tf.Tensor;
+  /** Mean k3 over tokens. */
+  kl: tf.Tensor;
+  /** Mean entropy of the predictions over tokens, in nats. */
+  entropy: tf.Tensor;
+  /** Share of tokens whose ratio was clipped from below (A < 0) and from above (A > 0). */
+  clippedLow: tf.Tensor;
+  clippedHigh: tf.Tensor;
+};
+
+/** Compiles loss and gradient for one model and one set of constants. */
+export function policyStep(
+  config: Qwen2VLConfig,
+  settings: PolicyStepSettings,
+): CompiledStep<PolicyInput, PolicyOutput> {
+  const { logitTemperature, beta, entropyBonus } = settings;
+  return compile('policy', (input: PolicyInput) => {
+    const { trainable, frozen, reference, batch, targets, weights, shares, policyMask, entropyShares } = input;
+    const referenceLogProbs =
+      beta > 0 ? predict(reference, batch, targets, config, logitTemperature).logProbs : undefined;
+    let seen: Omit<PolicyOutput, 'gradients' | 'loss'> | undefined;
+    const { value, grads } = gradientsOf(trainable, (some) => {
+      const { logProbs, logits } = predict({ ...frozen, ...some }, batch, targets, config, logitTemperature);
+      const ratio = importanceRatio(logProbs, input.old ?? stopGradient(logProbs), input.sequences);
+      const terms = policyTerms(logProbs, ratio, referenceLogProbs, input.advantages, settings);
+      const entropies = predictionEntropy(logits);
+      const average = (x: tf.Tensor) => tf.keep(tf.sum(tf.mul(shares, x)));
+      seen = {
+        kl: average(terms.kl),
+        entropy: average(entropies),
+        clippedLow: average(terms.clippedLow),
+        clippedHigh: average(terms.clippedHigh),
+      };
+      const policy = policyMask ? tf.mul(policyMask, terms.policy) : terms.policy;
+      let loss = tf.sum(tf.mul(weights, policy));
+      if (beta > 0) loss = tf.add(loss, tf.mul(tf.sum(tf.mul(weights, terms.kl)), beta));
+      if (entropyShares) loss = tf.sub(loss, tf.mul(tf.sum(tf.mul(entropyShares, entropies)), entropyBonus));
+      return loss as tf.Scalar;
+    });
+    return { gradients: grads, loss: value, ...seen! };
+  });
+}
+
+function predict(
+  parameters: Parameters,
+  batch: TokenBatch,
+  targets: Targets,
+  config: Qwen2VLConfig,
+  logitTemperature: number,
+) {
+  return targetLogProbs(parameters, hiddenStates(parameters, batch, config), targets, logitTemperature);
+}

@@ -1,0 +1,214 @@
+/** The optimizer updates that a rollout is worth: mini-batches of prompts, each summed over micro-batches. */
+import * as tf from '@tensorflow/tfjs';
+import type { CompiledStep } from '../engine/compile.js';
+import { type CollatedBatch, collate, disposeBatch, type Row } from '../model/batch.js';
+import type { Qwen2VLConfig } from '../model/configuration.js';
+import { addGradients } from './accumulate.js';
+import type { TensorMap } from './adamw.js';
+import type { GrpoSettings } from './grpo-settings.js';
+import { hasSequenceRatio, tokenWeights } from './policy-loss.js';
+import type { PolicyInput, PolicyOutput, ScoreInput, ScoreOutput } from './policy-step.js';
+import type { Rollout } from './rollout.js';
+import type { Metrics } from './run-directory.js';
+import { readScalar } from './sft.js';
+
+/** Rows are padded to a multiple of this, so that few graphs are compiled. */
+const LENGTH_STEP = 128;
+
+/** A number for each token of each completion, `[prompts][G]` of `[tokens]`. */
+export type PerToken = Float32Array[][];
+
+/** What the weights that wrote a rollout say of its tokens. */
+export interface Scores {
+  logProbs: PerToken;
+  /** In nats. */
+  entropies: PerToken;
+}
+
+/**
+ * One row for each prompt: the prompt's tokens and images once, its completions as segments that do not see each other, so
+ * that image and question are encoded once a group; the gradient is that of G separate rows.
+ */
+function groupRows(rollout: Rollout, prompts: readonly number[]): Row[] {
+  return prompts.map((p) => ({
+    prefix: { tokens: rollout.examples[p]!.prompt.tokens },
+    images: rollout.examples[p]!.prompt.images,
+    segments: rollout.completions[p]!.map(({ tokens }) => ({ tokens, trained: tokens.map(() => true) })),
+  }));
+}
+
+/** Consecutive numbers cut into runs of `size`. */
+function cut(numbers: readonly number[], size: number): number[][] {
+  return Array.from({ length: Math.ceil(numbers.length / size) }, (_, i) => numbers.slice(i * size, (i + 1) * size));
+}
+
+/** Scores every completion of a rollout, micro-batch by micro-batch. */
+export function scoreRollout(
+  score: CompiledStep<ScoreInput, ScoreOutput>,
+  parameters: TensorMap,
+  rollout: Rollout,
+  config: Qwen2VLConfig,
+  promptsPerMicroBatch: number,
+): Scores {
+  const empty = (): PerToken =>
+    rollout.completions.map((group) => group.map(({ tokens }) => new Float32Array(tokens.length)));
+  const scores: Scores = { logProbs: empty(), entropies: empty() };
+  const all = rollout.examples.map((_, p) => p);
+  for (const prompts of cut(all, promptsPerMicroBatch)) {
+    const collated = collate(groupRows(rollout, prompts), config, { lengthStep: LENGTH_STEP });
+    const { logProbs, entropies } = score({ parameters, batch: collated.batch, targets: collated.targets });
+    const [l, h] = [logProbs.dataSync(), entropies.dataSync()];
+    collated.origin.forEach(({ row, segment, index }, i) => {
+      scores.logProbs[prompts[row]!]![segment]![index] = l[i]!;
+      scores.entropies[prompts[row]!]![segment]![index] = h[i]!;
+    });
+    tf.dispose([logProbs, entropies]);
+    disposeBatch(collated);
+  }
+  return scores;
+}
+
+/** The smallest entropy among the given share of tokens with the highest: the quantile 1 - share, as torch.quantile. */
+export function entropyThreshold(entropies: readonly number[], share: number): number {
+  if (entropies.length === 0) return 0;
+  const sorted = [...entropies].sort((a, b) => a - b);
+  const place = (1 - share) * (sorted.length - 1);
+  const [below, above] = [sorted[Math.floor(place)]!, sorted[Math.ceil(place)]!];
+  return below + (above - below) * (place - Math.floor(place));
+}
+
+/** Tokens of each completion that count in the loss, `[prompts][G]`: none of one that was cut, where those are masked. */
+function countedTokens({ completions }: Rollout, { maskTruncated }: GrpoSettings): number[][] {
+  return completions.map((group) => group.map(({ tokens, ended }) => (maskTruncated && !ended ? 0 : tokens.length)));
+}
+
+/** Everything that one update needs besides the weights. */
+export interface Update {
+  rollout: Rollout;
+  /** Its prompts, as indices into the rollout. */
+  prompts: readonly number[];
+  /** Of the weights that wrote the rollout; absent where they have not moved since. */
+  scores?: Scores;
+}
+
+/** The updates of one pass over a rollout, each on its share of the prompts. */
+export function miniBatches(rollout: Rollout, settings: GrpoSettings, scores?: Scores): Update[] {
+  const all = rollout.examples.map((_, p) => p);
+  return cut(all, rollout.examples.length / settings.miniBatches).map((prompts) => ({ rollout, prompts, scores }));
+}
+
+/**
+ * Loss, metrics and gradients of one update, summed over its micro-batches.
+ *
+ * @returns gradients the caller has to free or hand to the optimizer
+ */
+export function policyGradients(
+  policy: CompiledStep<PolicyInput, PolicyOutput>,
+  { trainable, frozen, reference }: { trainable: TensorMap; frozen: TensorMap; reference: TensorMap },
+  { rollout, prompts, scores }: Update,
+  config: Qwen2VLConfig,
+  settings: GrpoSettings,
+): { gradients: TensorMap; metrics: Metrics } {
+  const counted = countedTokens(rollout, settings);
+  const ofUpdate = prompts.flatMap((p) => counted[p]!);
+  const tokens = Math.max(1, sum(ofUpdate));
+  const weights = tokenWeights(settings.lossType, ofUpdate, {
+    maxNewTokens: settings.maxNewTokens,
+    rolloutTokens: sum(counted.flat()) / settings.miniBatches,
+  });
+  const inPolicy = policyTokens(counted, settings, scores);
+  const entropyTokens = Math.max(
+    1,
+    sum(prompts.flatMap((p) => counted[p]!.map((n, g) => countIn(n, (t) => inPolicy(p, g, t))))),
+  );
+  const totals = { loss: 0, kl: 0, entropy: 0, clippedLow: 0, clippedHigh: 0 };
+  let gradients: TensorMap | undefined;
+  for (const some of cut(prompts, settings.promptsPerMicroBatch)) {
+    const collated = collate(groupRows(rollout, some), config, { lengthStep: LENGTH_STEP });
+    const fill = (value: (prompt: number, completion: number, token: number) => number) =>
+      perTarget(collated, ({ row, segment, index }) => value(some[row]!, segment, index));
+    const counts = (p: number, g: number) => counted[p]![g]! > 0;
+    const input = {
+      advantages: fill((p, g) => rollout.advantages[p]![g]!),
+      weights: fill((p, g) => weights[prompts.indexOf(p) * settings.completions + g]!),
+      shares: fill((p, g) => (counts(p, g) ? 1 / tokens : 0)),
+      ...(scores && needsOld(settings) ? { old: fill((p, g, t) => scores.logProbs[p]![g]![t]!) } : {}),
+      ...(settings.topEntropyShare < 1 ? { policyMask: fill((p, g, t) => Number(inPolicy(p, g, t))) } : {}),
+      ...(settings.entropyBonus === 0
+        ? {}
+        : { entropyShares: fill((p, g, t) => (counts(p, g) && inPolicy(p, g, t) ? 1 / entropyTokens : 0)) }),
+      ...(hasSequenceRatio(settings) ? { sequences: sequencesOf(collated, rollout, some) } : {}),
+    };
+    const { batch, targets } = collated;
+    const out = policy({ trainable, frozen, reference, batch, targets, ...input });
+    gradients = gradients ? addGradients(gradients, out.gradients) : out.gradients;
+    totals.loss += readScalar(out.loss);
+    totals.kl += readScalar(out.kl);
+    totals.entropy += readScalar(out.entropy);
+    totals.clippedLow += readScalar(out.clippedLow);
+    totals.clippedHigh += readScalar(out.clippedHigh);
+    const { sequences, ...flat } = input;
+    tf.dispose([...Object.values(flat), ...Object.values(sequences ?? {})]);
+    disposeBatch(collated);
+  }
+  const metrics: Metrics = { loss: totals.loss, entropy: totals.entropy };
+  if (settings.beta > 0) metrics.kl = totals.kl;
+  if (settings.lossType === 'cispo') metrics.cispo_clip_ratio = totals.clippedHigh;
+  else if (settings.lossType !== 'sapo') {
+    metrics['clip_ratio/low_mean'] = totals.clippedLow;
+    metrics['clip_ratio/high_mean'] = totals.clippedHigh;
+    metrics['clip_ratio/region_mean'] = totals.clippedLow + totals.clippedHigh;
+  }
+  return { gradients: gradients!, metrics };
+}
+
+/** True where the weights move between a rollout's updates, so that each ratio needs the log-probability at sampling. */
+export function needsOld({ updatesPerRollout, miniBatches }: GrpoSettings): boolean {
+  return updatesPerRollout > 1 || miniBatches > 1;
+}
+
+/** Which tokens the policy term trains on: with `topEntropyShare` below 1, those above the whole rollout's threshold. */
+function policyTokens(
+  counted: readonly (readonly number[])[],
+  { topEntropyShare }: GrpoSettings,
+  scores: Scores | undefined,
+): (prompt: number, completion: number, token: number) => boolean {
+  if (topEntropyShare === 1 || !scores) return () => true;
+  const pool = scores.entropies.flatMap((group, p) =>
+    group.flatMap((entropies, g) => (counted[p]![g] === 0 ? [] : [...entropies])),
+  );
+  const threshold = entropyThreshold(pool, topEntropyShare);
+  return (p, g, t) => scores.entropies[p]![g]![t]! >= threshold;
+}
+
+function countIn(length: number, passes: (token: number) => boolean): number {
+  let count = 0;
+  for (let t = 0; t < length; t++) if (passes(t)) count++;
+  return count;
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((a, b) => a + b, 0);
+}
+
+/** `[targets]`, 0 for padding. */
+function perTarget(
+  { origin, targets }: CollatedBatch,
+  value: (origin: CollatedBatch['origin'][number]) => number,
+): tf.Tensor1D {
+  const values = new Float32Array(targets.token.shape[0]);
+  origin.forEach((place, i) => {
+    values[i] = value(place);
+  });
+  return tf.tensor1d(values);
+}
+
+function sequencesOf({ origin, targets }: CollatedBatch, rollout: Rollout, prompts: readonly number[]) {
+  const lengths = prompts.flatMap((p) => rollout.completions[p]!.map(({ tokens }) => tokens.length));
+  const group = rollout.completions[prompts[0]!]!.length;
+  const of = new Int32Array(targets.token.shape[0]).fill(-1);
+  origin.forEach(({ row, segment }, i) => {
+    of[i] = row * group + segment;
+  });
+  return { of: tf.tensor1d(of, 'int32'), lengths: tf.tensor1d(lengths) };
+}

@@ -1,0 +1,221 @@
+/** The rollout of a step: completions drawn from the current policy, their rewards and advantages. */
+
+import { Random } from '../engine/random.js';
+import type { Completion, EncodedPrompt } from '../model/generate.js';
+import type { Model } from '../model/model.js';
+import type { TensorMap } from './adamw.js';
+import {
+  type Advantages,
+  groupAdvantages,
+  mean,
+  normalizedAdvantages,
+  sampleDeviation,
+  weightedSum,
+} from './advantage.js';
+import type { GrpoSettings } from './grpo-settings.js';
+import type { Metrics } from './run-directory.js';
+import { batchOf } from './sft.js';
+
+/** A prompt with what its reward functions need to know. */
+export interface GrpoExample {
+  /** The record's id, for the log of completions. */
+  id: string;
+  prompt: EncodedPrompt;
+  /** The gold answer. */
+  solution: string;
+}
+
+/** A reward function, the name under which it is logged, and its weight in the sum. */
+export interface NamedReward {
+  name: string;
+  weight: number;
+  /** From a completion's text to a number, or null where it does not apply. */
+  reward: (completion: string, row: { solution: string }) => number | null;
+}
+
+/** One completion as it is logged in `completions.jsonl`. */
+export interface LoggedCompletion {
+  step: number;
+  id: string;
+  solution: string;
+  completion: string;
+  rewards: { [name: string]: number | null };
+  reward: number;
+  advantage: number;
+  tokens: number;
+  ended: boolean;
+}
+
+/** What is trained on: groups of completions with their advantages. */
+export interface Rollout {
+  examples: GrpoExample[];
+  /** `[prompts][G]`. */
+  completions: Completion[][];
+  /** `[prompts][G]`. */
+  advantages: number[][];
+}
+
+/** A prompt, its completions, their texts and each reward function's numbers for them. */
+interface Group {
+  example: GrpoExample;
+  completions: Completion[];
+  texts: string[];
+  /** `[functions][G]`. */
+  rewards: (number | null)[][];
+}
+
+/**
+ * Draws the completions of one step, scores them and compares them within their groups.
+ *
+ * With `resamplingRounds`, groups whose rewards are all equal are replaced by groups of fresh prompts, drawn from a stream
+ * of the seed, the step and the round, as long as there are dead ones and rounds left. The rewards and lengths reported are
+ * those of the prompts drawn first: those of the groups kept would flatter the policy.
+ *
+ * @param parameters the current policy's
+ * @param step the first is 0
+ */
+export function rollOut(options: {
+  model: Model;
+  parameters: TensorMap;
+  examples: readonly GrpoExample[];
+  rewards: readonly NamedReward[];
+  settings: GrpoSettings;
+  step: number;
+}): { rollout: Rollout; metrics: Metrics; log: LoggedCompletion[] } {
+  const { examples, rewards, settings, step } = options;
+  const first = draw(options, batchOf(examples, step, { batchSize: settings.promptsPerStep, seed: settings.seed }), 0);
+  const groups = [...first];
+  const drawn = [...first];
+  let { dead } = compare(groups, rewards, settings);
+  const metrics: Metrics = {
+    ...rewardMetrics(first, rewards, settings),
+    ...lengthMetrics(first.flatMap((group) => group.completions)),
+  };
+  for (let round = 1; round <= settings.resamplingRounds && dead.includes(true); round++) {
+    const used = new Set(drawn.map((group) => group.example.id));
+    const places = dead.flatMap((isDead, p) => (isDead ? [p] : []));
+    const unused = examples.filter((example) => !used.has(example.id));
+    const fresh = new Random(settings.seed, `refill/${step}/${round}`).shuffle(unused).slice(0, places.length);
+    if (fresh.length === 0) break;
+    const replacements = draw(options, fresh, round);
+    drawn.push(...replacements);
+    replacements.forEach((group, i) => {
+      groups[places[i]!] = group;
+    });
+    dead = compare(groups, rewards, settings).dead;
+  }
+  if (settings.resamplingRounds > 0) {
+    metrics['dynamic_sampling/drawn'] = drawn.length / first.length;
+    metrics['dynamic_sampling/dead'] = mean(dead.map(Number));
+  }
+  metrics.num_tokens = drawn.reduce((sum, group) => sum + groupTokens(group), 0);
+  const { advantages } = compare(groups, rewards, settings);
+  const log = drawn.flatMap((group) => {
+    const place = groups.indexOf(group);
+    return logGroup(group, rewards, step, place < 0 ? undefined : advantages[place]);
+  });
+  const rollout = {
+    examples: groups.map((group) => group.example),
+    completions: groups.map((g) => g.completions),
+    advantages,
+  };
+  return { rollout, metrics, log };
+}
+
+/** Completions of the prompts, from streams that the step, the round and the prompt's place name. */
+function draw(
+  { model, parameters, rewards, settings, step }: Parameters<typeof rollOut>[0],
+  chosen: readonly GrpoExample[],
+  round: number,
+): Group[] {
+  const completions = model.generator.generate(
+    parameters,
+    chosen.map((example) => example.prompt),
+    settings,
+    // The step is in the name: the same prompt drawn again later gets other numbers.
+    chosen.map((_, p) => `step ${step}/${round === 0 ? '' : `round ${round}/`}prompt ${p}`),
+  );
+  return chosen.map((example, p) => {
+    const texts = completions[p]!.map((each) => model.tokenizer.decode(withoutEnd(each)));
+    const scores = rewards.map(({ reward }) => texts.map((text) => reward(text, { solution: example.solution })));
+    return { example, completions: completions[p]!, texts, rewards: scores };
+  });
+}
+
+/** Advantages within the groups, by the aggregation that is set. */
+function compare(groups: readonly Group[], rewards: readonly NamedReward[], settings: GrpoSettings): Advantages {
+  const tables = rewards.map((_, k) => groups.map((group) => group.rewards[k]!));
+  const weights = rewards.map(({ weight }) => weight);
+  return settings.aggregation === 'normalize_then_sum'
+    ? normalizedAdvantages(tables, weights)
+    : groupAdvantages(weightedSum(tables, weights), settings.scaling);
+}
+
+function totals(group: Group, rewards: readonly NamedReward[]): (number | null)[] {
+  const weights = rewards.map(({ weight }) => weight);
+  return weightedSum(
+    group.rewards.map((scores) => [scores]),
+    weights,
+  )[0]!;
+}
+
+function rewardMetrics(groups: readonly Group[], rewards: readonly NamedReward[], settings: GrpoSettings): Metrics {
+  const { groupDeviations, dead } = compare(groups, rewards, settings);
+  const known = (values: readonly (number | null)[]) => values.filter((x): x is number => x !== null);
+  const metrics: Metrics = {
+    reward: mean(known(groups.flatMap((group) => totals(group, rewards)))),
+    reward_std: mean(groupDeviations),
+    frac_reward_zero_std: mean(dead.map(Number)),
+  };
+  rewards.forEach(({ name }, k) => {
+    const values = known(groups.flatMap((group) => group.rewards[k]!));
+    metrics[`rewards/${name}/mean`] = mean(values);
+    metrics[`rewards/${name}/std`] = sampleDeviation(values);
+  });
+  return metrics;
+}
+
+function lengthMetrics(completions: readonly Completion[]): Metrics {
+  const lengths = completions.map((each) => each.tokens.length);
+  const ended = completions.filter((each) => each.ended).map((each) => each.tokens.length);
+  return {
+    'completions/mean_length': mean(lengths),
+    'completions/min_length': Math.min(...lengths),
+    'completions/max_length': Math.max(...lengths),
+    'completions/clipped_ratio': 1 - ended.length / completions.length,
+    'completions/mean_terminated_length': mean(ended),
+    'completions/min_terminated_length': ended.length === 0 ? 0 : Math.min(...ended),
+    'completions/max_terminated_length': ended.length === 0 ? 0 : Math.max(...ended),
+  };
+}
+
+/** Tokens of a group: the prompt once, and all completions. */
+function groupTokens({ example, completions }: Group): number {
+  return completions.reduce((sum, { tokens }) => sum + tokens.length, example.prompt.tokens.length);
+}
+
+/** @param advantages absent for a dead group that was replaced */
+function logGroup(
+  group: Group,
+  rewards: readonly NamedReward[],
+  step: number,
+  advantages: readonly number[] | undefined,
+): LoggedCompletion[] {
+  const sums = totals(group, rewards);
+  return group.texts.map((text, g) => ({
+    step,
+    id: group.example.id,
+    solution: group.example.solution,
+    completion: text,
+    rewards: Object.fromEntries(rewards.map(({ name }, k) => [name, group.rewards[k]![g]!])),
+    reward: sums[g] ?? 0,
+    advantage: advantages?.[g] ?? 0,
+    tokens: group.completions[g]!.tokens.length,
+    ended: group.completions[g]!.ended,
+  }));
+}
+
+/** The completion's tokens without its end token, for reading. */
+function withoutEnd({ tokens, ended }: Completion): number[] {
+  return ended ? tokens.slice(0, -1) : tokens;
+}

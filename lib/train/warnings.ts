@@ -1,0 +1,86 @@
+/** What a run's metrics warn of, in plain words, with the remedy. */
+import type { Metrics } from './run-directory.js';
+
+/** A line for the person who watches the run. */
+export interface TrainingWarning {
+  /** The step that gave rise to it, the first is 0. */
+  step: number;
+  /** `note`: nothing is wrong, but the figure is often misread. */
+  level: 'note' | 'warning';
+  kind: 'near-zero-loss' | 'truncation' | 'dead-groups' | 'format' | 'kl';
+  message: string;
+}
+
+/** When to warn. */
+export const WARNING_BOUNDS = {
+  /** Share of completions cut at the length limit. */
+  truncated: 0.2,
+  /** Share of groups whose rewards are all equal. */
+  deadGroups: 0.5,
+  /** Steps in a row without any format reward. */
+  formatSteps: 20,
+  /** Mean KL to the reference, nats a token; above it a policy has usually left its language. */
+  kl: 0.5,
+} as const;
+
+/** A warning that was given is not repeated for so many steps. */
+const QUIET_STEPS = 50;
+
+/**
+ * The warnings that the newest step gives rise to; those of the same kind within the last 50 steps are not repeated.
+ *
+ * A pure function of the metrics so far, so that a resumed run warns as an uninterrupted one does.
+ *
+ * @param history the metrics of all steps so far, the newest last
+ */
+export function trainingWarnings(history: readonly Metrics[]): TrainingWarning[] {
+  const newest = history.length - 1;
+  return Object.entries(CONDITIONS).flatMap(([name, condition]) => {
+    const kind = name as TrainingWarning['kind'];
+    const message = condition(history, newest);
+    if (message === undefined) return [];
+    const since = kind === 'near-zero-loss' ? 0 : Math.max(0, newest - QUIET_STEPS);
+    for (let earlier = since; earlier < newest; earlier++) {
+      if (condition(history, earlier) !== undefined) return [];
+    }
+    return [{ step: newest, level: kind === 'near-zero-loss' ? 'note' : 'warning', kind, message }];
+  });
+}
+
+/** @param at the step that is asked about, an index into the history */
+type Condition = (history: readonly Metrics[], at: number) => string | undefined;
+
+const percent = (share: number) => `${Math.round(100 * share)} %`;
+
+/** For each kind: the message where it holds. */
+const CONDITIONS: { [kind in TrainingWarning['kind']]: Condition } = {
+  'near-zero-loss': (history, at) => {
+    const { loss, kl, reward } = history[at]!;
+    if (reward === undefined || loss === undefined || Math.abs(loss) > 0.02) return undefined;
+    const size = kl === undefined ? 'about 0' : 'about beta x KL';
+    return `the printed loss is near 0 and stays so: advantages cancel within each group, and with one update a rollout the ratio is 1, so what is printed is ${size}. Its gradient is not 0. Watch the reward, not the loss.`;
+  },
+  truncation: (history, at) => {
+    const cut = history[at]!['completions/clipped_ratio'] ?? 0;
+    if (cut <= WARNING_BOUNDS.truncated) return undefined;
+    return `${percent(cut)} of completions were cut at the length limit and can hardly earn a reward. Raise maxNewTokens, leave cut completions out of the loss (maskTruncated), or start from a checkpoint that ends its answers (a little SFT).`;
+  },
+  'dead-groups': (history, at) => {
+    const dead = history[at]!.frac_reward_zero_std ?? 0;
+    if (dead <= WARNING_BOUNDS.deadGroups) return undefined;
+    return `${percent(dead)} of groups have equal rewards and teach nothing. Take prompts of middling difficulty, larger groups (completions), a higher temperature, a reward with partial credit, or let dead groups be refilled (resamplingRounds).`;
+  },
+  format: (history, at) => {
+    const recent = history.slice(Math.max(0, at + 1 - WARNING_BOUNDS.formatSteps), at + 1);
+    const names = Object.keys(history[at]!).filter((name) => /^rewards\/.*format.*\/mean$/.test(name));
+    const silent = names.filter((name) => recent.every((metrics) => metrics[name] === 0));
+    if (recent.length < WARNING_BOUNDS.formatSteps || silent.length === 0) return undefined;
+    const which = silent.map((name) => name.split('/')[1]).join(', ');
+    return `${which} has been 0 for ${WARNING_BOUNDS.formatSteps} steps: no completion has the format, so it cannot be learned. Check that the prompt asks for it, start from a checkpoint that has seen it (a little CoT SFT), or sample at a higher temperature.`;
+  },
+  kl: (history, at) => {
+    const kl = history[at]!.kl ?? 0;
+    if (kl <= WARNING_BOUNDS.kl) return undefined;
+    return `the KL to the reference is ${kl.toFixed(2)} nats a token, above ${WARNING_BOUNDS.kl}: the policy moves away from its start checkpoint faster than is healthy. Lower the learning rate, raise beta, or go back to an earlier checkpoint.`;
+  },
+};

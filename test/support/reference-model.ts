@@ -1,0 +1,216 @@
+/**
+ * Qwen2-VL once more, in plain loops and float64, one sequence at a time: the second opinion that the tests compare the kit's
+ * gradients with. Written from the architecture's description, it shares no code with lib/model.
+ */
+import type { Qwen2VLConfig } from '../../lib/model/configuration.js';
+
+/** Parameters as flat float64 arrays in the checkpoint's layout. */
+export type Weights = { [name: string]: Float64Array };
+
+/** One sequence: its tokens, and the patches of its images `[patches][channels x temporal x patch x patch]`. */
+export interface Sequence {
+  tokens: readonly number[];
+  images: readonly { grid: [number, number, number]; patches: readonly (readonly number[])[] }[];
+}
+
+type Vector = number[];
+type Matrix = Vector[];
+
+const dot = (a: Vector, b: ArrayLike<number>, from = 0) => a.reduce((sum, x, i) => sum + x * b[from + i]!, 0);
+const add = (a: Matrix, b: Matrix): Matrix => a.map((row, i) => row.map((x, j) => x + b[i]![j]!));
+
+function affine(x: Matrix, weight: Float64Array, bias?: Float64Array): Matrix {
+  const into = x[0]!.length;
+  const out = weight.length / into;
+  return x.map((row) => Array.from({ length: out }, (_, o) => dot(row, weight, o * into) + (bias?.[o] ?? 0)));
+}
+
+function softmax(scores: Vector): Vector {
+  const most = Math.max(...scores);
+  const exp = scores.map((s) => Math.exp(s - most));
+  const total = exp.reduce((a, b) => a + b, 0);
+  return exp.map((e) => e / total);
+}
+
+function layerNorm(x: Matrix, weight: Float64Array, bias: Float64Array): Matrix {
+  return x.map((row) => {
+    const mean = row.reduce((a, b) => a + b, 0) / row.length;
+    const variance = row.reduce((sum, v) => sum + (v - mean) ** 2, 0) / row.length;
+    return row.map((v, i) => ((v - mean) / Math.sqrt(variance + 1e-6)) * weight[i]! + bias[i]!);
+  });
+}
+
+function rmsNorm(x: Matrix, weight: Float64Array, eps: number): Matrix {
+  return x.map((row) => {
+    const square = row.reduce((sum, v) => sum + v * v, 0) / row.length;
+    return row.map((v, i) => (v / Math.sqrt(square + eps)) * weight[i]!);
+  });
+}
+
+/** By its power series, exact to float64 for the |x| < 5 that occur here. */
+function erf(x: number): number {
+  let term = x;
+  let sum = x;
+  for (let n = 1; n < 200; n++) {
+    term *= (-x * x) / n;
+    sum += term / (2 * n + 1);
+  }
+  return (2 / Math.sqrt(Math.PI)) * sum;
+}
+
+/** Rotates the pairs (i, i + half) of a head by the angles. */
+function rotate(head: Vector, angles: Vector): Vector {
+  const half = angles.length;
+  const out = [...head];
+  angles.forEach((angle, i) => {
+    const [a, b] = [head[i]!, head[i + half]!];
+    out[i] = a * Math.cos(angle) - b * Math.sin(angle);
+    out[i + half] = b * Math.cos(angle) + a * Math.sin(angle);
+  });
+  return out;
+}
+
+/** Attention of one head: queries, keys and values `[tokens][size]`. */
+function attend(q: Matrix, k: Matrix, v: Matrix, causal: boolean): Matrix {
+  return q.map((query, t) => {
+    const seen = causal ? t + 1 : k.length;
+    const shares = softmax(k.slice(0, seen).map((key) => dot(query, key) / Math.sqrt(query.length)));
+    return query.map((_, i) => shares.reduce((sum, share, s) => sum + share * v[s]![i]!, 0));
+  });
+}
+
+const columns = (x: Matrix, from: number, size: number): Matrix => x.map((row) => row.slice(from, from + size));
+const sideBySide = (heads: Matrix[]): Matrix => heads[0]!.map((_, t) => heads.flatMap((head) => head[t]!));
+
+/** Visual tokens of one image, `[patches / merge^2][hidden]`. */
+function encodeImage(w: Weights, image: Sequence['images'][number], { vision }: Qwen2VLConfig): Matrix {
+  const { embedSize, heads, mergeSize, layers } = vision;
+  const size = embedSize / heads;
+  const [, rows, cols] = image.grid;
+  const places: [number, number][] = [];
+  for (let r = 0; r < rows; r += mergeSize)
+    for (let c = 0; c < cols; c += mergeSize)
+      for (let i = 0; i < mergeSize; i++) for (let j = 0; j < mergeSize; j++) places.push([r + i, c + j]);
+  const quarter = size / 4;
+  const angles = places.map(([r, c]) =>
+    [r, c].flatMap((at) => Array.from({ length: quarter }, (_, i) => at * 10000 ** (-i / quarter))),
+  );
+  let x = affine(
+    image.patches.map((patch) => [...patch]),
+    w['visual.patch_embed.proj.weight']!,
+  );
+  for (let l = 0; l < layers; l++) {
+    const of = (name: string) => w[`visual.blocks.${l}.${name}`]!;
+    const qkv = affine(layerNorm(x, of('norm1.weight'), of('norm1.bias')), of('attn.qkv.weight'), of('attn.qkv.bias'));
+    const mixed = Array.from({ length: heads }, (_, h) => {
+      const [q, k, v] = [0, 1, 2].map((part) => columns(qkv, part * embedSize + h * size, size)) as [
+        Matrix,
+        Matrix,
+        Matrix,
+      ];
+      const turn = (m: Matrix) => m.map((row, t) => rotate(row, angles[t]!));
+      return attend(turn(q), turn(k), v, false);
+    });
+    x = add(x, affine(sideBySide(mixed), of('attn.proj.weight'), of('attn.proj.bias')));
+    const inner = affine(layerNorm(x, of('norm2.weight'), of('norm2.bias')), of('mlp.fc1.weight'), of('mlp.fc1.bias'));
+    const active = inner.map((row) => row.map((v) => v / (1 + Math.exp(-1.702 * v))));
+    x = add(x, affine(active, of('mlp.fc2.weight'), of('mlp.fc2.bias')));
+  }
+  const of = (name: string) => w[`visual.merger.${name}`]!;
+  const normed = layerNorm(x, of('ln_q.weight'), of('ln_q.bias'));
+  const joined = mergeSize ** 2;
+  const windows = Array.from({ length: normed.length / joined }, (_, i) =>
+    normed.slice(i * joined, (i + 1) * joined).flat(),
+  );
+  const inner = affine(windows, of('mlp.0.weight'), of('mlp.0.bias'));
+  const active = inner.map((row) => row.map((v) => 0.5 * v * (1 + erf(v / Math.SQRT2))));
+  return affine(active, of('mlp.2.weight'), of('mlp.2.bias'));
+}
+
+/** Time, height and width position of each token, and the visual token that stands there, if one does. */
+function lay({ tokens, images }: Sequence, config: Qwen2VLConfig): { position: number[]; visual?: [number, number] }[] {
+  const laid: { position: number[]; visual?: [number, number] }[] = [];
+  let next = 0;
+  let image = 0;
+  for (let i = 0; i < tokens.length; ) {
+    const grid = images[image]?.grid;
+    if (tokens[i] !== config.imageTokenId || !grid) {
+      laid.push({ position: [next, next, next] });
+      next++;
+      i++;
+      continue;
+    }
+    const [rows, cols] = [grid[1] / config.vision.mergeSize, grid[2] / config.vision.mergeSize];
+    for (let k = 0; k < rows * cols; k++, i++)
+      laid.push({ position: [next, next + Math.floor(k / cols), next + (k % cols)], visual: [image, k] });
+    next += Math.max(1, rows, cols);
+    image++;
+  }
+  return laid;
+}
+
+/** Logits after each token of a sequence, `[tokens][vocab]`. */
+export function referenceLogits(w: Weights, sequence: Sequence, config: Qwen2VLConfig): Matrix {
+  const { hiddenSize, headSize, heads, keyValueHeads, layers, ropeTheta, mropeSection, rmsNormEps } = config;
+  const table = w['model.embed_tokens.weight']!;
+  const encoded = sequence.images.map((image) => encodeImage(w, image, config));
+  const laid = lay(sequence, config);
+  let x: Matrix = sequence.tokens.map((token, t) => {
+    const visual = laid[t]!.visual;
+    return visual
+      ? [...encoded[visual[0]]![visual[1]]!]
+      : Array.from(table.subarray(token * hiddenSize, (token + 1) * hiddenSize));
+  });
+  const axis = mropeSection.flatMap((size, a) => Array.from({ length: size }, () => a));
+  const angles = laid.map(({ position }) => axis.map((a, i) => position[a]! * ropeTheta ** (-i / (headSize / 2))));
+  for (let l = 0; l < layers; l++) {
+    const of = (name: string) => w[`model.layers.${l}.${name}`]!;
+    const before = rmsNorm(x, of('input_layernorm.weight'), rmsNormEps);
+    const [q, k, v] = ['q_proj', 'k_proj', 'v_proj'].map((name) =>
+      affine(before, of(`self_attn.${name}.weight`), of(`self_attn.${name}.bias`)),
+    ) as [Matrix, Matrix, Matrix];
+    const mixed = Array.from({ length: heads }, (_, h) => {
+      const group = Math.floor(h / (heads / keyValueHeads));
+      const turn = (m: Matrix, at: number) =>
+        columns(m, at * headSize, headSize).map((row, t) => rotate(row, angles[t]!));
+      return attend(turn(q, h), turn(k, group), columns(v, group * headSize, headSize), true);
+    });
+    x = add(x, affine(sideBySide(mixed), of('self_attn.o_proj.weight')));
+    const after = rmsNorm(x, of('post_attention_layernorm.weight'), rmsNormEps);
+    const gate = affine(after, of('mlp.gate_proj.weight'));
+    const up = affine(after, of('mlp.up_proj.weight'));
+    const inner = gate.map((row, t) => row.map((g, i) => (g / (1 + Math.exp(-g))) * up[t]![i]!));
+    x = add(x, affine(inner, of('mlp.down_proj.weight')));
+  }
+  return affine(rmsNorm(x, w['model.norm.weight']!, rmsNormEps), w['lm_head.weight'] ?? table);
+}
+
+/** Log-probability of each token of a completion after its prompt, and the entropy of each prediction in nats. */
+export function referenceScores(
+  w: Weights,
+  prompt: Sequence,
+  completion: readonly number[],
+  config: Qwen2VLConfig,
+  temperature = 1,
+): { logProbs: number[]; entropies: number[] } {
+  const logits = referenceLogits(w, { ...prompt, tokens: [...prompt.tokens, ...completion] }, config);
+  const scores = { logProbs: [] as number[], entropies: [] as number[] };
+  completion.forEach((token, t) => {
+    const shares = softmax(logits[prompt.tokens.length - 1 + t]!.map((x) => x / temperature));
+    scores.logProbs.push(Math.log(shares[token]!));
+    scores.entropies.push(-shares.reduce((sum, p) => sum + p * Math.log(p), 0));
+  });
+  return scores;
+}
+
+/** The central difference of a function of the weights along one entry of one tensor. */
+export function slopeAt(f: (w: Weights) => number, w: Weights, name: string, index: number, h = 1e-5): number {
+  const tensor = w[name]!;
+  const held = tensor[index]!;
+  tensor[index] = held + h;
+  const above = f(w);
+  tensor[index] = held - h;
+  const below = f(w);
+  tensor[index] = held;
+  return (above - below) / (2 * h);
+}
