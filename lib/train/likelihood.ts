@@ -48,15 +48,18 @@ export function predictionEntropy(logits: tf.Tensor2D): tf.Tensor1D {
   return tf.sub(tf.log(total), tf.div(tf.sum(tf.mul(exp, shifted), 1), total)) as tf.Tensor1D;
 }
 
-/** Value and gradients of a scalar function of named tensors. */
+/**
+ * Value and gradients of a scalar function of named tensors. A tensor that the value does not depend on, such as the vision
+ * tower's in a batch without images, has a gradient of zeros.
+ */
 export function gradientsOf(
   parameters: TensorMap,
   f: (parameters: TensorMap) => tf.Scalar,
 ): { value: tf.Scalar; grads: TensorMap } {
   const names = Object.keys(parameters);
-  const rebuild = (tensors: tf.Tensor[]) => Object.fromEntries(names.map((name, i) => [name, tensors[i]!]));
-  const { value, grads } = tf.valueAndGrads((...tensors: tf.Tensor[]) => f(rebuild(tensors)))(
-    names.map((name) => parameters[name]!),
-  );
-  return { value: value as tf.Scalar, grads: rebuild(grads) };
+  const tensors = names.map((name) => parameters[name]!);
+  // Not tf.valueAndGrads, which throws where one gradient is missing.
+  const { value, grads } = tf.engine().gradients(() => f({ ...parameters }), tensors, undefined, true);
+  const known = grads as (tf.Tensor | null | undefined)[];
+  return { value, grads: Object.fromEntries(names.map((name, i) => [name, known[i] ?? tf.zerosLike(tensors[i]!)])) };
 }

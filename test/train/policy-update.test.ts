@@ -1,0 +1,137 @@
+/** An update is the same however its rollout is cut into micro-batches, padded or ordered; and what mini-batches are. */
+import assert from 'node:assert/strict';
+import { before, test } from 'node:test';
+import { startEngine } from '../../lib/engine/backend.js';
+import { Random } from '../../lib/engine/random.js';
+import { ADAMW_DEFAULTS, AdamW } from '../../lib/train/adamw.js';
+import { type GrpoSettings, REASON_RFT_GRPO } from '../../lib/train/grpo-settings.js';
+import { policyStep, scoreStep } from '../../lib/train/policy-step.js';
+import { entropyThreshold, miniBatches, policyGradients, scoreRollout } from '../../lib/train/policy-update.js';
+import type { Rollout } from '../../lib/train/rollout.js';
+import { TINY_CONFIG, tinyParameters, tinyPrompt } from '../support/tiny-model.js';
+
+before(async () => {
+  await startEngine();
+});
+
+const SETTINGS: GrpoSettings = {
+  ...REASON_RFT_GRPO,
+  steps: 1,
+  promptsPerStep: 6,
+  completions: 3,
+  maxNewTokens: 12,
+  promptsPerMicroBatch: 6,
+  updatesPerRollout: 2,
+};
+
+/** Six prompts, every third without an image, each with three completions of 1 to 12 tokens. */
+function rollout(order: readonly number[], completionOrder = [0, 1, 2]): Rollout {
+  const random = new Random(1, 'rollout');
+  const groups = Array.from({ length: 6 }, (_, p) => ({
+    example: {
+      id: String(p),
+      prompt:
+        p % 3 === 2
+          ? { tokens: [20, 21, 6 + p], images: [] }
+          : tinyPrompt(
+              p,
+              Array.from({ length: 1 + p }, () => 22),
+            ),
+      solution: '',
+    },
+    completions: [0, 1, 2].map(() => {
+      const tokens = Array.from({ length: 1 + random.int(12) }, () => 6 + random.int(26));
+      return { tokens, logProbs: tokens.map(() => 0), ended: tokens.length < 12 };
+    }),
+    advantages: [random.normal(), random.normal(), random.normal()],
+  }));
+  const chosen = order.map((p) => groups[p]!);
+  return {
+    examples: chosen.map((group) => group.example),
+    completions: chosen.map((group) => completionOrder.map((g) => group.completions[g]!)),
+    advantages: chosen.map((group) => completionOrder.map((g) => group.advantages[g]!)),
+  };
+}
+
+const SAMPLING_SEED = 1;
+
+/** Gradient of the whole rollout, and the weights after one step of AdamW. */
+function update(of: Rollout, settings: GrpoSettings) {
+  const trainable = tinyParameters(1);
+  const sampling = tinyParameters(SAMPLING_SEED);
+  sampling['model.norm.weight'] = sampling['model.norm.weight']!.mul(1.05);
+  const score = scoreStep(TINY_CONFIG, 1);
+  const scores = scoreRollout(score, sampling, of, TINY_CONFIG, settings.promptsPerMicroBatch);
+  const policy = policyStep(TINY_CONFIG, { ...settings, logitTemperature: 1 });
+  const tensors = { trainable, frozen: {}, reference: tinyParameters(2) };
+  const { gradients, metrics } = policyGradients(
+    policy,
+    tensors,
+    miniBatches(of, settings, scores)[0]!,
+    TINY_CONFIG,
+    settings,
+  );
+  const flat = (map: { [name: string]: { dataSync(): ArrayLike<number> } }) =>
+    Object.keys(map)
+      .sort()
+      .flatMap((name) => Array.from(map[name]!.dataSync()));
+  const values = flat(gradients);
+  new AdamW(ADAMW_DEFAULTS).apply(trainable, gradients, 1e-3);
+  return { gradient: values, weights: flat(trainable), metrics };
+}
+
+/** |a - b| / |b| in the Euclidean norm. */
+function distance(a: readonly number[], b: readonly number[]): number {
+  const norm = (x: readonly number[]) => Math.sqrt(x.reduce((sum, v) => sum + v * v, 0));
+  return norm(a.map((x, i) => x - b[i]!)) / norm(b);
+}
+
+const STRAIGHT = [0, 1, 2, 3, 4, 5];
+
+for (const lossType of ['grpo', 'bnpo', 'dr_grpo', 'dapo', 'cispo', 'sapo', 'gspo'] as const) {
+  test(`${lossType}: gradient and update equal to 1e-6 in micro-batches of 1, 4 and 6 prompts, and in any order`, () => {
+    const settings: GrpoSettings = {
+      ...SETTINGS,
+      lossType,
+      maskTruncated: true,
+      topEntropyShare: 0.7,
+      entropyBonus: 0.01,
+      epsilonHigh: lossType === 'cispo' ? 1.1 : 0.2,
+    };
+    const whole = update(rollout(STRAIGHT), settings);
+    // Other cuts pad rows and targets to other sizes, the last of 4 + 2 among them.
+    const cuts = [1, 4].map((promptsPerMicroBatch) => update(rollout(STRAIGHT), { ...settings, promptsPerMicroBatch }));
+    const ordered = update(rollout([4, 2, 0, 5, 1, 3], [2, 0, 1]), { ...settings, promptsPerMicroBatch: 3 });
+    for (const other of [...cuts, ordered]) {
+      assert.ok(
+        distance(other.gradient, whole.gradient) < 1e-6,
+        `gradient ${distance(other.gradient, whole.gradient)}`,
+      );
+      assert.ok(distance(other.weights, whole.weights) < 1e-6, `weights ${distance(other.weights, whole.weights)}`);
+      for (const [name, value] of Object.entries(whole.metrics))
+        assert.ok(Math.abs(other.metrics[name]! - value) < 1e-6, `${name}: ${other.metrics[name]} against ${value}`);
+    }
+  });
+}
+
+test('two mini-batches: dapo gradients add up to twice the whole rollout’s, each being divided by half its tokens', () => {
+  const settings: GrpoSettings = { ...SETTINGS, lossType: 'dapo', miniBatches: 2 };
+  const of = rollout(STRAIGHT);
+  const parameters = tinyParameters(1);
+  const policy = policyStep(TINY_CONFIG, { ...settings, logitTemperature: 1 });
+  const scores = scoreRollout(scoreStep(TINY_CONFIG, 1), parameters, of, TINY_CONFIG, 6);
+  const tensors = { trainable: parameters, frozen: {}, reference: tinyParameters(2) };
+  const losses = (each: GrpoSettings) =>
+    miniBatches(of, each, scores).map((one) => policyGradients(policy, tensors, one, TINY_CONFIG, each).metrics.loss!);
+  const [first, second] = losses(settings) as [number, number];
+  const [whole] = losses({ ...settings, miniBatches: 1 }) as [number];
+  assert.ok(Math.abs((first + second) / 2 - whole) < 1e-5, `${first} + ${second} against 2 x ${whole}`);
+});
+
+test('the threshold of the top 20 % of 0..10 is 8: the quantile 0.8, which lies at place 8 of 0..10', () => {
+  const entropies = [3, 7, 1, 0, 10, 5, 2, 9, 8, 6, 4];
+  assert.ok(Math.abs(entropyThreshold(entropies, 0.2) - 8) < 1e-12);
+  // Between neighbours it is linear: the quantile 0.5 of 0, 1 is 0.5.
+  assert.equal(entropyThreshold([0, 1], 0.5), 0.5);
+  assert.equal(entropyThreshold([], 0.5), 0);
+});
