@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { checkGrpo, GRPO_PRESETS, type GrpoSettings, REASON_RFT_GRPO } from '../../lib/train/grpo-settings.js';
+
+const settings: GrpoSettings = { ...REASON_RFT_GRPO, steps: 10 };
+
+test('both presets pass the check', () => {
+  for (const preset of Object.values(GRPO_PRESETS)) checkGrpo({ ...preset, steps: 1 });
+});
+
+test('reason-rft is the paper’s: 14 prompts x 8, KL 0.04, lr 1e-6 linear, sampling 0.9 / 0.9 / 50, 512 tokens', () => {
+  const { promptsPerStep, completions, beta, schedule, temperature, topP, topK, maxNewTokens } =
+    GRPO_PRESETS['reason-rft'];
+  assert.deepEqual(
+    [promptsPerStep, completions, beta, schedule.learningRate, schedule.decay, temperature, topP, topK, maxNewTokens],
+    [14, 8, 0.04, 1e-6, 'linear', 0.9, 0.9, 50, 512],
+  );
+  assert.equal(GRPO_PRESETS['reason-rft'].temperatureInLoss, false);
+});
+
+test('trl has no reference, the dapo loss, temperature 1 in sampling and loss', () => {
+  const { beta, lossType, temperature, topP, topK, temperatureInLoss } = GRPO_PRESETS.trl;
+  assert.deepEqual([beta, lossType, temperature, topP, topK, temperatureInLoss], [0, 'dapo', 1, 1, 0, true]);
+});
+
+const IMPOSSIBLE: [Partial<GrpoSettings>, RegExp][] = [
+  [{ lossType: 'ppo' as never }, /lossType must be one of grpo, bnpo, .*gspo, got "ppo"/],
+  [{ ratioLevel: 'word' as never }, /ratioLevel must be one of token, sequence/],
+  [{ scaling: 'all' as never }, /scaling must be one of group, batch, none/],
+  [{ aggregation: 'max' as never }, /aggregation must be one of/],
+  [{ steps: 0 }, /steps must be a whole number of 1 or more, got 0/],
+  [{ completions: 1 }, /completions must be 2 or more \(the group size/],
+  [{ miniBatches: 4 }, /miniBatches must be a divisor of promptsPerStep \(14\), got 4/],
+  [{ temperature: 0 }, /temperature must be above 0/],
+  [{ beta: -1 }, /beta must be 0 or more/],
+  [{ epsilonLow: 1 }, /epsilonLow must be in \(0, 1\)/],
+  [{ epsilonHigh: 0 }, /epsilonHigh must be above 0/],
+  [{ lossType: 'cispo' }, /epsilonHigh must be 1 or more with cispo/],
+  [{ delta: 1.1 }, /delta must be 0 \(off\) or above 1 \+ epsilonHigh = 1.2, got 1.1/],
+  [{ sapoTemperaturePositive: 0 }, /sapoTemperaturePositive must be above 0/],
+  [{ sapoTemperatureNegative: -1 }, /sapoTemperatureNegative must be above 0/],
+  [{ topEntropyShare: 0 }, /topEntropyShare must be above 0 and at most 1/],
+  [{ entropyBonus: Number.NaN }, /entropyBonus must be a number/],
+  [{ resamplingRounds: -1 }, /resamplingRounds must be a whole number of 0 or more/],
+  [{ referenceRefreshEvery: 8, beta: 0 }, /referenceRefreshEvery must be 0 where beta is 0/],
+  [{ referenceMixup: 0 }, /referenceMixup must be above 0/],
+  [{ aggregation: 'normalize_then_sum', scaling: 'none' }, /scaling must be group with normalize_then_sum/],
+  [{ seed: 0.5 }, /seed must be a whole number/],
+];
+
+for (const [changes, message] of IMPOSSIBLE) {
+  test(`impossible: ${JSON.stringify(changes)}`, () => {
+    assert.throws(() => checkGrpo({ ...settings, ...changes }), message);
+  });
+}
