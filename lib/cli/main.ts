@@ -25,10 +25,11 @@ import { summarizeStudy } from '../study/summary.js';
 import { openStudy } from '../study/workspace.js';
 import { type PromptStyle, writePrompt } from '../tasks/prompts.js';
 import { trainGrpo } from '../train/grpo.js';
-import { checkGrpo } from '../train/grpo-settings.js';
+import { checkGrpo, GRPO_PRESETS, type GrpoPreset, type GrpoSettings } from '../train/grpo-settings.js';
 import { TrainingStopped } from '../train/loop.js';
 import { type Json, type Metrics, RunDirectory } from '../train/run-directory.js';
 import { checkSft, trainSft } from '../train/sft.js';
+import { warningText } from '../train/warnings.js';
 import { showProgress } from './progress.js';
 import { mergeSettings, settingPairs, UsageError } from './settings.js';
 
@@ -116,6 +117,14 @@ function namedRewards(text: string) {
   });
 }
 
+/** The settings of a preset; the number of steps, which follows from the data in the paper, is the nano model's. */
+function presetNamed(name: string): GrpoSettings {
+  if (name === 'nano') return QUICK.grpo;
+  if (!Object.hasOwn(GRPO_PRESETS, name))
+    throw new UsageError(`there is no preset '${name}'; choose nano, ${Object.keys(GRPO_PRESETS).join(' or ')}`);
+  return { ...GRPO_PRESETS[name as GrpoPreset], steps: QUICK.grpo.steps };
+}
+
 /** Runs a check of settings as a matter of usage. */
 function usage<T>(check: () => T): T {
   try {
@@ -195,6 +204,11 @@ program
   .requiredOption('--out <dir>', 'run folder; an unfinished run goes on')
   .option('--model <dir>', 'start checkpoint', base)
   .option('--rewards <list>', 'names, with =weight where it is not 1', 'accuracy_reward,format_reward')
+  .option(
+    '--preset <name>',
+    "nano (what the shipped model learns with), reason-rft (the paper's) or trl (TRL's defaults)",
+    'nano',
+  )
   .option('--config <file>', 'settings as JSON')
   .option('--json', 'one JSON object on stdout')
   .allowUnknownOption()
@@ -205,10 +219,18 @@ program
   )
   .action(
     async (
-      options: { data: string; out: string; model: string; rewards: string; config?: string; json?: boolean },
+      options: {
+        data: string;
+        out: string;
+        model: string;
+        rewards: string;
+        preset: string;
+        config?: string;
+        json?: boolean;
+      },
       command: Command,
     ) => {
-      const settings = mergeSettings(QUICK.grpo, options.config, settingPairs(command.args));
+      const settings = mergeSettings(presetNamed(options.preset), options.config, settingPairs(command.args));
       usage(() => checkGrpo(settings));
       const rewards = namedRewards(options.rewards);
       const rows = await loadFile(options.data);
@@ -218,7 +240,15 @@ program
         options,
         { data: digestOf(options.data), rewards: weights, settings },
         (model, run, onStep) =>
-          trainGrpo({ model, examples: grpoExamples(model, rows), rewards, settings, run, onStep }),
+          trainGrpo({
+            model,
+            examples: grpoExamples(model, rows),
+            rewards,
+            settings,
+            run,
+            onStep,
+            onWarning: (warning) => process.stderr.write(`${warningText(warning)}\n`),
+          }),
       );
     },
   );

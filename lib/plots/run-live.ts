@@ -5,6 +5,7 @@ import { type Cell, type CellResult, cellMetrics, runCell } from '../study/cell.
 import type { Study } from '../study/workspace.js';
 import type { Metrics } from '../train/run-directory.js';
 import { sftSteps } from '../train/sft.js';
+import { type TrainingWarning, warningText } from '../train/warnings.js';
 import { exportFigure } from './export.js';
 import { GRPO_PANELS, livePlot, SFT_PANELS } from './live.js';
 import { DisplaySlot } from './notebook.js';
@@ -30,13 +31,27 @@ export async function runCellLive(study: Study, cell: Cell, name: string): Promi
   const live = livePlot({ name, panels, total: cellSteps(cell), history: cellCurves(study, cell) });
   let result: CellResult;
   try {
-    result = await runCell(study, cell, { onStep: (done, _, metrics) => live.update(done, metrics) });
+    result = await runCell(study, cell, {
+      onStep: (done, _, metrics) => live.update(done, metrics),
+      onWarning: warningLines(),
+    });
   } finally {
     await live.finish();
   }
   const figure = live.figure();
   await exportFigure(figure, path.join(study.folder, 'figures', name), { height: figure.layout.height });
   return result;
+}
+
+/** Shows warnings as lines of text under the running cell; nothing as long as there is none. */
+function warningLines(): (warning: TrainingWarning) => void {
+  const lines: string[] = [];
+  let slot: DisplaySlot | undefined;
+  return (warning) => {
+    lines.push(warningText(warning));
+    slot ??= new DisplaySlot();
+    slot.set({ 'text/plain': lines.join('\n') });
+  };
 }
 
 /** A line of text under the running cell that says how far something has come: `images 300/1200`. */

@@ -18,6 +18,7 @@ import type { StepListener } from '../train/loop.js';
 import type { NamedReward } from '../train/rollout.js';
 import { configurationHash, type Json, type Metrics, RunDirectory } from '../train/run-directory.js';
 import { type SftSettings, trainSft } from '../train/sft.js';
+import type { TrainingWarning } from '../train/warnings.js';
 import { dataFolder, loadRows, type TestSet } from './counting-data.js';
 import { evaluationItems, grpoExamples, sftExamples, sliceRows } from './examples.js';
 import type { Study } from './workspace.js';
@@ -84,7 +85,7 @@ export function cellRun(study: Study, cell: Cell): RunDirectory {
 export async function runCell(
   study: Study,
   cell: Cell,
-  options: { onStep?: StepListener; signal?: AbortSignal } = {},
+  options: { onStep?: StepListener; onWarning?: (warning: TrainingWarning) => void; signal?: AbortSignal } = {},
 ): Promise<CellResult> {
   const run = cellRun(study, cell);
   const finished = run.result<CellResult>();

@@ -11,6 +11,11 @@ export interface TrainingWarning {
   message: string;
 }
 
+/** A warning as a line of text; steps are counted from 1, as curves count them. */
+export function warningText({ step, level, message }: TrainingWarning): string {
+  return `step ${step + 1}, ${level}: ${message}`;
+}
+
 /** When to warn. */
 export const WARNING_BOUNDS = {
   /** Share of completions cut at the length limit. */
