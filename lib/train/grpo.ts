@@ -12,7 +12,7 @@ import { isVisionParameter } from '../model/parameters.js';
 import { ADAMW_DEFAULTS, AdamW, type TensorMap } from './adamw.js';
 import { mean } from './advantage.js';
 import { checkGrpo, type GrpoSettings } from './grpo-settings.js';
-import { runLoop, type StepListener } from './loop.js';
+import { type LoopControl, runLoop } from './loop.js';
 import { policyStep, scoreStep } from './policy-step.js';
 import { miniBatches, needsOld, policyGradients, scoreRollout } from './policy-update.js';
 import { type GrpoExample, type NamedReward, rollOut } from './rollout.js';
@@ -31,17 +31,16 @@ import { type TrainingWarning, trainingWarnings } from './warnings.js';
  * @throws Error naming an impossible setting, before anything is computed
  * @throws TrainingStopped when interrupted; the same call goes on
  */
-export async function trainGrpo(options: {
-  model: Model;
-  examples: readonly GrpoExample[];
-  rewards: readonly NamedReward[];
-  settings: GrpoSettings;
-  run: RunDirectory;
-  checkpointEvery?: number;
-  onStep?: StepListener;
-  onWarning?: (warning: TrainingWarning) => void;
-  signal?: AbortSignal;
-}): Promise<void> {
+export async function trainGrpo(
+  options: {
+    model: Model;
+    examples: readonly GrpoExample[];
+    rewards: readonly NamedReward[];
+    settings: GrpoSettings;
+    run: RunDirectory;
+    onWarning?: (warning: TrainingWarning) => void;
+  } & LoopControl,
+): Promise<void> {
   const { model, examples, rewards, settings, run } = options;
   checkGrpo(settings);
   if (examples.length === 0) throw new Error('grpo: there are no prompts to train on');
@@ -97,14 +96,17 @@ export async function trainGrpo(options: {
   };
 
   try {
-    const { checkpointEvery = 20, onStep, signal } = options;
+    const { checkpointEvery = 20, keepCheckpoints, evaluate, onStep, signal } = options;
     const files = ['completions.jsonl', 'warnings.jsonl'];
     const state: { [name: string]: TensorMap } = settings.referenceRefreshEvery > 0 ? { reference: refreshed } : {};
     await runLoop({
       run,
       steps,
       checkpointEvery,
+      keepCheckpoints,
+      evaluate,
       trainable,
+      frozen,
       keep: startTensors,
       state,
       optimizer,

@@ -8,7 +8,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
-  writeFileSync,
+  statSync,
 } from 'node:fs';
 import path from 'node:path';
 import { writeFileAtomic } from '../engine/atomic-write.js';
@@ -34,14 +34,33 @@ export function configurationHash(configuration: Json): string {
   return createHash('sha256').update(canonicalJson(configuration)).digest('hex').slice(0, 12);
 }
 
+/** The checkpoint whose score on held-out items is the highest so far; of equals the earliest. */
+export interface BestCheckpoint {
+  /** Number of steps completed. */
+  step: number;
+  /** The task's own metric. */
+  score: number;
+}
+
+/** Newest checkpoints that stay unless told otherwise: one more than needed, should a disk lose the newest. */
+export const KEEP_CHECKPOINTS = 2;
+
 /**
- * One run's folder:
+ * One run's folder. A process that is killed leaves each of these files readable, at any moment:
  *
- *     run.json            the configuration
- *     metrics.jsonl       a line a step
- *     checkpoints/step-N  weights, optimizer and progress to go on from
- *     final/              the trained checkpoint, in the field's layout
- *     result.json         written last: the run is finished
+ *     run.json                     the configuration, which is the run's identity, seeds included; and each start of the
+ *                                  run: from which step, when, and with which versions on what machine
+ *     metrics.jsonl                a line a step (the first is 0), in the field's metric names; `eval_*` on the lines of
+ *                                  steps after which the model was evaluated
+ *     timing.jsonl                 wall-clock times of the steps; apart, so that `metrics.jsonl` repeats byte for byte
+ *     checkpoints/step-000020/     after 20 steps: what moves, the optimizer's state, `step.json`
+ *     checkpoints/best.json        the checkpoint with the best score so far, which is kept
+ *     final/                       the trained checkpoint, in the field's layout
+ *     result.json                  written last: the run is finished
+ *
+ * JSON Lines files grow by whole lines. A kill may tear the last one, which readers leave out and a resume removes. All
+ * other files appear whole, by renaming; what a kill leaves under a name that ends in `.partial` is no part of the run, and
+ * the next start removes it. What was logged after the newest checkpoint is removed then too, and done again.
  */
 export class RunDirectory {
   private constructor(readonly folder: string) {}
@@ -49,33 +68,58 @@ export class RunDirectory {
   /**
    * Opens a run's folder, or creates it. A folder that exists goes on from where it stopped.
    *
-   * @throws Error when the folder holds a run of another configuration: a run never overwrites another
+   * @throws Error when the folder holds a run of another configuration (a run never overwrites another), or something that
+   * is not a run
    */
   static open(folder: string, configuration: Json): RunDirectory {
-    const file = path.join(folder, 'run.json');
-    if (existsSync(file)) {
-      const held = JSON.parse(readFileSync(file, 'utf8')) as { configuration: Json };
+    const run = new RunDirectory(folder);
+    const held = run.description();
+    if (held !== undefined) {
       if (canonicalJson(held.configuration) !== canonicalJson(configuration)) {
         throw new Error(
           `${folder} holds a run of another configuration (see its run.json); choose another folder or remove it`,
         );
       }
-      const run = new RunDirectory(folder);
-      run.sweep();
       return run;
     }
-    mkdirSync(folder, { recursive: true });
-    writeFileAtomic(file, `${JSON.stringify({ configuration }, null, 2)}\n`);
-    return new RunDirectory(folder);
+    if (existsSync(folder) && !statSync(folder).isDirectory())
+      throw new Error(`${folder} is a file; choose another name for the run's folder`);
+    // Hidden files are no one's work: a desktop's, or what a kill left of run.json.
+    const strange = existsSync(folder) ? readdirSync(folder).find((name) => !name.startsWith('.')) : undefined;
+    if (strange !== undefined) {
+      throw new Error(
+        `${folder} is not empty (it holds ${strange}) and not a run: it has no run.json; choose another folder for the run`,
+      );
+    }
+    run.describe({ configuration, starts: [] });
+    return run;
   }
 
-  /** Removes checkpoints that a killed process left half-written; they never count. */
-  private sweep(): void {
-    const parent = path.join(this.folder, 'checkpoints');
-    if (!existsSync(parent)) return;
-    for (const name of readdirSync(parent).filter((each) => each.endsWith('.partial'))) {
-      rmSync(path.join(parent, name), { recursive: true, force: true });
+  /** Adds a start to `run.json`. @param step the first that it will do */
+  recordStart(step: number, environment: object): void {
+    const held = this.description()!;
+    const start = { step, time: new Date().toISOString(), environment: environment as Json };
+    this.describe({ ...held, starts: [...(held.starts ?? []), start] });
+  }
+
+  /** @throws Error when `run.json` is there but is not a run's */
+  private description(): Description | undefined {
+    const file = path.join(this.folder, 'run.json');
+    if (!existsSync(file)) return undefined;
+    const remedy = 'mend it, or choose another folder for the run';
+    let held: unknown;
+    try {
+      held = JSON.parse(readFileSync(file, 'utf8'));
+    } catch (error) {
+      throw new Error(`${file} is not JSON (${(error as Error).message}); ${remedy}`);
     }
+    if (held === null || typeof held !== 'object' || !('configuration' in held))
+      throw new Error(`${file} has no 'configuration', so it is not a run's; ${remedy}`);
+    return held as Description;
+  }
+
+  private describe(description: Description): void {
+    writeFileAtomic(path.join(this.folder, 'run.json'), `${JSON.stringify(description, null, 2)}\n`);
   }
 
   /** What the finished run left, or undefined while it is not finished. */
@@ -114,8 +158,11 @@ export class RunDirectory {
     return readLines(path.join(this.folder, name)) as T[];
   }
 
-  /** Drops what was logged from `step` on: it will be logged again. */
+  /** Drops what was logged from `step` on, which will be logged again, and what a killed process left half-written. */
   rewind(step: number, files: readonly string[] = ['metrics.jsonl']): void {
+    for (const name of readdirSync(this.folder, { recursive: true, encoding: 'utf8' })) {
+      if (name.endsWith('.partial')) rmSync(path.join(this.folder, name), { recursive: true, force: true });
+    }
     for (const name of files) {
       const file = path.join(this.folder, name);
       if (!existsSync(file)) continue;
@@ -125,40 +172,79 @@ export class RunDirectory {
   }
 
   /**
-   * Writes a checkpoint under a temporary name and renames it when complete; the `keep` newest stay.
+   * Writes a checkpoint under a temporary name and renames it when complete. The `keep` newest stay, and the best.
    *
    * @param step number of steps completed
+   * @param best the best of the checkpoints so far, this one included
    */
-  saveCheckpoint(step: number, write: (folder: string) => void, keep = 1): void {
-    const parent = path.join(this.folder, 'checkpoints');
-    const target = path.join(parent, `step-${String(step).padStart(6, '0')}`);
+  saveCheckpoint(
+    step: number,
+    write: (folder: string) => void,
+    { keep = KEEP_CHECKPOINTS, best }: { keep?: number; best?: BestCheckpoint } = {},
+  ): void {
+    const target = path.join(this.checkpointsFolder, checkpointName(step));
     const partial = `${target}.partial`;
     rmSync(partial, { recursive: true, force: true });
     mkdirSync(partial, { recursive: true });
     try {
       write(partial);
-      writeFileSync(path.join(partial, 'step.json'), JSON.stringify({ step }));
-      rmSync(target, { recursive: true, force: true });
+      writeFileAtomic(path.join(partial, 'step.json'), `${JSON.stringify({ step, best })}\n`);
+      remove(target);
       renameSync(partial, target);
     } catch (error) {
       rmSync(partial, { recursive: true, force: true });
       throw error;
     }
-    for (const old of this.checkpoints().slice(0, -keep)) rmSync(old.folder, { recursive: true, force: true });
+    this.settleCheckpoints(keep);
   }
 
-  /** The newest complete checkpoint. */
-  latestCheckpoint(): { step: number; folder: string } | undefined {
-    return this.checkpoints().at(-1);
+  /**
+   * Makes `best.json` say what the newest checkpoint knows, and removes the checkpoints that need not stay: what follows a
+   * checkpoint's writing, and is made up for on a resume where a kill came between.
+   */
+  settleCheckpoints(keep = KEEP_CHECKPOINTS): void {
+    const all = this.checkpoints();
+    const best = this.latestCheckpoint()?.best;
+    if (best) {
+      const text = `${JSON.stringify({ ...best, checkpoint: checkpointName(best.step) })}\n`;
+      if (!existsSync(this.bestFile) || readFileSync(this.bestFile, 'utf8') !== text)
+        writeFileAtomic(this.bestFile, text);
+    }
+    for (const { step, folder } of all.slice(0, -keep)) if (step !== best?.step) remove(folder);
+  }
+
+  /** The newest complete checkpoint, with the best score known when it was written. */
+  latestCheckpoint(): { step: number; folder: string; best?: BestCheckpoint } | undefined {
+    const newest = this.checkpoints().at(-1);
+    if (!newest) return undefined;
+    const { best } = JSON.parse(readFileSync(path.join(newest.folder, 'step.json'), 'utf8')) as {
+      best?: BestCheckpoint;
+    };
+    return best ? { ...newest, best } : newest;
+  }
+
+  /** The checkpoint with the best score, where the model was evaluated as it trained. */
+  bestCheckpoint(): (BestCheckpoint & { folder: string }) | undefined {
+    if (!existsSync(this.bestFile)) return undefined;
+    const { step, score } = JSON.parse(readFileSync(this.bestFile, 'utf8')) as BestCheckpoint;
+    return { step, score, folder: path.join(this.checkpointsFolder, checkpointName(step)) };
   }
 
   private checkpoints(): { step: number; folder: string }[] {
-    const parent = path.join(this.folder, 'checkpoints');
+    const parent = this.checkpointsFolder;
     if (!existsSync(parent)) return [];
     return readdirSync(parent)
       .filter((name) => /^step-\d+$/.test(name))
-      .sort()
-      .map((name) => ({ step: Number(name.slice(5)), folder: path.join(parent, name) }));
+      .map((name) => ({ step: Number(name.slice(5)), folder: path.join(parent, name) }))
+      .sort((a, b) => a.step - b.step);
+  }
+
+  private get checkpointsFolder(): string {
+    return path.join(this.folder, 'checkpoints');
+  }
+
+  private get bestFile(): string {
+    return path.join(this.checkpointsFolder, 'best.json');
   }
 
   private get metricsFile(): string {
@@ -166,10 +252,35 @@ export class RunDirectory {
   }
 }
 
+/** What `run.json` holds. */
+interface Description {
+  configuration: Json;
+  starts: Json[];
+}
+
+function checkpointName(step: number): string {
+  return `step-${String(step).padStart(6, '0')}`;
+}
+
+/** Removes a folder so that no half of it is ever seen under its name. */
+function remove(folder: string): void {
+  if (!existsSync(folder)) return;
+  const doomed = `${folder}.partial`;
+  rmSync(doomed, { recursive: true, force: true });
+  renameSync(folder, doomed);
+  rmSync(doomed, { recursive: true, force: true });
+}
+
 /** The rows of a JSON Lines file; a last line cut off by a crash is left out. */
 function readLines(file: string): unknown[] {
   if (!existsSync(file)) return [];
   const lines = readFileSync(file, 'utf8').split('\n');
   lines.pop();
-  return lines.map((line) => JSON.parse(line) as unknown);
+  return lines.map((line, i) => {
+    try {
+      return JSON.parse(line) as unknown;
+    } catch (error) {
+      throw new Error(`${file}, line ${i + 1} is not JSON (${(error as Error).message})`);
+    }
+  });
 }

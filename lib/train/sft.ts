@@ -7,7 +7,7 @@ import type { Model } from '../model/model.js';
 import { isVisionParameter } from '../model/parameters.js';
 import { ADAMW_DEFAULTS, AdamW, type TensorMap } from './adamw.js';
 import { likelihoodStep } from './likelihood.js';
-import { runLoop, type StepListener } from './loop.js';
+import { type LoopControl, runLoop } from './loop.js';
 import type { Metrics, RunDirectory } from './run-directory.js';
 import { checkSchedule, learningRateAt, type Schedule } from './schedule.js';
 
@@ -54,15 +54,14 @@ export function checkSft(settings: SftSettings): void {
  * @throws Error when there is nothing to train on: no examples, or a completion without tokens
  * @throws TrainingStopped when interrupted; the same call goes on
  */
-export async function trainSft(options: {
-  model: Model;
-  examples: readonly SftExample[];
-  settings: SftSettings;
-  run: RunDirectory;
-  checkpointEvery?: number;
-  onStep?: StepListener;
-  signal?: AbortSignal;
-}): Promise<void> {
+export async function trainSft(
+  options: {
+    model: Model;
+    examples: readonly SftExample[];
+    settings: SftSettings;
+    run: RunDirectory;
+  } & LoopControl,
+): Promise<void> {
   const { model, examples, settings, run } = options;
   checkSft(settings);
   if (examples.length === 0) throw new Error('sft: there are no examples to train on');
@@ -114,8 +113,9 @@ export async function trainSft(options: {
   };
 
   try {
-    const { checkpointEvery = 100, onStep, signal } = options;
-    await runLoop({ run, steps, checkpointEvery, trainable, optimizer, step, onStep, signal });
+    const { checkpointEvery = 100, keepCheckpoints, evaluate, onStep, signal } = options;
+    const control = { checkpointEvery, keepCheckpoints, evaluate, onStep, signal };
+    await runLoop({ run, steps, trainable, frozen, optimizer, step, ...control });
   } finally {
     Object.assign(model.parameters, trainable);
     optimizer.dispose();

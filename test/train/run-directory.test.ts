@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
@@ -17,13 +26,83 @@ test('the hash of a configuration does not depend on the order of its keys', () 
 test('the newest complete checkpoint counts; older ones go, half-written ones are swept away', () => {
   const run = RunDirectory.open(path.join(folder, 'checkpoints'), {});
   const write = (place: string) => writeFileSync(path.join(place, 'x'), '1');
-  run.saveCheckpoint(5, write);
-  run.saveCheckpoint(10, write);
-  assert.deepEqual(run.latestCheckpoint()?.step, 10);
-  assert.ok(!existsSync(path.join(run.folder, 'checkpoints', 'step-000005')));
-  mkdirSync(path.join(run.folder, 'checkpoints', 'step-000015.partial'));
-  assert.equal(RunDirectory.open(run.folder, {}).latestCheckpoint()?.step, 10);
-  assert.ok(!existsSync(path.join(run.folder, 'checkpoints', 'step-000015.partial')));
+  for (const step of [5, 10, 15]) run.saveCheckpoint(step, write);
+  assert.deepEqual(run.latestCheckpoint()?.step, 15);
+  assert.deepEqual(readdirSync(path.join(run.folder, 'checkpoints')), ['step-000010', 'step-000015']);
+  mkdirSync(path.join(run.folder, 'checkpoints', 'step-000020.partial'));
+  writeFileSync(path.join(run.folder, '.run.json.7.partial'), '{');
+  const again = RunDirectory.open(run.folder, {});
+  assert.equal(again.latestCheckpoint()?.step, 15);
+  again.rewind(15);
+  assert.deepEqual(readdirSync(run.folder).sort(), ['checkpoints', 'run.json']);
+  assert.deepEqual(readdirSync(path.join(run.folder, 'checkpoints')), ['step-000010', 'step-000015']);
+  run.saveCheckpoint(20, write, { keep: 1 });
+  assert.deepEqual(readdirSync(path.join(run.folder, 'checkpoints')), ['step-000020']);
+});
+
+test('the best checkpoint stays whatever its age; what a kill left undone after a checkpoint is made up for', () => {
+  const run = RunDirectory.open(path.join(folder, 'best'), {});
+  const folders = () => readdirSync(path.join(run.folder, 'checkpoints')).sort();
+  const best = { step: 5, score: 0.5 };
+  for (const step of [5, 10, 15]) run.saveCheckpoint(step, () => {}, { keep: 1, best });
+  assert.deepEqual(folders(), ['best.json', 'step-000005', 'step-000015']);
+  const bestFile = path.join(run.folder, 'checkpoints', 'best.json');
+  assert.deepEqual(JSON.parse(readFileSync(bestFile, 'utf8')), { ...best, checkpoint: 'step-000005' });
+  assert.deepEqual(run.latestCheckpoint()?.best, best);
+
+  const stale = readFileSync(bestFile);
+  run.saveCheckpoint(20, () => {}, { keep: 1, best: { step: 20, score: 0.75 } });
+  assert.deepEqual(folders(), ['best.json', 'step-000020']);
+  // As if killed between the checkpoint and what follows it.
+  writeFileSync(bestFile, stale);
+  mkdirSync(path.join(run.folder, 'checkpoints', 'step-000005'));
+  run.settleCheckpoints(1);
+  assert.deepEqual(folders(), ['best.json', 'step-000020']);
+  const { step, score, folder: place } = run.bestCheckpoint()!;
+  assert.deepEqual([step, score, path.basename(place)], [20, 0.75, 'step-000020']);
+});
+
+test('run.json holds the configuration, which alone is the run, and each start with its environment', () => {
+  const run = RunDirectory.open(path.join(folder, 'starts'), { seed: 3 });
+  run.recordStart(0, { node: '20' });
+  RunDirectory.open(run.folder, { seed: 3 }).recordStart(12, { node: '22' });
+  const held = JSON.parse(readFileSync(path.join(run.folder, 'run.json'), 'utf8'));
+  assert.deepEqual(held.configuration, { seed: 3 });
+  assert.deepEqual(
+    held.starts.map((start: { step: number; environment: object }) => [start.step, start.environment]),
+    [
+      [0, { node: '20' }],
+      [12, { node: '22' }],
+    ],
+  );
+  assert.ok(Math.abs(Date.parse(held.starts[1].time) - Date.now()) < 60_000);
+  assert.throws(() => RunDirectory.open(run.folder, { seed: 4 }), /another configuration/);
+});
+
+test('a folder that is not a run is refused, and nothing in it is touched', () => {
+  const place = path.join(folder, 'holiday');
+  mkdirSync(place);
+  writeFileSync(path.join(place, 'photo.png'), '');
+  assert.throws(() => RunDirectory.open(place, {}), /holiday is not empty \(it holds photo\.png\) and not a run/);
+  assert.deepEqual(readdirSync(place), ['photo.png']);
+  assert.throws(() => RunDirectory.open(path.join(place, 'photo.png'), {}), /photo\.png is a file/);
+
+  const empty = path.join(folder, 'empty');
+  mkdirSync(empty);
+  writeFileSync(path.join(empty, '.run.json.99.partial'), '{"conf');
+  RunDirectory.open(empty, {});
+});
+
+test('a run.json that is not JSON, or not a run’s, is named', () => {
+  for (const [text, message] of [
+    ['{"configuration": {"see', /run\.json is not JSON .*mend it, or choose another folder/],
+    ['[1]', /run\.json has no 'configuration'/],
+  ] as const) {
+    const place = mkdtempSync(path.join(folder, 'spoiled-'));
+    writeFileSync(path.join(place, 'run.json'), text);
+    assert.throws(() => RunDirectory.open(place, {}), message);
+    assert.equal(readFileSync(path.join(place, 'run.json'), 'utf8'), text);
+  }
 });
 
 test('a checkpoint that fails to be written leaves the one before and nothing else', () => {
@@ -50,6 +129,8 @@ test('rewinding drops rows from a step on, and a line that a crash cut off is no
     { step: 0, loss: 0 },
     { step: 1, loss: 1 },
   ]);
+  appendFileSync(path.join(run.folder, 'metrics.jsonl'), 'spilt coffee\n');
+  assert.throws(() => run.metrics(), /metrics\.jsonl, line 3 is not JSON/);
 });
 
 test('a finished run gives its result, an unfinished one none', () => {

@@ -1,0 +1,93 @@
+/** What a run computes with: versions, machine, threads and the kit's commit, for whoever wants to repeat it. */
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import * as tf from '@tensorflow/tfjs';
+import type { Engine } from '../engine/backend.js';
+
+export interface Environment {
+  /** The kit's version, and the commit of the repository it lies in; `-dirty` where tracked files were changed. */
+  kit: string;
+  commit: string | null;
+  node: string;
+  /** Such as `linux x64`. */
+  platform: string;
+  processor: string;
+  /** Threads that TensorFlow may use, unless `variables` say otherwise. */
+  threads: number;
+  backend: Engine['backend'];
+  gpu: boolean;
+  /** The TensorFlow library's version, or tfjs' own on wasm. */
+  tensorflow: string;
+  tfjs: string;
+  precision: Engine['precision'];
+  /** Versions of the packages that are installed, by name. */
+  packages: { [name: string]: string };
+  /** Environment variables that change how TensorFlow computes, where they are set. */
+  variables: { [name: string]: string };
+}
+
+const VARIABLES = [
+  'CUDA_VISIBLE_DEVICES',
+  'OMP_NUM_THREADS',
+  'ONEDNN_DEFAULT_FPMATH_MODE',
+  'TF_ENABLE_ONEDNN_OPTS',
+  'TF_NUM_INTEROP_THREADS',
+  'TF_NUM_INTRAOP_THREADS',
+];
+
+/** Describes this process. */
+export function describeEnvironment(engine: Engine): Environment {
+  const kit = kitPackage();
+  return {
+    kit: kit.version,
+    commit: gitCommit(),
+    node: process.versions.node,
+    platform: `${process.platform} ${process.arch}`,
+    processor: os.cpus()[0]?.model.trim() ?? 'unknown',
+    threads: os.availableParallelism(),
+    backend: engine.backend,
+    gpu: engine.gpu,
+    tensorflow: engine.version,
+    tfjs: tf.version.tfjs,
+    precision: engine.precision,
+    packages: installedVersions(Object.keys(kit.dependencies)),
+    variables: Object.fromEntries(
+      VARIABLES.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
+    ),
+  };
+}
+
+/** The kit's own package.json: the nearest above this file, built or not. */
+function kitPackage(): { version: string; dependencies: { [name: string]: string } } {
+  let folder = __dirname;
+  while (!existsSync(path.join(folder, 'package.json'))) folder = path.dirname(folder);
+  return JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8')) as ReturnType<typeof kitPackage>;
+}
+
+/** Read from the packages' folders: many do not export their package.json. */
+function installedVersions(names: readonly string[]): { [name: string]: string } {
+  const versions: { [name: string]: string } = {};
+  for (const name of names) {
+    const file = (require.resolve.paths(name) ?? [])
+      .map((folder) => path.join(folder, name, 'package.json'))
+      .find((each) => existsSync(each));
+    if (file) versions[name] = (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+  }
+  return versions;
+}
+
+function gitCommit(): string | null {
+  try {
+    const args = ['describe', '--always', '--dirty', '--abbrev=40', '--exclude=*'];
+    return execFileSync('git', args, {
+      cwd: __dirname,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+      timeout: 5000,
+    }).trim();
+  } catch {
+    return null;
+  }
+}
