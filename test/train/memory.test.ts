@@ -1,0 +1,88 @@
+/** A thousand training steps leave tensors and resident memory where they were after the first twenty. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import * as tf from '@tensorflow/tfjs';
+import { startEngine } from '../../lib/engine/backend.js';
+import { disposeModel } from '../../lib/model/model.js';
+import { trainGrpo } from '../../lib/train/grpo.js';
+import { REASON_RFT_GRPO } from '../../lib/train/grpo-settings.js';
+import { RunDirectory } from '../../lib/train/run-directory.js';
+import { trainSft } from '../../lib/train/sft.js';
+import { tinyExamples, tinyPolicy } from '../support/tiny-policy.js';
+
+const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-memory-'));
+const STEPS = 1000;
+const SETTLED = 20;
+
+before(async () => {
+  await startEngine();
+});
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Tensors and resident megabytes after each step. */
+class Watch {
+  readonly tensors: number[] = [];
+  readonly megabytes: number[] = [];
+  readonly onStep = () => {
+    this.tensors.push(tf.memory().numTensors);
+    this.megabytes.push(process.memoryUsage.rss() / 2 ** 20);
+  };
+
+  /** Memory goes up and down with the collector: the least of ten steps is what is held. */
+  check(): void {
+    assert.equal(this.tensors.length, STEPS);
+    assert.deepEqual([...new Set(this.tensors.slice(SETTLED))], [this.tensors[SETTLED]], 'tensors');
+    const least = (from: number) => Math.min(...this.megabytes.slice(from, from + 10));
+    const grown = least(STEPS - 10) - least(SETTLED);
+    assert.ok(grown < 32, `resident memory grew by ${grown.toFixed(0)} MB`);
+  }
+}
+
+test('GRPO, two updates a rollout, a reference and checkpoints', async () => {
+  const model = tinyPolicy();
+  const watch = new Watch();
+  await trainGrpo({
+    model,
+    examples: tinyExamples(6),
+    rewards: [{ name: 'short', weight: 1, reward: (text) => -text.length / 100 }],
+    settings: {
+      ...REASON_RFT_GRPO,
+      steps: STEPS,
+      promptsPerStep: 2,
+      completions: 4,
+      maxNewTokens: 8,
+      updatesPerRollout: 2,
+      promptsPerMicroBatch: 2,
+      seed: 1,
+    },
+    run: RunDirectory.open(path.join(folder, 'grpo'), {}),
+    onStep: watch.onStep,
+  });
+  disposeModel(model);
+  watch.check();
+});
+
+test('SFT', async () => {
+  const model = tinyPolicy();
+  const watch = new Watch();
+  const examples = tinyExamples(8).map(({ prompt }, i) => ({ prompt, completion: [6 + i, 31] }));
+  await trainSft({
+    model,
+    examples,
+    settings: {
+      epochs: STEPS / 2,
+      batchSize: 4,
+      schedule: { learningRate: 1e-4, warmupSteps: 0, decay: 'constant' },
+      weightDecay: 0,
+      freezeVision: false,
+      seed: 1,
+    },
+    run: RunDirectory.open(path.join(folder, 'sft'), {}),
+    onStep: watch.onStep,
+  });
+  disposeModel(model);
+  watch.check();
+});
