@@ -1,0 +1,97 @@
+/** The tables of lib/train/README.md name every option, with its default, and every metric that a run logs. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { settingNames } from '../../lib/cli/settings.js';
+import { startEngine } from '../../lib/engine/backend.js';
+import { disposeModel } from '../../lib/model/model.js';
+import { QUICK } from '../../lib/study/profile.js';
+import { trainGrpo } from '../../lib/train/grpo.js';
+import { type GrpoSettings, REASON_RFT_GRPO, TRL_GRPO } from '../../lib/train/grpo-settings.js';
+import { RunDirectory } from '../../lib/train/run-directory.js';
+import { trainSft } from '../../lib/train/sft.js';
+import { tinyExamples, tinyPolicy } from '../support/tiny-policy.js';
+
+const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-documentation-'));
+const text = readFileSync(path.join(__dirname, '../../lib/train/README.md'), 'utf8');
+
+/** The rows of the table under a heading, as lists of cells without their back-ticks. */
+function rows(heading: string): string[][] {
+  const section = text.split(/^## /m).find((each) => each.startsWith(heading))!;
+  return [...section.matchAll(/^\| `(.*?)` \|(.*)\|$/gm)].map((match) => [
+    match[1]!,
+    ...match[2]!.split(' | ').map((cell) => cell.trim()),
+  ]);
+}
+
+before(async () => {
+  await startEngine();
+});
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+test('every option of GRPO and of SFT has its row, and no row is left over', () => {
+  const names = (heading: string) =>
+    rows(heading)
+      .map(([name]) => name)
+      .sort();
+  assert.deepEqual(names('Options of GRPO'), settingNames(QUICK.grpo).sort());
+  assert.deepEqual(names('Options of SFT'), settingNames(QUICK.cotSft).sort());
+});
+
+test('the defaults of GRPO that the table states are those of the presets', () => {
+  const value = (preset: object, name: string) =>
+    name.split('.').reduce<unknown>((object, key) => (object as { [key: string]: unknown })[key], preset);
+  for (const [name, , stated] of rows('Options of GRPO')) {
+    if (name === 'steps') continue;
+    const [own, trl = own] = stated!.replace(')', '').split(' (trl: ');
+    const written = (preset: object) => String(value(preset, name!)).replace('0.000001', '1e-6');
+    assert.equal(own, written(REASON_RFT_GRPO), name);
+    assert.equal(trl, written(TRL_GRPO), name);
+  }
+});
+
+test('every metric that runs log has its row', async () => {
+  const settings: GrpoSettings = {
+    ...REASON_RFT_GRPO,
+    steps: 1,
+    promptsPerStep: 2,
+    completions: 2,
+    maxNewTokens: 8,
+    resamplingRounds: 1,
+  };
+  const logged = new Set<string>();
+  const model = tinyPolicy();
+  for (const lossType of ['grpo', 'cispo'] as const) {
+    const run = RunDirectory.open(path.join(folder, lossType), {});
+    const rewards = [{ name: 'short', weight: 1, reward: (completion: string) => -completion.length }];
+    const epsilonHigh = lossType === 'cispo' ? 5 : 0.2;
+    await trainGrpo({
+      model,
+      examples: tinyExamples(6),
+      rewards,
+      settings: { ...settings, lossType, epsilonHigh },
+      run,
+    });
+    for (const name of Object.keys(run.metrics()[0]!)) logged.add(name.replace('/short/', '/{name}/'));
+    for (const name of Object.keys(run.rows<object>('timing.jsonl')[0]!)) logged.add(name);
+  }
+  const run = RunDirectory.open(path.join(folder, 'sft'), {});
+  const examples = tinyExamples(2).map(({ prompt }) => ({ prompt, completion: [7, 31] }));
+  await trainSft({ model, examples, settings: { ...QUICK.cotSft, epochs: 1, batchSize: 2 }, run });
+  for (const name of Object.keys(run.metrics()[0]!)) logged.add(name);
+  disposeModel(model);
+  logged.delete('step');
+  const documented = new Set(rows('Metrics').map(([name]) => name!));
+  assert.deepEqual(
+    [...logged].filter((name) => !documented.has(name)),
+    [],
+    'logged, not in the table',
+  );
+  assert.deepEqual(
+    [...documented].filter((name) => !logged.has(name)),
+    [],
+    'in the table, never logged',
+  );
+});
