@@ -135,16 +135,14 @@ test('SFT without examples, or with an empty completion, is an error', async () 
   disposeModel(model);
 });
 
-test('GRPO learns a simple reward: 24 steps raise it by more than two standard errors', async () => {
+test('GRPO learns: the think reward, 0.42 in the first six steps, is above 0.8 in steps 19 to 24', async () => {
   const settings = { ...grpo, steps: 24, completions: 8, schedule: { ...grpo.schedule, learningRate: 3e-4 } };
   const run = await runGrpo('learns', settings);
   const rewards = run.metrics().map((row) => row['rewards/think_reward/mean']!);
   const average = (xs: number[]) => xs.reduce((a, b) => a + b) / xs.length;
-  const [early, late] = [rewards.slice(0, 6), rewards.slice(-6)];
-  const variance = (xs: number[]) =>
-    xs.reduce((sum, x) => sum + (x - average(xs)) ** 2, 0) / (xs.length - 1) / xs.length;
-  const gain = average(late) - average(early);
-  assert.ok(gain > 2 * Math.sqrt(variance(early) + variance(late)), `gain ${gain}`);
+  // 32 completions a step: a mean of six steps has a standard error of at most 0.5 / sqrt(192) = 0.036.
+  assert.ok(average(rewards.slice(0, 6)) < 0.6, `it began at ${average(rewards.slice(0, 6))}: nothing to learn`);
+  assert.ok(average(rewards.slice(-6)) > 0.8, `it ended at ${average(rewards.slice(-6))}`);
 });
 
 test('a GRPO run that was stopped and resumed equals one that was not: metrics and weights', async () => {
