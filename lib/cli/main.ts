@@ -1,14 +1,14 @@
 /** The command line: the functions that the notebooks call, for headless and remote runs. */
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { readImage } from '../data/image.js';
 import { imageNames, readRecords } from '../data/records.js';
 import { startEngine } from '../engine/backend.js';
 import { evaluateModel } from '../evaluate/evaluate.js';
-import { encodePrompt, loadModel, type Model, saveModel } from '../model/model.js';
-import { checkSampling } from '../model/sampling.js';
+import { encodePrompt, loadModel, type Model } from '../model/model.js';
+import { checkSampling, type SamplingSettings } from '../model/sampling.js';
 import { examine, printReport } from '../setup/doctor.js';
 import { resultsText } from '../setup/start.js';
 import { REWARDS, type RewardName } from '../study/cell.js';
@@ -22,6 +22,7 @@ import {
 import { evaluationItems, grpoExamples, sftExamples } from '../study/examples.js';
 import { QUICK } from '../study/profile.js';
 import { summarizeStudy } from '../study/summary.js';
+import { checkValidation, type ValidationSettings, validation } from '../study/validation.js';
 import { openStudy } from '../study/workspace.js';
 import { type PromptStyle, writePrompt } from '../tasks/prompts.js';
 import { trainGrpo } from '../train/grpo.js';
@@ -29,6 +30,7 @@ import { checkGrpo, GRPO_PRESETS, type GrpoPreset, type GrpoSettings } from '../
 import { TrainingStopped } from '../train/loop.js';
 import { type Json, type Metrics, RunDirectory } from '../train/run-directory.js';
 import { checkSft, trainSft } from '../train/sft.js';
+import { saveTrained, type TrainedCheckpoints } from '../train/trained.js';
 import { warningText } from '../train/warnings.js';
 import { showProgress } from './progress.js';
 import { mergeSettings, settingPairs, UsageError } from './settings.js';
@@ -82,28 +84,27 @@ async function trainInto(
   const finished = run.result<object>();
   if (!finished) {
     const progress = showProgress(kind);
+    let heldOut = '';
     try {
       await train(model, run, (done, steps, metrics) => {
         const shown = kind === 'grpo' ? `reward ${metrics.reward!.toFixed(3)}` : `loss ${metrics.loss!.toFixed(3)}`;
-        progress.update(done, steps, shown);
+        if (metrics.eval_accuracy !== undefined)
+          heldOut = `  accuracy ${metrics.eval_accuracy.toFixed(3)} after step ${done}`;
+        progress.update(done, steps, shown + heldOut);
       });
     } finally {
       progress.stop();
     }
-    const partial = `${run.final}.partial`;
-    rmSync(partial, { recursive: true, force: true });
-    try {
-      saveModel(model, partial);
-    } catch (error) {
-      rmSync(partial, { recursive: true, force: true });
-      throw error;
-    }
-    rmSync(run.final, { recursive: true, force: true });
-    renameSync(partial, run.final);
-    run.finish({ checkpoint: run.final, last: run.metrics().at(-1) });
+    const metrics = run.metrics();
+    const { final, best } = saveTrained(model, run, metrics.length);
+    run.finish({ checkpoint: final, ...(best ? { best } : {}), last: metrics.at(-1) });
   }
-  const result = run.result<{ checkpoint: string; last: Metrics }>()!;
-  report(options.json, result, `the checkpoint lies in ${result.checkpoint}`);
+  const result = run.result<{ checkpoint: string; best?: TrainedCheckpoints['best']; last: Metrics }>()!;
+  const { checkpoint, best } = result;
+  const better = best
+    ? `; the best on held-out items (accuracy ${best.score.toFixed(3)}, after step ${best.step}) in ${best.folder}`
+    : '';
+  report(options.json, result, `the checkpoint lies in ${checkpoint}${better}`);
 }
 
 function namedRewards(text: string) {
@@ -123,6 +124,48 @@ function presetNamed(name: string): GrpoSettings {
   if (!Object.hasOwn(GRPO_PRESETS, name))
     throw new UsageError(`there is no preset '${name}'; choose nano, ${Object.keys(GRPO_PRESETS).join(' or ')}`);
   return { ...GRPO_PRESETS[name as GrpoPreset], steps: QUICK.grpo.steps };
+}
+
+interface ValidationOptions {
+  evaluateEvery: string;
+  validation?: string;
+  validationSamples: string;
+}
+
+/** The options of evaluation during training. */
+function withValidation(command: Command): Command {
+  return command
+    .option('--evaluate-every <n>', 'evaluate on held-out records after every n steps; 0: never', '0')
+    .option('--validation <file>', 'the held-out records (JSON Lines), images/ beside them')
+    .option('--validation-samples <n>', 'completions sampled of each, for pass@n', '4');
+}
+
+/**
+ * What evaluation during training needs, and how the run is known by it; undefined where there is none.
+ *
+ * @param sampling as completions are drawn in training
+ */
+async function heldOutRows(
+  options: ValidationOptions,
+  sampling: SamplingSettings & { maxNewTokens: number },
+  training: LoadedRows,
+): Promise<{ rows: LoadedRows; settings: ValidationSettings; identity: object } | undefined> {
+  const evaluateEvery = wholeNumber('--evaluate-every', options.evaluateEvery);
+  const samples = wholeNumber('--validation-samples', options.validationSamples, 1);
+  if (evaluateEvery === 0) return undefined;
+  if (options.validation === undefined)
+    throw new UsageError('--evaluate-every needs held-out records: give them with --validation FILE');
+  const rows = await loadFile(options.validation);
+  const trained = new Set(training.records.map((record) => record.id));
+  const seen = rows.records.filter((record) => trained.has(record.id));
+  if (seen.length > 0)
+    throw new UsageError(
+      `${options.validation} is not held out: ${seen.length} of its records are trained on, among them '${seen[0]!.id}'`,
+    );
+  const { temperature, topP, topK, maxNewTokens } = sampling;
+  const settings = { evaluateEvery, items: rows.records.length, samples, maxNewTokens, temperature, topP, topK };
+  usage(() => checkValidation(settings));
+  return { rows, settings, identity: { validation: { ...settings, data: digestOf(options.validation) } } };
 }
 
 /** Runs a check of settings as a matter of usage. */
@@ -165,8 +208,7 @@ program
     );
   });
 
-program
-  .command('sft')
+withValidation(program.command('sft'))
   .description('supervised fine-tuning of a checkpoint on records')
   .requiredOption('--data <file>', 'records (JSON Lines), images/ beside them')
   .requiredOption('--out <dir>', 'run folder; an unfinished run goes on')
@@ -182,7 +224,14 @@ program
   )
   .action(
     async (
-      options: { data: string; out: string; model: string; target: string; config?: string; json?: boolean },
+      options: {
+        data: string;
+        out: string;
+        model: string;
+        target: string;
+        config?: string;
+        json?: boolean;
+      } & ValidationOptions,
       command: Command,
     ) => {
       const settings = mergeSettings(QUICK.cotSft, options.config, settingPairs(command.args));
@@ -191,14 +240,22 @@ program
       if (target !== 'answer' && target !== 'cot')
         throw new UsageError(`--target must be answer or cot, got '${target}'`);
       const rows = await loadFile(options.data);
-      await trainInto('sft', options, { data: digestOf(options.data), target, settings }, (model, run, onStep) =>
-        trainSft({ model, examples: sftExamples(model, rows, target), settings, run, onStep }),
+      const heldOut = await heldOutRows(options, QUICK.grpo, rows);
+      const style = target === 'answer' ? 'bare' : 'think';
+      await trainInto(
+        'sft',
+        options,
+        { data: digestOf(options.data), target, settings, ...heldOut?.identity },
+        (model, run, onStep) => {
+          const evaluate =
+            heldOut && validation({ ...heldOut, model, items: evaluationItems(model, heldOut.rows, style) });
+          return trainSft({ model, examples: sftExamples(model, rows, target), settings, run, evaluate, onStep });
+        },
       );
     },
   );
 
-program
-  .command('grpo')
+withValidation(program.command('grpo'))
   .description('GRPO of a checkpoint on records')
   .requiredOption('--data <file>', 'records (JSON Lines), images/ beside them')
   .requiredOption('--out <dir>', 'run folder; an unfinished run goes on')
@@ -215,7 +272,7 @@ program
   .allowExcessArguments()
   .addHelpText(
     'after',
-    '\nAny setting is an option: --steps 60 --beta 0 --schedule.learningRate 5e-5\nExample: reason-rft grpo --data runs/quick/data/train.jsonl --model runs/my-sft/final --out runs/my-grpo',
+    '\nAny setting is an option: --steps 60 --beta 0 --schedule.learningRate 5e-5\nExample: reason-rft grpo --data runs/quick/data/train.jsonl --model runs/my-sft/final --out runs/my-grpo --evaluate-every 10 --validation held-out.jsonl',
   )
   .action(
     async (
@@ -227,28 +284,32 @@ program
         preset: string;
         config?: string;
         json?: boolean;
-      },
+      } & ValidationOptions,
       command: Command,
     ) => {
       const settings = mergeSettings(presetNamed(options.preset), options.config, settingPairs(command.args));
       usage(() => checkGrpo(settings));
       const rewards = namedRewards(options.rewards);
       const rows = await loadFile(options.data);
+      const heldOut = await heldOutRows(options, settings, rows);
       const weights = rewards.map(({ name, weight }) => [name, weight]);
       await trainInto(
         'grpo',
         options,
-        { data: digestOf(options.data), rewards: weights, settings },
-        (model, run, onStep) =>
-          trainGrpo({
+        { data: digestOf(options.data), rewards: weights, settings, ...heldOut?.identity },
+        (model, run, onStep) => {
+          const items = heldOut ? evaluationItems(model, heldOut.rows, 'think') : [];
+          return trainGrpo({
             model,
             examples: grpoExamples(model, rows),
             rewards,
             settings,
             run,
+            evaluate: heldOut && validation({ ...heldOut, model, items, rewards }),
             onStep,
             onWarning: (warning) => process.stderr.write(`${warningText(warning)}\n`),
-          }),
+          });
+        },
       );
     },
   );

@@ -86,7 +86,9 @@ export function trainingCurves(
     (place, index) =>
       names.flatMap((name, run) =>
         frames[index]!.keys.flatMap((key, k): Data[] => {
-          const rows = runs[name]!;
+          // A metric of some steps alone, such as an evaluation's, is a curve through those.
+          const rows = runs[name]!.filter((row) => row[key] !== undefined);
+          const sparse = rows.length < runs[name]!.length;
           const raw = metricColumn(rows, key);
           const style = seriesStyle(several ? run : k);
           const label = several ? name : key;
@@ -113,7 +115,7 @@ export function trainingCurves(
             {
               ...common,
               y: rounded(smoothCurve(raw, smoothing)),
-              mode: 'lines',
+              mode: sparse ? 'lines+markers' : 'lines',
               name: label,
               line,
               showlegend: legend,

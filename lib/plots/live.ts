@@ -227,6 +227,21 @@ export const GRPO_PANELS: readonly CurvePanel[] = [
   { title: 'frac_reward_zero_std (dead groups)', keys: ['frac_reward_zero_std'], range: [0, 1] },
 ];
 
+/**
+ * What held-out items say while a cell trains: accuracy beside reward, so that a reward that rises while accuracy falls is
+ * seen.
+ *
+ * @param samples k of pass@k
+ */
+export function validationPanels(samples: number): CurvePanel[] {
+  const passes = [...new Set(['eval_pass@1', `eval_pass@${samples}`])];
+  return [
+    { title: 'held out: accuracy', keys: ['eval_accuracy', ...passes], range: [0, 1] },
+    { title: 'held out: reward', keys: ['eval_reward'] },
+    { title: 'held out: format', keys: ['eval_format'], range: [0, 1] },
+  ];
+}
+
 /** The two charts of supervised fine-tuning. */
 export const SFT_PANELS: readonly CurvePanel[] = [
   { title: 'loss', keys: ['loss'] },

@@ -7,7 +7,7 @@ import type { Metrics } from '../train/run-directory.js';
 import { sftSteps } from '../train/sft.js';
 import { type TrainingWarning, warningText } from '../train/warnings.js';
 import { exportFigure } from './export.js';
-import { GRPO_PANELS, livePlot, SFT_PANELS } from './live.js';
+import { GRPO_PANELS, livePlot, SFT_PANELS, validationPanels } from './live.js';
 import { DisplaySlot } from './notebook.js';
 
 /** The number of steps that a cell trains. */
@@ -27,7 +27,11 @@ export function cellCurves(study: Study, cell: Cell): (Metrics & { step: number 
  * @throws TrainingStopped when interrupted; the curves so far stay under the cell
  */
 export async function runCellLive(study: Study, cell: Cell, name: string): Promise<CellResult> {
-  const panels = cell.kind === 'grpo' ? GRPO_PANELS : SFT_PANELS;
+  const panels = [...(cell.kind === 'grpo' ? GRPO_PANELS : SFT_PANELS)];
+  if (cell.validation?.evaluateEvery) {
+    const seen = validationPanels(cell.validation.samples);
+    panels.push(...seen.filter(({ keys }) => cell.kind === 'grpo' || !keys.includes('eval_reward')));
+  }
   const live = livePlot({ name, panels, total: cellSteps(cell), history: cellCurves(study, cell) });
   let result: CellResult;
   try {

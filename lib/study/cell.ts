@@ -3,24 +3,26 @@
  * covers the start checkpoint's own configuration and the data, so that a rerun computes only what changed.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { writeFileAtomic } from '../engine/atomic-write.js';
 import { startEngine } from '../engine/backend.js';
 import { type Evaluation, evaluateModel } from '../evaluate/evaluate.js';
-import { disposeModel, loadModel, saveModel } from '../model/model.js';
+import { disposeModel, loadModel, type Model } from '../model/model.js';
 import { accuracyReward } from '../rewards/accuracy.js';
 import { formatReward } from '../rewards/format.js';
 import type { PromptStyle } from '../tasks/prompts.js';
 import { trainGrpo } from '../train/grpo.js';
 import type { GrpoSettings } from '../train/grpo-settings.js';
-import type { StepListener } from '../train/loop.js';
+import type { EvaluationSchedule, StepListener } from '../train/loop.js';
 import type { NamedReward } from '../train/rollout.js';
 import { configurationHash, type Json, type Metrics, RunDirectory } from '../train/run-directory.js';
 import { type SftSettings, trainSft } from '../train/sft.js';
+import { saveTrained } from '../train/trained.js';
 import type { TrainingWarning } from '../train/warnings.js';
 import { dataFolder, loadRows, type TestSet } from './counting-data.js';
 import { evaluationItems, grpoExamples, sftExamples, sliceRows } from './examples.js';
+import { type ValidationSettings, validation, validationRows } from './validation.js';
 import type { Study } from './workspace.js';
 
 /** The reward functions that cells name. */
@@ -36,6 +38,8 @@ export interface SftCell {
   target: 'answer' | 'cot';
   rows: [from: number, to: number];
   settings: SftSettings;
+  /** Evaluation on held-out rows while it trains; none unless told. */
+  validation?: ValidationSettings;
 }
 
 /** GRPO from the base model, or from what another cell trained, on training rows [from, to). */
@@ -45,6 +49,8 @@ export interface GrpoCell {
   rows: [from: number, to: number];
   rewards: { [name in RewardName]?: number };
   settings: GrpoSettings;
+  /** Evaluation on held-out rows while it trains; none unless told. */
+  validation?: ValidationSettings;
 }
 
 export type Cell = SftCell | GrpoCell;
@@ -53,6 +59,8 @@ export type Cell = SftCell | GrpoCell;
 export interface CellResult {
   /** The trained checkpoint. */
   checkpoint: string;
+  /** Of the evaluated checkpoints that with the highest accuracy on held-out rows, where there was validation. */
+  best?: { checkpoint: string; step: number; score: number };
   trainingRows: number;
   wallSeconds: number;
   tokens: number;
@@ -101,21 +109,20 @@ export async function runCell(
   }
   const model = loadModel(path.resolve(study.folder, start));
   try {
+    const evaluate = cellValidation(study, cell, model);
     if (cell.kind === 'sft') {
       const examples = sftExamples(model, rows, cell.target);
-      await trainSft({ model, examples, settings: cell.settings, run, ...options });
+      await trainSft({ model, examples, settings: cell.settings, run, evaluate, ...options });
     } else {
-      const examples = grpoExamples(model, rows);
-      await trainGrpo({ model, examples, rewards: namedRewards(cell), settings: cell.settings, run, ...options });
+      const [examples, rewards] = [grpoExamples(model, rows), namedRewards(cell)];
+      await trainGrpo({ model, examples, rewards, settings: cell.settings, run, evaluate, ...options });
     }
-    const partial = `${run.final}.partial`;
-    rmSync(partial, { recursive: true, force: true });
-    rmSync(run.final, { recursive: true, force: true });
-    saveModel(model, partial);
-    renameSync(partial, run.final);
     const metrics = run.metrics();
+    const { final, best } = saveTrained(model, run, metrics.length);
+    const relative = (folder: string) => path.relative(study.folder, folder);
     const result: CellResult = {
-      checkpoint: path.relative(study.folder, run.final),
+      checkpoint: relative(final),
+      ...(best ? { best: { checkpoint: relative(best.folder), step: best.step, score: best.score } } : {}),
       trainingRows: rows.records.length,
       wallSeconds: run.rows<{ step_time: number }>('timing.jsonl').reduce((sum, row) => sum + row.step_time, 0),
       tokens: metrics.at(-1)!.num_tokens!,
@@ -127,6 +134,14 @@ export async function runCell(
   } finally {
     disposeModel(model);
   }
+}
+
+function cellValidation(study: Study, cell: Cell, model: Model): EvaluationSchedule | undefined {
+  const settings = cell.validation;
+  if (!settings?.evaluateEvery) return undefined;
+  const style = cell.kind === 'sft' && cell.target === 'answer' ? 'bare' : 'think';
+  const items = evaluationItems(model, validationRows(study, settings.items), style);
+  return validation({ model, items, settings, rewards: cell.kind === 'grpo' ? namedRewards(cell) : [] });
 }
 
 function namedRewards(cell: GrpoCell): NamedReward[] {

@@ -56,6 +56,7 @@ export const KEEP_CHECKPOINTS = 2;
  *     checkpoints/step-000020/     after 20 steps: what moves, the optimizer's state, `step.json`
  *     checkpoints/best.json        the checkpoint with the best score so far, which is kept
  *     final/                       the trained checkpoint, in the field's layout
+ *     best/                        the best one, where that is not the last
  *     result.json                  written last: the run is finished
  *
  * JSON Lines files grow by whole lines. A kill may tear the last one, which readers leave out and a resume removes. All
@@ -136,6 +137,11 @@ export class RunDirectory {
   /** The folder of the trained checkpoint. */
   get final(): string {
     return path.join(this.folder, 'final');
+  }
+
+  /** The folder of the best checkpoint as a model of its own. */
+  get best(): string {
+    return path.join(this.folder, 'best');
   }
 
   /** Adds a line to `metrics.jsonl`. */

@@ -161,6 +161,41 @@ test('generate prints one JSON object: ids, grid, positions, logits, text', () =
   assert.equal(typeof result.text, 'string');
 });
 
+test('evaluation while training: held-out records are needed, and must be held out', () => {
+  const few = (name: string, from: number, to: number) => {
+    const file = path.join(path.dirname(data), `${name}.jsonl`);
+    writeFileSync(file, readFileSync(data, 'utf8').split('\n').slice(from, to).join('\n'));
+    return file;
+  };
+  const args = ['grpo', '--data', few('trained', 0, 8), '--out', out('validated'), ...grpo, '--evaluate-every', '2'];
+  const without = run(...args);
+  assert.equal(without.status, 2);
+  assert.match(without.stderr, /give them with --validation FILE/);
+  const leaking = run(...args, '--validation', few('leaking', 7, 10));
+  assert.equal(leaking.status, 2);
+  assert.match(leaking.stderr, /not held out: 1 of its records are trained on, among them 'counting-train-/);
+  assert.ok(!existsSync(out('validated')));
+
+  const held = ['--validation', few('held', 8, 12), '--validation-samples', '2'];
+  const { status, stdout, stderr } = run(...args, ...held, '--json');
+  assert.equal(status, 0, stderr);
+  assert.match(stderr, /accuracy \d\.\d{3} after step 4/);
+  const rows = readFileSync(path.join(out('validated'), 'metrics.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  for (const name of ['eval_accuracy', 'eval_format', 'eval_pass@2', 'eval_reward']) {
+    assert.deepEqual(
+      rows.map((row) => typeof row[name]),
+      ['undefined', 'number', 'undefined', 'number'],
+      name,
+    );
+  }
+  const { best } = JSON.parse(stdout);
+  assert.equal(best.score, Math.max(rows[1].eval_accuracy, rows[3].eval_accuracy));
+  assert.ok(existsSync(path.join(best.folder, 'model.safetensors')));
+});
+
 test('an interrupted run exits with 130, goes on, and ends as one that was not interrupted', async () => {
   const whole = run('grpo', '--data', data, '--out', out('whole'), ...grpo);
   assert.equal(whole.status, 0, whole.stderr);

@@ -61,3 +61,22 @@ test('several runs differ in colour and dash, and each stands in the legend once
   assert.notEqual(legend[0]?.line.color, legend[1]?.line.color);
   assert.notEqual(legend[0]?.line.dash, legend[1]?.line.dash);
 });
+
+test('a metric of some steps alone is a curve with markers through those steps', () => {
+  const rows = [
+    { step: 1, reward: 0 },
+    { step: 2, reward: 1, eval_accuracy: 0.5 },
+    { step: 3 },
+    { step: 4, eval_accuracy: 1 },
+  ];
+  const { data } = trainingCurves({ grpo: rows }, ['eval_accuracy'], { smoothing: 0 });
+  const [raw, smooth] = data as { x: number[]; y: number[]; mode: string }[];
+  assert.deepEqual(
+    [raw?.x, raw?.y],
+    [
+      [2, 4],
+      [0.5, 1],
+    ],
+  );
+  assert.equal(smooth?.mode, 'lines+markers');
+});

@@ -1,0 +1,51 @@
+/** What a finished run leaves: the trained checkpoint, and the best one where the model was evaluated as it trained. */
+import { renameSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import * as tf from '@tensorflow/tfjs';
+import { type Model, saveModel } from '../model/model.js';
+import { readSafetensors } from '../model/safetensors.js';
+import type { TensorMap } from './adamw.js';
+import type { BestCheckpoint, RunDirectory } from './run-directory.js';
+
+/** The folders of a run's checkpoints in the field's layout. */
+export interface TrainedCheckpoints {
+  /** After the last step. */
+  final: string;
+  /** With the best score on held-out items; `final` itself where the last step was the best. */
+  best?: BestCheckpoint & { folder: string };
+}
+
+/**
+ * Saves the trained model as the run's `final/` and, where an earlier checkpoint had a better score, that as `best/`. Each
+ * appears whole or not at all.
+ *
+ * @param steps number of steps completed
+ */
+export function saveTrained(model: Model, run: RunDirectory, steps: number): TrainedCheckpoints {
+  saveWhole(model, run.final);
+  const best = run.bestCheckpoint();
+  if (!best) return { final: run.final };
+  if (best.step === steps) return { final: run.final, best: { ...best, folder: run.final } };
+  const trained: TensorMap = {};
+  try {
+    for (const { name, shape, data } of readSafetensors(path.join(best.folder, 'trainable.safetensors')))
+      trained[name] = tf.tensor(data, shape, 'float32');
+    saveWhole({ ...model, parameters: { ...model.parameters, ...trained } }, run.best);
+  } finally {
+    tf.dispose(trained);
+  }
+  return { final: run.final, best: { ...best, folder: run.best } };
+}
+
+function saveWhole(model: Model, folder: string): void {
+  const partial = `${folder}.partial`;
+  rmSync(partial, { recursive: true, force: true });
+  try {
+    saveModel(model, partial);
+    rmSync(folder, { recursive: true, force: true });
+    renameSync(partial, folder);
+  } catch (error) {
+    rmSync(partial, { recursive: true, force: true });
+    throw error;
+  }
+}
