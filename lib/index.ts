@@ -76,6 +76,7 @@ export * from './tasks/world/scene.js';
 export * from './train/adamw.js';
 export * from './train/advantage.js';
 export * from './train/environment.js';
+export * from './train/event-file.js';
 export * from './train/grpo.js';
 export * from './train/grpo-settings.js';
 export * from './train/loop.js';

@@ -5,6 +5,7 @@ import { startEngine } from '../engine/backend.js';
 import { readSafetensors, writeSafetensors } from '../model/safetensors.js';
 import type { AdamW, TensorMap } from './adamw.js';
 import { describeEnvironment } from './environment.js';
+import { type ScalarEvent, startEventFile } from './event-file.js';
 import type { BestCheckpoint, Metrics, RunDirectory } from './run-directory.js';
 
 /** Called after each step, with the number of steps completed; a live plot or a progress bar. */
@@ -95,6 +96,7 @@ export async function runLoop(options: LoopOptions): Promise<void> {
   run.rewind(done, files);
   run.settleCheckpoints(keepCheckpoints);
   run.recordStart(done, environment);
+  const events = startEventFile(path.join(run.folder, 'tensorboard'), scalarHistory(run));
   // A notebook kernel breaks the synchronous part of a cell on SIGINT, and a listener added in that part would leave the
   // kernel to exit at the next one; after a turn of the event loop it is safe.
   await new Promise((resolve) => setImmediate(resolve));
@@ -125,7 +127,9 @@ export async function runLoop(options: LoopOptions): Promise<void> {
       }
       run.log(index, metrics);
       // Times lie apart, so that the metrics of a run and of its repetition are the same file.
-      run.append('timing.jsonl', [{ step: index, ...times } as { step: number }]);
+      const time = Date.now() / 1000;
+      run.append('timing.jsonl', [{ step: index, time, ...times } as { step: number }]);
+      events.add({ step: done, time, metrics: { ...metrics, ...times } });
       options.onStep?.(done, steps, { ...metrics, ...times });
       if (improved || (done % checkpointEvery === 0 && done < steps)) save(options, done, best);
     }
@@ -133,6 +137,16 @@ export async function runLoop(options: LoopOptions): Promise<void> {
     process.off('SIGINT', ask);
     options.signal?.removeEventListener('abort', ask);
   }
+}
+
+/** What was logged so far, as TensorBoard is told: by the number of steps completed. */
+function scalarHistory(run: RunDirectory): ScalarEvent[] {
+  const timing = new Map(run.rows<Metrics & { step: number }>('timing.jsonl').map((row) => [row.step, row]));
+  return run.metrics().map(({ step, ...metrics }) => {
+    // A kill may come between the two files' lines.
+    const { step: _, time = Date.now() / 1000, ...times } = timing.get(step) ?? { step };
+    return { step: step + 1, time, metrics: { ...metrics, ...times } };
+  });
 }
 
 function checkInterval(name: string, value: number): void {

@@ -53,13 +53,14 @@ export const KEEP_CHECKPOINTS = 2;
  *     metrics.jsonl                a line a step (the first is 0), in the field's metric names; `eval_*` on the lines of
  *                                  steps after which the model was evaluated
  *     timing.jsonl                 wall-clock times of the steps; apart, so that `metrics.jsonl` repeats byte for byte
+ *     tensorboard/                 one event file with the same numbers; a resume writes it anew
  *     checkpoints/step-000020/     after 20 steps: what moves, the optimizer's state, `step.json`
  *     checkpoints/best.json        the checkpoint with the best score so far, which is kept
  *     final/                       the trained checkpoint, in the field's layout
  *     best/                        the best one, where that is not the last
  *     result.json                  written last: the run is finished
  *
- * JSON Lines files grow by whole lines. A kill may tear the last one, which readers leave out and a resume removes. All
+ * JSON Lines and event files grow by whole lines and records. A kill may tear the last one, which readers leave out and a resume removes. All
  * other files appear whole, by renaming; what a kill leaves under a name that ends in `.partial` is no part of the run, and
  * the next start removes it. What was logged after the newest checkpoint is removed then too, and done again.
  */
