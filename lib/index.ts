@@ -75,6 +75,7 @@ export * from './tasks/world/sample-scene.js';
 export * from './tasks/world/scene.js';
 export * from './train/adamw.js';
 export * from './train/advantage.js';
+export * from './train/completions.js';
 export * from './train/environment.js';
 export * from './train/event-file.js';
 export * from './train/grpo.js';

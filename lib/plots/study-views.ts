@@ -13,7 +13,7 @@ import { PAPER_COUNTING } from '../study/paper.js';
 import { PARADIGM_NAMES, PARADIGMS } from '../study/paradigms.js';
 import type { Comparison, Summary } from '../study/summary.js';
 import type { Study } from '../study/workspace.js';
-import type { LoggedCompletion } from '../train/rollout.js';
+import { readCompletions } from '../train/completions.js';
 import type { AblationRow, ParadigmRow } from './bars.js';
 import { exportFigure } from './export.js';
 import { showFigure } from './notebook.js';
@@ -34,9 +34,7 @@ export async function rolloutViews(
   step: number,
   prompts: number,
 ): Promise<RolloutView[]> {
-  const logged = cellRun(study, cell)
-    .rows<LoggedCompletion>('completions.jsonl')
-    .filter((row) => row.step === step - 1);
+  const logged = await readCompletions(cellRun(study, cell), step - 1);
   if (logged.length === 0) throw new Error(`no completions of step ${step} were logged; was the cell trained so far?`);
   const records = new Map(readRecords(path.join(dataFolder(study), 'train.jsonl')).map((row) => [row.id, row]));
   const size = cell.settings.completions;

@@ -11,6 +11,7 @@ import type { Model } from '../model/model.js';
 import { isVisionParameter } from '../model/parameters.js';
 import { ADAMW_DEFAULTS, AdamW, type TensorMap } from './adamw.js';
 import { mean } from './advantage.js';
+import { writeCompletions } from './completions.js';
 import { checkGrpo, type GrpoSettings } from './grpo-settings.js';
 import { type LoopControl, runLoop } from './loop.js';
 import { policyStep, scoreStep } from './policy-step.js';
@@ -62,7 +63,7 @@ export async function trainGrpo(
   const step = async (index: number): Promise<Metrics> => {
     const parameters = { ...frozen, ...trainable };
     const { rollout, metrics, log } = rollOut({ model, parameters, examples, rewards, settings, step: index });
-    run.append('completions.jsonl', log);
+    writeCompletions(run, index, log);
     const scores =
       needsOld(settings) || settings.topEntropyShare < 1
         ? scoreRollout(score, parameters, rollout, model.config, settings.promptsPerMicroBatch)
@@ -97,7 +98,7 @@ export async function trainGrpo(
 
   try {
     const { checkpointEvery = 20, keepCheckpoints, evaluate, onStep, signal } = options;
-    const files = ['completions.jsonl', 'warnings.jsonl'];
+    const files = ['warnings.jsonl'];
     const state: { [name: string]: TensorMap } = settings.referenceRefreshEvery > 0 ? { reference: refreshed } : {};
     await runLoop({
       run,

@@ -33,10 +33,13 @@ export interface NamedReward {
   reward: (completion: string, row: { solution: string }) => number | null;
 }
 
-/** One completion as it is logged in `completions.jsonl`. */
+/** One completion as it is logged in the run's table of completions. */
 export interface LoggedCompletion {
   step: number;
+  /** The record's. */
   id: string;
+  /** The chat as the model read it, without special tokens. */
+  prompt: string;
   solution: string;
   completion: string;
   rewards: { [name: string]: number | null };
@@ -58,6 +61,7 @@ export interface Rollout {
 /** A prompt, its completions, their texts and each reward function's numbers for them. */
 interface Group {
   example: GrpoExample;
+  prompt: string;
   completions: Completion[];
   texts: string[];
   /** `[functions][G]`. */
@@ -138,7 +142,8 @@ function draw(
   return chosen.map((example, p) => {
     const texts = completions[p]!.map((each) => model.tokenizer.decode(withoutEnd(each)));
     const scores = rewards.map(({ reward }) => texts.map((text) => reward(text, { solution: example.solution })));
-    return { example, completions: completions[p]!, texts, rewards: scores };
+    const prompt = model.tokenizer.decode(example.prompt.tokens, { skipSpecial: true });
+    return { example, prompt, completions: completions[p]!, texts, rewards: scores };
   });
 }
 
@@ -205,6 +210,7 @@ function logGroup(
   return group.texts.map((text, g) => ({
     step,
     id: group.example.id,
+    prompt: group.prompt,
     solution: group.example.solution,
     completion: text,
     rewards: Object.fromEntries(rewards.map(({ name }, k) => [name, group.rewards[k]![g]!])),

@@ -53,6 +53,9 @@ export const KEEP_CHECKPOINTS = 2;
  *     metrics.jsonl                a line a step (the first is 0), in the field's metric names; `eval_*` on the lines of
  *                                  steps after which the model was evaluated
  *     timing.jsonl                 wall-clock times of the steps; apart, so that `metrics.jsonl` repeats byte for byte
+ *     warnings.jsonl               what the metrics warned of
+ *     completions/completions_00012.parquet
+ *                                  what the policy wrote at step 12, with rewards and advantages
  *     tensorboard/                 one event file with the same numbers; a resume writes it anew
  *     checkpoints/step-000020/     after 20 steps: what moves, the optimizer's state, `step.json`
  *     checkpoints/best.json        the checkpoint with the best score so far, which is kept
@@ -150,7 +153,12 @@ export class RunDirectory {
     appendFileSync(this.metricsFile, `${JSON.stringify({ step, ...metrics })}\n`);
   }
 
-  /** Adds lines to a JSON Lines file of the run, such as `completions.jsonl`; each row carries its `step`. */
+  /** The table of a step's completions. @param step the first is 0 */
+  completionsFile(step: number): string {
+    return path.join(this.folder, 'completions', `completions_${String(step).padStart(5, '0')}.parquet`);
+  }
+
+  /** Adds lines to a JSON Lines file of the run, such as `warnings.jsonl`; each row carries its `step`. */
   append(name: string, rows: readonly { step: number }[]): void {
     appendFileSync(path.join(this.folder, name), rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
   }
@@ -168,7 +176,9 @@ export class RunDirectory {
   /** Drops what was logged from `step` on, which will be logged again, and what a killed process left half-written. */
   rewind(step: number, files: readonly string[] = ['metrics.jsonl']): void {
     for (const name of readdirSync(this.folder, { recursive: true, encoding: 'utf8' })) {
-      if (name.endsWith('.partial')) rmSync(path.join(this.folder, name), { recursive: true, force: true });
+      const completionsOf = /^completions.completions_(\d+)\.parquet$/.exec(name)?.[1];
+      if (name.endsWith('.partial') || (completionsOf !== undefined && Number(completionsOf) >= step))
+        rmSync(path.join(this.folder, name), { recursive: true, force: true });
     }
     for (const name of files) {
       const file = path.join(this.folder, name);

@@ -210,7 +210,7 @@ test('an interrupted run exits with 130, goes on, and ends as one that was not i
   const [checkpoint] = readdirSync(path.join(out('halves'), 'checkpoints'));
   assert.match(checkpoint!, /^step-00000[1-3]$/);
   assert.equal(run('grpo', '--data', data, '--out', out('halves'), ...grpo).status, 0);
-  for (const name of ['metrics.jsonl', 'completions.jsonl', 'final/model.safetensors']) {
+  for (const name of ['metrics.jsonl', 'completions/completions_00003.parquet', 'final/model.safetensors']) {
     assert.deepEqual(readFileSync(path.join(out('halves'), name)), readFileSync(path.join(out('whole'), name)), name);
   }
   const other = run('grpo', '--data', data, '--out', out('whole'), ...grpo, '--beta', '0');

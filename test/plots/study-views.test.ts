@@ -19,6 +19,7 @@ import { dataFolder } from '../../lib/study/counting-data.js';
 import { paradigmCell, stageOneCell } from '../../lib/study/paradigms.js';
 import type { Summary, SummaryRow } from '../../lib/study/summary.js';
 import { openStudy } from '../../lib/study/workspace.js';
+import { writeCompletions } from '../../lib/train/completions.js';
 
 const study = openStudy('tiny', mkdtempSync(path.join(tmpdir(), 'reason-rft-views-')));
 after(() => rmSync(study.folder, { recursive: true, force: true }));
@@ -100,11 +101,20 @@ test('rollouts and samples are put together from records, images and logs', asyn
   const G = cell.settings.completions;
   const run = cellRun(study, cell);
   const logged = (step: number, id: string, g: number) => ({
-    ...{ step, id, solution: '0', completion: `${id}${g}`, rewards: { right: g, absent: null }, reward: g },
+    ...{
+      step,
+      id,
+      prompt: 'q',
+      solution: '0',
+      completion: `${id}${g}`,
+      rewards: { right: g, absent: null },
+      reward: g,
+    },
     ...{ advantage: g - 1, tokens: 1, ended: g > 0 },
   });
   const group = (step: number, id: string) => Array.from({ length: G }, (_, g) => logged(step, id, g));
-  run.append('completions.jsonl', [...group(0, 'a'), ...group(1, 'b'), ...group(1, 'a')]);
+  writeCompletions(run, 0, group(0, 'a'));
+  writeCompletions(run, 1, [...group(1, 'b'), ...group(1, 'a')]);
 
   const views = await rolloutViews(study, cell, 2, 1);
   assert.equal(views.length, 1);

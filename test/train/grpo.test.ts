@@ -7,10 +7,11 @@ import { after, before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { startEngine } from '../../lib/engine/backend.js';
 import { disposeModel } from '../../lib/model/model.js';
+import { readCompletions } from '../../lib/train/completions.js';
 import { trainGrpo } from '../../lib/train/grpo.js';
 import { GRPO_PRESETS, type GrpoSettings, REASON_RFT_GRPO } from '../../lib/train/grpo-settings.js';
 import { TrainingStopped } from '../../lib/train/loop.js';
-import type { LoggedCompletion, NamedReward } from '../../lib/train/rollout.js';
+import type { NamedReward } from '../../lib/train/rollout.js';
 import { RunDirectory } from '../../lib/train/run-directory.js';
 import type { TrainingWarning } from '../../lib/train/warnings.js';
 import { tinyExamples, tinyPolicy } from '../support/tiny-policy.js';
@@ -124,7 +125,7 @@ test('one update a rollout: at the first step the KL is 0 and nothing is clipped
 test('cut completions masked: a rollout of cut completions alone moves nothing', async () => {
   // Of one token, only the end token would end a completion; so nearly all are cut.
   const { run } = await train('masked', { steps: 1, maxNewTokens: 1, maskTruncated: true });
-  const rows = run.rows<LoggedCompletion>('completions.jsonl');
+  const rows = await readCompletions(run, 0);
   const all = rows.every(({ ended }) => !ended);
   assert.ok(all, 'a completion ended; choose another seed');
   const [row] = run.metrics();
@@ -134,7 +135,7 @@ test('cut completions masked: a rollout of cut completions alone moves nothing',
 
 test('completions hold image tokens that the policy wrote itself, and the step takes them as text', async () => {
   const { run } = await train('image tokens', { steps: 2 });
-  const written = run.rows<LoggedCompletion>('completions.jsonl').filter(({ completion }) => /\b3\b/.test(completion));
+  const written = (await readCompletions(run, 0)).filter(({ completion }) => /\b3\b/.test(completion));
   assert.ok(written.length > 0, 'no completion holds token 3, the image token; choose another seed');
   finite(run);
 });
@@ -149,7 +150,7 @@ const deadForMost: NamedReward = {
 test('dynamic sampling replaces dead groups by live ones of fresh prompts, and reports the prompts drawn first', async () => {
   const { run } = await train('refilled', { steps: 1, resamplingRounds: 8 }, { rewards: [deadForMost] });
   const [row] = run.metrics();
-  const rows = run.rows<LoggedCompletion>('completions.jsonl');
+  const rows = await readCompletions(run, 0);
   const ids = [...new Set(rows.map(({ id }) => id))];
   assert.equal(rows.length, 4 * ids.length, 'a prompt was drawn twice');
   // Only four of the twelve prompts are live; the rounds end when they are found, or when no prompt is left.
@@ -201,9 +202,10 @@ test('stopped and resumed with everything on: metrics, completions, warnings and
   const whole = await train('whole', everything, { rewards });
   await assert.rejects(train('stopped', everything, { rewards, stopAfter: 3 }), TrainingStopped);
   const resumed = await train('stopped', everything, { rewards });
-  for (const file of ['metrics.jsonl', 'completions.jsonl', 'warnings.jsonl']) {
-    const read = ({ run }: Outcome) => readFileSync(path.join(run.folder, file), 'utf8');
-    assert.equal(read(resumed), read(whole), file);
+  const tables = [0, 1, 2, 3].map((step) => path.relative(whole.run.folder, whole.run.completionsFile(step)));
+  for (const file of ['metrics.jsonl', 'warnings.jsonl', ...tables]) {
+    const read = ({ run }: Outcome) => readFileSync(path.join(run.folder, file));
+    assert.ok(read(resumed).equals(read(whole)), file);
   }
   assert.deepEqual(resumed.weights, whole.weights);
 });
