@@ -8,6 +8,8 @@ import { settingNames } from '../../lib/cli/settings.js';
 import { startEngine } from '../../lib/engine/backend.js';
 import { disposeModel } from '../../lib/model/model.js';
 import { QUICK } from '../../lib/study/profile.js';
+import { validation, validationSettings } from '../../lib/study/validation.js';
+import { openStudy } from '../../lib/study/workspace.js';
 import { trainGrpo } from '../../lib/train/grpo.js';
 import { type GrpoSettings, REASON_RFT_GRPO, TRL_GRPO } from '../../lib/train/grpo-settings.js';
 import { RunDirectory } from '../../lib/train/run-directory.js';
@@ -38,6 +40,8 @@ test('every option of GRPO and of SFT has its row, and no row is left over', () 
       .sort();
   assert.deepEqual(names('Options of GRPO'), settingNames(QUICK.grpo).sort());
   assert.deepEqual(names('Options of SFT'), settingNames(QUICK.cotSft).sort());
+  const evaluation = validationSettings(openStudy('quick'));
+  assert.deepEqual(names('Options of evaluation'), settingNames(evaluation).sort());
 });
 
 test('the defaults of GRPO that the table states are those of the presets', () => {
@@ -62,6 +66,8 @@ test('every metric that runs log has its row', async () => {
     resamplingRounds: 1,
   };
   const logged = new Set<string>();
+  const items = tinyExamples(2).map((example) => ({ ...example, family: 'count' }));
+  const heldOut = validationSettings(openStudy('quick'), { evaluateEvery: 1, samples: 2, maxNewTokens: 8 });
   const model = tinyPolicy();
   for (const lossType of ['grpo', 'cispo'] as const) {
     const run = RunDirectory.open(path.join(folder, lossType), {});
@@ -73,8 +79,10 @@ test('every metric that runs log has its row', async () => {
       rewards,
       settings: { ...settings, lossType, epsilonHigh },
       run,
+      evaluate: validation({ model, items, settings: heldOut, rewards }),
     });
-    for (const name of Object.keys(run.metrics()[0]!)) logged.add(name.replace('/short/', '/{name}/'));
+    for (const name of Object.keys(run.metrics()[0]!))
+      logged.add(name.replace('/short/', '/{name}/').replace('pass@2', 'pass@k'));
     for (const name of Object.keys(run.rows<object>('timing.jsonl')[0]!)) logged.add(name);
   }
   const run = RunDirectory.open(path.join(folder, 'sft'), {});
