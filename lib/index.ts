@@ -50,6 +50,7 @@ export * from './rewards/format.js';
 export * from './rewards/function-match.js';
 export * from './rewards/length.js';
 export * from './rewards/mathematical.js';
+export * from './rewards/random-control.js';
 export * from './rewards/reasoning-steps.js';
 export * from './rewards/reward.js';
 export * from './study/ablations.js';

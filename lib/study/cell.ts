@@ -11,6 +11,7 @@ import { type Evaluation, evaluateModel } from '../evaluate/evaluate.js';
 import { disposeModel, loadModel, type Model } from '../model/model.js';
 import { accuracyReward } from '../rewards/accuracy.js';
 import { formatReward } from '../rewards/format.js';
+import { randomReward } from '../rewards/random-control.js';
 import type { PromptStyle } from '../tasks/prompts.js';
 import { trainGrpo } from '../train/grpo.js';
 import type { GrpoSettings } from '../train/grpo-settings.js';
@@ -25,10 +26,11 @@ import { evaluationItems, grpoExamples, sftExamples, sliceRows } from './example
 import { type ValidationSettings, validation, validationRows } from './validation.js';
 import type { Study } from './workspace.js';
 
-/** The reward functions that cells name. */
+/** The reward functions that cells name; `random_reward` is a control. */
 export const REWARDS = {
   accuracy_reward: accuracyReward,
   format_reward: (text: string) => formatReward(text),
+  random_reward: randomReward,
 } as const;
 export type RewardName = keyof typeof REWARDS;
 

@@ -139,7 +139,7 @@ function rewardMeans(
     const known: number[] = [];
     samples.forEach((texts, i) => {
       texts.forEach((text, g) => {
-        const value = reward(text, { solution: items[i]!.solution });
+        const value = reward(text, { solution: items[i]!.solution, draw: `validation/${items[i]!.id}/${g}` });
         if (value === null) return;
         known.push(value);
         totals[i]![g]! += weight * value;

@@ -29,8 +29,11 @@ export interface GrpoExample {
 export interface NamedReward {
   name: string;
   weight: number;
-  /** From a completion's text to a number, or null where it does not apply. */
-  reward: (completion: string, row: { solution: string }) => number | null;
+  /**
+   * From a completion's text to a number, or null where it does not apply. `draw` names the completion's place in the run, for
+   * rewards that need random numbers.
+   */
+  reward: (completion: string, row: { solution: string; draw: string }) => number | null;
 }
 
 /** One completion as it is logged in the run's table of completions. */
@@ -132,16 +135,18 @@ function draw(
   chosen: readonly GrpoExample[],
   round: number,
 ): Group[] {
+  // The step is in the name: the same prompt drawn again later gets other numbers.
+  const streams = chosen.map((_, p) => `step ${step}/${round === 0 ? '' : `round ${round}/`}prompt ${p}`);
   const completions = model.generator.generate(
     parameters,
     chosen.map((example) => example.prompt),
     settings,
-    // The step is in the name: the same prompt drawn again later gets other numbers.
-    chosen.map((_, p) => `step ${step}/${round === 0 ? '' : `round ${round}/`}prompt ${p}`),
+    streams,
   );
   return chosen.map((example, p) => {
     const texts = completions[p]!.map((each) => model.tokenizer.decode(withoutEnd(each)));
-    const scores = rewards.map(({ reward }) => texts.map((text) => reward(text, { solution: example.solution })));
+    const row = (g: number) => ({ solution: example.solution, draw: `${settings.seed}/${streams[p]}/${g}` });
+    const scores = rewards.map(({ reward }) => texts.map((text, g) => reward(text, row(g))));
     const prompt = model.tokenizer.decode(example.prompt.tokens, { skipSpecial: true });
     return { example, prompt, completions: completions[p]!, texts, rewards: scores };
   });

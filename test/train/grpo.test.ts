@@ -7,6 +7,7 @@ import { after, before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { startEngine } from '../../lib/engine/backend.js';
 import { disposeModel } from '../../lib/model/model.js';
+import { randomReward } from '../../lib/rewards/random-control.js';
 import { readCompletions } from '../../lib/train/completions.js';
 import { trainGrpo } from '../../lib/train/grpo.js';
 import { GRPO_PRESETS, type GrpoSettings, REASON_RFT_GRPO } from '../../lib/train/grpo-settings.js';
@@ -138,6 +139,19 @@ test('completions hold image tokens that the policy wrote itself, and the step t
   const written = (await readCompletions(run, 0)).filter(({ completion }) => /\b3\b/.test(completion));
   assert.ok(written.length > 0, 'no completion holds token 3, the image token; choose another seed');
   finite(run);
+});
+
+test('random rewards are drawn anew for each completion, and again the same in the same run', async () => {
+  const control: NamedReward = { name: 'random_reward', weight: 1, reward: randomReward };
+  const { run } = await train('random', { steps: 2 }, { rewards: [control] });
+  const again = await train('random again', { steps: 2 }, { rewards: [control] });
+  const rows = [...(await readCompletions(run, 0)), ...(await readCompletions(run, 1))];
+  const coins = rows.map(({ reward }) => reward);
+  assert.equal(coins.length, 2 * 4 * 4);
+  // 16 expected, standard deviation sqrt(32 / 4) = 2.8.
+  assert.ok(Math.abs(coins.filter(Boolean).length - 16) < 12, coins.join(' '));
+  assert.notDeepEqual(coins.slice(0, 16), coins.slice(16), 'both steps tossed the same coins');
+  assert.deepEqual(again.run.metrics(), run.metrics());
 });
 
 /** 1 for every completion of prompts 0 to 7, so that their groups are dead. */

@@ -1,0 +1,14 @@
+/**
+ * The random-reward control: a coin in place of a judgement. What a policy gains from it (with some models much: Shao et al.
+ * 2025, "Spurious Rewards") no reward function may claim as its own.
+ */
+import { Random } from '../engine/random.js';
+
+/**
+ * 1 or 0, each with probability 1/2, whatever the completion says.
+ *
+ * @param row.draw names the draw (seed, step, prompt and completion), so that a repeated run tosses the same coins
+ */
+export function randomReward(_completion: string, { draw }: { draw: string }): number {
+  return new Random(0, `random reward/${draw}`).uniform() < 0.5 ? 1 : 0;
+}
