@@ -27,7 +27,7 @@ import { openStudy } from '../study/workspace.js';
 import { type PromptStyle, writePrompt } from '../tasks/prompts.js';
 import { trainGrpo } from '../train/grpo.js';
 import { checkGrpo, GRPO_PRESETS, type GrpoPreset, type GrpoSettings } from '../train/grpo-settings.js';
-import { TrainingStopped } from '../train/loop.js';
+import { type LoopControl, TrainingStopped } from '../train/loop.js';
 import { type Json, type Metrics, RunDirectory } from '../train/run-directory.js';
 import { checkSft, trainSft } from '../train/sft.js';
 import { saveTrained, type TrainedCheckpoints } from '../train/trained.js';
@@ -126,18 +126,31 @@ function presetNamed(name: string): GrpoSettings {
   return { ...GRPO_PRESETS[name as GrpoPreset], steps: QUICK.grpo.steps };
 }
 
-interface ValidationOptions {
+interface RunOptions {
+  checkpointEvery?: string;
+  keepCheckpoints?: string;
   evaluateEvery: string;
   validation?: string;
   validationSamples: string;
 }
 
-/** The options of evaluation during training. */
-function withValidation(command: Command): Command {
+/** The options of checkpoints and of evaluation during training. */
+function withRunOptions(command: Command): Command {
   return command
+    .option('--checkpoint-every <n>', 'leave a checkpoint after every n steps (default: 100 in sft, 20 in grpo)')
+    .option('--keep-checkpoints <n>', 'the newest n stay, and the best (default: 2)')
     .option('--evaluate-every <n>', 'evaluate on held-out records after every n steps; 0: never', '0')
     .option('--validation <file>', 'the held-out records (JSON Lines), images/ beside them')
     .option('--validation-samples <n>', 'completions sampled of each, for pass@n', '4');
+}
+
+/** When checkpoints are left, and how many stay; no part of what the run is. */
+function checkpointing({ checkpointEvery, keepCheckpoints }: RunOptions): LoopControl {
+  const whole = (name: string, text?: string) => (text === undefined ? undefined : wholeNumber(name, text, 1));
+  return {
+    checkpointEvery: whole('--checkpoint-every', checkpointEvery),
+    keepCheckpoints: whole('--keep-checkpoints', keepCheckpoints),
+  };
 }
 
 /**
@@ -146,7 +159,7 @@ function withValidation(command: Command): Command {
  * @param sampling as completions are drawn in training
  */
 async function heldOutRows(
-  options: ValidationOptions,
+  options: RunOptions,
   sampling: SamplingSettings & { maxNewTokens: number },
   training: LoadedRows,
 ): Promise<{ rows: LoadedRows; settings: ValidationSettings; identity: object } | undefined> {
@@ -208,7 +221,7 @@ program
     );
   });
 
-withValidation(program.command('sft'))
+withRunOptions(program.command('sft'))
   .description('supervised fine-tuning of a checkpoint on records')
   .requiredOption('--data <file>', 'records (JSON Lines), images/ beside them')
   .requiredOption('--out <dir>', 'run folder; an unfinished run goes on')
@@ -231,7 +244,7 @@ withValidation(program.command('sft'))
         target: string;
         config?: string;
         json?: boolean;
-      } & ValidationOptions,
+      } & RunOptions,
       command: Command,
     ) => {
       const settings = mergeSettings(QUICK.cotSft, options.config, settingPairs(command.args));
@@ -241,6 +254,7 @@ withValidation(program.command('sft'))
         throw new UsageError(`--target must be answer or cot, got '${target}'`);
       const rows = await loadFile(options.data);
       const heldOut = await heldOutRows(options, QUICK.grpo, rows);
+      const control = checkpointing(options);
       const style = target === 'answer' ? 'bare' : 'think';
       await trainInto(
         'sft',
@@ -249,13 +263,21 @@ withValidation(program.command('sft'))
         (model, run, onStep) => {
           const evaluate =
             heldOut && validation({ ...heldOut, model, items: evaluationItems(model, heldOut.rows, style) });
-          return trainSft({ model, examples: sftExamples(model, rows, target), settings, run, evaluate, onStep });
+          return trainSft({
+            model,
+            examples: sftExamples(model, rows, target),
+            settings,
+            run,
+            evaluate,
+            onStep,
+            ...control,
+          });
         },
       );
     },
   );
 
-withValidation(program.command('grpo'))
+withRunOptions(program.command('grpo'))
   .description('GRPO of a checkpoint on records')
   .requiredOption('--data <file>', 'records (JSON Lines), images/ beside them')
   .requiredOption('--out <dir>', 'run folder; an unfinished run goes on')
@@ -284,7 +306,7 @@ withValidation(program.command('grpo'))
         preset: string;
         config?: string;
         json?: boolean;
-      } & ValidationOptions,
+      } & RunOptions,
       command: Command,
     ) => {
       const settings = mergeSettings(presetNamed(options.preset), options.config, settingPairs(command.args));
@@ -292,6 +314,7 @@ withValidation(program.command('grpo'))
       const rewards = namedRewards(options.rewards);
       const rows = await loadFile(options.data);
       const heldOut = await heldOutRows(options, settings, rows);
+      const control = checkpointing(options);
       const weights = rewards.map(({ name, weight }) => [name, weight]);
       await trainInto(
         'grpo',
@@ -307,6 +330,7 @@ withValidation(program.command('grpo'))
             run,
             evaluate: heldOut && validation({ ...heldOut, model, items, rewards }),
             onStep,
+            ...control,
             onWarning: (warning) => process.stderr.write(`${warningText(warning)}\n`),
           });
         },

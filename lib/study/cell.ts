@@ -15,7 +15,7 @@ import { randomReward } from '../rewards/random-control.js';
 import type { PromptStyle } from '../tasks/prompts.js';
 import { trainGrpo } from '../train/grpo.js';
 import type { GrpoSettings } from '../train/grpo-settings.js';
-import type { EvaluationSchedule, StepListener } from '../train/loop.js';
+import type { EvaluationSchedule, LoopControl } from '../train/loop.js';
 import type { NamedReward } from '../train/rollout.js';
 import { configurationHash, type Json, type Metrics, RunDirectory } from '../train/run-directory.js';
 import { type SftSettings, trainSft } from '../train/sft.js';
@@ -95,7 +95,7 @@ export function cellRun(study: Study, cell: Cell): RunDirectory {
 export async function runCell(
   study: Study,
   cell: Cell,
-  options: { onStep?: StepListener; onWarning?: (warning: TrainingWarning) => void; signal?: AbortSignal } = {},
+  options: Omit<LoopControl, 'evaluate'> & { onWarning?: (warning: TrainingWarning) => void } = {},
 ): Promise<CellResult> {
   const run = cellRun(study, cell);
   const finished = run.result<CellResult>();

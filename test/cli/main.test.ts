@@ -176,7 +176,7 @@ test('evaluation while training: held-out records are needed, and must be held o
   assert.match(leaking.stderr, /not held out: 1 of its records are trained on, among them 'counting-train-/);
   assert.ok(!existsSync(out('validated')));
 
-  const held = ['--validation', few('held', 8, 12), '--validation-samples', '2'];
+  const held = ['--validation', few('held', 8, 12), '--validation-samples', '2', '--checkpoint-every', '1'];
   const { status, stdout, stderr } = run(...args, ...held, '--json');
   assert.equal(status, 0, stderr);
   assert.match(stderr, /accuracy \d\.\d{3} after step 4/);
@@ -192,6 +192,9 @@ test('evaluation while training: held-out records are needed, and must be held o
     );
   }
   const { best } = JSON.parse(stdout);
+  // Of the checkpoints after 1, 2 and 3 steps, and after the last where it is the best, the newest two stay.
+  const kept = best.step === 4 ? ['step-000003', 'step-000004'] : ['step-000002', 'step-000003'];
+  assert.deepEqual(readdirSync(path.join(out('validated'), 'checkpoints')).sort(), ['best.json', ...kept]);
   assert.equal(best.score, Math.max(rows[1].eval_accuracy, rows[3].eval_accuracy));
   assert.ok(existsSync(path.join(best.folder, 'model.safetensors')));
 });

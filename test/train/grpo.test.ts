@@ -154,6 +154,15 @@ test('random rewards are drawn anew for each completion, and again the same in t
   assert.deepEqual(again.run.metrics(), run.metrics());
 });
 
+test('a reward that is not a number stops the run before it spoils the weights, with the step and a tensor named', async () => {
+  let asked = 0;
+  const broken: NamedReward = { name: 'broken', weight: 1, reward: () => (++asked > 16 ? Number.NaN : asked) };
+  await assert.rejects(
+    train('broken', {}, { rewards: [broken] }),
+    /step 2 of 3 failed: .*not finite is '[a-z][\w.]+'; no checkpoint was left yet/,
+  );
+});
+
 /** 1 for every completion of prompts 0 to 7, so that their groups are dead. */
 const deadForMost: NamedReward = {
   name: 'dead_for_most',
