@@ -9,6 +9,7 @@ import {
   metricText,
   plotlyCandidates,
   progressLine,
+  validationPanels,
 } from '../../lib/plots/live.js';
 import { type DisplayMessage, notebookWriter } from '../../lib/plots/notebook.js';
 
@@ -33,6 +34,23 @@ test('the progress line', () => {
     progressLine('grpo', 12, 60, row, ['reward', 'kl', 'entropy', 'absent'], 40),
     'grpo 12/60  reward 0.52  kl 0.010  40 s left',
   );
+});
+
+test('what held-out items say is drawn beside the training reward, through the steps that were evaluated', () => {
+  const { write } = recorder();
+  const panels = [...GRPO_PANELS, ...validationPanels(4)];
+  const live = livePlot({ name: 'grpo', panels, total: 4 }, write);
+  live.update(1, { reward: 0.5 });
+  live.update(2, { reward: 1, eval_accuracy: 0.75, 'eval_pass@4': 1, eval_reward: 1.5, eval_format: 0 });
+  live.update(3, { reward: 1.5 });
+  live.update(4, { reward: 2, eval_accuracy: 0.25, 'eval_pass@4': 0.5, eval_reward: 1.75, eval_format: 1 });
+  const drawn = (live.figure().data as { name?: string; x: number[]; mode: string }[]).filter(({ name }) => name);
+  const at = (metric: string) => drawn.find(({ name }) => name === metric);
+  assert.deepEqual(at('reward')?.x, [1, 2, 3, 4]);
+  for (const metric of ['eval_accuracy', 'eval_pass@4', 'eval_reward', 'eval_format']) {
+    assert.deepEqual([at(metric)?.x, at(metric)?.mode], [[2, 4], 'lines+markers'], metric);
+  }
+  assert.ok(!validationPanels(1).some(({ keys }) => new Set(keys).size < keys.length), 'pass@1 stands there once');
 });
 
 test('a live plot is one output, updated in place, with the progress as text', async () => {
