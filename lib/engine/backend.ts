@@ -1,5 +1,6 @@
 /** Which backend computes: the TensorFlow binding (GPU where that TensorFlow has one, else CPU), or wasm as the slow fallback. */
 import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import util from 'node:util';
 import * as tf from '@tensorflow/tfjs';
@@ -43,6 +44,17 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
   return engine;
 }
 
+/**
+ * How many independent parts a batch is best cut into, so that they compute side by side inside one graph. On few cores this
+ * beats cutting each operation into threads, most operations of a small model being too short to share; so on up to four
+ * cores an operation gets one thread (`TF_NUM_INTRAOP_THREADS` says otherwise), and a batch as many parts as there are cores.
+ */
+export function shardCount(): number {
+  return process.env.TF_NUM_INTRAOP_THREADS === '1' && tf.getBackend() === 'tensorflow' ? availableParallelism() : 1;
+}
+
+const FEW_CORES = 4;
+
 async function load(precision: Precision): Promise<Engine> {
   quietTensorFlow();
   if (precision === 'bfloat16') process.env.ONEDNN_DEFAULT_FPMATH_MODE = 'BF16';
@@ -65,6 +77,7 @@ async function load(precision: Precision): Promise<Engine> {
 function quietTensorFlow(): void {
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '3';
   process.env.TF_ENABLE_ONEDNN_OPTS ??= '1';
+  if (availableParallelism() <= FEW_CORES) process.env.TF_NUM_INTRAOP_THREADS ??= '1';
 }
 
 function loadTensorFlow(): { isUsingGpuDevice(): boolean; TF_Version: string } {

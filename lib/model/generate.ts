@@ -1,19 +1,30 @@
 /**
  * Batched generation with a key-value cache: one prefill for each distinct prompt, then decoding in chunks of compiled steps.
  *
- * The cache is a window of fixed width that slides: prompts end at its right edge, each chunk drops as many slots on the
- * left as it adds on the right. All shapes stay the same, so one graph serves the whole completion.
+ * A completion's window of own tokens has a fixed width and slides, so that one graph serves the whole generation. The batch
+ * is cut into shards that compute side by side, and packed closer as completions end.
  */
 import * as tf from '@tensorflow/tfjs';
+import { shardCount } from '../engine/backend.js';
 import { type CompiledStep, compile } from '../engine/compile.js';
 import { takeRows } from '../engine/operations.js';
 import { Random } from '../engine/random.js';
 import { collate, disposeBatch, type ProcessedImage, roundUp } from './batch.js';
+import {
+  disposeShard,
+  disposeState,
+  emptyWindows,
+  packShard,
+  packSlots,
+  promptBias,
+  type Shard,
+  type Slots,
+} from './cache.js';
 import type { Qwen2VLConfig } from './configuration.js';
-import { decode, FORBIDDEN, groupedMix, groupedScores } from './decoder.js';
-import { mropeAngles, nextPosition, positionIds } from './mrope.js';
+import { type ChunkInput, type ChunkOutput, decodeChunk } from './decode-step.js';
+import { nextPosition, positionIds } from './mrope.js';
 import { hiddenStates, logits, type TokenBatch } from './qwen2-vl.js';
-import { checkSampling, type SamplingSettings, sampleTokens } from './sampling.js';
+import { checkSampling, type SamplingSettings } from './sampling.js';
 import type { Parameters } from './vision.js';
 
 /** A prompt, ready for the model. */
@@ -46,28 +57,22 @@ const BELOW_ONE = 1 - 2 ** -24;
 const CHUNK = 8;
 const PROMPT_STEP = 16;
 
-type Cache = { keys: tf.Tensor4D[]; values: tf.Tensor4D[]; bias: tf.Tensor2D };
+type Prefilled = { keys: tf.Tensor4D[]; values: tf.Tensor4D[]; hidden: tf.Tensor2D };
+type PrefillInput = { parameters: Parameters; shards: TokenBatch[] };
+type PrefillOutput = { shards: Prefilled[] };
 
-type DecodeState = {
-  cache: Cache;
-  /** Last hidden state of each row, from which the next token is drawn, `[rows, hidden]`. */
-  hidden: tf.Tensor2D;
-  /** Position of the next token, int32 `[rows]`. */
-  position: tf.Tensor1D;
-  /** 1 where the end token was drawn, int32 `[rows]`. */
-  done: tf.Tensor1D;
-};
+/** A shard, and which completion is in which of its slots. */
+interface Part {
+  shard: Shard;
+  slots: Slots;
+}
 
-type PrefillInput = { parameters: Parameters; batch: TokenBatch };
-type ChunkInput = { parameters: Parameters; state: DecodeState; uniform: tf.Tensor2D };
-type ChunkOutput = { state: DecodeState; tokens: tf.Tensor2D; logProbs: tf.Tensor2D };
+/** Fewer rows than this are not cut into shards, and not packed closer. */
+const FEWEST_ROWS = 16;
 
 /** Generates from one model configuration; holds the compiled steps, not the parameters. */
 export class Generator {
-  private readonly prefill: CompiledStep<
-    PrefillInput,
-    { keys: tf.Tensor4D[]; values: tf.Tensor4D[]; hidden: tf.Tensor2D }
-  >;
+  private readonly prefill: CompiledStep<PrefillInput, PrefillOutput>;
   private readonly chunks = new Map<string, CompiledStep<ChunkInput, ChunkOutput>>();
 
   /** @param endTokenId the token that ends a completion, `<|im_end|>` */
@@ -75,7 +80,9 @@ export class Generator {
     private readonly config: Qwen2VLConfig,
     private readonly endTokenId: number,
   ) {
-    this.prefill = compile('prefill', ({ parameters, batch }: PrefillInput) => prefillStep(parameters, batch, config));
+    this.prefill = compile('prefill', ({ parameters, shards }: PrefillInput) => ({
+      shards: shards.map((batch) => prefillStep(parameters, batch, config)),
+    }));
   }
 
   /**
@@ -98,38 +105,50 @@ export class Generator {
     if (!Number.isInteger(completions) || completions < 1)
       throw new Error(`completions must be 1 or more, got ${completions}`);
     if (prompts.length === 0) return [];
-    const rows = prompts.length * completions;
-    const budget = roundUp(maxNewTokens, CHUNK);
     const step = this.chunkStep(settings);
-    let state = this.start(parameters, prompts, completions, budget);
+    const parts = this.start(parameters, prompts, completions, roundUp(maxNewTokens, CHUNK));
     const random = streams.flatMap((stream) =>
       Array.from({ length: completions }, (_, g) => new Random(settings.seed, `generate/${stream}/${g}`)),
     );
-    const out: Completion[] = Array.from({ length: rows }, () => ({ tokens: [], logProbs: [], ended: false }));
+    const out = random.map((): Completion => ({ tokens: [], logProbs: [], ended: false }));
+    const live = (completion: number) => !out[completion]!.ended;
 
     for (let done = 0; done < maxNewTokens && out.some((each) => !each.ended); done += CHUNK) {
-      const uniform = new Float32Array(CHUNK * rows);
-      for (let s = 0; s < CHUNK; s++)
-        for (let r = 0; r < rows; r++) uniform[s * rows + r] = Math.min(random[r]!.uniform(), BELOW_ONE);
-      const draws = tf.tensor2d(uniform, [CHUNK, rows]);
-      const next = step({ parameters, state, uniform: draws });
-      const tokens = next.tokens.dataSync();
-      const logProbs = next.logProbs.dataSync();
-      for (let s = 0; s < CHUNK && done + s < maxNewTokens; s++) {
-        out.forEach((completion, r) => {
-          if (completion.ended) return;
-          const token = tokens[s * rows + r] as number;
-          completion.tokens.push(token);
-          completion.logProbs.push(logProbs[s * rows + r] as number);
-          completion.ended = token === this.endTokenId;
-        });
-      }
-      disposeState(state);
-      tf.dispose([draws, next.tokens, next.logProbs]);
-      state = next.state;
+      packParts(parts, live);
+      const draws = parts.map(({ slots }) => drawsOf(slots.flat(), random));
+      const next = step({ parameters, shards: parts.map(({ shard }, i) => ({ ...shard, uniform: draws[i]! })) });
+      next.shards.forEach(({ state, tokens, logProbs }, i) => {
+        const part = parts[i]!;
+        this.collect(part.slots.flat(), tokens, logProbs, out, maxNewTokens - done);
+        disposeState(part.shard.state);
+        part.shard = { ...part.shard, state };
+        tf.dispose([tokens, logProbs]);
+      });
+      tf.dispose(draws);
     }
-    disposeState(state);
+    for (const { shard } of parts) disposeShard(shard);
     return prompts.map((_, p) => out.slice(p * completions, (p + 1) * completions));
+  }
+
+  /** Adds the tokens of a chunk to the completions, up to their end. */
+  private collect(
+    rows: readonly number[],
+    tokens: tf.Tensor2D,
+    logProbs: tf.Tensor2D,
+    out: Completion[],
+    most: number,
+  ): void {
+    const [drawn, scores] = [tokens.dataSync(), logProbs.dataSync()];
+    for (let t = 0; t < CHUNK && t < most; t++) {
+      rows.forEach((each, r) => {
+        const completion = out[each];
+        if (!completion || completion.ended) return;
+        const token = drawn[t * rows.length + r] as number;
+        completion.tokens.push(token);
+        completion.logProbs.push(scores[t * rows.length + r] as number);
+        completion.ended = token === this.endTokenId;
+      });
+    }
   }
 
   /** Logits after a prompt's last token, `[vocab]`, with what the prompt was laid out as. */
@@ -164,59 +183,89 @@ export class Generator {
     return step;
   }
 
-  /** Prefills the prompts once each and repeats their caches for every completion. */
+  /** Prefills the prompts once each, in shards of equally many prompts, the last filled up with idle ones. */
   private start(
     parameters: Parameters,
     prompts: readonly EncodedPrompt[],
     completions: number,
-    budget: number,
-  ): DecodeState {
-    const { imageTokenId, vision } = this.config;
+    window: number,
+  ): Part[] {
     const width = roundUp(Math.max(...prompts.map((prompt) => prompt.tokens.length)), PROMPT_STEP);
-    const rows = prompts.map(({ tokens, images }) => ({ prefix: { tokens }, images, segments: [] }));
-    const collated = collate(rows, this.config, { side: 'left', length: width });
-    const filled = this.prefill({ parameters, batch: collated.batch });
-    disposeBatch(collated);
-    const state = tf.tidy(() => {
-      const copies = tf.tensor1d(
-        prompts.flatMap((_, p) => Array<number>(completions).fill(p)),
-        'int32',
+    const shards = prompts.length * completions < FEWEST_ROWS ? 1 : Math.min(shardCount(), prompts.length);
+    const size = Math.ceil(prompts.length / shards);
+    const parts = Array.from({ length: shards }, (_, i) => {
+      const numbers = Array.from({ length: size }, (_, p) => i * size + p);
+      const slots = numbers.map((p) =>
+        Array.from({ length: completions }, (_, g) => (p < prompts.length ? p * completions + g : -1)),
       );
-      const repeat = <T extends tf.Tensor>(x: T): T => (completions === 1 ? tf.clone(x) : tf.gather(x, copies)) as T;
-      const spread = (x: tf.Tensor4D) =>
-        repeat(
-          tf.pad(x, [
-            [0, 0],
-            [0, 0],
-            [budget, 0],
-            [0, 0],
-          ]),
-        ) as tf.Tensor4D;
-      const seen = prompts.flatMap(({ tokens }) => {
-        const visible = Array.from({ length: budget + width }, (_, i) =>
-          i < budget + width - tokens.length ? FORBIDDEN : 0,
-        );
-        return Array<number[]>(completions).fill(visible);
-      });
-      const positions = prompts.flatMap(({ tokens, images }) => {
-        const grids = images.map((image) => image.grid);
-        const next = nextPosition(positionIds(tokens, grids, imageTokenId, vision.mergeSize));
-        return Array<number>(completions).fill(next);
-      });
-      return {
-        cache: { keys: filled.keys.map(spread), values: filled.values.map(spread), bias: tf.tensor2d(seen) },
-        hidden: repeat(filled.hidden),
-        position: tf.tensor1d(positions, 'int32'),
-        done: tf.zeros([seen.length], 'int32') as tf.Tensor1D,
-      };
+      return { slots, prompts: numbers.map((p) => prompts[Math.min(p, prompts.length - 1)]!) };
     });
-    tf.dispose([filled.keys, filled.values, filled.hidden]);
-    return state;
+    const collated = parts.map((part) => {
+      const rows = part.prompts.map(({ tokens, images }) => ({ prefix: { tokens }, images, segments: [] }));
+      return collate(rows, this.config, { side: 'left', length: width });
+    });
+    const filled = this.prefill({ parameters, shards: collated.map(({ batch }) => batch) });
+    collated.forEach(disposeBatch);
+    return parts.map(({ slots, prompts }, i) => ({
+      slots,
+      shard: this.openShard(filled.shards[i]!, prompts, slots, width, window),
+    }));
+  }
+
+  /** The state before the first token, from what the prefill gave, which it takes over. */
+  private openShard(
+    { keys, values, hidden }: Prefilled,
+    prompts: readonly EncodedPrompt[],
+    slots: Slots,
+    width: number,
+    window: number,
+  ): Shard {
+    const { imageTokenId, vision } = this.config;
+    const lengths = prompts.map(({ tokens }) => tokens.length);
+    const prompt = { keys, values, bias: promptBias(lengths, width) };
+    const positions = prompts.map(({ tokens, images }) => {
+      const grids = images.map((image) => image.grid);
+      return nextPosition(positionIds(tokens, grids, imageTokenId, vision.mergeSize));
+    });
+    const each = <T>(values: readonly T[]): T[] => slots.flatMap((row, p) => row.map(() => values[p]!));
+    const idle = slots.flat().map((completion) => Number(completion < 0));
+    const of = tf.tensor1d(each(prompts.map((_, p) => p)), 'int32');
+    const state = {
+      ...emptyWindows(prompt, slots[0]!.length, window),
+      hidden: tf.gather(hidden, of) as tf.Tensor2D,
+      position: tf.tensor1d(each(positions), 'int32'),
+      done: tf.tensor1d(idle, 'int32'),
+    };
+    tf.dispose([hidden, of]);
+    return { prompt, state };
   }
 }
 
-function disposeState(state: DecodeState): void {
-  tf.dispose([state.cache.keys, state.cache.values, state.cache.bias, state.hidden, state.position, state.done]);
+/** A uniform number for each token of a chunk, from its completion's own stream: `[CHUNK, rows]`. */
+function drawsOf(rows: readonly number[], random: readonly Random[]): tf.Tensor2D {
+  const uniform = new Float32Array(CHUNK * rows.length);
+  for (let t = 0; t < CHUNK; t++) {
+    rows.forEach((completion, r) => {
+      if (completion >= 0) uniform[t * rows.length + r] = Math.min(random[completion]!.uniform(), BELOW_ONE);
+    });
+  }
+  return tf.tensor2d(uniform, [CHUNK, rows.length]);
+}
+
+/** Packs each part closer where at least half of its rows are idle; a part without live completions leaves. */
+function packParts(parts: Part[], live: (completion: number) => boolean): void {
+  for (const part of [...parts]) {
+    if (!part.slots.flat().some((completion) => completion >= 0 && live(completion))) {
+      disposeShard(part.shard);
+      parts.splice(parts.indexOf(part), 1);
+      continue;
+    }
+    if (part.slots.flat().length < FEWEST_ROWS) continue;
+    const packed = packSlots(part.slots, live);
+    if (!packed) continue;
+    part.shard = packShard(part.shard, part.slots, packed);
+    part.slots = packed;
+  }
 }
 
 function prefillStep(parameters: Parameters, batch: TokenBatch, config: Qwen2VLConfig) {
@@ -232,78 +281,4 @@ function prefillStep(parameters: Parameters, batch: TokenBatch, config: Qwen2VLC
     'int32',
   );
   return { keys, values, hidden: takeRows(all, ends) };
-}
-
-/** CHUNK tokens a row: draw from the last hidden state, run the token through the layers, and again. */
-function decodeChunk(
-  { parameters, state, uniform }: ChunkInput,
-  sampling: SamplingSettings,
-  endTokenId: number,
-  config: Qwen2VLConfig,
-): ChunkOutput {
-  const { cache } = state;
-  const rows = state.hidden.shape[0];
-  const end = tf.scalar(endTokenId, 'int32');
-  const one = tf.scalar(1, 'int32');
-  const window = cache.bias.shape[1];
-  const cacheBias = tf.reshape(cache.bias, [rows, 1, 1, 1, window]);
-  const localKeys: tf.Tensor4D[][] = cache.keys.map(() => []);
-  const localValues: tf.Tensor4D[][] = cache.keys.map(() => []);
-  const tokens: tf.Tensor1D[] = [];
-  const logProbs: tf.Tensor1D[] = [];
-  let { hidden, position, done } = state;
-
-  for (const draw of tf.unstack(uniform) as tf.Tensor1D[]) {
-    const sampled = sampleTokens(logits(parameters, hidden), draw, sampling);
-    // A row that ended goes on with end tokens that nobody reads.
-    const token = tf.cast(
-      tf.where(tf.greater(done, 0), tf.fill([rows], endTokenId, 'int32'), sampled.tokens),
-      'int32',
-    ) as tf.Tensor1D;
-    tokens.push(token);
-    logProbs.push(sampled.logProbs);
-    done = tf.maximum(done, tf.cast(tf.equal(token, end), 'int32')) as tf.Tensor1D;
-    const x = takeRows(parameters['model.embed_tokens.weight'] as tf.Tensor2D, token);
-    const places = tf.tile(tf.reshape(position, [1, rows, 1]), [3, 1, 1]) as tf.Tensor3D;
-    hidden = decode(
-      parameters,
-      x,
-      rows,
-      mropeAngles(places, config),
-      (layer, queries, keys, values) => {
-        localKeys[layer]!.push(keys);
-        localValues[layer]!.push(values);
-        const recentKeys = tf.concat(localKeys[layer]!, 2) as tf.Tensor4D;
-        const recentValues = tf.concat(localValues[layer]!, 2) as tf.Tensor4D;
-        const past = tf.add(groupedScores(queries, cache.keys[layer]!), cacheBias);
-        const recent = groupedScores(queries, recentKeys);
-        const shares = tf.softmax(tf.concat([past, recent], 4));
-        const [ofPast, ofRecent] = tf.split(shares, [window, recentKeys.shape[2]], 4) as [tf.Tensor5D, tf.Tensor5D];
-        return tf.add(groupedMix(ofPast, cache.values[layer]!), groupedMix(ofRecent, recentValues)) as tf.Tensor4D;
-      },
-      config,
-    );
-    position = tf.add(position, one) as tf.Tensor1D;
-  }
-
-  const steps = uniform.shape[0];
-  const slide = (old: tf.Tensor4D, recent: tf.Tensor4D[]) =>
-    tf.concat([tf.slice(old, [0, 0, steps, 0], [-1, -1, window - steps, -1]), ...recent], 2) as tf.Tensor4D;
-  return {
-    state: {
-      cache: {
-        keys: cache.keys.map((keys, layer) => slide(keys, localKeys[layer]!)),
-        values: cache.values.map((values, layer) => slide(values, localValues[layer]!)),
-        bias: tf.concat(
-          [tf.slice(cache.bias, [0, steps], [-1, window - steps]), tf.zeros([rows, steps])],
-          1,
-        ) as tf.Tensor2D,
-      },
-      hidden,
-      position,
-      done,
-    },
-    tokens: tf.stack(tokens) as tf.Tensor2D,
-    logProbs: tf.stack(logProbs) as tf.Tensor2D,
-  };
 }

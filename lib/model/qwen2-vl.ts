@@ -1,5 +1,6 @@
 /** Qwen2-VL as pure functions of parameters and batch: embeddings, hidden states, logits, log-probabilities. */
 import * as tf from '@tensorflow/tfjs';
+import { shardCount } from '../engine/backend.js';
 import { linear, logProbability, takeRows } from '../engine/operations.js';
 import type { Qwen2VLConfig } from './configuration.js';
 import { type Attention, decode, segmentAttention, segmentBias } from './decoder.js';
@@ -25,7 +26,7 @@ function embed(parameters: Parameters, batch: TokenBatch, config: Qwen2VLConfig)
   const table = parameters['model.embed_tokens.weight'] as tf.Tensor2D;
   const text = takeRows(table, tf.reshape(batch.tokens, [-1]));
   if (!batch.images) return text;
-  const visual = encodeImages(parameters, batch.images as ImageBatch, config.vision);
+  const visual = encodeInParts(parameters, batch.images as ImageBatch, config);
   // Row 0 is the zero vector that text places take.
   const shelf = tf.concat([tf.zeros([1, config.hiddenSize]), visual], 0) as tf.Tensor2D;
   const index = tf.reshape(batch.visual, [-1]) as tf.Tensor1D;
@@ -33,16 +34,55 @@ function embed(parameters: Parameters, batch: TokenBatch, config: Qwen2VLConfig)
   return tf.add(tf.mul(text, isText), takeRows(shelf, tf.add(index, tf.scalar(1, 'int32'))));
 }
 
-/** Hidden states after the final norm, `[batch x tokens, hidden]`; `keep` receives each layer's keys and values. */
+/** Visual tokens of all images, `[images x patches / merge^2, hidden]`; parts of the images are encoded side by side. */
+function encodeInParts(parameters: Parameters, images: ImageBatch, config: Qwen2VLConfig): tf.Tensor2D {
+  const sizes = evenParts(images.pixels.shape[0], shardCount());
+  const pixels = cut(images.pixels, sizes) as tf.Tensor3D[];
+  const places = cut(images.places, sizes) as tf.Tensor3D[];
+  const padding = cut(images.padding, sizes) as tf.Tensor2D[];
+  const parts = sizes.map((_, i) =>
+    encodeImages(parameters, { pixels: pixels[i]!, places: places[i]!, padding: padding[i]! }, config.vision),
+  );
+  return tf.concat(parts, 0) as tf.Tensor2D;
+}
+
+/**
+ * Hidden states after the final norm, `[batch x tokens, hidden]`. The rows are cut into parts that compute side by side (see
+ * `shardCount`), unless `keep` asks for each layer's keys and values.
+ */
 export function hiddenStates(
   parameters: Parameters,
   batch: TokenBatch,
   config: Qwen2VLConfig,
   keep?: (layer: number, keys: tf.Tensor4D, values: tf.Tensor4D) => void,
 ): tf.Tensor2D {
-  const attention: Attention = segmentAttention(segmentBias(batch.segments), keep);
   const x = embed(parameters, batch, config);
-  return decode(parameters, x, batch.tokens.shape[0], mropeAngles(batch.positions, config), attention, config);
+  const [rows, tokens] = batch.tokens.shape;
+  const sizes = keep ? [rows] : evenParts(rows, shardCount());
+  const parts = {
+    x: cut(
+      x,
+      sizes.map((size) => size * tokens),
+    ) as tf.Tensor2D[],
+    positions: cut(batch.positions, sizes, 1) as tf.Tensor3D[],
+    segments: cut(batch.segments, sizes) as tf.Tensor2D[],
+  };
+  const hidden = sizes.map((size, i) => {
+    const attention: Attention = segmentAttention(segmentBias(parts.segments[i]!), keep);
+    return decode(parameters, parts.x[i]!, size, mropeAngles(parts.positions[i]!, config), attention, config);
+  });
+  return tf.concat(hidden, 0) as tf.Tensor2D;
+}
+
+/** `tf.split`, which gives nothing for a single part. */
+function cut(x: tf.Tensor, sizes: readonly number[], axis = 0): tf.Tensor[] {
+  return sizes.length === 1 ? [x] : tf.split(x, [...sizes], axis);
+}
+
+/** A count cut into at most `parts` parts that differ by at most 1. */
+function evenParts(count: number, parts: number): number[] {
+  const cuts = Math.max(1, Math.min(parts, count));
+  return Array.from({ length: cuts }, (_, i) => Math.floor(((i + 1) * count) / cuts) - Math.floor((i * count) / cuts));
 }
 
 /** Logits over the vocabulary of some hidden states, `[rows, hidden]` to `[rows, vocab]`. */

@@ -1,0 +1,126 @@
+/**
+ * The key-value cache of a generation. The keys and values of a prompt are held once for all of its completions; each
+ * completion has a window of its own tokens, which slides to the left as tokens are added on the right.
+ *
+ * Completions are laid out as `[prompts, slots]`, so many completions to each prompt. A slot whose completion has ended is
+ * idle; when half of the rows are idle or more, the rest are packed closer (`packSlots`).
+ */
+import * as tf from '@tensorflow/tfjs';
+import { FORBIDDEN } from './decoder.js';
+
+/** What the prompts left, which decoding only reads. One tensor of keys and one of values a layer. */
+export type PromptCache = {
+  /** `[prompts, keyValueHeads, width, headSize]`, padded on the left. */
+  keys: tf.Tensor4D[];
+  values: tf.Tensor4D[];
+  /** Added to the scores of the keys: 0, or -1e9 for padding, `[prompts, width]`. */
+  bias: tf.Tensor2D;
+};
+
+/** What decoding moves. Rows are prompts x slots. */
+export type DecodeState = {
+  /** `[prompts, keyValueHeads, slots, window, headSize]`, a tensor a layer. */
+  keys: tf.Tensor5D[];
+  values: tf.Tensor5D[];
+  /** Added to the scores of the window's keys; all completions have equally many tokens: `[window]`. */
+  bias: tf.Tensor1D;
+  /** Last hidden state of each row, from which the next token is drawn, `[rows, hidden]`. */
+  hidden: tf.Tensor2D;
+  /** Position of the next token, int32 `[rows]`. */
+  position: tf.Tensor1D;
+  /** 1 where the end token was drawn, int32 `[rows]`. */
+  done: tf.Tensor1D;
+};
+
+/** A part of the batch. */
+export type Shard = { prompt: PromptCache; state: DecodeState };
+
+/** The number of a completion for each slot, `[prompts][slots]`; -1 for an idle slot. */
+export type Slots = number[][];
+
+/** Frees all of a shard's tensors. */
+export function disposeShard({ prompt, state }: Shard): void {
+  tf.dispose([prompt.keys, prompt.values, prompt.bias]);
+  disposeState(state);
+}
+
+export function disposeState({ keys, values, ...rest }: DecodeState): void {
+  tf.dispose([keys, values, ...Object.values(rest)]);
+}
+
+/** The bias of prompts padded on the left to one width. */
+export function promptBias(lengths: readonly number[], width: number): tf.Tensor2D {
+  const bias = lengths.map((length) => Array.from({ length: width }, (_, i) => (i < width - length ? FORBIDDEN : 0)));
+  return tf.tensor2d(bias, [lengths.length, width]);
+}
+
+/** Windows without any token yet. */
+export function emptyWindows(
+  { keys }: PromptCache,
+  slots: number,
+  window: number,
+): Pick<DecodeState, 'keys' | 'values' | 'bias'> {
+  const [prompts, groups, , size] = keys[0]!.shape;
+  const empty = () => tf.zeros([prompts, groups, slots, window, size]) as tf.Tensor5D;
+  return { keys: keys.map(empty), values: keys.map(empty), bias: tf.fill([window], FORBIDDEN) as tf.Tensor1D };
+}
+
+/**
+ * Which slots are left when idle ones go: prompts without a live completion leave, and each other keeps as many slots as the
+ * one with the most live completions needs. Both numbers shrink by halves, so that few shapes occur.
+ *
+ * @param live whether a completion goes on
+ * @returns undefined where at least half of the rows would stay
+ */
+export function packSlots(slots: Slots, live: (completion: number) => boolean): Slots | undefined {
+  const kept = slots
+    .map((row, prompt) => ({ prompt, live: row.filter((completion) => completion >= 0 && live(completion)) }))
+    .filter((each) => each.live.length > 0);
+  if (kept.length === 0) return undefined;
+  const halved = (size: number, needed: number): number => {
+    let smaller = size;
+    while (Math.ceil(smaller / 2) >= needed && smaller > 1) smaller = Math.ceil(smaller / 2);
+    return smaller;
+  };
+  const prompts = halved(slots.length, kept.length);
+  const width = halved(slots[0]!.length, Math.max(...kept.map((each) => each.live.length)));
+  if (2 * prompts * width > slots.length * slots[0]!.length) return undefined;
+  return Array.from({ length: prompts }, (_, p) => Array.from({ length: width }, (_, s) => kept[p]?.live[s] ?? -1));
+}
+
+/** The tensors of the packed slots, in place of the old ones, which are freed. Idle slots hold some live completion's. */
+export function packShard(shard: Shard, before: Slots, after: Slots): Shard {
+  const slotsBefore = before[0]!.length;
+  const place = new Map(before.flatMap((row, p) => row.map((each, s) => [each, p * slotsBefore + s] as const)));
+  const some = place.get(after.flat().find((each) => each >= 0)!)!;
+  const rows = after.flat().map((each) => (each < 0 ? some : place.get(each)!));
+  const prompts = after.map((row) =>
+    Math.floor((place.get(row.find((each) => each >= 0) ?? -2) ?? some) / slotsBefore),
+  );
+  const packed = tf.tidy(() => {
+    const ofRows = tf.tensor1d(rows, 'int32');
+    const ofPrompts = tf.tensor1d(prompts, 'int32');
+    const own = (x: tf.Tensor5D): tf.Tensor5D => {
+      const [p, groups, s, window, size] = x.shape;
+      const byRow = tf.reshape(tf.transpose(x, [0, 2, 1, 3, 4]), [p * s, groups, window, size]);
+      const taken = tf.reshape(tf.gather(byRow, ofRows), [after.length, after[0]!.length, groups, window, size]);
+      return tf.transpose(taken, [0, 2, 1, 3, 4]) as tf.Tensor5D;
+    };
+    const ofPrompt = <T extends tf.Tensor>(x: T): T => tf.gather(x, ofPrompts) as T;
+    const { prompt, state } = shard;
+    const idle = after.flat().map((each) => Number(each < 0));
+    return {
+      prompt: { keys: prompt.keys.map(ofPrompt), values: prompt.values.map(ofPrompt), bias: ofPrompt(prompt.bias) },
+      state: {
+        keys: state.keys.map(own),
+        values: state.values.map(own),
+        bias: tf.clone(state.bias),
+        hidden: tf.gather(state.hidden, ofRows) as tf.Tensor2D,
+        position: tf.gather(state.position, ofRows) as tf.Tensor1D,
+        done: tf.tensor1d(idle, 'int32'),
+      },
+    };
+  });
+  disposeShard(shard);
+  return packed;
+}
