@@ -17,7 +17,10 @@ export interface Engine {
   precision: Precision;
 }
 
-/** `float32`, or `bfloat16`: float32 tensors whose matrix products oneDNN may round to bfloat16 (CPU). */
+/**
+ * `float32`, or `bfloat16`: weights, activations and sums stay float32, the factors of the matrix products between
+ * activations and weights are rounded to bfloat16 (see `linear`), as PyTorch's autocast does.
+ */
 export type Precision = 'float32' | 'bfloat16';
 
 export interface EngineOptions {
@@ -26,6 +29,12 @@ export interface EngineOptions {
 }
 
 let started: Promise<Engine> | undefined;
+let productPrecision: Precision = 'float32';
+
+/** The precision of matrix products in this process. */
+export function matrixPrecision(): Precision {
+  return productPrecision;
+}
 
 /**
  * Loads the backend once per process; later calls return the same engine.
@@ -57,10 +66,10 @@ const FEW_CORES = 4;
 
 async function load(precision: Precision): Promise<Engine> {
   quietTensorFlow();
-  if (precision === 'bfloat16') process.env.ONEDNN_DEFAULT_FPMATH_MODE = 'BF16';
   tf.enableProdMode();
   try {
     const binding = loadTensorFlow();
+    productPrecision = precision;
     return { backend: 'tensorflow', gpu: binding.isUsingGpuDevice(), version: binding.TF_Version, precision };
   } catch (error) {
     const reason = (error as Error).message.split('\n')[0];

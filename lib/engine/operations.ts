@@ -1,10 +1,20 @@
 /** The few tensor operations that tfjs lacks or differentiates slowly, each with its gradient in closed form. */
 import * as tf from '@tensorflow/tfjs';
+import { matrixPrecision } from './backend.js';
 
 interface TensorFlowBackend {
   executeMultipleOutputs(op: string, attributes: object[], inputs: tf.Tensor[], outputs: number): tf.Tensor[];
   executeSingleOutput(op: string, attributes: object[], inputs: tf.Tensor[]): tf.Tensor;
-  binding: { TF_FLOAT: number; TF_INT32: number; TF_ATTR_TYPE: number };
+  getInputTensorIds(tensors: tf.Tensor[]): number[];
+  createOutputTensor(metadata: { id: number }): tf.Tensor;
+  binding: {
+    TF_FLOAT: number;
+    TF_INT32: number;
+    TF_ATTR_TYPE: number;
+    TF_ATTR_BOOL: number;
+    executeOp(op: string, attributes: object[], inputs: number[], outputs: number): { id: number }[];
+    deleteTensor(id: number): void;
+  };
 }
 
 type Save = (tensors: tf.Tensor[]) => void;
@@ -124,7 +134,8 @@ function sumRows(x: tf.Tensor): tf.Tensor {
 }
 
 /**
- * An affine map with the weight stored as PyTorch does.
+ * An affine map with the weight stored as PyTorch does. With the engine's precision at bfloat16 the product's factors are
+ * rounded to it, forward and backward.
  *
  * @param x `[rows, in]`
  * @param weight `[out, in]`
@@ -132,8 +143,42 @@ function sumRows(x: tf.Tensor): tf.Tensor {
  * @returns `[rows, out]`
  */
 export function linear(x: tf.Tensor2D, weight: tf.Tensor, bias?: tf.Tensor): tf.Tensor2D {
-  const product = tf.matMul(x, weight as tf.Tensor2D, false, true) as tf.Tensor2D;
-  return bias ? (tf.add(product, bias) as tf.Tensor2D) : product;
+  const product =
+    matrixPrecision() === 'bfloat16' ? roundedProduct(x, weight) : tf.matMul(x, weight as tf.Tensor2D, false, true);
+  return (bias ? tf.add(product, bias) : product) as tf.Tensor2D;
+}
+
+/** x times the transposed weight in bfloat16; its gradient, `dx = dy w` and `dw = dy^T x`, in bfloat16 too. */
+function roundedProduct(x: tf.Tensor2D, weight: tf.Tensor): tf.Tensor {
+  return withGradient(
+    ([x, w], save) => {
+      save([x!, w!]);
+      return {
+        value: bfloat16Product(x!, w!, false, true),
+        grad: (dy, [x, w]) => [bfloat16Product(dy, w!, false, false), bfloat16Product(dy, x!, true, false)],
+      };
+    },
+    [x, weight],
+  );
+}
+
+/** TensorFlow's number for the type bfloat16, which tfjs has no tensors of. */
+const DT_BFLOAT16 = 14;
+
+/** A matrix product whose factors and result are rounded to bfloat16; float32 in and out. */
+function bfloat16Product(a: tf.Tensor, b: tf.Tensor, transposeA: boolean, transposeB: boolean): tf.Tensor {
+  const backend = tf.backend() as unknown as TensorFlowBackend;
+  const { binding } = backend;
+  const type = (name: string, value: number) => ({ name, type: binding.TF_ATTR_TYPE, value });
+  const flag = (name: string, value: boolean) => ({ name, type: binding.TF_ATTR_BOOL, value });
+  const cast = (id: number, from: number, to: number) =>
+    binding.executeOp('Cast', [type('SrcT', from), type('DstT', to), flag('Truncate', false)], [id], 1)[0]!;
+  const factors = backend.getInputTensorIds([a, b]).map((id) => cast(id, binding.TF_FLOAT, DT_BFLOAT16).id);
+  const attributes = [type('T', DT_BFLOAT16), flag('transpose_a', transposeA), flag('transpose_b', transposeB)];
+  const [product] = binding.executeOp('MatMul', attributes, factors, 1) as [{ id: number }];
+  const out = backend.createOutputTensor(cast(product.id, DT_BFLOAT16, binding.TF_FLOAT));
+  for (const id of [...factors, product.id]) binding.deleteTensor(id);
+  return out;
 }
 
 /**

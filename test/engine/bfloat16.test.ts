@@ -1,0 +1,40 @@
+/** Products in bfloat16, in a process of their own: the precision holds for a whole process. */
+import assert from 'node:assert/strict';
+import { before, test } from 'node:test';
+import * as tf from '@tensorflow/tfjs';
+import { startEngine } from '../../lib/engine/backend.js';
+import { compile } from '../../lib/engine/compile.js';
+import { linear } from '../../lib/engine/operations.js';
+
+before(async () => {
+  await startEngine({ precision: 'bfloat16' });
+});
+
+test('factors are rounded to 8 bits: (1 + 2^-9) x 1 is 1, (1 + 2^-7) x 1 is itself', () => {
+  const x = tf.tensor2d([1 + 2 ** -9, 1 + 2 ** -7], [2, 1]);
+  assert.deepEqual([...linear(x, tf.tensor2d([[1]])).dataSync()], [1, 1 + 2 ** -7]);
+});
+
+test('a product and its gradients lie within 1 % of float32’s, eager and compiled, and leave no tensors', () => {
+  const x = tf.randomNormal([48, 64], 0, 1, 'float32', 1) as tf.Tensor2D;
+  const w = tf.randomNormal([32, 64], 0, 1, 'float32', 2) as tf.Tensor2D;
+  const slope = tf.randomNormal([48, 32], 0, 1, 'float32', 3);
+  const norm = (t: tf.Tensor) => tf.norm(t).dataSync()[0]!;
+  const distance = (a: tf.Tensor, b: tf.Tensor) => norm(tf.sub(a, b)) / norm(b);
+  const expected = { y: tf.matMul(x, w, false, true), dx: tf.matMul(slope, w), dw: tf.matMul(slope, x, true) };
+  const run = ({ x, w, slope }: { x: tf.Tensor; w: tf.Tensor; slope: tf.Tensor }) => {
+    const [dx, dw] = tf.grads((x, w) => tf.mul(linear(x as tf.Tensor2D, w), slope))([x, w]) as [tf.Tensor, tf.Tensor];
+    return { y: linear(x as tf.Tensor2D, w), dx, dw };
+  };
+  const compiled = compile('product', run);
+  for (const actual of [tf.tidy(() => run({ x, w, slope })), compiled({ x, w, slope })]) {
+    for (const name of ['y', 'dx', 'dw'] as const) {
+      const gap = distance(actual[name], expected[name]);
+      assert.ok(gap > 1e-5 && gap < 1e-2, `${name}: ${gap}`);
+    }
+  }
+  const before = tf.memory().numTensors;
+  tf.dispose(tf.tidy(() => run({ x, w, slope })));
+  tf.dispose(compiled({ x, w, slope }));
+  assert.equal(tf.memory().numTensors, before);
+});
