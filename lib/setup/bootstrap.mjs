@@ -16,12 +16,13 @@ const HELP = `npm start              set up what is missing, then run notebooks 
 npm test [-- PLACE]    set up what is missing, then types, lint and tests (all, or those of a file or folder)
 npm run lab            JupyterLab with the TypeScript kernel, on this machine's own address, token on
 npm run doctor         what computes here, what is missing and how to mend it (-- --json)
+npm run bench          speed and memory, beside PyTorch, transformers and TRL (-- --no-peers, -- --headlines)
 npm run pretrain       make the shipped base model again (resumable)
 npm run build          compile lib
 
 Set-up needs Node >= 20.19, Python 3.10-3.13 with venv, a C++ compiler and about 4 GB of disk. It writes nothing outside this
 folder, package caches aside. -- --wasm does without TensorFlow and compiler, about 25 times slower.`;
-const COMMANDS = ['start', 'test', 'lab', 'doctor', 'pretrain', 'build'];
+const COMMANDS = ['start', 'test', 'lab', 'doctor', 'bench', 'pretrain', 'build'];
 const LEAST_NODE = [20, 19];
 const GIGABYTES = 4;
 

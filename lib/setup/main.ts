@@ -1,12 +1,14 @@
 /** What the npm scripts run once packages are installed and lib is compiled. */
 import { spawn } from 'node:child_process';
 import path from 'node:path';
+import { runBench } from '../bench/bench.js';
 import { BASE_MODEL_RECIPE, pretrainBaseModel } from '../study/base-model.js';
 import { QUICK, TINY } from '../study/profile.js';
 import { TrainingStopped } from '../train/loop.js';
 import { examine, printReport } from './doctor.js';
 import { SetupFailure } from './failure.js';
 import { JUPYTER, jupyterEnvironment, ROOT } from './layout.js';
+import { setUpPeers } from './peers.js';
 import { runNotebooks } from './start.js';
 import { type SetUpOptions, setUp } from './steps.js';
 import { runTests } from './test.js';
@@ -37,6 +39,16 @@ async function main(command: string, given: string[]): Promise<number> {
     case 'lab':
       await setUp(options);
       return lab(args);
+    case 'bench': {
+      const known = ['--no-peers', '--headlines'];
+      const unknown = args.find((each) => !known.includes(each));
+      if (unknown !== undefined)
+        throw new SetupFailure(`npm run bench takes ${known.join(' and ')}; it got '${unknown}'`, 2);
+      await setUp(options);
+      const peerPython = args.includes('--no-peers') ? undefined : await setUpPeers();
+      console.log(await runBench({ root: ROOT, peerPython, headlinesOnly: args.includes('--headlines') }));
+      return 0;
+    }
     case 'pretrain':
       await setUp(options);
       await pretrainShipped();

@@ -219,7 +219,7 @@ async function buildBinding(): Promise<void> {
   writeFileSync(`${BINDING}.for`, bindingDigest());
 }
 
-function readStamp(file: string): string | undefined {
+export function readStamp(file: string): string | undefined {
   return existsSync(file) ? readFileSync(file, 'utf8') : undefined;
 }
 
@@ -243,7 +243,12 @@ function pinKernel(): void {
 }
 
 /** Runs a program to its end; its output is kept for the message of a failure. */
-function call(step: string, program: string, args: string[], env: NodeJS.ProcessEnv = process.env): Promise<void> {
+export function call(
+  step: string,
+  program: string,
+  args: string[],
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'] });
     let words = '';

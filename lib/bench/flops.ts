@@ -1,0 +1,36 @@
+/** Floating-point operations of a training step, counted from the model's shapes. */
+import type { Qwen2VLConfig } from '../model/configuration.js';
+import { parameterShapes } from '../model/parameters.js';
+
+/**
+ * Operations of the matrix products of one SFT step, forward and backward: 6 for each weight of a decoder layer and token
+ * (Kaplan et al. 2020, section 2.1), 6 for each weight of the head and predicted token, 12 x hidden for each pair of tokens
+ * of a row in attention (computed whole, mask and all), the vision tower's weights for each patch.
+ *
+ * @param predicted tokens with a loss
+ * @param images of `patches` patches each
+ */
+export function trainingOperations(
+  config: Qwen2VLConfig,
+  {
+    rows,
+    length,
+    predicted,
+    images,
+    patches,
+  }: { rows: number; length: number; predicted: number; images: number; patches: number },
+): number {
+  const weights = (prefix: string) => {
+    let count = 0;
+    for (const [name, shape] of parameterShapes(config))
+      if (name.startsWith(prefix) && shape.length > 1) count += shape.reduce((a, b) => a * b, 1);
+    return count;
+  };
+  const decoder = 6 * weights('model.layers.') * rows * length;
+  const head = 6 * config.vocabSize * config.hiddenSize * predicted;
+  const attention = 12 * config.hiddenSize * config.layers * rows * length ** 2;
+  const { embedSize, layers, mergeSize } = config.vision;
+  const tower = 6 * (weights('visual.patch_embed') + weights('visual.blocks.')) * images * patches;
+  const merger = (6 * weights('visual.merger.') * images * patches) / mergeSize ** 2;
+  return decoder + head + attention + tower + merger + 12 * embedSize * layers * images * patches ** 2;
+}

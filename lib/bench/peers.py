@@ -1,0 +1,213 @@
+"""The same workloads with PyTorch, transformers and TRL: reads one JSON request a line, answers with the seconds of each sample.
+
+Request: {"kind": "sft" | "decode" | "prefill" | "grpo", "checkpoint": DIR, "prompts": FILE, "precision": "float32" | "bfloat16",
+"samples": N, ...}. `prompts` holds [{"text", "image"}], images as PNG files beside it. The first sample warms up and is not reported.
+"""
+import contextlib
+import json
+import os
+import resource
+import sys
+import time
+import warnings
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+warnings.filterwarnings("ignore")
+
+import torch  # noqa: E402
+from PIL import Image  # noqa: E402
+from transformers import AutoProcessor, Qwen2VLForConditionalGeneration  # noqa: E402
+
+
+def load(checkpoint):
+    # Set-up copies the field's files; the processor is that of the checkpoint.
+    model = Qwen2VLForConditionalGeneration.from_pretrained(checkpoint, dtype=torch.float32)
+    return model, AutoProcessor.from_pretrained(checkpoint)
+
+
+def conversation(prompt):
+    return [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": prompt["text"]}]}]
+
+
+def encode(processor, prompts, folder, side):
+    """Prompts padded on one side, with their pixel values."""
+    processor.tokenizer.padding_side = side
+    texts = [processor.apply_chat_template(conversation(p), add_generation_prompt=True, tokenize=False) for p in prompts]
+    images = [Image.open(os.path.join(folder, p["image"])).convert("RGB") for p in prompts]
+    return processor(text=texts, images=images, padding=True, return_tensors="pt")
+
+
+def take(prompts, count):
+    return [prompts[i % len(prompts)] for i in range(count)]
+
+
+def autocast(precision):
+    if precision == "float32":
+        return contextlib.nullcontext()
+    return torch.autocast("cpu", dtype=torch.bfloat16)
+
+
+def timed(samples, run):
+    seconds = []
+    for sample in range(samples + 1):
+        started = time.perf_counter()
+        run()
+        if sample > 0:
+            seconds.append(time.perf_counter() - started)
+    return seconds
+
+
+def sft(request, prompts, folder):
+    """Forward, backward, clipping and AdamW on rows of exactly `length` tokens: the prompt, then trained tokens."""
+    model, processor = load(request["checkpoint"])
+    model.train()
+    rows, length = request["rows"], request["length"]
+    encoded = encode(processor, take(prompts, rows), folder, "right")
+    ids = torch.full((rows, length), request["fill"])
+    labels = torch.full((rows, length), -100)
+    for row in range(rows):
+        count = int(encoded["attention_mask"][row].sum())
+        ids[row, :count] = encoded["input_ids"][row, :count]
+        labels[row, count:] = request["fill"]
+    batch = {
+        "input_ids": ids,
+        "attention_mask": torch.ones_like(ids),
+        "mm_token_type_ids": (ids == model.config.image_token_id).int(),
+        "pixel_values": encoded["pixel_values"],
+        "image_grid_thw": encoded["image_grid_thw"],
+        "labels": labels,
+    }
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5, weight_decay=0.1)
+
+    def run():
+        with autocast(request["precision"]):
+            loss = model(**batch).loss
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+
+    return timed(request["samples"], run)
+
+
+def decode(request, prompts, folder):
+    """`generate`, greedy, always `newTokens` tokens."""
+    model, processor = load(request["checkpoint"])
+    model.eval()
+    encoded = encode(processor, take(prompts, request["rows"]), folder, "left")
+    count = request["newTokens"]
+
+    def run():
+        with torch.no_grad(), autocast(request["precision"]):
+            out = model.generate(**encoded, do_sample=False, min_new_tokens=count, max_new_tokens=count)
+        assert out.shape[1] == encoded["input_ids"].shape[1] + count
+
+    return timed(request["samples"], run)
+
+
+def prefill(request, prompts, folder):
+    """One forward pass over the prompts, logits of the last token alone."""
+    model, processor = load(request["checkpoint"])
+    model.eval()
+    encoded = encode(processor, take(prompts, request["rows"]), folder, "left")
+
+    def run():
+        with torch.no_grad(), autocast(request["precision"]):
+            model(**encoded, use_cache=True, logits_to_keep=1)
+
+    return timed(request["samples"], run)
+
+
+def vision_tokens(config):
+    return [config.image_token_id, config.vision_start_token_id, config.vision_end_token_id]
+
+
+def grpo(request, prompts, folder):
+    """A step of TRL's GRPOTrainer: `prompts` x `completions` completions of always `newTokens` tokens, one update."""
+    import datasets
+    import tempfile
+    from transformers import TrainerCallback
+    from trl import GRPOConfig, GRPOTrainer
+
+    seconds = []
+
+    class Clock(TrainerCallback):
+        def on_step_begin(self, args, state, control, **kwargs):
+            self.started = time.perf_counter()
+
+        def on_step_end(self, args, state, control, **kwargs):
+            seconds.append(time.perf_counter() - self.started)
+
+    rows = [
+        {"prompt": [{"role": "user", "content": p["text"]}], "image": Image.open(os.path.join(folder, p["image"])).convert("RGB")}
+        for p in take(prompts, request["rows"] * (request["samples"] + 1))
+    ]
+    features = datasets.Features(
+        {"prompt": [{"role": datasets.Value("string"), "content": datasets.Value("string")}], "image": datasets.Image()}
+    )
+    dataset = datasets.Dataset.from_list(rows, features=features)
+    model, processor = load(request["checkpoint"])
+    processor.tokenizer.padding_side = "left"
+    count = request["newTokens"]
+    with tempfile.TemporaryDirectory() as output:
+        arguments = GRPOConfig(
+            output_dir=output,
+            per_device_train_batch_size=request["rows"] * request["completions"],
+            num_generations=request["completions"],
+            max_completion_length=count,
+            # An image token that the policy writes itself ends TRL's step with a shape error.
+            generation_kwargs={"min_new_tokens": count, "suppress_tokens": vision_tokens(model.config)},
+            beta=0.04,
+            loss_type="grpo",
+            temperature=1.0,
+            learning_rate=1e-6,
+            max_steps=request["samples"] + 1,
+            gradient_checkpointing=False,
+            bf16=request["precision"] == "bfloat16",
+            use_cpu=True,
+            report_to=[],
+            save_strategy="no",
+            logging_steps=10**6,
+            disable_tqdm=True,
+            dataloader_num_workers=0,
+        )
+        trainer = GRPOTrainer(
+            model=model,
+            processing_class=processor,
+            reward_funcs=lambda completions, **_: [float(len(str(c)) % 7) for c in completions],
+            args=arguments,
+            train_dataset=dataset,
+            callbacks=[Clock()],
+        )
+        trainer.train()
+    return seconds[1:]
+
+
+WORKLOADS = {"sft": sft, "decode": decode, "prefill": prefill, "grpo": grpo}
+
+
+def main():
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # What libraries print must not stand between answers.
+    import transformers
+    import trl
+
+    versions = {"torch": torch.__version__, "transformers": transformers.__version__, "trl": trl.__version__}
+    print(json.dumps({"versions": versions, "threads": torch.get_num_threads()}), file=answers, flush=True)
+    for line in sys.stdin:
+        request = json.loads(line)
+        try:
+            with open(request["prompts"]) as file:
+                prompts = json.load(file)
+            folder = os.path.dirname(request["prompts"])
+            answer = {"seconds": WORKLOADS[request["kind"]](request, prompts, folder)}
+        except Exception as error:  # The bench goes on without this peer's figure and says why.
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        answer["peakMegabytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+main()

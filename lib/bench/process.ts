@@ -1,0 +1,51 @@
+/** A worker process of the benchmark, asked line by line. */
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import type { BenchAnswer, BenchRequest } from './workload.js';
+
+export interface Worker<Hello> {
+  /** What the worker says of itself when it is ready. */
+  hello: Hello;
+  ask(request: BenchRequest): Promise<BenchAnswer>;
+  close(): void;
+}
+
+/**
+ * Starts a program that writes one JSON line when it is ready and one for each line that it reads.
+ *
+ * @throws Error with the last words of the program when it ends before it is ready
+ */
+export async function startWorker<Hello>(program: string, args: readonly string[]): Promise<Worker<Hello>> {
+  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+  let words = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    words = (words + chunk.toString()).slice(-2000);
+  });
+  const waiting: ((line: string | undefined) => void)[] = [];
+  createInterface({ input: child.stdout }).on('line', (line) => waiting.shift()?.(line));
+  child.on('error', (error) => {
+    words = error.message;
+  });
+  child.on('close', () => {
+    for (const each of waiting.splice(0)) each(undefined);
+  });
+  const next = () => new Promise<string | undefined>((resolve) => waiting.push(resolve));
+  const hello = await next();
+  if (hello === undefined)
+    throw new Error(`${program} ${args[0]} ended: ${words.trim().split('\n').slice(-3).join(' ')}`);
+  return {
+    hello: JSON.parse(hello) as Hello,
+    async ask(request) {
+      const reply = next();
+      child.stdin.write(`${JSON.stringify(request)}\n`);
+      const line = await reply;
+      return line === undefined
+        ? { error: `the process ended: ${words.trim().split('\n').at(-1) ?? ''}`, peakMegabytes: 0 }
+        : (JSON.parse(line) as BenchAnswer);
+    },
+    close() {
+      child.stdin.end();
+      child.kill();
+    },
+  };
+}

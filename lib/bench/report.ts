@@ -1,0 +1,138 @@
+/** What the benchmark found: medians, ratios, the table and the plot. */
+import { median } from 'simple-statistics';
+import { type PanelFrame, panelFigure } from '../plots/panels.js';
+import { type Figure, seriesStyle } from '../plots/style.js';
+import { AXES, type Axis, FACTORS, tokensOf, type Workload, workloadText } from './workload.js';
+
+/** One side's figures for a workload. */
+export interface Side {
+  samples: number[];
+  peakMegabytes: number;
+  rolloutSeconds?: number[];
+}
+
+/** A workload with what the kit and the peer took. */
+export interface Finding {
+  workload: Workload;
+  kit: Side;
+  /** Absent where there is no peer; `error` where it failed. */
+  peer?: Side | { error: string };
+}
+
+/** A finding as `bench.json` holds it. */
+export interface Entry {
+  workload: string;
+  /** Median of the samples, in `unit`. */
+  value: number;
+  unit: 'tokens/s' | 's';
+  /** The peer's median in the same unit; null where there is none. */
+  peer: number | null;
+  /** How many times as fast as the peer. */
+  ratio: number | null;
+  /** Seconds of each sample. */
+  samples: number[];
+  peerSamples: number[];
+  peakMegabytes: number;
+  peerPeakMegabytes: number | null;
+  /** GRPO: the median seconds that drew the completions; the rest is rewards and update. */
+  rolloutSeconds?: number;
+  /** Why there is no figure of the peer's. */
+  peerError?: string;
+}
+
+export function entryOf({ workload, kit, peer }: Finding): Entry {
+  const tokens = tokensOf(workload);
+  const figure = (samples: number[]) => (tokens === undefined ? median(samples) : tokens / median(samples));
+  const measured = peer && 'samples' in peer ? peer : undefined;
+  return {
+    workload: workloadText(workload),
+    value: figure(kit.samples),
+    unit: tokens === undefined ? 's' : 'tokens/s',
+    peer: measured ? figure(measured.samples) : null,
+    ratio: measured ? median(measured.samples) / median(kit.samples) : null,
+    samples: kit.samples,
+    peerSamples: measured?.samples ?? [],
+    peakMegabytes: kit.peakMegabytes,
+    peerPeakMegabytes: measured?.peakMegabytes ?? null,
+    ...(kit.rolloutSeconds ? { rolloutSeconds: median(kit.rolloutSeconds) } : {}),
+    ...(peer && 'error' in peer ? { peerError: peer.error } : {}),
+  };
+}
+
+function figureText(value: number, unit: Entry['unit']): string {
+  return unit === 's' ? `${value.toFixed(3)} s` : `${Math.round(value).toLocaleString('en')} tokens/s`;
+}
+
+/** One line an entry: workload, the kit, the peer, how many times as fast, peak memory of both. */
+export function reportTable(entries: readonly Entry[]): string {
+  const lines = entries.map((entry) => {
+    const rollout = entry.rolloutSeconds === undefined ? '' : ` (rollout ${entry.rolloutSeconds.toFixed(3)} s)`;
+    const peer = entry.peer === null ? (entry.peerError ? 'failed' : '-') : figureText(entry.peer, entry.unit);
+    return [
+      entry.workload,
+      figureText(entry.value, entry.unit) + rollout,
+      peer,
+      entry.ratio === null ? '-' : `${entry.ratio.toFixed(2)}x`,
+      `${Math.round(entry.peakMegabytes)} / ${entry.peerPeakMegabytes === null ? '-' : Math.round(entry.peerPeakMegabytes)} MB`,
+    ];
+  });
+  const table = [['workload', 'this kit', 'PyTorch / transformers / TRL', 'as fast', 'peak memory'], ...lines];
+  const widths = table[0]!.map((_, c) => Math.max(...table.map((row) => row[c]!.length)));
+  return table
+    .map((row) =>
+      row
+        .map((cell, c) => cell.padEnd(widths[c]!))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+/** A point of a series: seconds of the kit and the peer where `axis` has grown by `factor`. */
+export interface SeriesPoint {
+  kind: 'sft' | 'decode';
+  axis: Axis;
+  factor: number;
+  kit: number;
+  peer: number | null;
+}
+
+/** Seconds against growth, both axes logarithmic: a panel for each kind and axis, a line for the kit and one for the peer. */
+export function scalingFigure(points: readonly SeriesPoint[]): Figure {
+  const panels = (['sft', 'decode'] as const).flatMap((kind) => AXES.map((axis) => ({ kind, axis })));
+  const frames = panels.map(({ kind, axis }): PanelFrame => {
+    const xaxis: PanelFrame['xaxis'] = {
+      type: 'log',
+      tickvals: [...FACTORS],
+      ticktext: FACTORS.map((factor) => `${factor}x`),
+    };
+    return { title: `${kind}: ${axis}`, xaxis, yaxis: { type: 'log', title: { text: 'seconds' } } };
+  });
+  const title =
+    'Seconds as the work grows, from 8 rows x 160 tokens (SFT), 16 sequences x 64 tokens (decoding), width 128';
+  return panelFigure(
+    frames,
+    3,
+    (place, i) => {
+      const { kind, axis } = panels[i]!;
+      const here = points.filter((point) => point.kind === kind && point.axis === axis);
+      return (['kit', 'peer'] as const).map((side, s) => {
+        const { color, dash, marker } = seriesStyle(s);
+        return {
+          type: 'scatter',
+          mode: 'lines+markers',
+          name: side === 'kit' ? 'this kit' : 'PyTorch, transformers',
+          legendgroup: side,
+          showlegend: i === 0,
+          x: here.map((point) => point.factor),
+          y: here.map((point) => point[side]),
+          xaxis: place.xaxis,
+          yaxis: place.yaxis,
+          line: { color, dash },
+          marker: { symbol: marker, size: 8 },
+        };
+      });
+    },
+    { title: { text: title } },
+  );
+}

@@ -1,0 +1,203 @@
+/** The kit's side of the benchmark: reads one request a line, answers with the seconds of each sample. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import * as tf from '@tensorflow/tfjs';
+import { readImage } from '../data/image.js';
+import { type Precision, startEngine } from '../engine/backend.js';
+import { compile } from '../engine/compile.js';
+import { linear, takeRows } from '../engine/operations.js';
+import { collate, disposeBatch } from '../model/batch.js';
+import { type EncodedPrompt, Generator } from '../model/generate.js';
+import { disposeModel, encodePrompt, loadModel, type Model } from '../model/model.js';
+import { hiddenStates, logits, type TokenBatch } from '../model/qwen2-vl.js';
+import { GREEDY } from '../model/sampling.js';
+import type { Parameters } from '../model/vision.js';
+import { trainGrpo } from '../train/grpo.js';
+import { REASON_RFT_GRPO } from '../train/grpo-settings.js';
+import { RunDirectory } from '../train/run-directory.js';
+import { trainSft } from '../train/sft.js';
+import type { BenchAnswer, BenchRequest } from './workload.js';
+
+async function promptsOf({ prompts, rows }: BenchRequest, model: Model): Promise<EncodedPrompt[]> {
+  const given = JSON.parse(readFileSync(prompts, 'utf8')) as { text: string; image: string }[];
+  const encoded = await Promise.all(
+    given.map(async ({ text, image }) =>
+      encodePrompt(model, [await readImage(path.join(path.dirname(prompts), image))], text),
+    ),
+  );
+  return Array.from({ length: rows }, (_, i) => encoded[i % encoded.length]!);
+}
+
+/** Seconds of each sample but the first. */
+function timed(samples: number, run: () => void): number[] {
+  const seconds = Array.from({ length: samples + 1 }, () => {
+    const started = performance.now();
+    run();
+    return (performance.now() - started) / 1000;
+  });
+  return seconds.slice(1);
+}
+
+/** Runs a trainer in a folder of its own; the seconds of its steps but the first. */
+async function trained(train: (run: RunDirectory) => Promise<void>): Promise<number[]> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-bench-'));
+  try {
+    const run = RunDirectory.open(path.join(folder, 'run'), {});
+    await train(run);
+    return run
+      .rows<{ step_time: number }>('timing.jsonl')
+      .map((row) => row.step_time)
+      .slice(1);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Whole steps of `trainSft`: collation, forward, backward, clipping, AdamW, the log. */
+async function sft(request: BenchRequest, model: Model): Promise<number[]> {
+  const { rows, length, samples, fill } = request;
+  const examples = (await promptsOf(request, model)).map((prompt) => ({
+    prompt,
+    completion: Array.from({ length: length! - prompt.tokens.length }, () => fill),
+  }));
+  return trained((run) =>
+    trainSft({
+      model,
+      examples,
+      settings: {
+        epochs: samples + 1,
+        batchSize: rows,
+        schedule: { learningRate: 1e-5, warmupSteps: 0, decay: 'constant' },
+        weightDecay: 0.1,
+        freezeVision: false,
+        seed: 1,
+      },
+      run,
+    }),
+  );
+}
+
+/** One forward pass over all prompts, with the logits after the last token of each. */
+async function prefill(request: BenchRequest, model: Model): Promise<number[]> {
+  const prompts = await promptsOf(request, model);
+  const step = compile('prefill', ({ parameters, batch }: { parameters: Parameters; batch: TokenBatch }) => {
+    const [count, length] = batch.tokens.shape;
+    const ends = tf.tensor1d(
+      Array.from({ length: count }, (_, i) => (i + 1) * length - 1),
+      'int32',
+    );
+    return logits(parameters, takeRows(hiddenStates(parameters, batch, model.config), ends));
+  });
+  const rows = prompts.map(({ tokens, images }) => ({ prefix: { tokens }, images, segments: [] }));
+  const seconds = timed(request.samples, () => {
+    const collated = collate(rows, model.config, { side: 'left', lengthStep: 16 });
+    const out = step({ parameters: model.parameters, batch: collated.batch });
+    out.dataSync();
+    out.dispose();
+    disposeBatch(collated);
+  });
+  step.dispose();
+  return seconds;
+}
+
+/** Greedy decoding, prompts and all, that no end token stops. */
+async function decode(request: BenchRequest, model: Model): Promise<number[]> {
+  const prompts = await promptsOf(request, model);
+  const settings = { ...GREEDY, maxNewTokens: request.newTokens!, completions: 1, seed: 1 };
+  return timed(request.samples, () => {
+    model.generator.generate(model.parameters, prompts, settings);
+  });
+}
+
+/** Whole steps of `trainGrpo` with a reference model: rollout, rewards, one update; and the rollout's part of each. */
+async function grpo(request: BenchRequest, model: Model): Promise<Pick<BenchAnswer, 'seconds' | 'rolloutSeconds'>> {
+  const { rows, completions, newTokens, samples } = request;
+  const examples = (await promptsOf({ ...request, rows: rows * (samples + 1) }, model)).map((prompt, i) => ({
+    id: String(i),
+    prompt,
+    solution: '',
+  }));
+  const rolloutSeconds: number[] = [];
+  const generate: Generator['generate'] = (...given) => {
+    const started = performance.now();
+    const completions = model.generator.generate(...given);
+    rolloutSeconds.push((performance.now() - started) / 1000);
+    return completions;
+  };
+  const seconds = await trained((run) =>
+    trainGrpo({
+      model: { ...model, generator: Object.create(model.generator, { generate: { value: generate } }) as Generator },
+      examples,
+      rewards: [{ name: 'length', weight: 1, reward: (text) => text.length % 7 }],
+      settings: {
+        ...REASON_RFT_GRPO,
+        steps: samples + 1,
+        promptsPerStep: rows,
+        promptsPerMicroBatch: rows,
+        completions: completions!,
+        maxNewTokens: newTokens!,
+        temperature: 1,
+        topK: 0,
+        topP: 1,
+      },
+      run,
+      checkpointEvery: samples + 1,
+    }),
+  );
+  return { seconds, rolloutSeconds: rolloutSeconds.slice(1) };
+}
+
+async function run(request: BenchRequest, model: Model): Promise<Omit<BenchAnswer, 'peakMegabytes'>> {
+  if (request.kind === 'grpo') return grpo(request, model);
+  return { seconds: await { sft, prefill, decode }[request.kind](request, model) };
+}
+
+async function answer(request: BenchRequest): Promise<Omit<BenchAnswer, 'peakMegabytes'>> {
+  const loaded = loadModel(request.checkpoint);
+  const model = { ...loaded, generator: new Generator(loaded.config, NO_END) };
+  try {
+    return await run(request, model);
+  } catch (error) {
+    return { error: (error as Error).message };
+  } finally {
+    model.generator.dispose();
+    disposeModel(loaded);
+  }
+}
+
+/** No token has this id, so nothing ends before its limit. */
+const NO_END = -1;
+
+/** Floating-point operations a second of the matrix product of two 2048 x 2048 tensors, the best of nine: the machine's limit. */
+function productRate(): number {
+  const size = 2048;
+  const a = tf.randomNormal([size, size]) as tf.Tensor2D;
+  // Two products side by side, as the kit's steps compute.
+  const step = compile('product', ({ a }: { a: tf.Tensor2D }) => [
+    tf.max(linear(a, a)),
+    tf.max(linear(tf.add(a, 1), a)),
+  ]);
+  const seconds = timed(9, () => {
+    const out = step({ a }) as tf.Tensor[];
+    for (const each of out) each.dataSync();
+    tf.dispose(out);
+  });
+  step.dispose();
+  a.dispose();
+  return (2 * 2 * size ** 3) / Math.min(...seconds);
+}
+
+async function main(): Promise<void> {
+  const { version, gpu } = await startEngine({ precision: process.argv[2] as Precision });
+  const hello = { versions: { tensorflow: version, tfjs: tf.version.tfjs }, gpu, productRate: productRate() };
+  process.stdout.write(`${JSON.stringify(hello)}\n`);
+  for await (const line of createInterface({ input: process.stdin })) {
+    const reply = await answer(JSON.parse(line) as BenchRequest);
+    const peakMegabytes = process.resourceUsage().maxRSS / 1024;
+    process.stdout.write(`${JSON.stringify({ ...reply, peakMegabytes })}\n`);
+  }
+}
+
+void main();

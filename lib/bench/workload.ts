@@ -1,0 +1,90 @@
+/** What the benchmark measures: workloads of stated sizes, the same for the kit and for its peers. */
+import type { Precision } from '../engine/backend.js';
+
+/** One thing to time. Sizes are those of the whole batch. */
+export interface Workload {
+  kind: 'sft' | 'prefill' | 'decode' | 'grpo';
+  /** SFT: rows a step; prefill and decode: prompts; GRPO: prompts a step. */
+  rows: number;
+  /** SFT: tokens a row. */
+  length?: number;
+  /** Decode and GRPO: tokens drawn of each sequence, always so many. */
+  newTokens?: number;
+  /** GRPO: completions a prompt. */
+  completions?: number;
+  /** Hidden size of the model: 128 is the shipped one, others are random ones of its shape, with as many more heads. */
+  width: number;
+  precision: Precision;
+}
+
+/** A workload as the workers are asked for it, one JSON object a line. */
+export interface BenchRequest extends Workload {
+  checkpoint: string;
+  /** A JSON file `[{ text, image }]`, with the images beside it. */
+  prompts: string;
+  /** The token that trained rows are filled up with. */
+  fill: number;
+  /** Samples to report; one more is run first and left out. */
+  samples: number;
+}
+
+/** A worker's answer. */
+export interface BenchAnswer {
+  /** Of each sample. */
+  seconds?: number[];
+  /** GRPO: the part of each sample that drew the completions. */
+  rolloutSeconds?: number[];
+  /** Why there are no figures. */
+  error?: string;
+  /** The largest resident memory of the process so far, in MB. */
+  peakMegabytes: number;
+}
+
+const SFT: Workload = { kind: 'sft', rows: 32, length: 160, width: 128, precision: 'float32' };
+const PREFILL: Workload = { kind: 'prefill', rows: 64, width: 128, precision: 'float32' };
+const DECODE: Workload = { kind: 'decode', rows: 64, newTokens: 64, width: 128, precision: 'float32' };
+const GRPO: Workload = { kind: 'grpo', rows: 8, completions: 8, newTokens: 64, width: 128, precision: 'float32' };
+
+/** The headline workloads, by the names that `bench.json` gives them. */
+export const HEADLINES = { sft: SFT, prefill: PREFILL, decode: DECODE, grpo: GRPO } as const;
+
+const bfloat16 = (workload: Workload): Workload => ({ ...workload, precision: 'bfloat16' });
+
+/** The headlines in both precisions, then at four times the batch, the length and the width. */
+export const WORKLOADS: readonly Workload[] = [
+  ...[SFT, PREFILL, DECODE, GRPO].flatMap((each) => [each, bfloat16(each)]),
+  { ...SFT, rows: 128 },
+  { ...SFT, length: 640 },
+  { ...SFT, width: 512 },
+  { ...DECODE, rows: 256 },
+  { ...DECODE, newTokens: 256 },
+  { ...DECODE, width: 512 },
+  { ...GRPO, rows: 32 },
+  { ...GRPO, newTokens: 256 },
+  { ...GRPO, width: 512 },
+];
+
+/** What grows in a series. */
+export const AXES = ['batch', 'length', 'width'] as const;
+export type Axis = (typeof AXES)[number];
+export const FACTORS = [1, 2, 4, 8] as const;
+
+/** Smaller workloads that grow along one axis by 1, 2, 4 and 8. */
+export function seriesWorkload(kind: 'sft' | 'decode', axis: Axis, factor: number): Workload {
+  const base = kind === 'sft' ? { ...SFT, rows: 8 } : { ...DECODE, rows: 16 };
+  if (axis === 'batch') return { ...base, rows: base.rows * factor };
+  if (axis === 'width') return { ...base, width: base.width * factor };
+  return kind === 'sft' ? { ...base, length: base.length! * factor } : { ...base, newTokens: base.newTokens! * factor };
+}
+
+/** A workload in words: `decode 64 x 64, width 128, float32`. */
+export function workloadText({ kind, rows, length, newTokens, completions, width, precision }: Workload): string {
+  const sizes = [rows, completions, length, newTokens].filter((size) => size !== undefined);
+  return `${kind} ${sizes.join(' x ')}, width ${width}, ${precision}`;
+}
+
+/** Tokens that a second counts: rows' for SFT, those drawn for decoding; undefined where seconds are what is told. */
+export function tokensOf({ kind, rows, length, newTokens }: Workload): number | undefined {
+  if (kind === 'sft') return rows * length!;
+  return kind === 'decode' ? rows * newTokens! : undefined;
+}
