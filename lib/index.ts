@@ -82,6 +82,7 @@ export * from './train/event-file.js';
 export * from './train/grpo.js';
 export * from './train/grpo-settings.js';
 export * from './train/loop.js';
+export * from './train/packing.js';
 export * from './train/policy-loss.js';
 export * from './train/policy-step.js';
 export * from './train/policy-update.js';

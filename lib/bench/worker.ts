@@ -69,6 +69,8 @@ async function sft(request: BenchRequest, model: Model): Promise<number[]> {
       settings: {
         epochs: samples + 1,
         batchSize: rows,
+        examplesPerMicroBatch: rows,
+        packTo: 0,
         schedule: { learningRate: 1e-5, warmupSteps: 0, decay: 'constant' },
         weightDecay: 0.1,
         freezeVision: false,

@@ -29,7 +29,7 @@ import { trainGrpo } from '../train/grpo.js';
 import { checkGrpo, GRPO_PRESETS, type GrpoPreset, type GrpoSettings } from '../train/grpo-settings.js';
 import { type LoopControl, TrainingStopped } from '../train/loop.js';
 import { type Json, type Metrics, RunDirectory } from '../train/run-directory.js';
-import { checkSft, trainSft } from '../train/sft.js';
+import { checkSft, REASON_RFT_SFT, trainSft } from '../train/sft.js';
 import { saveTrained, type TrainedCheckpoints } from '../train/trained.js';
 import { warningText } from '../train/warnings.js';
 import { showProgress } from './progress.js';
@@ -227,6 +227,7 @@ withRunOptions(program.command('sft'))
   .requiredOption('--out <dir>', 'run folder; an unfinished run goes on')
   .option('--model <dir>', 'start checkpoint', base)
   .option('--target <kind>', 'answer or cot', 'cot')
+  .option('--preset <name>', "nano (what the shipped model learns with) or reason-rft (the paper's)", 'nano')
   .option('--config <file>', 'settings as JSON')
   .option('--json', 'one JSON object on stdout')
   .allowUnknownOption()
@@ -242,12 +243,16 @@ withRunOptions(program.command('sft'))
         out: string;
         model: string;
         target: string;
+        preset: string;
         config?: string;
         json?: boolean;
       } & RunOptions,
       command: Command,
     ) => {
-      const settings = mergeSettings(QUICK.cotSft, options.config, settingPairs(command.args));
+      if (options.preset !== 'nano' && options.preset !== 'reason-rft')
+        throw new UsageError(`there is no preset '${options.preset}'; choose nano or reason-rft`);
+      const preset = options.preset === 'nano' ? QUICK.cotSft : REASON_RFT_SFT;
+      const settings = mergeSettings(preset, options.config, settingPairs(command.args));
       usage(() => checkSft(settings));
       const { target } = options;
       if (target !== 'answer' && target !== 'cot')

@@ -17,11 +17,17 @@ export interface Segment {
   tokens: readonly number[];
   /** Which of `tokens` are predicted and weigh in the loss; absent: none. */
   trained?: readonly boolean[];
+  /** The images whose tokens stand in this segment; further image tokens, which a model wrote itself, are text. */
+  images?: readonly ProcessedImage[];
 }
 
-/** A row of a batch: a prefix, seen by all its segments, which do not see each other. */
+/**
+ * A row of a batch: a prefix, seen by all its segments, which do not see each other. With an empty prefix the segments are
+ * samples that share nothing but the row: packed.
+ */
 export interface Row {
   prefix: Segment;
+  /** The images of the prefix. */
   images: readonly ProcessedImage[];
   segments: readonly Segment[];
 }
@@ -75,7 +81,7 @@ export function collate(
   const from: number[] = [];
   const predicted: number[] = [];
   const origin: CollatedBatch['origin'] = [];
-  const images = rows.flatMap((row) => row.images);
+  const images = laid.flatMap((row) => row.images);
   const patches = Math.max(0, ...images.map((image) => image.grid[0] * image.grid[1] * image.grid[2]));
   const merge = config.vision.mergeSize ** 2;
   let firstImage = 0;
@@ -83,35 +89,21 @@ export function collate(
 
   laid.forEach((row, r) => {
     const offset = r * length + (options.side === 'left' ? length - row.tokens.length : 0);
-    let image = firstImage;
-    let within = 0;
     row.tokens.forEach((token, t) => {
       tokens[offset + t] = token;
       segments[offset + t] = row.segments[t] as number;
       row.positions[t]!.forEach((position, axis) => {
         positions[axis * count * length + offset + t] = position;
       });
-      const here = images[image];
-      if (
-        row.segments[t] === 0 &&
-        token === config.imageTokenId &&
-        here &&
-        image < firstImage + rows[r]!.images.length
-      ) {
-        visual[offset + t] = (image * patches) / merge + within;
-        within++;
-        if (within === (here.grid[0] * here.grid[1] * here.grid[2]) / merge) {
-          image++;
-          within = 0;
-        }
-      }
+      const place = row.visual[t];
+      if (place) visual[offset + t] = ((firstImage + place.image) * patches) / merge + place.within;
     });
     for (const target of row.targets) {
       from.push(offset + target.from);
       predicted.push(row.tokens[target.at] as number);
       origin.push({ row: r, segment: target.segment, index: target.index });
     }
-    firstImage += rows[r]!.images.length;
+    firstImage += row.images.length;
     tokenCount += row.tokens.length;
   });
 
@@ -143,36 +135,55 @@ interface LaidRow {
   tokens: number[];
   positions: Position[];
   segments: number[];
+  /** Of each token the image (counted in this row) and its merged patch that stand there; undefined for text. */
+  visual: ({ image: number; within: number } | undefined)[];
+  images: ProcessedImage[];
   targets: { from: number; at: number; segment: number; index: number }[];
 }
 
 /** Prefix and segments one after the other; each segment's positions go on from the end of the prefix. */
 function layRow(row: Row, config: Qwen2VLConfig): LaidRow {
-  const grids = row.images.map((image) => image.grid);
-  const { imageTokenId, vision } = config;
-  const prefix = positionIds(row.prefix.tokens, grids, imageTokenId, vision.mergeSize);
-  const laid: LaidRow = {
-    tokens: [...row.prefix.tokens],
-    positions: [...prefix],
-    segments: row.prefix.tokens.map(() => 0),
-    targets: [],
-  };
+  const laid: LaidRow = { tokens: [], positions: [], segments: [], visual: [], images: [], targets: [] };
+  appendTokens(laid, { ...row.prefix, images: row.images }, 0, 0, config);
   row.prefix.trained?.forEach((trained, index) => {
     if (trained && index > 0) laid.targets.push({ from: index - 1, at: index, segment: -1, index });
   });
-  const start = nextPosition(prefix);
+  const start = nextPosition(laid.positions);
   const end = row.prefix.tokens.length - 1;
   row.segments.forEach((segment, s) => {
     const first = laid.tokens.length;
-    laid.tokens.push(...segment.tokens);
-    laid.positions.push(...positionIds(segment.tokens, [], imageTokenId, vision.mergeSize, start));
-    laid.segments.push(...segment.tokens.map(() => s + 1));
+    appendTokens(laid, segment, s + 1, start, config);
     segment.trained?.forEach((trained, index) => {
       const from = index === 0 ? end : first + index - 1;
       if (trained && from >= 0) laid.targets.push({ from, at: first + index, segment: s, index });
     });
   });
   return laid;
+}
+
+/** Lays tokens down behind those that lie there, the images' merged patches in the places of their image tokens. */
+function appendTokens(
+  laid: LaidRow,
+  { tokens, images = [] }: Segment,
+  segment: number,
+  start: number,
+  { imageTokenId, vision }: Qwen2VLConfig,
+): void {
+  const grids = images.map((image) => image.grid);
+  laid.positions.push(...positionIds(tokens, grids, imageTokenId, vision.mergeSize, start));
+  const places = grids.flatMap(([t, h, w], image) =>
+    Array.from({ length: (t * h * w) / vision.mergeSize ** 2 }, (_, within) => ({
+      image: laid.images.length + image,
+      within,
+    })),
+  );
+  let next = 0;
+  for (const token of tokens) {
+    laid.tokens.push(token);
+    laid.segments.push(segment);
+    laid.visual.push(token === imageTokenId ? places[next++] : undefined);
+  }
+  laid.images.push(...images);
 }
 
 function imageTensors(images: readonly ProcessedImage[], patches: number, config: Qwen2VLConfig): TokenBatch['images'] {

@@ -27,6 +27,8 @@ export interface Profile {
 const SFT: SftSettings = {
   epochs: 2,
   batchSize: 32,
+  examplesPerMicroBatch: 32,
+  packTo: 0,
   schedule: { learningRate: 5e-4, warmupSteps: 20, decay: 'cosine' },
   weightDecay: 0.1,
   freezeVision: true,

@@ -10,7 +10,7 @@ import { hasSequenceRatio, tokenWeights } from './policy-loss.js';
 import type { PolicyInput, PolicyOutput, ScoreInput, ScoreOutput } from './policy-step.js';
 import type { Rollout } from './rollout.js';
 import type { Metrics } from './run-directory.js';
-import { readScalar } from './sft.js';
+import { readScalar } from './scalar.js';
 
 /** Rows are padded to a multiple of this, so that few graphs are compiled. */
 const LENGTH_STEP = 128;

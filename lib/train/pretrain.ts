@@ -2,15 +2,15 @@
  * Pretraining of a base model on perception: for each image several short conversations, packed into one row that encodes
  * the image once; each conversation sees the image and itself alone.
  */
-import * as tf from '@tensorflow/tfjs';
-import { collate, disposeBatch, type ProcessedImage, type Row } from '../model/batch.js';
+import type { ProcessedImage, Row } from '../model/batch.js';
 import type { Qwen2VLConfig } from '../model/configuration.js';
 import { ADAMW_DEFAULTS, AdamW, type TensorMap } from './adamw.js';
 import { likelihoodStep } from './likelihood.js';
+import { likelihoodGradients } from './likelihood-update.js';
 import { runLoop, type StepListener } from './loop.js';
 import type { Metrics, RunDirectory } from './run-directory.js';
 import { learningRateAt, type Schedule } from './schedule.js';
-import { readScalar, tokensBefore } from './sft.js';
+import { tokensBefore } from './sft.js';
 
 /** One image with the conversations about it. */
 export interface PretrainingRow {
@@ -50,32 +50,16 @@ export async function pretrain(options: {
 
   const step = async (index: number): Promise<Metrics> => {
     const rows = rowsOf(index).map(packedRow);
-    const collated = collate(rows, config, { lengthStep: 64 });
-    const targets = collated.origin.length;
-    const weights = tf.tensor1d(
-      Float32Array.from({ length: collated.targets.token.shape[0] }, (_, i) => (i < targets ? 1 / targets : 0)),
-    );
-    const { gradients, loss, correct, entropy } = likelihood({
-      trainable: parameters,
-      frozen: {},
-      batch: collated.batch,
-      targets: collated.targets,
-      weights,
-    });
-    seenTokens = (seenTokens ?? tokensBefore(run, index)) + collated.tokenCount;
+    const tensors = { trainable: parameters, frozen: {} };
+    const { gradients, metrics, tokens } = likelihoodGradients(likelihood, tensors, [rows], config, { lengthStep: 64 });
+    seenTokens = (seenTokens ?? tokensBefore(run, index)) + tokens;
     const learningRate = learningRateAt(settings.schedule, index, settings.steps);
-    const metrics: Metrics = {
-      loss: readScalar(loss),
-      mean_token_accuracy: readScalar(correct),
-      entropy: readScalar(entropy),
+    return {
+      ...metrics,
       num_tokens: seenTokens,
       learning_rate: learningRate,
-      grad_norm: 0,
+      grad_norm: optimizer.apply(parameters, gradients, learningRate),
     };
-    weights.dispose();
-    disposeBatch(collated);
-    metrics.grad_norm = optimizer.apply(parameters, gradients, learningRate);
-    return metrics;
   };
 
   try {

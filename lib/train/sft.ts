@@ -1,13 +1,14 @@
 /** Supervised fine-tuning on prompts and completions: cross-entropy of the completion's tokens alone. */
-import * as tf from '@tensorflow/tfjs';
 import { Random } from '../engine/random.js';
-import { collate, disposeBatch, type Row } from '../model/batch.js';
+import type { Row } from '../model/batch.js';
 import type { EncodedPrompt } from '../model/generate.js';
 import type { Model } from '../model/model.js';
 import { isVisionParameter } from '../model/parameters.js';
 import { ADAMW_DEFAULTS, AdamW, type TensorMap } from './adamw.js';
 import { likelihoodStep } from './likelihood.js';
+import { likelihoodGradients } from './likelihood-update.js';
 import { type LoopControl, runLoop } from './loop.js';
+import { packSamples } from './packing.js';
 import type { Metrics, RunDirectory } from './run-directory.js';
 import { checkSchedule, learningRateAt, type Schedule } from './schedule.js';
 
@@ -20,8 +21,13 @@ export interface SftExample {
 export interface SftSettings {
   /** Passes over the examples; may be a fraction. */
   epochs: number;
-  /** Examples a step. The paper: 16. */
+  /** Examples an update. The paper: 16. */
   batchSize: number;
+  /** Examples whose forward and backward pass runs at once: memory against speed, never the result. */
+  examplesPerMicroBatch: number;
+  /** Packs several samples, kept apart, into rows of at most so many tokens; 0: a row for each. */
+  packTo: number;
+  /** The learning rate over the steps. */
   schedule: Schedule;
   /** Decoupled weight decay on matrices. The paper: 0.1. */
   weightDecay: number;
@@ -30,6 +36,18 @@ export interface SftSettings {
   /** Seed of the order of examples. */
   seed: number;
 }
+
+/** The paper's setting of this phase (Reason-RFT, section 5 of its scripts), as the preset `reason-rft`. */
+export const REASON_RFT_SFT: SftSettings = {
+  epochs: 1,
+  batchSize: 16,
+  examplesPerMicroBatch: 1,
+  packTo: 0,
+  schedule: { learningRate: 1e-5, warmupSteps: 100, decay: 'cosine' },
+  weightDecay: 0.1,
+  freezeVision: true,
+  seed: 42,
+};
 
 /** Number of optimizer steps of a run. */
 export function sftSteps(examples: number, { epochs, batchSize }: Pick<SftSettings, 'epochs' | 'batchSize'>): number {
@@ -42,6 +60,10 @@ export function checkSft(settings: SftSettings): void {
   if (!(epochs > 0)) throw new Error(`sft: epochs must be above 0, got ${epochs}`);
   if (!Number.isInteger(batchSize) || batchSize < 1)
     throw new Error(`sft: batchSize must be 1 or more, got ${batchSize}`);
+  if (!Number.isInteger(settings.examplesPerMicroBatch) || settings.examplesPerMicroBatch < 1)
+    throw new Error(`sft: examplesPerMicroBatch must be 1 or more, got ${settings.examplesPerMicroBatch}`);
+  if (!Number.isInteger(settings.packTo) || settings.packTo < 0)
+    throw new Error(`sft: packTo must be a whole number of tokens, 0 for a row each, got ${settings.packTo}`);
   if (!(weightDecay >= 0)) throw new Error(`sft: weightDecay must be 0 or more, got ${weightDecay}`);
   if (!Number.isInteger(settings.seed)) throw new Error(`sft: seed must be a whole number, got ${settings.seed}`);
   checkSchedule(schedule);
@@ -78,38 +100,18 @@ export async function trainSft(
 
   const step = async (index: number): Promise<Metrics> => {
     const chosen = batchOf(examples, index, settings);
-    const rows: Row[] = chosen.map(({ prompt, completion }) => ({
-      prefix: { tokens: prompt.tokens },
-      images: prompt.images,
-      segments: [{ tokens: completion, trained: completion.map(() => true) }],
-    }));
-    const collated = collate(rows, model.config);
-    const targets = collated.origin.length;
-    const weights = tf.tensor1d(
-      Float32Array.from({ length: collated.targets.token.shape[0] }, (_, i) => (i < targets ? 1 / targets : 0)),
-    );
-    const { gradients, loss, correct, entropy } = likelihood({
-      trainable,
-      frozen,
-      batch: collated.batch,
-      targets: collated.targets,
-      weights,
-    });
-    seenTokens = (seenTokens ?? tokensBefore(run, index)) + collated.tokenCount;
+    const microBatches = cut(chosen, settings.examplesPerMicroBatch).map((some) => rowsOf(some, settings.packTo));
+    const tensors = { trainable, frozen };
+    const { gradients, metrics, tokens } = likelihoodGradients(likelihood, tensors, microBatches, model.config);
+    seenTokens = (seenTokens ?? tokensBefore(run, index)) + tokens;
     const learningRate = learningRateAt(settings.schedule, index, steps);
-    const metrics: Metrics = {
-      loss: readScalar(loss),
-      mean_token_accuracy: readScalar(correct),
-      entropy: readScalar(entropy),
+    return {
+      ...metrics,
       num_tokens: seenTokens,
       learning_rate: learningRate,
       epoch: ((index + 1) * settings.batchSize) / examples.length,
-      grad_norm: 0,
+      grad_norm: optimizer.apply(trainable, gradients, learningRate),
     };
-    tf.dispose(weights);
-    disposeBatch(collated);
-    metrics.grad_norm = optimizer.apply(trainable, gradients, learningRate);
-    return metrics;
   };
 
   try {
@@ -123,6 +125,38 @@ export async function trainSft(
   }
 }
 
+/**
+ * The rows of some examples: one each, its prompt as prefix; or packed, where each sample is a segment of its own that sees
+ * no other and whose positions begin at 0.
+ */
+function rowsOf(examples: readonly SftExample[], packTo: number): Row[] {
+  if (packTo === 0) {
+    return examples.map(({ prompt, completion }) => ({
+      prefix: { tokens: prompt.tokens },
+      images: prompt.images,
+      segments: [{ tokens: completion, trained: completion.map(() => true) }],
+    }));
+  }
+  const lengths = examples.map(({ prompt, completion }) => prompt.tokens.length + completion.length);
+  return packSamples(lengths, packTo).map((samples) => ({
+    prefix: { tokens: [] },
+    images: [],
+    segments: samples.map((i) => {
+      const { prompt, completion } = examples[i]!;
+      return {
+        tokens: [...prompt.tokens, ...completion],
+        trained: [...prompt.tokens.map(() => false), ...completion.map(() => true)],
+        images: prompt.images,
+      };
+    }),
+  }));
+}
+
+/** Consecutive items cut into runs of `size`. */
+function cut<T>(items: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size));
+}
+
 /** `num_tokens` as it stood before a step, from the run's own log: where a resumed run goes on counting. */
 export function tokensBefore(run: RunDirectory, index: number): number {
   return index === 0 ? 0 : (run.metrics()[index - 1]?.num_tokens ?? 0);
@@ -131,13 +165,6 @@ export function tokensBefore(run: RunDirectory, index: number): number {
 /** The tensors whose name passes. */
 export function select(parameters: TensorMap, passes: (name: string) => boolean): TensorMap {
   return Object.fromEntries(Object.entries(parameters).filter(([name]) => passes(name)));
-}
-
-/** A scalar's value; the tensor is freed. */
-export function readScalar(x: tf.Tensor): number {
-  const value = x.dataSync()[0] as number;
-  x.dispose();
-  return value;
 }
 
 /** The examples of step `index`: consecutive ones of an endless sequence of shuffled passes. */

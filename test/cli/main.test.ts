@@ -126,6 +126,11 @@ test('wrong usage of any command exits with 2 and says what is possible', () => 
     [['generate', '--prompt', 'x', '--top-p', '0'], /topP must be above 0/],
     [['evaluate', '--data', data, '--max-new-tokens', '0'], /--max-new-tokens must be a whole number of 1 or more/],
     [['grpo', '--data', data, '--out', out('usage'), '--rewards', 'format_reward='], /weight of format_reward/],
+    [
+      ['grpo', '--data', data, '--out', out('usage'), '--preset', 'ppo'],
+      /no preset 'ppo'; choose nano, reason-rft or trl/,
+    ],
+    [['sft', '--data', data, '--out', out('usage'), '--preset', 'trl'], /choose nano or reason-rft/],
   ];
   for (const [args, message] of cases) {
     const { status, stderr } = run(...args);

@@ -13,7 +13,7 @@ import { openStudy } from '../../lib/study/workspace.js';
 import { trainGrpo } from '../../lib/train/grpo.js';
 import { type GrpoSettings, REASON_RFT_GRPO, TRL_GRPO } from '../../lib/train/grpo-settings.js';
 import { RunDirectory } from '../../lib/train/run-directory.js';
-import { trainSft } from '../../lib/train/sft.js';
+import { REASON_RFT_SFT, trainSft } from '../../lib/train/sft.js';
 import { tinyExamples, tinyPolicy } from '../support/tiny-policy.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-documentation-'));
@@ -53,6 +53,14 @@ test('the defaults of GRPO that the table states are those of the presets', () =
     const written = (preset: object) => String(value(preset, name!)).replace('0.000001', '1e-6');
     assert.equal(own, written(REASON_RFT_GRPO), name);
     assert.equal(trl, written(TRL_GRPO), name);
+  }
+});
+
+test('the defaults of SFT that the table states are those of the preset', () => {
+  for (const [name, , stated] of rows('Options of SFT')) {
+    const path = name!.split('.');
+    const value = path.reduce<unknown>((object, key) => (object as { [key: string]: unknown })[key], REASON_RFT_SFT);
+    assert.equal(stated, String(value).replace('0.00001', '1e-5'), name);
   }
 });
 

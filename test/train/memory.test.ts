@@ -75,6 +75,8 @@ test('SFT', async () => {
     settings: {
       epochs: STEPS / 2,
       batchSize: 4,
+      examplesPerMicroBatch: 4,
+      packTo: 0,
       schedule: { learningRate: 1e-4, warmupSteps: 0, decay: 'constant' },
       weightDecay: 0,
       freezeVision: false,

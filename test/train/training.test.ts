@@ -42,6 +42,8 @@ function prompts(model: Model, style: 'think' | 'bare') {
 const sft: SftSettings = {
   epochs: 4,
   batchSize: 8,
+  examplesPerMicroBatch: 8,
+  packTo: 0,
   schedule: { learningRate: 1e-3, warmupSteps: 2, decay: 'constant' },
   weightDecay: 0,
   freezeVision: true,
