@@ -24,6 +24,7 @@ export * from './model/chat-template.js';
 export * from './model/configuration.js';
 export * from './model/generate.js';
 export * from './model/image-processor.js';
+export * from './model/lora.js';
 export * from './model/model.js';
 export * from './model/parameters.js';
 export * from './model/safetensors.js';

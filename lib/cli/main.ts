@@ -1,13 +1,21 @@
 /** The command line: the functions that the notebooks call, for headless and remote runs. */
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { readImage } from '../data/image.js';
 import { imageNames, readRecords } from '../data/records.js';
 import { startEngine } from '../engine/backend.js';
 import { evaluateModel } from '../evaluate/evaluate.js';
-import { encodePrompt, loadModel, type Model } from '../model/model.js';
+import {
+  addAdapters,
+  checkLora,
+  isAdapterFolder,
+  LORA_DEFAULTS,
+  type LoraSettings,
+  mergeAdapters,
+} from '../model/lora.js';
+import { encodePrompt, loadModel, type Model, saveModel } from '../model/model.js';
 import { checkSampling, type SamplingSettings } from '../model/sampling.js';
 import { examine, printReport } from '../setup/doctor.js';
 import { resultsText } from '../setup/start.js';
@@ -48,8 +56,9 @@ function digestOf(file: string): string {
   return createHash('sha256').update(readFileSync(file)).digest('hex').slice(0, 16);
 }
 
-/** The file that stands for a checkpoint's weights: the weights themselves, or the index of their shards. */
+/** The file that stands for a checkpoint's weights: the weights themselves, the index of their shards, or the adapters. */
 function weightsFile(folder: string): string {
+  if (isAdapterFolder(folder)) return path.join(folder, 'adapter_model.safetensors');
   const single = path.join(folder, 'model.safetensors');
   return existsSync(single) ? single : `${single}.index.json`;
 }
@@ -66,7 +75,7 @@ async function loadFile(file: string): Promise<LoadedRows> {
 /** Trains in a run folder, saves the checkpoint to `final/` and reports it. */
 async function trainInto(
   kind: 'sft' | 'grpo',
-  options: { model: string; out: string; json?: boolean },
+  options: { model: string; out: string; json?: boolean } & LoraOptions,
   configuration: object,
   train: (
     model: Model,
@@ -74,11 +83,14 @@ async function trainInto(
     onStep: (done: number, steps: number, metrics: Metrics) => void,
   ) => Promise<void>,
 ): Promise<void> {
+  const lora = loraSettings(options);
   await startEngine();
   const model = loadModel(options.model);
+  if (lora) usage(() => addAdapters(model.parameters, lora));
   const run = RunDirectory.open(options.out, {
     kind,
     model: digestOf(weightsFile(options.model)),
+    ...(lora ? { lora } : {}),
     ...configuration,
   } as unknown as Json);
   const finished = run.result<object>();
@@ -126,7 +138,23 @@ function presetNamed(name: string): GrpoSettings {
   return { ...GRPO_PRESETS[name as GrpoPreset], steps: QUICK.grpo.steps };
 }
 
-interface RunOptions {
+interface LoraOptions {
+  loraRank: string;
+  loraAlpha?: string;
+  loraModules: string;
+}
+
+/** What adapters to train in place of all weights; none where the rank is 0. */
+function loraSettings({ loraRank, loraAlpha, loraModules }: LoraOptions): LoraSettings | undefined {
+  const rank = wholeNumber('--lora-rank', loraRank, 0);
+  if (rank === 0) return undefined;
+  const alpha = loraAlpha === undefined ? 2 * rank : Number(loraAlpha);
+  const settings = { ...LORA_DEFAULTS, rank, alpha, targetModules: loraModules };
+  usage(() => checkLora(settings));
+  return settings;
+}
+
+interface RunOptions extends LoraOptions {
   checkpointEvery?: string;
   keepCheckpoints?: string;
   evaluateEvery: string;
@@ -134,9 +162,16 @@ interface RunOptions {
   validationSamples: string;
 }
 
-/** The options of checkpoints and of evaluation during training. */
+/** The options of adapters, of checkpoints and of evaluation during training. */
 function withRunOptions(command: Command): Command {
   return command
+    .option('--lora-rank <n>', 'train adapters (LoRA) of this rank in place of all weights; 0: all weights', '0')
+    .option('--lora-alpha <x>', 'their output is scaled by alpha / rank (default: twice the rank)')
+    .option(
+      '--lora-modules <names>',
+      'ends of the names of the modules they are for, all-linear, or /a regular expression/',
+      LORA_DEFAULTS.targetModules,
+    )
     .option('--checkpoint-every <n>', 'leave a checkpoint after every n steps (default: 100 in sft, 20 in grpo)')
     .option('--keep-checkpoints <n>', 'the newest n stay, and the best (default: 2)')
     .option('--evaluate-every <n>', 'evaluate on held-out records after every n steps; 0: never', '0')
@@ -342,6 +377,31 @@ withRunOptions(program.command('grpo'))
       );
     },
   );
+
+program
+  .command('merge')
+  .description('add adapters into their base model: a whole checkpoint')
+  .requiredOption('--model <dir>', 'the folder of the adapters')
+  .requiredOption('--out <dir>', 'the folder of the checkpoint, which must not exist yet')
+  .option('--json', 'one JSON object on stdout')
+  .addHelpText('after', '\nExample: reason-rft merge --model runs/my-lora/final --out runs/my-merged')
+  .action(async (options: { model: string; out: string; json?: boolean }) => {
+    if (existsSync(options.out)) throw new UsageError(`${options.out} exists already; choose another folder`);
+    if (!isAdapterFolder(options.model)) throw new UsageError(`${options.model} holds no adapter_config.json`);
+    await startEngine();
+    const model = loadModel(options.model);
+    mergeAdapters(model.parameters);
+    const partial = `${options.out}.partial`;
+    rmSync(partial, { recursive: true, force: true });
+    try {
+      saveModel(model, partial);
+      renameSync(partial, options.out);
+    } catch (error) {
+      rmSync(partial, { recursive: true, force: true });
+      throw error;
+    }
+    report(options.json, { checkpoint: options.out }, `the checkpoint lies in ${options.out}`);
+  });
 
 program
   .command('evaluate')

@@ -73,14 +73,29 @@ const schema = z.object({
 export type Qwen2VLConfigFile = z.input<typeof schema>;
 
 /**
- * Checks the content of a `config.json`. Fields that the model does not need are ignored, as they differ between releases.
+ * Brings the layout that transformers writes since 5.0 (`text_config`, `rope_parameters`) into that of the published
+ * checkpoints, where the decoder's fields stand at the top.
+ */
+function flattenLayout(json: unknown): unknown {
+  if (json === null || typeof json !== 'object' || !('text_config' in json)) return json;
+  const { text_config, ...top } = json as { text_config: { [field: string]: unknown } };
+  const { model_type: _, rope_parameters, ...text } = text_config ?? {};
+  const rope = (rope_parameters ?? {}) as { rope_theta?: unknown; mrope_section?: unknown };
+  const rotary = rope_parameters
+    ? { rope_theta: rope.rope_theta, rope_scaling: { mrope_section: rope.mrope_section } }
+    : {};
+  return { ...text, ...rotary, ...top };
+}
+
+/**
+ * Checks the content of a `config.json`, in either layout. Fields that the model does not need are ignored, as they differ between releases.
  *
  * @param json the parsed file
  * @param file its name, for the message
  * @throws Error naming the file, the field and what is wrong with it
  */
 export function parseConfig(json: unknown, file = 'config.json'): Qwen2VLConfig {
-  const parsed = schema.safeParse(json);
+  const parsed = schema.safeParse(flattenLayout(json));
   if (!parsed.success) {
     const problems = parsed.error.issues.map((issue) => `${issue.path.join('.') || '(top level)'}: ${issue.message}`);
     throw new Error(`${file} is not a Qwen2-VL configuration: ${problems.join('; ')}`);

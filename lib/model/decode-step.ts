@@ -7,6 +7,7 @@ import * as tf from '@tensorflow/tfjs';
 import { linear, rmsNorm, swiGlu, takeRows } from '../engine/operations.js';
 import type { DecodeState, PromptCache, Shard } from './cache.js';
 import type { Qwen2VLConfig } from './configuration.js';
+import { effectiveWeight } from './projection.js';
 import { logits } from './qwen2-vl.js';
 import { type SamplingSettings, sampleTokens } from './sampling.js';
 import type { Parameters } from './vision.js';
@@ -48,20 +49,21 @@ export function decodeChunk(
 
 function sideBySide(parameters: Parameters, layer: number, config: Qwen2VLConfig): LayerWeights {
   const of = (name: string) => parameters[`model.layers.${layer}.${name}`]!;
+  const weight = (name: string) => effectiveWeight(parameters, `model.layers.${layer}.${name}`);
+  const [query, key, value] = ['q_proj', 'k_proj', 'v_proj'].map((name) => `self_attn.${name}`) as [
+    string,
+    string,
+    string,
+  ];
   const scale = 1 / Math.sqrt(config.headSize);
-  const joined = (kind: 'weight' | 'bias') =>
-    tf.concat(
-      [tf.mul(of(`self_attn.q_proj.${kind}`), scale), of(`self_attn.k_proj.${kind}`), of(`self_attn.v_proj.${kind}`)],
-      0,
-    );
   return {
     inputNorm: of('input_layernorm.weight'),
-    qkv: joined('weight') as tf.Tensor2D,
-    qkvBias: joined('bias') as tf.Tensor1D,
-    output: of('self_attn.o_proj.weight'),
+    qkv: tf.concat([tf.mul(weight(query), scale), weight(key), weight(value)], 0) as tf.Tensor2D,
+    qkvBias: tf.concat([tf.mul(of(`${query}.bias`), scale), of(`${key}.bias`), of(`${value}.bias`)], 0) as tf.Tensor1D,
+    output: weight('self_attn.o_proj'),
     afterNorm: of('post_attention_layernorm.weight'),
-    gateUp: tf.concat([of('mlp.gate_proj.weight'), of('mlp.up_proj.weight')], 0) as tf.Tensor2D,
-    down: of('mlp.down_proj.weight'),
+    gateUp: tf.concat([weight('mlp.gate_proj'), weight('mlp.up_proj')], 0) as tf.Tensor2D,
+    down: weight('mlp.down_proj'),
   };
 }
 

@@ -1,8 +1,9 @@
 /** The decoder of Qwen2-VL: grouped-query attention with M-RoPE, SwiGLU, root-mean-square norms. */
 import * as tf from '@tensorflow/tfjs';
-import { linear, rmsNorm, rotate, swiGlu } from '../engine/operations.js';
+import { rmsNorm, rotate, swiGlu } from '../engine/operations.js';
 import type { Qwen2VLConfig } from './configuration.js';
 import type { RotaryAngles } from './mrope.js';
+import { project } from './projection.js';
 import type { Parameters } from './vision.js';
 
 /**
@@ -43,21 +44,22 @@ function decodeLayer(
   config: Qwen2VLConfig,
 ): tf.Tensor2D {
   const of = (name: string) => parameters[`model.layers.${layer}.${name}`]!;
+  const through = (name: string, x: tf.Tensor2D) => project(parameters, `model.layers.${layer}.${name}`, x);
   const { headSize, hiddenSize } = config;
   const before = rmsNorm(x, of('input_layernorm.weight'), config.rmsNormEps) as tf.Tensor2D;
-  const project = (name: string) => {
-    const flat = linear(before, of(`self_attn.${name}.weight`), of(`self_attn.${name}.bias`));
+  const headsOf = (name: string) => {
+    const flat = through(`self_attn.${name}`, before);
     return tf.transpose(tf.reshape(flat, [batch, -1, flat.shape[1] / headSize, headSize]), [0, 2, 1, 3]) as tf.Tensor4D;
   };
-  const queries = rotate(project('q_proj'), angles.cos, angles.sin) as tf.Tensor4D;
-  const keys = rotate(project('k_proj'), angles.cos, angles.sin) as tf.Tensor4D;
-  const heads = attention(layer, queries, keys, project('v_proj'));
+  const queries = rotate(headsOf('q_proj'), angles.cos, angles.sin) as tf.Tensor4D;
+  const keys = rotate(headsOf('k_proj'), angles.cos, angles.sin) as tf.Tensor4D;
+  const heads = attention(layer, queries, keys, headsOf('v_proj'));
   const mixed = tf.reshape(tf.transpose(heads, [0, 2, 1, 3]), [-1, hiddenSize]) as tf.Tensor2D;
-  const attended = tf.add(x, linear(mixed, of('self_attn.o_proj.weight'))) as tf.Tensor2D;
+  const attended = tf.add(x, through('self_attn.o_proj', mixed)) as tf.Tensor2D;
 
   const after = rmsNorm(attended, of('post_attention_layernorm.weight'), config.rmsNormEps) as tf.Tensor2D;
-  const inner = swiGlu(linear(after, of('mlp.gate_proj.weight')), linear(after, of('mlp.up_proj.weight')));
-  return tf.add(attended, linear(inner as tf.Tensor2D, of('mlp.down_proj.weight'))) as tf.Tensor2D;
+  const inner = swiGlu(through('mlp.gate_proj', after), through('mlp.up_proj', after));
+  return tf.add(attended, through('mlp.down_proj', inner as tf.Tensor2D)) as tf.Tensor2D;
 }
 
 /**

@@ -7,12 +7,13 @@ import { type ChatTemplate, loadChatTemplate } from './chat-template.js';
 import { type Qwen2VLConfig, readConfig } from './configuration.js';
 import { type EncodedPrompt, Generator } from './generate.js';
 import { type ImageProcessor, loadImageProcessor, processedGrid, processImage } from './image-processor.js';
+import { adapterBase, hasAdapters, isAdapterFolder, loadAdapters, saveAdapters } from './lora.js';
 import { parameterShapes } from './parameters.js';
 import { readCheckpointTensors, writeSafetensors } from './safetensors.js';
 import { loadTokenizer, type Tokenizer } from './tokenizer.js';
 
 export interface Model {
-  /** Where it was loaded from. */
+  /** Where it was loaded from; of one with adapters, the base model's. */
   folder: string;
   config: Qwen2VLConfig;
   tokenizer: Tokenizer;
@@ -24,11 +25,24 @@ export interface Model {
 }
 
 /**
- * Loads a checkpoint folder: `config.json`, `model.safetensors`, tokenizer, chat template and image processor.
+ * Loads a checkpoint folder: `config.json`, `model.safetensors`, tokenizer, chat template and image processor; or the folder
+ * of an adapter, with the model that it was trained on.
  *
  * @throws Error when a tensor is missing, has another shape than the configuration says, or is not part of the model
  */
 export function loadModel(folder: string): Model {
+  if (!isAdapterFolder(folder)) return loadCheckpoint(folder);
+  const model = loadCheckpoint(adapterBase(folder));
+  try {
+    loadAdapters(model.parameters, folder);
+  } catch (error) {
+    disposeModel(model);
+    throw error;
+  }
+  return model;
+}
+
+function loadCheckpoint(folder: string): Model {
   const config = readConfig(folder);
   const tokenizer = loadTokenizer(folder);
   const template = loadChatTemplate(folder);
@@ -73,8 +87,15 @@ const COMPANIONS = [
   'preprocessor_config.json',
 ];
 
-/** Writes the model as a checkpoint folder in the same layout. */
+/**
+ * Writes the model as a checkpoint folder in the same layout; of a model with adapters, the adapters alone, as PEFT does.
+ * `mergeAdapters` makes a whole checkpoint of it first.
+ */
 export function saveModel(model: Model, folder: string): void {
+  if (hasAdapters(model.parameters)) {
+    saveAdapters(model.parameters, model.folder, folder);
+    return;
+  }
   mkdirSync(folder, { recursive: true });
   for (const name of COMPANIONS) {
     const source = path.join(model.folder, name);

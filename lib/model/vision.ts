@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import { gelu, layerNorm, linear, quickGelu, rotate } from '../engine/operations.js';
 import type { VisionConfig } from './configuration.js';
 import type { ImageGrid } from './mrope.js';
+import { project } from './projection.js';
 
 /** Parameters by checkpoint name. */
 export type Parameters = { readonly [name: string]: tf.Tensor };
@@ -46,14 +47,11 @@ export function encodeImages(parameters: Parameters, images: ImageBatch, config:
   const bias = tf.reshape(images.padding, [count, 1, 1, patches]);
   for (let i = 0; i < config.layers; i++) {
     const of = (name: string) => parameters[`visual.blocks.${i}.${name}`]!;
-    const attended = attend(layerNorm(x, of('norm1.weight'), of('norm1.bias'), EPS), of, angles, bias, count, config);
-    x = tf.add(x, attended);
-    const inner = linear(
-      layerNorm(x, of('norm2.weight'), of('norm2.bias'), EPS) as tf.Tensor2D,
-      of('mlp.fc1.weight'),
-      of('mlp.fc1.bias'),
-    );
-    x = tf.add(x, linear(quickGelu(inner) as tf.Tensor2D, of('mlp.fc2.weight'), of('mlp.fc2.bias')));
+    const through: Through = (name, x) => project(parameters, `visual.blocks.${i}.${name}`, x as tf.Tensor2D);
+    const normed = layerNorm(x, of('norm1.weight'), of('norm1.bias'), EPS);
+    x = tf.add(x, attend(normed, through, angles, bias, count, config));
+    const inner = through('mlp.fc1', layerNorm(x, of('norm2.weight'), of('norm2.bias'), EPS));
+    x = tf.add(x, through('mlp.fc2', quickGelu(inner)));
   }
   return mergePatches(parameters, x as tf.Tensor2D, config);
 }
@@ -63,14 +61,17 @@ function mergePatches(parameters: Parameters, x: tf.Tensor2D, config: VisionConf
   const of = (name: string) => parameters[`visual.merger.${name}`]!;
   const merged = config.embedSize * config.mergeSize ** 2;
   const windows = tf.reshape(layerNorm(x, of('ln_q.weight'), of('ln_q.bias'), EPS), [-1, merged]) as tf.Tensor2D;
-  const inner = gelu(linear(windows, of('mlp.0.weight'), of('mlp.0.bias')));
-  return linear(inner as tf.Tensor2D, of('mlp.2.weight'), of('mlp.2.bias'));
+  const inner = gelu(project(parameters, 'visual.merger.mlp.0', windows));
+  return project(parameters, 'visual.merger.mlp.2', inner as tf.Tensor2D);
 }
+
+/** A block's linear map by its name. */
+type Through = (name: string, x: tf.Tensor) => tf.Tensor2D;
 
 /** Full attention among the patches of one image. x is `[images x patches, embed]`. */
 function attend(
   x: tf.Tensor,
-  of: (name: string) => tf.Tensor,
+  through: Through,
   angles: { cos: tf.Tensor; sin: tf.Tensor },
   bias: tf.Tensor,
   count: number,
@@ -78,13 +79,13 @@ function attend(
 ): tf.Tensor {
   const { heads, embedSize } = config;
   const size = embedSize / heads;
-  const qkv = linear(x as tf.Tensor2D, of('attn.qkv.weight'), of('attn.qkv.bias'));
+  const qkv = through('attn.qkv', x);
   const split = tf.transpose(tf.reshape(qkv, [count, -1, 3, heads, size]), [2, 0, 3, 1, 4]);
   const [q, k, v] = tf.unstack(split) as [tf.Tensor, tf.Tensor, tf.Tensor];
   const scores = tf.matMul(rotate(q, angles.cos, angles.sin), rotate(k, angles.cos, angles.sin), false, true);
   const shares = tf.softmax(tf.add(tf.mul(scores, 1 / Math.sqrt(size)), bias));
   const mixed = tf.reshape(tf.transpose(tf.matMul(shares, v), [0, 2, 1, 3]), [-1, embedSize]);
-  return linear(mixed as tf.Tensor2D, of('attn.proj.weight'), of('attn.proj.bias'));
+  return through('attn.proj', mixed);
 }
 
 /** 2-D rotary angles: the first half of the frequencies follows the row, the second the column; theta is 10,000. */

@@ -8,6 +8,7 @@ import path from 'node:path';
 import { writeFileAtomic } from '../engine/atomic-write.js';
 import { startEngine } from '../engine/backend.js';
 import { type Evaluation, evaluateModel } from '../evaluate/evaluate.js';
+import { addAdapters, type LoraSettings } from '../model/lora.js';
 import { disposeModel, loadModel, type Model } from '../model/model.js';
 import { accuracyReward } from '../rewards/accuracy.js';
 import { formatReward } from '../rewards/format.js';
@@ -42,6 +43,8 @@ export interface SftCell {
   settings: SftSettings;
   /** Evaluation on held-out rows while it trains; none unless told. */
   validation?: ValidationSettings;
+  /** Trains adapters in place of all weights. */
+  lora?: LoraSettings;
 }
 
 /** GRPO from the base model, or from what another cell trained, on training rows [from, to). */
@@ -53,6 +56,8 @@ export interface GrpoCell {
   settings: GrpoSettings;
   /** Evaluation on held-out rows while it trains; none unless told. */
   validation?: ValidationSettings;
+  /** Trains adapters in place of all weights. */
+  lora?: LoraSettings;
 }
 
 export type Cell = SftCell | GrpoCell;
@@ -111,6 +116,7 @@ export async function runCell(
   }
   const model = loadModel(path.resolve(study.folder, start));
   try {
+    if (cell.lora) addAdapters(model.parameters, cell.lora);
     const evaluate = cellValidation(study, cell, model);
     if (cell.kind === 'sft') {
       const examples = sftExamples(model, rows, cell.target);

@@ -7,8 +7,8 @@
  *   3. take one or more optimizer updates on the policy loss                               (policy-update.ts, policy-loss.ts).
  */
 import * as tf from '@tensorflow/tfjs';
+import { hasAdapters, withoutAdapters } from '../model/lora.js';
 import type { Model } from '../model/model.js';
-import { isVisionParameter } from '../model/parameters.js';
 import { ADAMW_DEFAULTS, AdamW, type TensorMap } from './adamw.js';
 import { mean } from './advantage.js';
 import { writeCompletions } from './completions.js';
@@ -19,7 +19,7 @@ import { miniBatches, needsOld, policyGradients, scoreRollout } from './policy-u
 import { type GrpoExample, type NamedReward, rollOut } from './rollout.js';
 import type { Metrics, RunDirectory } from './run-directory.js';
 import { learningRateAt } from './schedule.js';
-import { select, tokensBefore } from './sft.js';
+import { partParameters, tokensBefore } from './sft.js';
 import { type TrainingWarning, trainingWarnings } from './warnings.js';
 
 /**
@@ -46,12 +46,14 @@ export async function trainGrpo(
   checkGrpo(settings);
   if (examples.length === 0) throw new Error('grpo: there are no prompts to train on');
   if (rewards.length === 0) throw new Error('grpo: there is no reward function');
+  if (settings.referenceRefreshEvery > 0 && hasAdapters(model.parameters))
+    throw new Error('grpo: with LoRA the reference is the base model, which stays; set referenceRefreshEvery to 0');
 
   const { schedule, beta, steps } = settings;
-  const start: TensorMap = beta > 0 ? { ...model.parameters } : {};
+  // With adapters the reference is the base model, whose tensors are there anyway.
+  const start: TensorMap = beta > 0 ? withoutAdapters(model.parameters) : {};
   const startTensors = new Set(Object.values(start));
-  const trainable = select(model.parameters, (name) => !(settings.freezeVision && isVisionParameter(name)));
-  const frozen = select(model.parameters, (name) => !(name in trainable));
+  const { trainable, frozen } = partParameters(model.parameters, settings);
   const refreshed: TensorMap = settings.referenceRefreshEvery > 0 ? copies(trainable) : {};
   const optimizer = new AdamW({ ...ADAMW_DEFAULTS });
   const logitTemperature = settings.temperatureInLoss ? settings.temperature : 1;

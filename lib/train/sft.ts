@@ -2,6 +2,7 @@
 import { Random } from '../engine/random.js';
 import type { Row } from '../model/batch.js';
 import type { EncodedPrompt } from '../model/generate.js';
+import { hasAdapters, isAdapterParameter } from '../model/lora.js';
 import type { Model } from '../model/model.js';
 import { isVisionParameter } from '../model/parameters.js';
 import { ADAMW_DEFAULTS, AdamW, type TensorMap } from './adamw.js';
@@ -91,8 +92,7 @@ export async function trainSft(
   if (empty >= 0)
     throw new Error(`sft: example ${empty + 1} has no completion tokens: all of its labels would be masked`);
 
-  const trainable = select(model.parameters, (name) => !(settings.freezeVision && isVisionParameter(name)));
-  const frozen = select(model.parameters, (name) => !(name in trainable));
+  const { trainable, frozen } = partParameters(model.parameters, settings);
   const optimizer = new AdamW({ ...ADAMW_DEFAULTS, weightDecay: settings.weightDecay });
   const likelihood = likelihoodStep(model.config);
   const steps = sftSteps(examples.length, settings);
@@ -162,9 +162,26 @@ export function tokensBefore(run: RunDirectory, index: number): number {
   return index === 0 ? 0 : (run.metrics()[index - 1]?.num_tokens ?? 0);
 }
 
-/** The tensors whose name passes. */
-export function select(parameters: TensorMap, passes: (name: string) => boolean): TensorMap {
-  return Object.fromEntries(Object.entries(parameters).filter(([name]) => passes(name)));
+/**
+ * What a run trains and what it leaves: of a model with adapters, only those train.
+ *
+ * @throws Error when nothing would be trained
+ */
+export function partParameters(
+  parameters: TensorMap,
+  { freezeVision }: { freezeVision: boolean },
+): { trainable: TensorMap; frozen: TensorMap } {
+  const adapted = hasAdapters(parameters);
+  const trains = (name: string) => (!adapted || isAdapterParameter(name)) && !(freezeVision && isVisionParameter(name));
+  const entries = Object.entries(parameters);
+  if (!entries.some(([name]) => trains(name)))
+    throw new Error(
+      'nothing is left to train: the adapters are all in the vision tower, which freezeVision holds still',
+    );
+  return {
+    trainable: Object.fromEntries(entries.filter(([name]) => trains(name))),
+    frozen: Object.fromEntries(entries.filter(([name]) => !trains(name))),
+  };
 }
 
 /** The examples of step `index`: consecutive ones of an endless sequence of shuffled passes. */

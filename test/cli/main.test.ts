@@ -120,6 +120,47 @@ test('a disk that takes no more leaves no half checkpoint, and the run ends once
   assert.ok(existsSync(path.join(out('full'), 'final', 'model.safetensors')));
 });
 
+test('adapters from the command line: trained in both phases, generated with, merged into a checkpoint that says the same', () => {
+  const file = path.join(path.dirname(data), 'few.jsonl');
+  writeFileSync(file, readFileSync(data, 'utf8').split('\n').slice(0, 8).join('\n'));
+  const lora = ['--lora-rank', '2', '--lora-modules', 'q_proj,v_proj,qkv'];
+  const sft = run(
+    'sft',
+    '--data',
+    file,
+    '--out',
+    out('lora-sft'),
+    '--epochs=1',
+    '--batchSize=8',
+    ...lora,
+    '--freezeVision',
+    'false',
+  );
+  assert.equal(sft.status, 0, sft.stderr);
+  assert.deepEqual(readdirSync(path.join(out('lora-sft'), 'final')).sort(), [
+    'adapter_config.json',
+    'adapter_model.safetensors',
+  ]);
+  const start = ['--model', path.join(out('lora-sft'), 'final')];
+  const stage2 = run('grpo', '--data', file, '--out', out('lora-grpo'), ...start, ...grpo);
+  assert.equal(stage2.status, 0, stage2.stderr);
+  const adapters = path.join(out('lora-grpo'), 'final');
+  const merged = run('merge', '--model', adapters, '--out', out('merged'));
+  assert.equal(merged.status, 0, merged.stderr);
+  const image = path.join(path.dirname(data), 'images', readdirSync(path.join(path.dirname(data), 'images'))[0]!);
+  const logitsOf = (model: string): number[] => {
+    const asked = ['--image', image, '--prompt', 'how many', '--greedy', '--max-new-tokens', '4', '--json'];
+    const { status, stdout, stderr } = run('generate', '--model', model, ...asked);
+    assert.equal(status, 0, stderr);
+    return JSON.parse(stdout).logits_last;
+  };
+  const [adapted, whole] = [logitsOf(adapters), logitsOf(out('merged'))];
+  assert.ok(Math.max(...adapted.map((x, i) => Math.abs(x - whole[i]!))) < 1e-4);
+  const again = run('merge', '--model', adapters, '--out', out('merged'));
+  assert.equal(again.status, 2);
+  assert.match(again.stderr, /exists already/);
+});
+
 test('wrong usage of any command exits with 2 and says what is possible', () => {
   const cases: [string[], RegExp][] = [
     [['curate', '--profile', 'huge'], /choose quick or tiny/],
@@ -131,6 +172,8 @@ test('wrong usage of any command exits with 2 and says what is possible', () => 
       /no preset 'ppo'; choose nano, reason-rft or trl/,
     ],
     [['sft', '--data', data, '--out', out('usage'), '--preset', 'trl'], /choose nano or reason-rft/],
+    [['sft', '--data', data, '--out', out('usage'), '--lora-rank', '2', '--lora-alpha', 'x'], /alpha must be above 0/],
+    [['merge', '--model', study.base, '--out', out('usage')], /holds no adapter_config\.json/],
   ];
   for (const [args, message] of cases) {
     const { status, stderr } = run(...args);

@@ -6,6 +6,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { settingNames } from '../../lib/cli/settings.js';
 import { startEngine } from '../../lib/engine/backend.js';
+import { LORA_DEFAULTS } from '../../lib/model/lora.js';
 import { disposeModel } from '../../lib/model/model.js';
 import { QUICK } from '../../lib/study/profile.js';
 import { validation, validationSettings } from '../../lib/study/validation.js';
@@ -62,6 +63,12 @@ test('the defaults of SFT that the table states are those of the preset', () => 
     const value = path.reduce<unknown>((object, key) => (object as { [key: string]: unknown })[key], REASON_RFT_SFT);
     assert.equal(stated, String(value).replace('0.00001', '1e-5'), name);
   }
+});
+
+test('every option of LoRA has its row, with its default', () => {
+  const table = rows('Options of LoRA').map(([name, , stated]) => [name, stated]);
+  const settings = Object.entries(LORA_DEFAULTS).map(([name, value]) => [name, String(value)]);
+  assert.deepEqual(table, settings);
 });
 
 test('every metric that runs log has its row', async () => {

@@ -1,0 +1,278 @@
+/**
+ * Low-rank adapters (LoRA, Hu et al. 2021) on chosen modules, in memory beside the weights and on disk in PEFT's files
+ * (`adapter_config.json`, `adapter_model.safetensors`). There is no dropout.
+ */
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import * as tf from '@tensorflow/tfjs';
+import { z } from 'zod';
+import { writeFileAtomic } from '../engine/atomic-write.js';
+import { Random } from '../engine/random.js';
+import { effectiveWeight } from './projection.js';
+import { type HostTensor, readSafetensors, writeSafetensors } from './safetensors.js';
+
+export interface LoraSettings {
+  /** Rank of each adapter. Default 16. */
+  rank: number;
+  /** An adapter's output is scaled by alpha / rank. Default 32. */
+  alpha: number;
+  /** Scales by alpha / sqrt(rank) in its place (Kalajdzievski 2023). Default false. */
+  rankStabilized: boolean;
+  /**
+   * As in PEFT: ends of module names with commas between (`q_proj,v_proj`), `all-linear` for every linear map but the head,
+   * or a regular expression that a whole name must match, between slashes (`/visual\..*qkv/`). Default: the decoder's maps.
+   */
+  targetModules: string;
+  /** Of A, which is drawn; B begins at 0. */
+  seed: number;
+}
+
+/** The sizes that the field's recipes take for models of 2B to 7B, on the decoder's linear maps. */
+export const LORA_DEFAULTS: LoraSettings = {
+  rank: 16,
+  alpha: 32,
+  rankStabilized: false,
+  targetModules: 'q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj',
+  seed: 1,
+};
+
+type TensorMap = { [name: string]: tf.Tensor };
+
+const PARTS = ['lora_A.weight', 'lora_B.weight', 'lora_scaling'] as const;
+
+/** True for A and B of an adapter: what LoRA trains. */
+export function isAdapterParameter(name: string): boolean {
+  return name.endsWith('.lora_A.weight') || name.endsWith('.lora_B.weight');
+}
+
+/** True for everything that an adapter adds to the map, its scaling included. */
+function isAdapterTensor(name: string): boolean {
+  return PARTS.some((part) => name.endsWith(`.${part}`));
+}
+
+/** True where the map holds any adapter. */
+export function hasAdapters(parameters: TensorMap): boolean {
+  return Object.keys(parameters).some(isAdapterParameter);
+}
+
+/** The base model: the same tensors without the adapters. */
+export function withoutAdapters(parameters: TensorMap): TensorMap {
+  return Object.fromEntries(Object.entries(parameters).filter(([name]) => !isAdapterTensor(name)));
+}
+
+/** The modules that can have an adapter: every linear map of decoder, vision tower and merger. */
+export function linearModules(parameters: TensorMap): string[] {
+  return Object.entries(parameters)
+    .filter(([name, tensor]) => name.endsWith('.weight') && tensor.rank === 2 && !isAdapterTensor(name))
+    .map(([name]) => name.slice(0, -'.weight'.length))
+    .filter((module) => module !== 'model.embed_tokens' && module !== 'lm_head');
+}
+
+/**
+ * The modules that `targetModules` names.
+ *
+ * @throws Error when it names none, with the ends that exist
+ */
+export function targetedModules(parameters: TensorMap, targetModules: string): string[] {
+  const modules = linearModules(parameters);
+  const pattern = /^\/(.*)\/$/.exec(targetModules)?.[1];
+  const ends = targetModules.split(',').map((each) => each.trim());
+  const chosen = modules.filter((module) => {
+    if (targetModules === 'all-linear') return true;
+    if (pattern !== undefined) return new RegExp(`^(?:${pattern})$`).test(toTransformers(module));
+    return ends.some((end) => module === end || module.endsWith(`.${end}`));
+  });
+  if (chosen.length === 0) {
+    const known = [...new Set(modules.map((module) => module.split('.').at(-1)))];
+    throw new Error(`lora: '${targetModules}' is the end of no module; there are ${known.join(', ')}`);
+  }
+  return chosen;
+}
+
+/** @throws Error naming the setting that is impossible */
+export function checkLora({ rank, alpha, seed }: LoraSettings): void {
+  if (!Number.isInteger(rank) || rank < 1)
+    throw new Error(`lora: rank must be a whole number of 1 or more, got ${rank}`);
+  if (!(alpha > 0)) throw new Error(`lora: alpha must be above 0, got ${alpha}`);
+  if (!Number.isInteger(seed)) throw new Error(`lora: seed must be a whole number, got ${seed}`);
+}
+
+/**
+ * Adds adapters to the map, in place. A is uniform in +-1 / sqrt(in), as PEFT's Kaiming initialisation with a = sqrt 5; B is
+ * zero, so that the model begins as the base.
+ *
+ * @throws Error where the map holds adapters already, or no module is named
+ */
+export function addAdapters(parameters: TensorMap, settings: LoraSettings): void {
+  checkLora(settings);
+  if (hasAdapters(parameters))
+    throw new Error('lora: the model has adapters already; merge them first, or train them on');
+  const { rank, seed } = settings;
+  for (const module of targetedModules(parameters, settings.targetModules)) {
+    const [out, into] = parameters[`${module}.weight`]!.shape as [number, number];
+    const random = new Random(seed, `lora/${module}`);
+    const bound = 1 / Math.sqrt(into);
+    const a = Float32Array.from({ length: rank * into }, () => random.between(-bound, bound));
+    parameters[`${module}.lora_A.weight`] = tf.tensor2d(a, [rank, into]);
+    parameters[`${module}.lora_B.weight`] = tf.zeros([out, rank]);
+    parameters[`${module}.lora_scaling`] = tf.scalar(scalingOf(settings));
+  }
+}
+
+function scalingOf({ rank, alpha, rankStabilized }: Pick<LoraSettings, 'rank' | 'alpha' | 'rankStabilized'>): number {
+  return alpha / (rankStabilized ? Math.sqrt(rank) : rank);
+}
+
+/** Adds the adapters into the weights and removes them, in place. */
+export function mergeAdapters(parameters: TensorMap): void {
+  for (const module of linearModules(parameters)) {
+    if (!parameters[`${module}.lora_A.weight`]) continue;
+    const merged = tf.tidy(() => effectiveWeight(parameters, module));
+    tf.dispose(parameters[`${module}.weight`]!);
+    parameters[`${module}.weight`] = merged;
+    for (const part of PARTS) {
+      tf.dispose(parameters[`${module}.${part}`]!);
+      delete parameters[`${module}.${part}`];
+    }
+  }
+}
+
+/** A module's name in transformers since 4.52, as PEFT's files have it. */
+function toTransformers(module: string): string {
+  return module.startsWith('visual.') ? `model.${module}` : module.replace(/^model\./, 'model.language_model.');
+}
+
+/** The kit's name of a module from transformers' new or old one. */
+function fromTransformers(name: string): string {
+  return name.replace(/^model\.language_model\./, 'model.').replace(/^model\.visual\./, 'visual.');
+}
+
+/** What an adapter's folder says of it. */
+const configSchema = z.object({
+  peft_type: z.literal('LORA'),
+  base_model_name_or_path: z.string().nullish(),
+  r: z.number().int().positive(),
+  lora_alpha: z.number().positive(),
+  target_modules: z.union([z.array(z.string()), z.string()]).nullish(),
+  use_rslora: z.boolean().nullish(),
+  use_dora: z.literal(false).nullish(),
+  bias: z.literal('none').nullish(),
+  fan_in_fan_out: z.literal(false).nullish(),
+  modules_to_save: z.array(z.string()).max(0).nullish(),
+  rank_pattern: z.record(z.string(), z.never()).nullish(),
+  alpha_pattern: z.record(z.string(), z.never()).nullish(),
+});
+
+/** True for a folder that holds an adapter. */
+export function isAdapterFolder(folder: string): boolean {
+  return existsSync(path.join(folder, 'adapter_config.json'));
+}
+
+function readAdapterConfig(folder: string): z.output<typeof configSchema> {
+  const file = path.join(folder, 'adapter_config.json');
+  let json: unknown;
+  try {
+    json = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new Error(`cannot read ${file}: ${(error as Error).message}; is '${folder}' an adapter's folder?`);
+  }
+  const parsed = configSchema.safeParse(json);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map((issue) => `${issue.path.join('.') || '(top level)'}: ${issue.message}`);
+    throw new Error(`${file} is not a LoRA adapter that the kit can read: ${problems.join('; ')}`);
+  }
+  return parsed.data;
+}
+
+/** The folder of the model that an adapter was trained on, relative ones from the adapter's own folder. */
+export function adapterBase(folder: string): string {
+  const base = readAdapterConfig(folder).base_model_name_or_path;
+  if (!base) throw new Error(`${folder}/adapter_config.json does not say its base model (base_model_name_or_path)`);
+  return path.resolve(folder, base);
+}
+
+/**
+ * Writes the adapters as PEFT does.
+ *
+ * @param base the folder of the model without adapters, for whoever loads them
+ * @throws Error where the map holds no adapter, or adapters of different rank or scaling
+ */
+export function saveAdapters(parameters: TensorMap, base: string, folder: string): void {
+  const modules = linearModules(parameters).filter((module) => parameters[`${module}.lora_A.weight`]);
+  if (modules.length === 0) throw new Error('lora: the model has no adapters to save');
+  const kinds = modules.map((module) => {
+    const rank = parameters[`${module}.lora_A.weight`]!.shape[0]!;
+    return { rank, scaling: parameters[`${module}.lora_scaling`]!.dataSync()[0]! };
+  });
+  const [{ rank, scaling }] = kinds as [(typeof kinds)[number]];
+  if (kinds.some((kind) => kind.rank !== rank || kind.scaling !== scaling))
+    throw new Error('lora: adapters of different ranks or scalings cannot be saved in one folder');
+  const config = {
+    peft_type: 'LORA',
+    task_type: 'CAUSAL_LM',
+    base_model_name_or_path: path.resolve(base),
+    r: rank,
+    // Stored so that alpha / r is the scaling, whichever rule gave it.
+    lora_alpha: scaling * rank,
+    use_rslora: false,
+    target_modules: modules.map(toTransformers),
+    lora_dropout: 0,
+    bias: 'none',
+    use_dora: false,
+    fan_in_fan_out: false,
+    modules_to_save: null,
+    rank_pattern: {},
+    alpha_pattern: {},
+    inference_mode: true,
+    init_lora_weights: true,
+  };
+  mkdirSync(folder, { recursive: true });
+  writeFileAtomic(path.join(folder, 'adapter_config.json'), `${JSON.stringify(config, null, 2)}\n`);
+  const tensors: HostTensor[] = modules.flatMap((module) =>
+    (['lora_A.weight', 'lora_B.weight'] as const).map((part) => {
+      const tensor = parameters[`${module}.${part}`]!;
+      const name = `base_model.model.${toTransformers(module)}.${part}`;
+      return { name, shape: tensor.shape, data: tensor.dataSync() as Float32Array };
+    }),
+  );
+  writeSafetensors(path.join(folder, 'adapter_model.safetensors'), tensors);
+}
+
+/**
+ * Adds the adapters of a folder to the map, in place.
+ *
+ * @throws Error naming the file and what does not fit: an option that the kit does not have, a module that the model lacks,
+ *   a tensor of another shape, a half pair
+ */
+export function loadAdapters(parameters: TensorMap, folder: string): void {
+  const config = readAdapterConfig(folder);
+  const file = path.join(folder, 'adapter_model.safetensors');
+  if (!existsSync(file)) throw new Error(`${file} is missing; is '${folder}' an adapter's folder?`);
+  const scaling = scalingOf({ rank: config.r, alpha: config.lora_alpha, rankStabilized: config.use_rslora ?? false });
+  const added: TensorMap = {};
+  try {
+    for (const { name, shape, data } of readSafetensors(file)) {
+      const match = /^base_model\.model\.(.+)\.(lora_[AB]\.weight)$/.exec(name);
+      if (!match) throw new Error(`${file} holds '${name}', which is not part of a LoRA adapter`);
+      const module = fromTransformers(match[1]!);
+      const weight = parameters[`${module}.weight`];
+      if (!weight) throw new Error(`${file} adapts '${module}', which this model does not have`);
+      const [out, into] = weight.shape as [number, number];
+      const expected = match[2] === 'lora_A.weight' ? [config.r, into] : [out, config.r];
+      if (String(expected) !== String(shape))
+        throw new Error(`${file}: '${name}' is [${shape}], but model and rank ask for [${expected}]`);
+      added[`${module}.${match[2]}`] = tf.tensor(data, shape, 'float32');
+    }
+    const modules = new Set(Object.keys(added).map((name) => name.replace(/\.lora_[AB]\.weight$/, '')));
+    if (modules.size === 0) throw new Error(`${file} holds no adapter`);
+    for (const module of modules) {
+      if (!added[`${module}.lora_A.weight`] || !added[`${module}.lora_B.weight`])
+        throw new Error(`${file} holds only one of the two matrices of '${module}'`);
+      added[`${module}.lora_scaling`] = tf.scalar(scaling);
+    }
+  } catch (error) {
+    tf.dispose(added);
+    throw error;
+  }
+  Object.assign(parameters, added);
+}
