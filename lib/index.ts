@@ -54,6 +54,7 @@ export * from './rewards/mathematical.js';
 export * from './rewards/random-control.js';
 export * from './rewards/reasoning-steps.js';
 export * from './rewards/reward.js';
+export * from './rewards/symbolic.js';
 export * from './study/ablations.js';
 export * from './study/base-model.js';
 export * from './study/cell.js';

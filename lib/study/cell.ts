@@ -10,9 +10,18 @@ import { startEngine } from '../engine/backend.js';
 import { type Evaluation, evaluateModel } from '../evaluate/evaluate.js';
 import { addAdapters, type LoraSettings } from '../model/lora.js';
 import { disposeModel, loadModel, type Model } from '../model/model.js';
-import { accuracyReward } from '../rewards/accuracy.js';
-import { formatReward } from '../rewards/format.js';
+import {
+  accuracyReward,
+  exactAccuracyReward,
+  releasedAccuracyReward,
+  symbolicAccuracyReward,
+} from '../rewards/accuracy.js';
+import { captionFormatReward } from '../rewards/caption-format.js';
+import { formatReward, releasedFormatReward } from '../rewards/format.js';
+import { functionMatchReward } from '../rewards/function-match.js';
+import { mathematicalReward, releasedMathematicalReward } from '../rewards/mathematical.js';
 import { randomReward } from '../rewards/random-control.js';
+import { reasoningStepsReward } from '../rewards/reasoning-steps.js';
 import type { PromptStyle } from '../tasks/prompts.js';
 import { trainGrpo } from '../train/grpo.js';
 import type { GrpoSettings } from '../train/grpo-settings.js';
@@ -27,12 +36,23 @@ import { evaluationItems, grpoExamples, sftExamples, sliceRows } from './example
 import { type ValidationSettings, validation, validationRows } from './validation.js';
 import type { Study } from './workspace.js';
 
-/** The reward functions that cells name; `random_reward` is a control. */
+/** The reward functions that cells name; the released ones keep the released code's traps, `random_reward` is a control. */
 export const REWARDS = {
   accuracy_reward: accuracyReward,
+  exact_accuracy_reward: exactAccuracyReward,
+  symbolic_accuracy_reward: symbolicAccuracyReward,
+  released_accuracy_reward: releasedAccuracyReward,
+  mathematical_reward: mathematicalReward,
+  released_mathematical_reward: releasedMathematicalReward,
+  function_reward: (text: string, row: { solution: string }) => functionMatchReward(text, row),
+  function_partial_reward: (text: string, row: { solution: string }) => functionMatchReward(text, row, 'partial'),
+  function_penalty_reward: (text: string, row: { solution: string }) => functionMatchReward(text, row, 'penalty'),
   format_reward: (text: string) => formatReward(text),
+  released_format_reward: (text: string) => releasedFormatReward(text),
+  caption_format_reward: (text: string) => captionFormatReward(text),
+  reasoning_steps_reward: (text: string) => reasoningStepsReward(text),
   random_reward: randomReward,
-} as const;
+} as const satisfies { [name: string]: NamedReward['reward'] };
 export type RewardName = keyof typeof REWARDS;
 
 /** Supervised fine-tuning of the base model on training rows [from, to). */

@@ -1,33 +1,24 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Random } from '../../lib/engine/random.js';
-import { accuracyReward, exactAccuracyReward } from '../../lib/rewards/accuracy.js';
-import { captionFormatReward } from '../../lib/rewards/caption-format.js';
-import { formatReward, releasedFormatReward } from '../../lib/rewards/format.js';
-import { functionMatchReward } from '../../lib/rewards/function-match.js';
-import { mathematicalReward } from '../../lib/rewards/mathematical.js';
-import { reasoningStepsReward } from '../../lib/rewards/reasoning-steps.js';
 import type { Reward } from '../../lib/rewards/reward.js';
+import { REWARDS } from '../../lib/study/cell.js';
 
-const rewards: { [name: string]: Reward } = {
-  format: formatReward,
-  releasedFormat: releasedFormatReward,
-  captionFormat: captionFormatReward,
-  exactAccuracy: exactAccuracyReward,
-  accuracy: accuracyReward,
-  mathematical: mathematicalReward,
-  functionPartial: (text, row) => functionMatchReward(text, row, 'partial'),
-  functionFullOnly: (text, row) => functionMatchReward(text, row, 'full-only'),
-  functionPenalty: (text, row) => functionMatchReward(text, row, 'penalty'),
-  reasoningSteps: reasoningStepsReward,
-};
-const solutions = ['6', '0', '-2.5', 'B', 'change_size(1, small) change_color(2, red)', ''];
+/** Every reward that a run can name. */
+const rewards: { [name: string]: Reward } = Object.fromEntries(
+  Object.entries(REWARDS).map(([name, reward]) => [
+    name,
+    (text, row) => reward(text, { ...row, draw: text.slice(0, 9) }),
+  ]),
+);
+const solutions = ['6', '0', '-2.5', 'B', '\\frac{1}{2}', 'x^2 + 1', 'change_size(1, small) change_color(2, red)', ''];
 
 test('10,000 generated texts: never an exception, never outside the range', () => {
   const random = new Random(0, 'test/rewards');
   const parts = [
     ...['<think>', '</think>', '<answer>', '</answer>', '<summary>', '</summary>', '<caption>', '</caption>'],
     ...['<|im_end|>', '<|image_pad|>', '<|vision_start|>', '<', '>', '</', '(', ')', ',', '\n', ' ', '\u2028', '\0'],
+    ...['\\frac{', '}{', '}', '\\sqrt{', '^', 'x', 'sin(', '9^9^9^9', '170!', '2x', '50\\%', '\\pi'],
     ...['6', '0', '-', '.', 'e9', 'NaN', 'Infinity', '1/0', '\\frac{1}{0}', '$6$', 'A or B or C', '\ud800', '😀', '٣'],
     ...[
       'change_size(1, small)',
@@ -43,7 +34,9 @@ test('10,000 generated texts: never an exception, never outside the range', () =
     const text = Array.from({ length: random.int(24) }, () => random.choice(parts)).join('');
     for (const [name, reward] of Object.entries(rewards)) {
       const value = reward(text, { solution: random.choice(solutions) });
-      const least = name === 'functionPenalty' ? -0.5 : 0;
+      const least = name === 'function_penalty_reward' ? -0.5 : 0;
+      // The released mathematical reward gives none where it divides by zero.
+      if (value === null && name === 'released_mathematical_reward') continue;
       assert.ok(value !== null && value >= least && value <= 1, `${name} gave ${value} for ${JSON.stringify(text)}`);
     }
   }
@@ -69,6 +62,7 @@ test('100 kB of anything take less than 5 ms', () => {
       '1',
       '1.',
     ],
+    ...['\\frac{', '\\sqrt{', '{', '}', '\\', '^', 'x+', '9^', '((1)', '1,000', ' m', '%', '$'],
     ...['a(', 'f(1, ', 'f(1, 2) ', '\n-', 'Step 1', 'Step ', '<think></think>', '<answer></answer>'],
   ].map(fill);
   texts.push(
@@ -78,6 +72,12 @@ test('100 kB of anything take less than 5 ms', () => {
     `f(1,${fill(' ')}`,
   );
   texts.push(
+    ...['(', '\\frac{', '\\sqrt{', '9^', 'x+', '-', '((1)', ' cm', '$'].map(
+      (piece) => `<answer>${fill(piece)}</answer>`,
+    ),
+    ...['(', '\\frac{', '\\sqrt{', '9^', '-', '^{', ' m'].map(
+      (piece) => `<answer>${piece.repeat(Math.floor(199 / piece.length))}</answer>`,
+    ),
     `<answer>${fill('9')}</answer>`,
     `<answer>1${fill(' ')}1</answer>`,
     fill('x').replaceAll('x', '<answer>('),
@@ -94,5 +94,20 @@ test('100 kB of anything take less than 5 ms', () => {
       }
       assert.ok(best < 5, `${name} took ${best.toFixed(1)} ms for 100 kB of ${JSON.stringify(text.slice(0, 20))}`);
     }
+  }
+});
+
+test('the gamed cases: hedging, an empty answer, the gold answer in the reasoning, two answers, nested tags, a caption', () => {
+  const gamed = [
+    '<think>x</think><answer>A or B or C</answer>',
+    '<think>x</think><answer></answer>',
+    '<think>the answer is B</think><answer>A</answer>',
+    '<think>x</think><answer>A</answer><answer>B</answer>',
+    '<answer>A<answer>B</answer></answer>',
+    '<caption>B</caption>',
+    '<answer>A',
+  ];
+  for (const name of ['accuracy_reward', 'exact_accuracy_reward', 'symbolic_accuracy_reward', 'mathematical_reward']) {
+    for (const text of gamed) assert.equal(rewards[name]!(text, { solution: 'B' }), 0, `${name}: ${text}`);
   }
 });

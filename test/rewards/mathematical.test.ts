@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { mathematicalReward } from '../../lib/rewards/mathematical.js';
+import { mathematicalReward, releasedMathematicalReward } from '../../lib/rewards/mathematical.js';
 
 const reward = (answer: string, solution: string) => mathematicalReward(`<answer>${answer}</answer>`, { solution });
 const near = (actual: number, expected: number) =>
@@ -35,4 +35,14 @@ test('what is not a number is compared as text', () => {
   assert.equal(reward('1e999', '100'), 0);
   assert.equal(reward('', '100'), 0);
   assert.equal(reward('1e2', '100'), 1);
+});
+
+test('the released reward: the same away from 0; against a gold 0 an equal number has no reward, others 0', () => {
+  const released = (answer: string, solution: string) =>
+    releasedMathematicalReward(`<answer>${answer}</answer>`, { solution });
+  assert.equal(released('112.5', '100'), reward('112.5', '100'));
+  assert.equal(released('B', 'B'), 1);
+  assert.equal(released('0', '0'), null);
+  assert.equal(released('0.0', '0'), null);
+  assert.equal(released('0.001', '0'), 0);
 });

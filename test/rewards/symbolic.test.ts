@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { releasedAccuracyReward, symbolicAccuracyReward } from '../../lib/rewards/accuracy.js';
+import { equalAnswers } from '../../lib/rewards/symbolic.js';
+
+const EQUAL: [string, string][] = [
+  ['1/2', '0.5'],
+  ['\\frac{1}{2}', '0.5'],
+  ['\\dfrac12', '\\frac{2}{4}'],
+  ['50\\%', '1/2'],
+  ['50%', '0.5'],
+  ['2\\sqrt{3}', '\\sqrt{12}'],
+  ['\\frac{\\sqrt{3}}{3}', '\\frac{1}{\\sqrt{3}}'],
+  ['\\sqrt[3]{8}', '2'],
+  ['\\pi', '3.14159265358979'],
+  ['2\\pi r', 'r \\cdot 2 \\pi'],
+  ['45^\\circ', '45'],
+  ['45°', '45 degrees'],
+  ['12 cm', '12'],
+  ['12\\text{ cm}^2', '12'],
+  ['6.0', '6'],
+  ['$6$', '6'],
+  ['1,000', '1000'],
+  ['x+1', '1 + x'],
+  ['(x+1)^2', 'x^2 + 2x + 1'],
+  ['x^{2} - 1', '(x-1)(x+1)'],
+  ['x = 5', '5'],
+  ['-3', '−3'],
+  ['3 × 4', '12'],
+  ['\\left(2\\right)', '2'],
+  ['the red cube', 'the  red cube'],
+];
+for (const [a, b] of EQUAL) {
+  test(`${a} is ${b}`, () => {
+    assert.ok(equalAnswers(a, b));
+    assert.ok(equalAnswers(b, a));
+  });
+}
+
+const UNEQUAL: [string, string][] = [
+  ['1/2', '0.51'],
+  ['1/3', '0.3333'],
+  ['x+1', 'x+2'],
+  ['x', 'y'],
+  ['x^2', '2x'],
+  ['A', 'B'],
+  ['a', 'A'],
+  ['red', 'blue'],
+  ['1/0', '5'],
+  ['1/0', '2/0'],
+  ['', '0'],
+  ['\\sqrt{-1}', '1'],
+  ['2 or 3', '2'],
+  ['10', '10x'],
+  ['1e999', '2e999'],
+];
+for (const [a, b] of UNEQUAL) {
+  test(`${a} is not ${b}`, () => {
+    assert.ok(!equalAnswers(a, b));
+    assert.ok(!equalAnswers(b, a));
+  });
+}
+
+test('text that is no plain mathematics is compared as text: names, assignments, factorials, long input', () => {
+  for (const text of ['f(x) = import("fs")', 'cos', '170!', 'a = b = 1; a', '[1, 2]', '1 < 2', '9'.repeat(300)]) {
+    assert.ok(equalAnswers(text, text), text);
+    assert.ok(!equalAnswers(text, `${text} `.repeat(2)), text);
+  }
+  assert.ok(!equalAnswers(`${'('.repeat(40)}1${')'.repeat(40)}`, '1'), 'deeper than 20 brackets');
+});
+
+test('the symbolic reward reads the answer tags; the released one only where there are none', () => {
+  const row = { solution: '6' };
+  assert.equal(symbolicAccuracyReward('<think>2 x 3</think><answer>12/2</answer>', row), 1);
+  assert.equal(releasedAccuracyReward('<answer>6.0</answer>', row), 0);
+  assert.equal(releasedAccuracyReward('<answer>6</answer>', row), 1);
+  assert.equal(releasedAccuracyReward('6.0', row), 1);
+});
