@@ -18,11 +18,20 @@ export function tinyPolicy(seed = 1): Model {
   } as unknown as Model;
 }
 
-/** Prompts "0", "1", ...; every third has no image. */
+/** Prompts "0", "1", ... with one image, two, none, one, ... */
 export function tinyExamples(count: number): GrpoExample[] {
   return Array.from({ length: count }, (_, p) => ({
     id: String(p),
-    prompt: p % 3 === 2 ? { tokens: [20, 6 + (p % 20)], images: [] } : tinyPrompt(p, [6 + (p % 20)]),
+    prompt: promptOf(p),
     solution: String(p),
   }));
+}
+
+function promptOf(p: number): GrpoExample['prompt'] {
+  const text = 6 + (p % 20);
+  if (p % 3 === 2) return { tokens: [20, text], images: [] };
+  const one = tinyPrompt(p, [text]);
+  if (p % 3 === 0) return one;
+  const other = tinyPrompt(p + 100, [text]);
+  return { tokens: [...one.tokens, ...other.tokens], images: [...one.images, ...other.images] };
 }
