@@ -34,6 +34,9 @@ export interface CompiledStep<I extends TensorTree, O extends TensorTree> {
  */
 const INFERRED_TYPES: { readonly [op: string]: readonly string[] } = { ExpandDims: ['T', 'Tdim'] };
 
+/** Bytes up to which a constant is compared with those that the graph has already. */
+const SMALL_CONSTANT = 64;
+
 /** At most this many graphs a step; the least recently used goes first. */
 const MOST_GRAPHS = 48;
 
@@ -178,6 +181,7 @@ function record<I extends TensorTree, O extends TensorTree>(
   const nodes: GraphNode[] = [];
   const nameOf = new Map<number, string>();
   const typeOf = new Map<number, number>();
+  const constants = new Map<string, string>();
   const fail = (problem: string): never => {
     throw new Error(`compiled step '${name}': ${problem}`);
   };
@@ -201,9 +205,16 @@ function record<I extends TensorTree, O extends TensorTree>(
   const createTensor: Binding['createTensor'] = (shape, dtype, values) => {
     const id = real.createTensor(shape, dtype, values);
     const bytes = Array.isArray(values) ? packValues(values, dtype, real) : toBytes(values);
-    const tensor = { dtype, tensorShape: shapeValue(shape), tensorContent: bytes };
-    nodes.push({ name: `c${id}`, op: 'Const', inputs: [], attributes: { dtype: { type: dtype }, value: { tensor } } });
-    nameOf.set(id, `c${id}`);
+    // Shapes, axes and the like occur many times over; one node each keeps the graph small for TensorFlow's optimizer.
+    const key = bytes.length <= SMALL_CONSTANT ? `${dtype} ${shape} ${bytes}` : undefined;
+    const known = key === undefined ? undefined : constants.get(key);
+    const node = known ?? `c${id}`;
+    if (known === undefined) {
+      const tensor = { dtype, tensorShape: shapeValue(shape), tensorContent: bytes };
+      nodes.push({ name: node, op: 'Const', inputs: [], attributes: { dtype: { type: dtype }, value: { tensor } } });
+      if (key !== undefined) constants.set(key, node);
+    }
+    nameOf.set(id, node);
     typeOf.set(id, dtype);
     return id;
   };

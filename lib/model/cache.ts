@@ -67,32 +67,36 @@ export function emptyWindows(
 
 /**
  * Which slots are left when idle ones go: prompts without a live completion leave, and each other keeps as many slots as the
- * one with the most live completions needs. Both numbers shrink by halves, so that few shapes occur.
+ * one with the most live completions needs. Both numbers shrink by halves and are the same for all parts, so that few shapes
+ * occur.
  *
+ * @param parts the slots of each part, all of one shape
  * @param live whether a completion goes on
- * @returns undefined where at least half of the rows would stay
+ * @returns undefined where more than half of the rows would stay
  */
-export function packSlots(slots: Slots, live: (completion: number) => boolean): Slots | undefined {
-  const kept = slots
-    .map((row, prompt) => ({ prompt, live: row.filter((completion) => completion >= 0 && live(completion)) }))
-    .filter((each) => each.live.length > 0);
-  if (kept.length === 0) return undefined;
+export function packSlots(parts: readonly Slots[], live: (completion: number) => boolean): Slots[] | undefined {
+  const kept = parts.map((slots) =>
+    slots.map((row) => row.filter((completion) => completion >= 0 && live(completion))).filter((row) => row.length > 0),
+  );
   const halved = (size: number, needed: number): number => {
     let smaller = size;
-    while (Math.ceil(smaller / 2) >= needed && smaller > 1) smaller = Math.ceil(smaller / 2);
+    while (smaller > 1 && Math.ceil(smaller / 2) >= needed) smaller = Math.ceil(smaller / 2);
     return smaller;
   };
-  const prompts = halved(slots.length, kept.length);
-  const width = halved(slots[0]!.length, Math.max(...kept.map((each) => each.live.length)));
-  if (2 * prompts * width > slots.length * slots[0]!.length) return undefined;
-  return Array.from({ length: prompts }, (_, p) => Array.from({ length: width }, (_, s) => kept[p]?.live[s] ?? -1));
+  const [prompts, slots] = [parts[0]!.length, parts[0]![0]!.length];
+  const fewerPrompts = halved(prompts, Math.max(...kept.map((rows) => rows.length)));
+  const fewerSlots = halved(slots, Math.max(...kept.flat().map((row) => row.length)));
+  if (2 * fewerPrompts * fewerSlots > prompts * slots) return undefined;
+  return kept.map((rows) =>
+    Array.from({ length: fewerPrompts }, (_, p) => Array.from({ length: fewerSlots }, (_, s) => rows[p]?.[s] ?? -1)),
+  );
 }
 
 /** The tensors of the packed slots, in place of the old ones, which are freed. Idle slots hold some live completion's. */
 export function packShard(shard: Shard, before: Slots, after: Slots): Shard {
   const slotsBefore = before[0]!.length;
   const place = new Map(before.flatMap((row, p) => row.map((each, s) => [each, p * slotsBefore + s] as const)));
-  const some = place.get(after.flat().find((each) => each >= 0)!)!;
+  const some = place.get(after.flat().find((each) => each >= 0) ?? -2) ?? 0;
   const rows = after.flat().map((each) => (each < 0 ? some : place.get(each)!));
   const prompts = after.map((row) =>
     Math.floor((place.get(row.find((each) => each >= 0) ?? -2) ?? some) / slotsBefore),

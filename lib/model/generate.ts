@@ -53,8 +53,12 @@ export interface Completion {
 /** The largest float32 below 1: a draw that rounded up to 1 would fall behind the last token. */
 const BELOW_ONE = 1 - 2 ** -24;
 
-/** Tokens decoded by one graph call. */
-const CHUNK = 8;
+/**
+ * Tokens decoded by one graph call: more for a large batch, where the calls' own cost is worth saving, fewer for a small one,
+ * whose graph is built for a short use.
+ */
+const CHUNK = { small: 4, large: 8 };
+const LARGE_BATCH = 64;
 const PROMPT_STEP = 16;
 
 type Prefilled = { keys: tf.Tensor4D[]; values: tf.Tensor4D[]; hidden: tf.Tensor2D };
@@ -67,8 +71,10 @@ interface Part {
   slots: Slots;
 }
 
-/** Fewer rows than this are not cut into shards, and not packed closer. */
+/** Fewer rows than this are not cut into shards. */
 const FEWEST_ROWS = 16;
+/** Nor are fewer than this packed closer: a step of few rows costs nearly as much, and a new shape a new graph. */
+const FEWEST_PACKED = 64;
 
 /** Generates from one model configuration; holds the compiled steps, not the parameters. */
 export class Generator {
@@ -106,16 +112,17 @@ export class Generator {
       throw new Error(`completions must be 1 or more, got ${completions}`);
     if (prompts.length === 0) return [];
     const step = this.chunkStep(settings);
-    const parts = this.start(parameters, prompts, completions, roundUp(maxNewTokens, CHUNK));
+    const chunk = prompts.length * completions < LARGE_BATCH ? CHUNK.small : CHUNK.large;
+    const parts = this.start(parameters, prompts, completions, roundUp(maxNewTokens, chunk));
     const random = streams.flatMap((stream) =>
       Array.from({ length: completions }, (_, g) => new Random(settings.seed, `generate/${stream}/${g}`)),
     );
     const out = random.map((): Completion => ({ tokens: [], logProbs: [], ended: false }));
     const live = (completion: number) => !out[completion]!.ended;
 
-    for (let done = 0; done < maxNewTokens && out.some((each) => !each.ended); done += CHUNK) {
+    for (let done = 0; done < maxNewTokens && out.some((each) => !each.ended); done += chunk) {
       packParts(parts, live);
-      const draws = parts.map(({ slots }) => drawsOf(slots.flat(), random));
+      const draws = parts.map(({ slots }) => drawsOf(slots.flat(), random, chunk));
       const next = step({ parameters, shards: parts.map(({ shard }, i) => ({ ...shard, uniform: draws[i]! })) });
       next.shards.forEach(({ state, tokens, logProbs }, i) => {
         const part = parts[i]!;
@@ -139,7 +146,7 @@ export class Generator {
     most: number,
   ): void {
     const [drawn, scores] = [tokens.dataSync(), logProbs.dataSync()];
-    for (let t = 0; t < CHUNK && t < most; t++) {
+    for (let t = 0; t < tokens.shape[0] && t < most; t++) {
       rows.forEach((each, r) => {
         const completion = out[each];
         if (!completion || completion.ended) return;
@@ -241,31 +248,31 @@ export class Generator {
   }
 }
 
-/** A uniform number for each token of a chunk, from its completion's own stream: `[CHUNK, rows]`. */
-function drawsOf(rows: readonly number[], random: readonly Random[]): tf.Tensor2D {
-  const uniform = new Float32Array(CHUNK * rows.length);
-  for (let t = 0; t < CHUNK; t++) {
+/** A uniform number for each token of a chunk, from its completion's own stream: `[chunk, rows]`. */
+function drawsOf(rows: readonly number[], random: readonly Random[], chunk: number): tf.Tensor2D {
+  const uniform = new Float32Array(chunk * rows.length);
+  for (let t = 0; t < chunk; t++) {
     rows.forEach((completion, r) => {
       if (completion >= 0) uniform[t * rows.length + r] = Math.min(random[completion]!.uniform(), BELOW_ONE);
     });
   }
-  return tf.tensor2d(uniform, [CHUNK, rows.length]);
+  return tf.tensor2d(uniform, [chunk, rows.length]);
 }
 
-/** Packs each part closer where at least half of its rows are idle; a part without live completions leaves. */
+/**
+ * Packs the parts closer where at least half of the rows of each are idle, all to one shape, so that few graphs are built.
+ */
 function packParts(parts: Part[], live: (completion: number) => boolean): void {
-  for (const part of [...parts]) {
-    if (!part.slots.flat().some((completion) => completion >= 0 && live(completion))) {
-      disposeShard(part.shard);
-      parts.splice(parts.indexOf(part), 1);
-      continue;
-    }
-    if (part.slots.flat().length < FEWEST_ROWS) continue;
-    const packed = packSlots(part.slots, live);
-    if (!packed) continue;
-    part.shard = packShard(part.shard, part.slots, packed);
-    part.slots = packed;
-  }
+  if (parts.some(({ slots }) => slots.flat().length < FEWEST_PACKED)) return;
+  const packed = packSlots(
+    parts.map(({ slots }) => slots),
+    live,
+  );
+  packed?.forEach((slots, i) => {
+    const part = parts[i]!;
+    part.shard = packShard(part.shard, part.slots, slots);
+    part.slots = slots;
+  });
 }
 
 function prefillStep(parameters: Parameters, batch: TokenBatch, config: Qwen2VLConfig) {
