@@ -157,15 +157,17 @@ async function run(request: BenchRequest, model: Model): Promise<Omit<BenchAnswe
 }
 
 async function answer(request: BenchRequest): Promise<Omit<BenchAnswer, 'peakMegabytes'>> {
-  const loaded = loadModel(request.checkpoint);
-  const model = { ...loaded, generator: new Generator(loaded.config, NO_END) };
+  let loaded: Model | undefined;
   try {
-    return await run(request, model);
+    loaded = loadModel(request.checkpoint);
+    const model = { ...loaded, generator: new Generator(loaded.config, NO_END) };
+    const found = await run(request, model);
+    model.generator.dispose();
+    return found;
   } catch (error) {
     return { error: (error as Error).message };
   } finally {
-    model.generator.dispose();
-    disposeModel(loaded);
+    if (loaded) disposeModel(loaded);
   }
 }
 
