@@ -5,7 +5,7 @@ import path from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { readImage } from '../data/image.js';
 import { imageNames, readRecords } from '../data/records.js';
-import { startEngine } from '../engine/backend.js';
+import { askedPrecision, startEngine } from '../engine/backend.js';
 import { evaluateModel } from '../evaluate/evaluate.js';
 import {
   addAdapters,
@@ -84,6 +84,7 @@ async function trainInto(
   ) => Promise<void>,
 ): Promise<void> {
   const lora = loraSettings(options);
+  const precision = usage(askedPrecision);
   await startEngine();
   const model = loadModel(options.model);
   if (lora) usage(() => addAdapters(model.parameters, lora));
@@ -91,6 +92,7 @@ async function trainInto(
     kind,
     model: digestOf(weightsFile(options.model)),
     ...(lora ? { lora } : {}),
+    ...(precision === 'float32' ? {} : { precision }),
     ...configuration,
   } as unknown as Json);
   const finished = run.result<object>();

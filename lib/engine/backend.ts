@@ -24,8 +24,19 @@ export interface Engine {
 export type Precision = 'float32' | 'bfloat16';
 
 export interface EngineOptions {
-  /** Default `float32`. It is read once, when TensorFlow is loaded, and holds for the whole process. */
+  /** Default: what `REASON_RFT_PRECISION` says, else `float32`. It holds for the whole process. */
   precision?: Precision;
+}
+
+/**
+ * The precision that `REASON_RFT_PRECISION` asks for; `float32` where it says nothing.
+ *
+ * @throws Error when it says anything else
+ */
+export function askedPrecision(): Precision {
+  const asked = process.env.REASON_RFT_PRECISION ?? 'float32';
+  if (asked === 'float32' || asked === 'bfloat16') return asked;
+  throw new Error(`REASON_RFT_PRECISION must be float32 or bfloat16, but is '${asked}'`);
 }
 
 let started: Promise<Engine> | undefined;
@@ -42,7 +53,7 @@ export function matrixPrecision(): Precision {
  * @throws Error when a later call asks for another precision than the one TensorFlow was loaded with.
  */
 export async function startEngine(options: EngineOptions = {}): Promise<Engine> {
-  started ??= load(options.precision ?? 'float32');
+  started ??= load(options.precision ?? askedPrecision());
   const engine = await started;
   if (options.precision !== undefined && options.precision !== engine.precision) {
     throw new Error(

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { writeFileAtomic } from '../engine/atomic-write.js';
-import { startEngine } from '../engine/backend.js';
+import { askedPrecision, startEngine } from '../engine/backend.js';
 import { type Evaluation, evaluateModel } from '../evaluate/evaluate.js';
 import { addAdapters, type LoraSettings } from '../model/lora.js';
 import { disposeModel, loadModel, type Model } from '../model/model.js';
@@ -97,7 +97,13 @@ export interface CellResult {
 
 /** The folder of a cell. */
 export function cellFolder(study: Study, cell: Cell): string {
-  const configuration = { cell, data: dataDigest(study), base: fileDigest(path.join(study.base, 'model.safetensors')) };
+  const precision = askedPrecision();
+  const configuration = {
+    cell,
+    data: dataDigest(study),
+    base: fileDigest(path.join(study.base, 'model.safetensors')),
+    ...(precision === 'float32' ? {} : { precision }),
+  };
   return path.join(study.folder, 'cells', `${cell.kind}-${configurationHash(configuration as unknown as Json)}`);
 }
 
@@ -190,7 +196,10 @@ export async function evaluateCell(
   const trained = cell === 'base' ? undefined : await runCell(study, cell);
   const home = cell === 'base' ? path.join(study.folder, 'cells', 'base') : cellFolder(study, cell);
   const digest = createHash('sha256').update(
-    dataDigest(study) + fileDigest(path.join(study.base, 'model.safetensors')) + study.profile.evaluationTokens,
+    dataDigest(study) +
+      fileDigest(path.join(study.base, 'model.safetensors')) +
+      study.profile.evaluationTokens +
+      (askedPrecision() === 'float32' ? '' : askedPrecision()),
   );
   const file = path.join(home, `evaluation-${set}-${style}-${digest.digest('hex').slice(0, 8)}.json`);
   if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8')) as Evaluation;

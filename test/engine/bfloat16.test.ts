@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
-import { startEngine } from '../../lib/engine/backend.js';
+import { askedPrecision, startEngine } from '../../lib/engine/backend.js';
 import { compile } from '../../lib/engine/compile.js';
 import { linear } from '../../lib/engine/operations.js';
 
@@ -37,4 +37,18 @@ test('a product and its gradients lie within 1 % of float32’s, eager and compi
   tf.dispose(tf.tidy(() => run({ x, w, slope })));
   tf.dispose(compiled({ x, w, slope }));
   assert.equal(tf.memory().numTensors, before);
+});
+
+test('REASON_RFT_PRECISION is the default of the process, and must be one of the two', () => {
+  const held = process.env.REASON_RFT_PRECISION;
+  try {
+    process.env.REASON_RFT_PRECISION = 'bfloat16';
+    assert.equal(askedPrecision(), 'bfloat16');
+    process.env.REASON_RFT_PRECISION = 'half';
+    assert.throws(askedPrecision, /must be float32 or bfloat16, but is 'half'/);
+    delete process.env.REASON_RFT_PRECISION;
+    assert.equal(askedPrecision(), 'float32');
+  } finally {
+    if (held !== undefined) process.env.REASON_RFT_PRECISION = held;
+  }
 });
