@@ -19,7 +19,7 @@ import { encodePrompt, loadModel, type Model, saveModel } from '../model/model.j
 import { checkSampling, type SamplingSettings } from '../model/sampling.js';
 import { examine, printReport } from '../setup/doctor.js';
 import { resultsText } from '../setup/start.js';
-import { REWARDS, type RewardName } from '../study/cell.js';
+import { REASON_RFT_REWARDS, REWARDS, type RewardName } from '../study/cell.js';
 import {
   curateTrainingRows,
   type LoadedRows,
@@ -324,7 +324,10 @@ withRunOptions(program.command('grpo'))
   .requiredOption('--data <file>', 'records (JSON Lines), images/ beside them')
   .requiredOption('--out <dir>', 'run folder; an unfinished run goes on')
   .option('--model <dir>', 'start checkpoint', base)
-  .option('--rewards <list>', 'names, with =weight where it is not 1', 'accuracy_reward,format_reward')
+  .option(
+    '--rewards <list>',
+    'names, with =weight where it is not 1 (default: accuracy_reward,format_reward; with --preset reason-rft their released_ variants)',
+  )
   .option(
     '--preset <name>',
     "nano (what the shipped model learns with), reason-rft (the paper's) or trl (TRL's defaults)",
@@ -344,7 +347,7 @@ withRunOptions(program.command('grpo'))
         data: string;
         out: string;
         model: string;
-        rewards: string;
+        rewards?: string;
         preset: string;
         config?: string;
         json?: boolean;
@@ -353,7 +356,8 @@ withRunOptions(program.command('grpo'))
     ) => {
       const settings = mergeSettings(presetNamed(options.preset), options.config, settingPairs(command.args));
       usage(() => checkGrpo(settings));
-      const rewards = namedRewards(options.rewards);
+      const standard = options.preset === 'reason-rft' ? REASON_RFT_REWARDS.join(',') : 'accuracy_reward,format_reward';
+      const rewards = namedRewards(options.rewards ?? standard);
       const rows = await loadFile(options.data);
       const heldOut = await heldOutRows(options, settings, rows);
       const control = checkpointing(options);

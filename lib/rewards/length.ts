@@ -1,4 +1,5 @@
 /** The length reward (Kimi k1.5, 2025, section 2.3.3): among the completions of one prompt, shorter correct ones earn more. */
+import { accuracyReward } from './accuracy.js';
 
 /** The weight that the released code gives this reward. */
 export const LENGTH_REWARD_WEIGHT = 0.05;
@@ -21,4 +22,24 @@ export function lengthRewards(group: readonly { length: number; correct: boolean
     const lambda = 0.5 - (length - shortest) / (longest - shortest);
     return LENGTH_REWARD_WEIGHT * (correct ? lambda : Math.min(0, lambda));
   });
+}
+
+/**
+ * `lengthRewards` of one completion among its group's, as a run names it: lengths in characters, as in the released code, and
+ * correct as `accuracyReward` has it. The weight of 0.05 is in it already.
+ *
+ * @param row.group all completions of the prompt, this one among them
+ * @param row.step the training step, from 0
+ */
+export function lengthReward(
+  completion: string,
+  { solution, group, step }: { solution: string; group: readonly string[]; step: number },
+): number {
+  if (step < LENGTH_REWARD_START) return 0;
+  const rewards = lengthRewards(
+    group.map((text) => ({ length: text.length, correct: accuracyReward(text, { solution }) === 1 })),
+    step,
+  );
+  // Equal texts earn the same, so the first will do.
+  return rewards[group.indexOf(completion)] ?? 0;
 }

@@ -2,8 +2,9 @@
  * Equality of two answers as mathematics: numbers, fractions, roots and terms, plain or in LaTeX, read by mathjs.
  *
  * Two terms are equal where they have the same value at several points: exact for constants, and for polynomials and the
- * like wrong with probability next to 0 (Schwartz 1980, Zippel 1979), without the unbounded rewriting of a simplifier. Time is
- * bounded by construction: short input, shallow nesting, a fixed list of functions, floating-point arithmetic.
+ * like wrong with probability next to 0 (Schwartz 1980, Zippel 1979), without the unbounded rewriting of a simplifier. Decimal
+ * numbers are compared digit by digit. Time is bounded by construction, so that no clock decides an answer: short input, shallow
+ * nesting, a fixed list of functions without factorials, floating-point arithmetic.
  */
 import type { MathNode } from 'mathjs';
 import type * as MathJs from 'mathjs/number';
@@ -13,10 +14,10 @@ import { Random } from '../engine/random.js';
 const LONGEST = 200;
 /** Nor is deeper nesting of brackets. */
 const DEEPEST = 20;
-/** Relative difference up to which two values are the same: float64's, after some operations. */
-const TOLERANCE = 1e-9;
-/** Points at which terms with variables are compared. */
-const POINTS = 6;
+/** Relative and absolute difference up to which two values are the same: float64's, after some operations. */
+const [RELATIVE, ABSOLUTE] = [1e-10, 1e-12];
+/** Points at which terms with variables are compared: as many with positive values alone as with values of either sign. */
+const POINTS = 8;
 
 const FUNCTIONS = new Set([
   'sqrt',
@@ -36,36 +37,68 @@ const FUNCTIONS = new Set([
 const OPERATORS = new Set(['add', 'subtract', 'multiply', 'divide', 'pow', 'unaryMinus', 'unaryPlus']);
 const CONSTANTS: { readonly [name: string]: number } = { pi: Math.PI, e: Math.E };
 
-/** Units that an answer may carry at its end; they do not change its value. */
-const UNITS =
-  /\s*(?:(?:square|cubic|sq\.?)\s+)?(?:degrees?|deg|units?|centimet(?:er|re)s?|met(?:er|re)s?|millimet(?:er|re)s?|inches|inch|feet|foot|cm|mm|km|ft|m)(?:\s*\^?\s*\{?[23]\}?|²|³)?\.?$/i;
+/** Units that an answer may carry at its end, alone or one per another; they do not change its value. Metres and seconds by their letters follow a number. */
+const UNIT =
+  'degrees?|deg|units?|(?:kilo|centi|milli)?met(?:er|re)s?|inch(?:es)?|feet|foot|miles?|(?:kilo)?grams?|pounds?|hours?|minutes?|seconds?|dollars?|km|cm|mm|ft|in|kg|min';
+const UNITS = new RegExp(
+  String.raw`(?<![a-z\\])(?:(?:square|cubic|sq\.?)\s+)?(?:${UNIT}|(?<=[\d)}]\s*)[ms])(?:\s*(?:/|per)\s*(?:${UNIT}|[ms]))?(?:\s*\^?\s*\{?[23]\}?|²|³)?$`,
+  'i',
+);
 
 /**
- * True where two answers are equal as mathematics, or as text up to white space where either is not mathematics.
+ * True where two answers are equal as mathematics, or as text where either is no mathematics: text up to case, white space,
+ * compatible characters (NFKC) and a full stop. Longer answers than 200 characters are equal only to the letter.
+ *
+ * Units at the end are left out, and `x =` at the beginning: `x = 5 cm` is 5. A percentage is its value: 50% is 0.5.
  *
  * @example equalAnswers('\\frac{1}{2}', '0.5') // true
  * @example equalAnswers('x + 1', '1 + x') // true
  */
 export function equalAnswers(a: string, b: string): boolean {
-  const [left, right] = [readTerm(a), readTerm(b)];
-  if (!left || !right) return plainText(a) === plainText(b);
+  if (a.trim() === b.trim()) return true;
+  if (a.length > LONGEST || b.length > LONGEST) return false;
+  const [left, right] = [fromLatex(a), fromLatex(b)];
+  const [decimal, other] = [decimalOf(left), decimalOf(right)];
+  if (decimal !== undefined && other !== undefined) return decimal === other;
+  const [term, gold] = [readTerm(left), readTerm(right)];
+  return term && gold ? equalTerms(term, gold) : plainText(a) === plainText(b);
+}
+
+/** Equal values at every point where the comparison says something, and at one at least. */
+function equalTerms(left: Term, right: Term): boolean {
   const names = [...new Set([...left.variables, ...right.variables])].sort();
   const random = new Random(1, 'symbolic equality');
   let compared = 0;
   for (let point = 0; point < (names.length === 0 ? 1 : POINTS); point++) {
-    const scope = Object.fromEntries(names.map((name) => [name, random.between(0.3, 2.7)]));
+    const sign = () => (point % 2 === 1 && random.uniform() < 0.7 ? -1 : 1);
+    const scope = Object.fromEntries(names.map((name) => [name, sign() * random.between(0.3, 2.7)]));
     const [x, y] = [left.valueAt(scope), right.valueAt(scope)];
-    // Outside a function's range both may be undefined; such a point says nothing.
-    if (!Number.isFinite(x) && !Number.isFinite(y) && names.length > 0) continue;
-    if (!Number.isFinite(x) || !Number.isFinite(y)) return false;
-    if (Math.abs(x - y) > TOLERANCE * Math.max(1, Math.abs(x), Math.abs(y))) return false;
+    const [known, alsoKnown] = [Number.isFinite(x), Number.isFinite(y)];
+    // Outside a function's range both may be undefined, and left of 0 one, as in sqrt(x) sqrt(y) against sqrt(x y); such a
+    // point says nothing.
+    if (names.length > 0 && ((!known && !alsoKnown) || (point % 2 === 1 && known !== alsoKnown))) continue;
+    if (!known || !alsoKnown) return false;
+    if (Math.abs(x - y) > Math.max(ABSOLUTE, RELATIVE * Math.max(Math.abs(x), Math.abs(y)))) return false;
     compared++;
   }
   return compared > 0;
 }
 
 function plainText(text: string): string {
-  return text.trim().replace(/\s+/g, ' ');
+  return unwrapped(text)
+    .normalize('NFKC')
+    .toLowerCase()
+    .replace(/\s+/g, ' ')
+    .replace(/ ?([,;()[\]{}]) ?/g, '$1')
+    .trim();
+}
+
+/** A plain decimal number's digits without what does not count, or undefined where the text is something else. */
+function decimalOf(text: string | undefined): string | undefined {
+  const [, sign, whole, part = ''] = /^([+-]?)(\d+|(?=\.\d))(?:\.(\d*))?$/.exec(text ?? '') ?? [];
+  if (whole === undefined) return undefined;
+  const digits = `${whole.replace(/^0+/, '')}.${part.replace(/0+$/, '')}`;
+  return sign === '-' && digits !== '.' ? `-${digits}` : digits;
 }
 
 interface Term {
@@ -75,10 +108,8 @@ interface Term {
 
 let mathjs: typeof MathJs | undefined;
 
-/** The term that a text says, or undefined where it is no mathematics that is read here. */
-function readTerm(text: string): Term | undefined {
-  if (text.length > LONGEST) return undefined;
-  const plain = fromLatex(text);
+/** The term that a plain expression says, or undefined where it is no mathematics that is read here. */
+function readTerm(plain: string | undefined): Term | undefined {
   if (plain === undefined || !/^[\d.\s+\-*/^()a-z,]+$/i.test(plain) || depth(plain) > DEEPEST) return undefined;
   // Loaded when first needed: most tasks never compare terms.
   mathjs ??= require('mathjs/number') as typeof MathJs;
@@ -143,26 +174,44 @@ function isPlainTerm(node: MathNode, variables: Set<string>): boolean {
   }
 }
 
+/** Without the marks around an answer: dollar signs, `\boxed{}`, `\text{}`, a full stop. */
+function unwrapped(text: string): string {
+  return text
+    .trim()
+    .replace(/\.$/, '')
+    .replace(/^(?:\$+|\\[([])|(?:\$+|\\[)\]])$/g, '')
+    .replace(/^\s*\\boxed\s*\{(.*)\}\s*$/s, '$1')
+    .replace(/\\(?:text|mathrm|mbox|textbf|mathbf)\s*\{([^{}]*)\}/g, ' $1 ')
+    .trim()
+    .replace(/\.$/, '');
+}
+
 /** LaTeX and everyday writing as a mathjs expression; undefined where a command is left over. */
 function fromLatex(text: string): string | undefined {
-  let s = text
+  let s = unwrapped(text)
+    .replace(/\\(?:left|right|displaystyle|,|;|!|:| )/g, ' ')
+    .replace(/\^\s*(?:\\circ|\{\s*\\circ\s*\})|\\degree/g, '°')
+    .replace(/^\s*[a-zA-Z]\s*=\s*/, '')
+    .replace(/\\(sin|cos|tan)\s*(\d+(?:\.\d+)?°?)/g, '$1($2)')
     .trim()
-    .replace(/^\$+|\$+$/g, '')
-    .replace(/\\(?:left|right|displaystyle|,|;|!|:| )/g, '')
-    .replace(/\\(?:text|mathrm|mbox)\{[^{}]*\}(?:\s*\^\s*\{?[23]\}?)?/g, '')
-    .replace(/\^\s*(?:\\circ|\{\s*\\circ\s*\})|\\degree|°/g, '')
-    .replace(/^[a-zA-Z]\s*=\s*/, '')
     .replace(UNITS, '')
     .replace(/(\d),(?=\d{3}(?!\d))/g, '$1')
     .replace(/[−–]/g, '-')
-    .replace(/[×·]|\\(?:cdot|times)/g, '*')
-    .replace(/÷|\\div/g, '/')
+    .replace(/[×·]|\\(?:cdot|times)(?![a-zA-Z])/g, '*')
+    .replace(/÷|\\div(?![a-zA-Z])/g, '/')
     .replace(/√\s*(\d+)/g, 'sqrt($1)')
+    .replace(/²/g, '^2')
+    .replace(/³/g, '^3')
     .replace(/π|\\pi(?![a-zA-Z])/g, ' pi ')
     .replace(/\\(sin|cos|tan|exp)(?![a-zA-Z])/g, '$1')
     .replace(/\\ln(?![a-zA-Z])/g, 'log')
+    .replace(/\|([^|]+)\|/g, 'abs($1)')
     .replace(/\\?%\s*$/, '/100')
-    .replace(/\.\s*$/, '');
+    // Mixed numbers: 1 1/2 is 3/2.
+    .replace(/^(\s*-?\s*)(\d+)\s+(\d+\s*\/\s*\d+)\s*$/, '$1($2+$3)')
+    .replace(/^(\s*-?\s*)(\d+)\s*(\\[dt]?frac\s*(?:\{\s*\d+\s*\}\s*\{\s*\d+\s*\}|\d\s*\d))\s*$/, '$1($2+$3)');
+  // An angle is its number of degrees, but for a function of angles.
+  s = s.replaceAll('°', /sin|cos|tan/.test(s) ? '*(pi/180)' : '');
   // From the inside out: each round takes the fractions and roots whose parts hold no further braces.
   for (let round = 0; round < DEEPEST; round++) {
     const before = s;
@@ -176,5 +225,5 @@ function fromLatex(text: string): string | undefined {
     if (s === before) break;
   }
   if (/[\\{}]/.test(s)) return undefined;
-  return s.trim() === '' ? undefined : s;
+  return s.trim() === '' ? undefined : s.trim();
 }

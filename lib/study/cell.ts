@@ -19,6 +19,7 @@ import {
 import { captionFormatReward } from '../rewards/caption-format.js';
 import { formatReward, releasedFormatReward } from '../rewards/format.js';
 import { functionMatchReward } from '../rewards/function-match.js';
+import { lengthReward } from '../rewards/length.js';
 import { mathematicalReward, releasedMathematicalReward } from '../rewards/mathematical.js';
 import { randomReward } from '../rewards/random-control.js';
 import { reasoningStepsReward } from '../rewards/reasoning-steps.js';
@@ -50,10 +51,14 @@ export const REWARDS = {
   format_reward: (text: string) => formatReward(text),
   released_format_reward: (text: string) => releasedFormatReward(text),
   caption_format_reward: (text: string) => captionFormatReward(text),
+  length_reward: lengthReward,
   reasoning_steps_reward: (text: string) => reasoningStepsReward(text),
   random_reward: randomReward,
 } as const satisfies { [name: string]: NamedReward['reward'] };
 export type RewardName = keyof typeof REWARDS;
+
+/** The rewards of the paper's preset: those of the released counting scripts, traps included, all of weight 1. */
+export const REASON_RFT_REWARDS = ['released_accuracy_reward', 'released_format_reward'] as const;
 
 /** Supervised fine-tuning of the base model on training rows [from, to). */
 export interface SftCell {

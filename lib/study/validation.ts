@@ -139,7 +139,8 @@ function rewardMeans(
     const known: number[] = [];
     samples.forEach((texts, i) => {
       texts.forEach((text, g) => {
-        const value = reward(text, { solution: items[i]!.solution, draw: `validation/${items[i]!.id}/${g}` });
+        const { id, solution } = items[i]!;
+        const value = reward(text, { solution, draw: `validation/${id}/${g}`, group: texts, step: Infinity });
         if (value === null) return;
         known.push(value);
         totals[i]![g]! += weight * value;

@@ -29,11 +29,20 @@ export interface GrpoExample {
 export interface NamedReward {
   name: string;
   weight: number;
-  /**
-   * From a completion's text to a number, or null where it does not apply. `draw` names the completion's place in the run, for
-   * rewards that need random numbers.
-   */
-  reward: (completion: string, row: { solution: string; draw: string }) => number | null;
+  /** From a completion's text to a number, or null where it does not apply. */
+  reward: (completion: string, row: RewardRow) => number | null;
+}
+
+/** What a reward function may know beside the completion. */
+export interface RewardRow {
+  /** The gold answer. */
+  solution: string;
+  /** Names the completion's place in the run, for rewards that need random numbers. */
+  draw: string;
+  /** All completions of the prompt, for rewards that compare. */
+  group: readonly string[];
+  /** The training step, from 0; Infinity in an evaluation, which stands after whatever a reward waits for. */
+  step: number;
 }
 
 /** One completion as it is logged in the run's table of completions. */
@@ -145,7 +154,8 @@ function draw(
   );
   return chosen.map((example, p) => {
     const texts = completions[p]!.map((each) => model.tokenizer.decode(withoutEnd(each)));
-    const row = (g: number) => ({ solution: example.solution, draw: `${settings.seed}/${streams[p]}/${g}` });
+    const place = (g: number) => `${settings.seed}/${streams[p]}/${g}`;
+    const row = (g: number) => ({ solution: example.solution, draw: place(g), group: texts, step });
     const scores = rewards.map(({ reward }) => texts.map((text, g) => reward(text, row(g))));
     const prompt = model.tokenizer.decode(example.prompt.tokens, { skipSpecial: true });
     return { example, prompt, completions: completions[p]!, texts, rewards: scores };

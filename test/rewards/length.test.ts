@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { lengthRewards } from '../../lib/rewards/length.js';
+import { lengthReward, lengthRewards } from '../../lib/rewards/length.js';
 
 const group = [
   { length: 20, correct: true },
@@ -18,4 +18,15 @@ test('nothing before step 800, and nothing where all are of one length', () => {
   assert.deepEqual(lengthRewards(group, 799), [0, 0, 0, 0]);
   assert.deepEqual(lengthRewards([group[0]!, group[3]!], 800), [0, 0]);
   assert.deepEqual(lengthRewards([], 800), []);
+});
+
+test('by name, a completion is compared with its group: characters, and right or wrong by the answer', () => {
+  // 18, 20 and 22 characters: lambda = 0.5 - (length - 18) / 4 is 0.5, 0, -0.5, times 0.05; the short wrong one gets 0.
+  const texts = ['<answer>6</answer>', '<answer>006</answer>', '<answer>00007</answer>', '<answer>5</answer>'];
+  const row = { solution: '6', group: texts, step: 800 };
+  assert.deepEqual(
+    texts.map((text) => lengthReward(text, row)),
+    [0.025, 0, -0.025, 0],
+  );
+  assert.equal(lengthReward(texts[0]!, { ...row, step: 799 }), 0);
 });

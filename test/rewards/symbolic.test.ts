@@ -29,6 +29,22 @@ const EQUAL: [string, string][] = [
   ['3 × 4', '12'],
   ['\\left(2\\right)', '2'],
   ['the red cube', 'the  red cube'],
+  ['\\text{Red Cube}', 'red cube.'],
+  ['[1,2]', '[1, 2]'],
+  ['\\text{(B)}', 'B'],
+  ['\\boxed{5}', '5'],
+  ['\\(5\\)', '5'],
+  ['$\\frac12$.', '0.5'],
+  ['1\\frac{1}{2}', '3/2'],
+  ['-1 1/2', '-1.5'],
+  ['5\\text{ m/s}', '5'],
+  ['12 kg', '12'],
+  ['\\sin 30^\\circ', '0.5'],
+  ['30^\\circ + 15^\\circ', '45'],
+  ['|-3|', '3'],
+  ['-0', '0.00'],
+  ['\\sqrt{x}\\sqrt{y}', '\\sqrt{x y}'],
+  ['1/0', '1/0'],
 ];
 for (const [a, b] of EQUAL) {
   test(`${a} is ${b}`, () => {
@@ -53,6 +69,15 @@ const UNEQUAL: [string, string][] = [
   ['2 or 3', '2'],
   ['10', '10x'],
   ['1e999', '2e999'],
+  // Equal for positive values only.
+  ['sqrt(x^2)', 'x'],
+  // As float64 with a relative tolerance these would be equal.
+  ['12345678901234567', '12345678901234568'],
+  ['1e-10', '2e-10'],
+  // Words beside a number are not units.
+  ['\\text{7 or }6', '6'],
+  ['Am', 'A'],
+  ['x + m', 'x'],
 ];
 for (const [a, b] of UNEQUAL) {
   test(`${a} is not ${b}`, () => {
