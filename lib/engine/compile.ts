@@ -23,8 +23,9 @@ export type TensorTree = tf.Tensor | readonly TensorTree[] | { readonly [name: s
 /** A compiled step: call it as the function; `dispose` frees its graphs. */
 export interface CompiledStep<I extends TensorTree, O extends TensorTree> {
   (input: I): O;
-  /** Number of graphs built so far: one for each combination of input shapes. */
+  /** Number of graphs held: one for each combination of input shapes. */
   graphs(): number;
+  /** Frees the step's own graphs; shared ones stay. */
   dispose(): void;
 }
 
@@ -71,17 +72,21 @@ function refillTree(tree: TensorTree, tensors: tf.Tensor[]): TensorTree {
  *
  * @param name for error messages
  * @param step called inside `tf.tidy`; what it returns is the caller's to dispose
+ * @param constants everything but its input that the step depends on, as plain JSON: steps of one name and equal constants
+ *   then share their graphs for the life of the process, and a second training run builds none; absent: they are its own
  * @throws Error naming the step and the operation that could not be recorded or failed
  */
 export function compile<I extends TensorTree, O extends TensorTree>(
   name: string,
   step: (input: I) => O,
+  constants?: object,
 ): CompiledStep<I, O> {
-  const graphs = new Map<string, RecordedGraph<O>>();
+  const graphs = constants === undefined ? new Map<string, RecordedGraph<O>>() : sharedGraphs<O>(name, constants);
   const run = ((input: I): O => {
     if (tf.getBackend() !== 'tensorflow' || process.env.REASON_RFT_EAGER === '1') return tidyTree(() => step(input));
     const inputs = flattenTree(input);
-    const key = inputs.map((tensor) => `${tensor.dtype}[${tensor.shape}]`).join(' ');
+    // Names count: equal shapes under other names are another step, such as adapters on other modules.
+    const key = `${namesOf(input)} ${inputs.map((tensor) => `${tensor.dtype}[${tensor.shape}]`).join(' ')}`;
     const known = graphs.get(key);
     if (known) {
       graphs.delete(key);
@@ -101,10 +106,28 @@ export function compile<I extends TensorTree, O extends TensorTree>(
   }) as CompiledStep<I, O>;
   run.graphs = () => graphs.size;
   run.dispose = () => {
+    if (constants !== undefined) return;
     for (const graph of graphs.values()) graph.dispose();
     graphs.clear();
   };
   return run;
+}
+
+/** Graphs of steps that share them, by name and constants. */
+const shelves = new Map<string, Map<string, unknown>>();
+
+function sharedGraphs<O extends TensorTree>(name: string, constants: object): Map<string, RecordedGraph<O>> {
+  const shelf = `${name} ${JSON.stringify(constants)}`;
+  const graphs = shelves.get(shelf) ?? new Map<string, unknown>();
+  shelves.set(shelf, graphs);
+  return graphs as Map<string, RecordedGraph<O>>;
+}
+
+/** The names of a tree's members in order. */
+function namesOf(tree: TensorTree): string {
+  if (tree instanceof tf.Tensor) return '';
+  if (Array.isArray(tree)) return `[${(tree as readonly TensorTree[]).map(namesOf)}]`;
+  return `{${presentMembers(tree as TensorObject).map(([name, branch]) => name + namesOf(branch))}}`;
 }
 
 function tidyTree<O extends TensorTree>(body: () => O): O {

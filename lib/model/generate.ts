@@ -59,7 +59,7 @@ const BELOW_ONE = 1 - 2 ** -24;
  */
 const CHUNK = { small: 4, large: 8 };
 const LARGE_BATCH = 64;
-const PROMPT_STEP = 16;
+const PROMPT_STEP = 32;
 
 type Prefilled = { keys: tf.Tensor4D[]; values: tf.Tensor4D[]; hidden: tf.Tensor2D };
 type PrefillInput = { parameters: Parameters; shards: TokenBatch[] };
@@ -74,7 +74,7 @@ interface Part {
 /** Fewer rows than this are not cut into shards. */
 const FEWEST_ROWS = 16;
 /** Nor are fewer than this packed closer: a step of few rows costs nearly as much, and a new shape a new graph. */
-const FEWEST_PACKED = 64;
+const FEWEST_PACKED = 128;
 
 /** Generates from one model configuration; holds the compiled steps, not the parameters. */
 export class Generator {
@@ -86,9 +86,10 @@ export class Generator {
     private readonly config: Qwen2VLConfig,
     private readonly endTokenId: number,
   ) {
-    this.prefill = compile('prefill', ({ parameters, shards }: PrefillInput) => ({
+    const prefill = ({ parameters, shards }: PrefillInput) => ({
       shards: shards.map((batch) => prefillStep(parameters, batch, config)),
-    }));
+    });
+    this.prefill = compile('prefill', prefill, { config });
   }
 
   /**
@@ -184,7 +185,9 @@ export class Generator {
     let step = this.chunks.get(key);
     if (!step) {
       const sampling = { temperature: settings.temperature, topK: settings.topK, topP: settings.topP };
-      step = compile('decode', (input: ChunkInput) => decodeChunk(input, sampling, this.endTokenId, this.config));
+      const { endTokenId, config } = this;
+      const decode = (input: ChunkInput) => decodeChunk(input, sampling, endTokenId, config);
+      step = compile('decode', decode, { sampling, endTokenId, config });
       this.chunks.set(key, step);
     }
     return step;

@@ -26,7 +26,7 @@ export type LikelihoodOutput = {
 
 /** Compiles the step: `loss = -sum_k w_k log p(token_k)`; the caller chooses the weights so that micro-batches add up. */
 export function likelihoodStep(config: Qwen2VLConfig): CompiledStep<LikelihoodInput, LikelihoodOutput> {
-  return compile('likelihood', ({ trainable, frozen, batch, targets, weights }: LikelihoodInput) => {
+  const step = ({ trainable, frozen, batch, targets, weights }: LikelihoodInput) => {
     let statistics: { correct: tf.Tensor; entropy: tf.Tensor } | undefined;
     const { value, grads } = gradientsOf(trainable, (parameters) => {
       const hidden = hiddenStates({ ...frozen, ...parameters }, batch, config);
@@ -37,7 +37,8 @@ export function likelihoodStep(config: Qwen2VLConfig): CompiledStep<LikelihoodIn
       return tf.neg(tf.sum(tf.mul(weights, logProbs))) as tf.Scalar;
     });
     return { gradients: grads, loss: value, ...statistics! };
-  });
+  };
+  return compile('likelihood', step, { config });
 }
 
 /** Entropy of softmax(logits) a row, in nats: `log Z - sum p x`, `[rows]`. */

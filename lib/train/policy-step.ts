@@ -22,10 +22,11 @@ export type ScoreOutput = { logProbs: tf.Tensor1D; entropies: tf.Tensor1D };
 
 /** Compiles the forward pass alone. */
 export function scoreStep(config: Qwen2VLConfig, logitTemperature: number): CompiledStep<ScoreInput, ScoreOutput> {
-  return compile('score', ({ parameters, batch, targets }: ScoreInput) => {
+  const step = ({ parameters, batch, targets }: ScoreInput) => {
     const { logProbs, logits } = predict(parameters, batch, targets, config, logitTemperature);
     return { logProbs, entropies: predictionEntropy(logits) };
-  });
+  };
+  return compile('score', step, { config, logitTemperature });
 }
 
 export type PolicyInput = {
@@ -69,7 +70,7 @@ export function policyStep(
   settings: PolicyStepSettings,
 ): CompiledStep<PolicyInput, PolicyOutput> {
   const { logitTemperature, beta, entropyBonus } = settings;
-  return compile('policy', (input: PolicyInput) => {
+  const step = (input: PolicyInput) => {
     const { trainable, frozen, reference, batch, targets, weights, shares, policyMask, entropyShares } = input;
     const referenceLogProbs =
       beta > 0 ? predict(reference, batch, targets, config, logitTemperature).logProbs : undefined;
@@ -93,7 +94,19 @@ export function policyStep(
       return loss as tf.Scalar;
     });
     return { gradients: grads, loss: value, ...seen! };
-  });
+  };
+  const { lossType, ratioLevel, epsilonLow, epsilonHigh, delta, sapoTemperaturePositive, sapoTemperatureNegative } =
+    settings;
+  const loss = {
+    lossType,
+    ratioLevel,
+    epsilonLow,
+    epsilonHigh,
+    delta,
+    sapoTemperaturePositive,
+    sapoTemperatureNegative,
+  };
+  return compile('policy', step, { config, ...loss, beta, logitTemperature, entropyBonus });
 }
 
 function predict(
