@@ -78,3 +78,25 @@ test('two inputs that are one tensor in the first call may be two in the next', 
   assert.equal(step({ a: tf.tensor1d([7]), b: same }).y.dataSync()[0], 2);
   assert.equal(step({ a: same, b: tf.tensor1d([7]) }).y.dataSync()[0], -2);
 });
+
+test('steps of one name and equal constants share their graphs, and disposing one leaves the other', () => {
+  const double = ({ x }: { x: tf.Tensor }) => ({ y: tf.mul(x, 2) });
+  const first = compile('shared', double, { factor: 2 });
+  const second = compile('shared', double, { factor: 2 });
+  const other = compile('shared', ({ x }: { x: tf.Tensor }) => ({ y: tf.mul(x, 3) }), { factor: 3 });
+  first({ x: tf.tensor1d([1, 2]) });
+  assert.deepEqual([first.graphs(), second.graphs(), other.graphs()], [1, 1, 0]);
+  first.dispose();
+  assert.deepEqual([...second({ x: tf.tensor1d([3, 4]) }).y.dataSync()], [6, 8]);
+  assert.deepEqual([...other({ x: tf.tensor1d([3, 4]) }).y.dataSync()], [9, 12]);
+});
+
+test('equal shapes under other names are another graph', () => {
+  const step = compile('names', (input: { [name: string]: tf.Tensor }) => ({
+    y: tf.mul(input.a ?? input.b!, input.c!),
+  }));
+  const of = (x: number) => tf.tensor1d([x]);
+  assert.equal(step({ a: of(2), c: of(3) }).y.dataSync()[0], 6);
+  assert.equal(step({ b: of(5), c: of(3) }).y.dataSync()[0], 15);
+  assert.equal(step.graphs(), 2);
+});
