@@ -7,9 +7,9 @@ import { after, before, test } from 'node:test';
 import { startEngine } from '../../lib/engine/backend.js';
 import { collate, type Row } from '../../lib/model/batch.js';
 import { disposeModel } from '../../lib/model/model.js';
+import { isVisionParameter } from '../../lib/model/parameters.js';
 import { likelihoodStep } from '../../lib/train/likelihood.js';
 import { likelihoodGradients } from '../../lib/train/likelihood-update.js';
-import { scoreStep } from '../../lib/train/policy-step.js';
 import { RunDirectory } from '../../lib/train/run-directory.js';
 import { REASON_RFT_SFT, type SftExample, type SftSettings, trainSft } from '../../lib/train/sft.js';
 import { TINY_CONFIG, tinyImage, tinyParameters, tinyPrompt } from '../support/tiny-model.js';
@@ -86,64 +86,65 @@ for (const [name, changes, examples] of VARIANTS) {
   });
 }
 
-test('gradients of packed rows equal those of a row each to 1e-6, tensor by tensor', () => {
-  const separate: Row[] = EXAMPLES.map(({ prompt, completion }) => ({
-    prefix: { tokens: prompt.tokens },
-    images: prompt.images,
-    segments: [{ tokens: completion, trained: completion.map(() => true) }],
-  }));
-  const packed: Row = {
-    prefix: { tokens: [] },
-    images: [],
-    segments: EXAMPLES.map(({ prompt, completion }) => ({
-      tokens: [...prompt.tokens, ...completion],
-      trained: [...prompt.tokens.map(() => false), ...completion.map(() => true)],
-      images: prompt.images,
-    })),
-  };
-  const gradients = (rows: Row[]) => {
-    const tensors = { trainable: tinyParameters(1), frozen: {} };
-    return likelihoodGradients(likelihoodStep(TINY_CONFIG), tensors, [rows], TINY_CONFIG).gradients;
-  };
-  const [a, b] = [gradients([packed]), gradients(separate)];
-  const flat = (map: typeof a) =>
-    Object.keys(map)
-      .sort()
-      .flatMap((name) => Array.from(map[name]!.dataSync()));
-  assert.ok(distance(flat(a), flat(b)) < 1e-6, `gradients ${distance(flat(a), flat(b))}`);
+const rowOf = ({ prompt, completion }: SftExample): Row => ({
+  prefix: { tokens: prompt.tokens },
+  images: prompt.images,
+  segments: [{ tokens: completion, trained: completion.map(() => true) }],
 });
 
-test('a mixed batch gives each row the log-probabilities that it has alone', () => {
-  const score = scoreStep(TINY_CONFIG, 1);
-  const parameters = tinyParameters(1);
-  const rowOf = ({ prompt, completion }: SftExample): Row => ({
-    prefix: { tokens: prompt.tokens },
+/** All examples in one row, kept apart. */
+const PACKED: Row = {
+  prefix: { tokens: [] },
+  images: [],
+  segments: EXAMPLES.map(({ prompt, completion }) => ({
+    tokens: [...prompt.tokens, ...completion],
+    trained: [...prompt.tokens.map(() => false), ...completion.map(() => true)],
     images: prompt.images,
-    segments: [{ tokens: completion, trained: completion.map(() => true) }],
+  })),
+};
+
+/** Gradients of an update by name. */
+function gradientsOfRows(microBatches: readonly (readonly Row[])[], lengthStep?: number) {
+  const tensors = { trainable: tinyParameters(1), frozen: {} };
+  const likelihood = likelihoodStep(TINY_CONFIG);
+  const { gradients } = likelihoodGradients(likelihood, tensors, microBatches, TINY_CONFIG, { lengthStep });
+  return Object.entries(gradients).map(([name, tensor]) => ({ name, values: [...tensor.dataSync()] }));
+}
+
+const ROWS = EXAMPLES.map(rowOf);
+const LAYOUTS: [string, Row[][], number?][] = [
+  ['packed into one row', [[PACKED]]],
+  ['a micro-batch each', ROWS.map((row) => [row])],
+  ['micro-batches of 1 and 3', [ROWS.slice(0, 1), ROWS.slice(1)]],
+  ['padded to 96 tokens', [ROWS], 96],
+  ['in reverse order', [[...ROWS].reverse()]],
+];
+
+for (const [name, microBatches, lengthStep] of LAYOUTS) {
+  test(`${name}: the gradient of every tensor equals that of a row each to 1e-6 of its norm`, () => {
+    const expected = gradientsOfRows([ROWS]);
+    gradientsOfRows(microBatches, lengthStep).forEach(({ name, values }, i) => {
+      const gap = distance(values, expected[i]!.values);
+      assert.ok(gap < 1e-6, `${name}: ${gap}`);
+    });
   });
-  const scores = (rows: Row[]) => {
-    const { batch, targets, origin } = collate(rows, TINY_CONFIG);
-    return [...score({ parameters, batch, targets }).logProbs.dataSync().slice(0, origin.length)];
-  };
-  const together = scores(EXAMPLES.map(rowOf));
-  const alone = EXAMPLES.flatMap((example) => scores([rowOf(example)]));
-  assert.equal(together.length, 3 + 7 + 2 + 4);
-  together.forEach((x, i) => {
-    assert.ok(Math.abs(x - alone[i]!) < 1e-5, `target ${i}: ${x} against ${alone[i]}`);
-  });
+}
+
+test('a batch without images: the vision tower’s gradients are 0, the decoder’s are not', () => {
+  const text = rowOf({ prompt: { tokens: [20, 22], images: [] }, completion: [9, 10, 31] });
+  for (const { name, values } of gradientsOfRows([[text]])) {
+    const size = Math.max(...values.map(Math.abs));
+    if (isVisionParameter(name)) assert.equal(size, 0, name);
+    else assert.ok(size > 0, name);
+  }
 });
 
 test('only completion tokens are trained: 3 + 7 + 2 + 4 targets, of which a packed row has as many', () => {
-  const rows = EXAMPLES.map(({ prompt, completion }) => ({
-    prefix: { tokens: prompt.tokens },
-    images: prompt.images,
-    segments: [{ tokens: completion, trained: completion.map(() => true) }],
-  }));
-  const { origin } = collate(rows, TINY_CONFIG);
   assert.deepEqual(
-    origin.map(({ segment }) => segment),
+    collate(ROWS, TINY_CONFIG).origin.map(({ segment }) => segment),
     Array(16).fill(0),
   );
+  assert.equal(collate([PACKED], TINY_CONFIG).origin.length, 16);
 });
 
 test('a batch in which every label is masked is an error, not a loss of 0', () => {
