@@ -46,6 +46,7 @@ interface Solids {
   /** The object that a solid belongs to. */
   owner: Uint8Array;
   metal: Uint8Array;
+  glass: Uint8Array;
   paint: Float64Array;
 }
 
@@ -59,10 +60,11 @@ function placeSolids(scene: Scene): Solids {
     kind: new Uint8Array(parts.length),
     owner: new Uint8Array(parts.length),
     metal: new Uint8Array(parts.length),
+    glass: new Uint8Array(parts.length),
     paint: new Float64Array(parts.length * 3),
   };
   parts.forEach(({ object, owner, solid }, i) => {
-    const scale = SIZE_SCALE[object.size];
+    const scale = (scene.scales ?? SIZE_SCALE)[object.size];
     const c = Math.cos(object.yaw);
     const s = Math.sin(object.yaw);
     const [x, y, z] = solid.center;
@@ -91,6 +93,7 @@ function placeSolids(scene: Scene): Solids {
     solids.kind[i] = KINDS[solid.kind];
     solids.owner[i] = owner;
     solids.metal[i] = object.material === 'metal' && !solid.paint ? 1 : 0;
+    solids.glass[i] = object.material === 'glass' && !solid.paint ? 1 : 0;
     solids.paint.set(solid.paint ?? COLOR_RGB[object.color], i * 3);
   });
   return solids;
@@ -284,7 +287,7 @@ const LIGHT_SPREAD = [-0.05, 0.02, 0.04, -0.03, 0.05, 0.03, -0.02, -0.05];
 /**
  * Draws a scene as a square image, with 2 x 2 rays a pixel. The same scene gives the same bytes.
  *
- * Rubber is matte. Metal reflects a sky that is bright above and dark at the horizon, and has a white highlight; its
+ * Rubber is matte, glass lets the ground through. Metal reflects a sky that is bright above and dark at the horizon, and has a white highlight; its
  * normals are bent outwards as on rounded edges, so that flat faces show both too.
  *
  * @param size pixels a side; 64 is what the nano model sees, more is for people
@@ -311,11 +314,11 @@ export function drawScene(scene: Scene, size = 64): RgbImage {
       const corner = 2 * ((row & 1) * 2 + (col & 1));
       const sx = lx + LIGHT_SPREAD[corner]!;
       const sy = ly + LIGHT_SPREAD[corner + 1]!;
-      let red: number;
-      let green: number;
-      let blue: number;
+      let red = 0;
+      let green = 0;
+      let blue = 0;
       const i = rays.solid[at]!;
-      if (i < 0) {
+      if (i < 0 || solids.glass[i] === 1) {
         if (dz > -1e-3) {
           const fade = 1 - 0.4 * Math.min(1, Math.max(0, dz) * 3);
           red = look.sky[0] * fade;
@@ -335,7 +338,9 @@ export function drawScene(scene: Scene, size = 64): RgbImage {
           green = look.ground[1] * light;
           blue = look.ground[2] * light;
         }
-      } else {
+      }
+      if (i >= 0) {
+        const [behindRed, behindGreen, behindBlue] = [red, green, blue];
         const k = i * STRIDE;
         const t = rays.depth[at]!;
         const px = ex + t * dx;
@@ -384,7 +389,22 @@ export function drawScene(scene: Scene, size = 64): RgbImage {
         green = solids.paint[i * 3 + 1]!;
         blue = solids.paint[i * 3 + 2]!;
         const light = look.ambient * (0.8 + 0.2 * nz) + look.diffuse * lit * Math.max(0, facing);
-        if (solids.metal[i] === 0) {
+        if (solids.glass[i] === 1) {
+          // The ground behind, tinted; a white rim where the surface turns away, and a sharp highlight.
+          const dlong = Math.sqrt(dx * dx + dy * dy + dz * dz);
+          const cosine = (dx * nx + dy * ny + dz * nz) / dlong;
+          const rim = 0.6 * (1 + cosine) ** 2;
+          const glance = Math.max(
+            0,
+            (dx / dlong - 2 * cosine * nx) * lx +
+              (dy / dlong - 2 * cosine * ny) * ly +
+              (dz / dlong - 2 * cosine * nz) * lz,
+          );
+          const gloss = rim + lit * glance ** 16;
+          red = behindRed * (0.25 + 0.75 * red) + 0.25 * red * light + gloss;
+          green = behindGreen * (0.25 + 0.75 * green) + 0.25 * green * light + gloss;
+          blue = behindBlue * (0.25 + 0.75 * blue) + 0.25 * blue * light + gloss;
+        } else if (solids.metal[i] === 0) {
           red *= light;
           green *= light;
           blue *= light;

@@ -25,7 +25,7 @@ export const OBJECT_COUNTS: { readonly [look in Look]: readonly [number, number]
 export const CENTER_CAMERA: SceneCamera = { eye: [0, -15, 12.6], target: [0, 0, 0.3], fieldOfView: 25.5 };
 
 /** Every object shows at least this many of 64 x 64 pixels ... */
-const FEWEST_PIXELS = { small: 24, large: 60 };
+const FEWEST_PIXELS = { small: 24, medium: 40, large: 60 };
 /** ... and at least this share of what it would show alone. */
 const LEAST_SHARE = 0.55;
 /** The part of the picture, from its edge, in which no object's middle stands. */

@@ -13,9 +13,11 @@ export const SHAPES = {
 
 /** What a world looks like: `blocks` as CLEVR is (in domain), `vehicles` as Super-CLEVR is (out of domain). */
 export type Look = keyof typeof SHAPES;
-export type ObjectSize = (typeof SIZES)[number];
+/** Sizes of counting, and the one between that spatial transformation adds. */
+export type ObjectSize = (typeof SIZES)[number] | 'medium';
 export type ObjectColor = (typeof COLORS)[number];
-export type ObjectMaterial = (typeof MATERIALS)[number];
+/** Materials of counting, and the one that spatial transformation adds. */
+export type ObjectMaterial = (typeof MATERIALS)[number] | 'glass';
 export type ObjectShape = (typeof SHAPES)[Look][number];
 
 /** A point or direction in the world: x to the right, y away from the viewer, z up; the ground is z = 0. */
@@ -53,6 +55,8 @@ export interface Scene {
   light: Vec3;
   /** Seeds the ground's texture and the grain of the image. */
   grain: number;
+  /** World units that a shape's own unit stands for in each size; those of counting where it is not said. */
+  scales?: Readonly<Record<ObjectSize, number>>;
 }
 
 /**

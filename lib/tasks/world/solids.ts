@@ -29,7 +29,7 @@ export const COLOR_RGB: Record<ObjectColor, Vec3> = {
 };
 
 /** World units that a shape's own unit stands for. */
-export const SIZE_SCALE: Record<ObjectSize, number> = { small: 0.62, large: 1.06 };
+export const SIZE_SCALE: Record<ObjectSize, number> = { small: 0.62, medium: 0.82, large: 1.06 };
 
 const TYRE: Vec3 = [0.07, 0.07, 0.08];
 const WINDOW: Vec3 = [0.12, 0.16, 0.22];

@@ -1,0 +1,184 @@
+/** Draws rows of spatial transformation: a scene on the grid, what changes in it, and the views of before and after. */
+import type { RgbImage } from '../../data/image.js';
+import type { TaskRecord } from '../../data/record.js';
+import type { Random } from '../../engine/random.js';
+import { drawScene, visibility } from '../world/ray-cast.js';
+import {
+  COLORS,
+  type ObjectSize,
+  type Scene,
+  type SceneCamera,
+  type SceneObject,
+  sceneFingerprint,
+  type Vec3,
+} from '../world/scene.js';
+import {
+  CHANGE_KINDS,
+  CHANGE_VALUES,
+  DIRECTIONS,
+  GRID_SIDE,
+  GRID_STEP,
+  isPlace,
+  isUnambiguous,
+  placeOf,
+  solveTransformation,
+  type TransformationScenes,
+  writeCalls,
+} from './program.js';
+import { writeTransformationQuestion, writeTransformationRationale } from './wording.js';
+
+/** Where rows come from: by the camera of the final image. */
+export type TransformationDomain = 'id' | 'ood-left' | 'ood-right';
+export type GridView = 'center' | 'left' | 'right';
+const VIEWS: { readonly [domain in TransformationDomain]: GridView } = {
+  id: 'center',
+  'ood-left': 'left',
+  'ood-right': 'right',
+};
+
+/** The number of changes. */
+export type TransformationLevel = 1 | 2 | 3 | 4;
+
+export interface TransformationOptions {
+  /** Drawn evenly where it is not said. */
+  level?: TransformationLevel;
+  /** Fewest and most objects; at most 10. By default few, as 64 pixels show them well: 2-3 at level 1 to 4-6 at level 4. */
+  objects?: readonly [fewest: number, most: number];
+}
+
+/** Far apart, so that perspective leaves no doubt. */
+const SCALES: Record<ObjectSize, number> = { small: 0.48, medium: 0.75, large: 1.08 };
+/** Every object shows at least this many of 64 x 64 pixels in every view, and this share of what it would show alone. */
+const FEWEST_PIXELS = 12;
+const LEAST_SHARE = 0.5;
+/** The widest reach on the ground of a shape of scale 1, a cube's: 0.76 times the root of 2; and TRANCE's least gap. */
+const REACH = 1.075;
+const GAP = 0.15;
+/** Radians that the left and the right camera stand round the scene. */
+const TURN = { center: 0, left: -Math.PI / 4, right: Math.PI / 4 } as const;
+
+/** The scene from another side: its camera carried round the middle of the grid. */
+export function seenFrom(scene: Scene, view: GridView): Scene {
+  const [c, s] = [Math.cos(TURN[view]), Math.sin(TURN[view])];
+  const turn = ([x, y, z]: Vec3): Vec3 => [c * x - s * y, s * x + c * y, z];
+  const camera: SceneCamera = { ...scene.camera, eye: turn(scene.camera.eye), target: turn(scene.camera.target) };
+  return { ...scene, camera };
+}
+
+/** A scene on the grid, seen from the centre: no two objects alike, each well visible from all three sides. */
+export function sampleGridScene(random: Random, objects: number): Scene {
+  for (;;) {
+    const scene = proposeGridScene(random, objects);
+    if (scene && isSound(scene)) return scene;
+  }
+}
+
+function proposeGridScene(random: Random, count: number): Scene | undefined {
+  const jitter = (x: number) => x + random.between(-0.2, 0.2);
+  const angle = random.between(1.7, 2.9);
+  const light: Vec3 = [0.62 * Math.cos(angle), -0.62 * Math.abs(Math.sin(angle)), Math.sqrt(1 - 0.62 ** 2)];
+  const camera: SceneCamera = { eye: [jitter(0), jitter(-15), jitter(12.6)], target: [0, 0, 0.3], fieldOfView: 31 };
+  const places = random.shuffle(Array.from({ length: GRID_SIDE ** 2 }, (_, i) => i));
+  const objects: SceneObject[] = [];
+  for (const at of places) {
+    if (objects.length === count) break;
+    const object: SceneObject = {
+      size: random.choice(CHANGE_VALUES.size),
+      color: random.choice(COLORS),
+      material: random.choice(CHANGE_VALUES.material),
+      shape: random.choice(CHANGE_VALUES.shape),
+      x: ((at % GRID_SIDE) - 2) * GRID_STEP,
+      y: (Math.floor(at / GRID_SIDE) - 2) * GRID_STEP,
+      yaw: random.between(0, 2 * Math.PI),
+    };
+    if (objects.every((other) => apart(object, other))) objects.push(object);
+  }
+  if (objects.length < count) return undefined;
+  return { look: 'blocks', objects, camera, light, grain: random.int(2 ** 31), scales: SCALES };
+}
+
+/** True where two objects stand clear of each other and are not alike. */
+function apart(a: SceneObject, b: SceneObject): boolean {
+  const gap = REACH * (SCALES[a.size] + SCALES[b.size]) + GAP;
+  const alike = a.size === b.size && a.color === b.color && a.material === b.material && a.shape === b.shape;
+  return !alike && Math.hypot(a.x - b.x, a.y - b.y) >= gap;
+}
+
+function isSound(scene: Scene): boolean {
+  const { objects } = scene;
+  if (!objects.every((a, i) => isPlace(placeOf(a)) && objects.slice(i + 1).every((b) => apart(a, b)))) return false;
+  return (['center', 'left', 'right'] as const).every((view) => {
+    const { visible, alone } = visibility(seenFrom(scene, view));
+    return objects.every((_, i) => visible[i]! >= FEWEST_PIXELS && visible[i]! >= LEAST_SHARE * alone[i]!);
+  });
+}
+
+/** An initial scene and what `level` changes make of it, both seen from the centre. */
+function sampleScenes(
+  level: TransformationLevel,
+  objects: readonly [number, number],
+  random: Random,
+): TransformationScenes {
+  for (;;) {
+    const initial = sampleGridScene(random, random.range(...objects));
+    for (let tries = 0; tries < 20; tries++) {
+      const final: Scene = { ...initial, objects: initial.objects.map((object) => ({ ...object })) };
+      const slots = final.objects.flatMap((object) => CHANGE_KINDS.map((kind) => ({ object, kind })));
+      for (const { object, kind } of random.shuffle(slots).slice(0, level)) {
+        if (kind === 'position') {
+          const [right, away] = DIRECTIONS[random.choice(CHANGE_VALUES.position)];
+          const steps = random.range(1, 2) * GRID_STEP;
+          object.x += right * steps;
+          object.y += away * steps;
+        } else {
+          const others = (CHANGE_VALUES[kind] as readonly string[]).filter((value) => value !== object[kind]);
+          Object.assign(object, { [kind]: random.choice(others) });
+        }
+      }
+      if (isSound(final) && isUnambiguous({ initial, final })) return { initial, final };
+    }
+  }
+}
+
+/**
+ * One row, without its images: `drawTransformation(record.scene)` makes the two.
+ *
+ * @throws Error when more than 10 objects, or none, are asked for
+ */
+export function sampleTransformationRecord(
+  domain: TransformationDomain,
+  id: string,
+  random: Random,
+  options: TransformationOptions = {},
+): TaskRecord {
+  const level = options.level ?? random.choice([1, 2, 3, 4] as const);
+  const objects = options.objects ?? ([Math.max(2, level), level + 2] as const);
+  if (!(objects[0] >= 1 && objects[0] <= objects[1] && objects[1] <= 10)) {
+    throw new Error(`transformation: objects must be 1 to 10, fewest first, got ${objects[0]} to ${objects[1]}`);
+  }
+  const { initial, final } = sampleScenes(level, objects, random);
+  const scene: TransformationScenes = { initial, final: seenFrom(final, VIEWS[domain]) };
+  const program = solveTransformation(scene);
+  return {
+    id,
+    image: [`${id}-initial.png`, `${id}-final.png`],
+    problem: writeTransformationQuestion(initial),
+    answer: writeCalls(program),
+    cot: writeTransformationRationale(scene),
+    task: 'transformation',
+    family: `level-${level}`,
+    domain,
+    scene,
+    program,
+  };
+}
+
+/** The initial and the final image. */
+export function drawTransformation({ initial, final }: TransformationScenes, size = 64): [RgbImage, RgbImage] {
+  return [drawScene(initial, size), drawScene(final, size)];
+}
+
+/** What makes two rows share a scene: what stands where at first. Views, light and grain don't count. */
+export function transformationFingerprint({ initial }: TransformationScenes): string {
+  return `grid-${sceneFingerprint(initial)}`;
+}
