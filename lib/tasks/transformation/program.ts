@@ -73,7 +73,7 @@ export function writeCalls(changes: readonly Transformation[]): string {
   return changes.map(writeCall).join(', ');
 }
 
-/** The value that an object has of a kind: for positions, its place. */
+/** Whether a change of the kind lies between two descriptions. */
 function differs(a: SceneObject, b: SceneObject, kind: ChangeKind): boolean {
   return kind === 'position' ? a.x !== b.x || a.y !== b.y : a[kind] !== b[kind];
 }

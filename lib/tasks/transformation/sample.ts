@@ -15,6 +15,7 @@ import {
 import {
   CHANGE_KINDS,
   CHANGE_VALUES,
+  type ChangeKind,
   DIRECTIONS,
   GRID_SIDE,
   GRID_STEP,
@@ -47,7 +48,7 @@ export interface TransformationOptions {
 }
 
 /** Far apart, so that perspective leaves no doubt. */
-const SCALES: Record<ObjectSize, number> = { small: 0.48, medium: 0.75, large: 1.08 };
+const SCALES: Record<ObjectSize, number> = { small: 0.56, medium: 0.83, large: 1.2 };
 /** Every object shows at least this many of 64 x 64 pixels in every view, and this share of what it would show alone. */
 const FEWEST_PIXELS = 12;
 const LEAST_SHARE = 0.5;
@@ -113,30 +114,36 @@ function isSound(scene: Scene): boolean {
   });
 }
 
-/** An initial scene and what `level` changes make of it, both seen from the centre. */
-function sampleScenes(
-  level: TransformationLevel,
-  objects: readonly [number, number],
-  random: Random,
-): TransformationScenes {
+/**
+ * An initial scene and what `level` changes make of it, both seen from the centre. The number of objects and what changes
+ * are settled before any scene is refused, so that full scenes and moves, which fit less often, are not rarer for it.
+ */
+function sampleScenes(level: TransformationLevel, objects: number, random: Random): TransformationScenes {
+  const slots = Array.from({ length: objects }, () => CHANGE_KINDS).flat();
+  const kinds = random.shuffle(slots).slice(0, level);
   for (;;) {
-    const initial = sampleGridScene(random, random.range(...objects));
+    const initial = sampleGridScene(random, objects);
     for (let tries = 0; tries < 20; tries++) {
       const final: Scene = { ...initial, objects: initial.objects.map((object) => ({ ...object })) };
-      const slots = final.objects.flatMap((object) => CHANGE_KINDS.map((kind) => ({ object, kind })));
-      for (const { object, kind } of random.shuffle(slots).slice(0, level)) {
-        if (kind === 'position') {
-          const [right, away] = DIRECTIONS[random.choice(CHANGE_VALUES.position)];
-          const steps = random.range(1, 2) * GRID_STEP;
-          object.x += right * steps;
-          object.y += away * steps;
-        } else {
-          const others = (CHANGE_VALUES[kind] as readonly string[]).filter((value) => value !== object[kind]);
-          Object.assign(object, { [kind]: random.choice(others) });
-        }
+      for (const kind of CHANGE_KINDS) {
+        const times = kinds.filter((each) => each === kind).length;
+        for (const object of random.shuffle(final.objects).slice(0, times)) changeObject(object, kind, random);
       }
       if (isSound(final) && isUnambiguous({ initial, final })) return { initial, final };
     }
+  }
+}
+
+/** Gives the object another value; a move goes one or two steps, wherever that ends. */
+function changeObject(object: SceneObject, kind: ChangeKind, random: Random): void {
+  if (kind === 'position') {
+    const [right, away] = DIRECTIONS[random.choice(CHANGE_VALUES.position)];
+    const steps = random.range(1, 2) * GRID_STEP;
+    object.x += right * steps;
+    object.y += away * steps;
+  } else {
+    const others = (CHANGE_VALUES[kind] as readonly string[]).filter((value) => value !== object[kind]);
+    Object.assign(object, { [kind]: random.choice(others) });
   }
 }
 
@@ -152,11 +159,11 @@ export function sampleTransformationRecord(
   options: TransformationOptions = {},
 ): TaskRecord {
   const level = options.level ?? random.choice([1, 2, 3, 4] as const);
-  const objects = options.objects ?? ([Math.max(2, level), level + 2] as const);
+  const objects: readonly [number, number] = options.objects ?? [Math.max(2, level), level + 2];
   if (!(objects[0] >= 1 && objects[0] <= objects[1] && objects[1] <= 10)) {
     throw new Error(`transformation: objects must be 1 to 10, fewest first, got ${objects[0]} to ${objects[1]}`);
   }
-  const { initial, final } = sampleScenes(level, objects, random);
+  const { initial, final } = sampleScenes(level, random.range(...objects), random);
   const scene: TransformationScenes = { initial, final: seenFrom(final, VIEWS[domain]) };
   const program = solveTransformation(scene);
   return {
