@@ -1,0 +1,39 @@
+/** Drawn figures as plain JSON: strokes and labels in a unit square, x to the right, y down. */
+import { hash32 } from '../../engine/random.js';
+
+export type FigurePoint = [number, number];
+
+/** A line through points, or part of a circle (angles in radians, clockwise on screen from the right). */
+export type FigureStroke =
+  | { type: 'line'; points: FigurePoint[]; thin?: boolean }
+  | { type: 'arc'; center: FigurePoint; radius: number; from: number; to: number; thin?: boolean };
+
+/** A number, or x for what is asked. */
+export interface FigureLabel {
+  text: string;
+  at: FigurePoint;
+}
+
+/** All that the image depends on. */
+export interface GeometryFigure {
+  /** How it is drawn: as textbook scans (`id`) or as exercise sheets (`ood`). */
+  style: 'id' | 'ood';
+  /** What it shows, in a word or two. */
+  kind: string;
+  strokes: FigureStroke[];
+  /** From left to right. */
+  labels: FigureLabel[];
+  /** Seeds the grain of the image. */
+  grain: number;
+}
+
+/**
+ * A short name for what a figure shows: equal for two of one kind with the same labels at the same places to a twentieth of the
+ * picture. Grain doesn't count.
+ */
+export function figureFingerprint(figure: GeometryFigure): string {
+  const place = (v: number) => Math.round(v * 20);
+  const labels = figure.labels.map(({ text, at }) => `${text} ${place(at[0])} ${place(at[1])}`).join('; ');
+  const word = (salt: string) => hash32(`${salt}${figure.kind}: ${labels}`).toString(16).padStart(8, '0');
+  return `${figure.style}-${word('a')}${word('b')}`;
+}

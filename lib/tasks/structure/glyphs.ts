@@ -1,0 +1,162 @@
+/** The digits and x as strokes in a box of 1 x 2 (y down), so that labels are drawn like the figure's lines. */
+import type { FigurePoint } from './figure.js';
+
+export const GLYPHS: { readonly [character: string]: readonly (readonly FigurePoint[])[] } = {
+  '0': [
+    [
+      [0.25, 0],
+      [0.75, 0],
+      [1, 0.35],
+      [1, 1.65],
+      [0.75, 2],
+      [0.25, 2],
+      [0, 1.65],
+      [0, 0.35],
+      [0.25, 0],
+    ],
+  ],
+  '1': [
+    [
+      [0.1, 0.45],
+      [0.6, 0],
+      [0.6, 2],
+    ],
+  ],
+  '2': [
+    [
+      [0, 0.4],
+      [0.25, 0],
+      [0.75, 0],
+      [1, 0.4],
+      [1, 0.75],
+      [0, 2],
+      [1, 2],
+    ],
+  ],
+  '3': [
+    [
+      [0, 0],
+      [1, 0],
+      [0.45, 0.8],
+      [0.8, 0.9],
+      [1, 1.3],
+      [0.95, 1.7],
+      [0.7, 2],
+      [0.25, 2],
+      [0, 1.75],
+    ],
+  ],
+  '4': [
+    [
+      [0.7, 0],
+      [0, 1.35],
+      [1, 1.35],
+    ],
+    [
+      [0.75, 0.7],
+      [0.75, 2],
+    ],
+  ],
+  '5': [
+    [
+      [1, 0],
+      [0.08, 0],
+      [0, 0.9],
+      [0.7, 0.8],
+      [1, 1.15],
+      [1, 1.65],
+      [0.7, 2],
+      [0, 1.9],
+    ],
+  ],
+  '6': [
+    [
+      [0.9, 0],
+      [0.4, 0.2],
+      [0, 1],
+      [0, 1.65],
+      [0.25, 2],
+      [0.75, 2],
+      [1, 1.65],
+      [1, 1.25],
+      [0.75, 0.95],
+      [0.25, 0.95],
+      [0, 1.2],
+    ],
+  ],
+  '7': [
+    [
+      [0, 0],
+      [1, 0],
+      [0.35, 2],
+    ],
+  ],
+  '8': [
+    [
+      [0.3, 0.92],
+      [0.05, 0.65],
+      [0.05, 0.25],
+      [0.3, 0],
+      [0.7, 0],
+      [0.95, 0.25],
+      [0.95, 0.65],
+      [0.7, 0.92],
+      [0.3, 0.92],
+      [0, 1.25],
+      [0, 1.7],
+      [0.3, 2],
+      [0.7, 2],
+      [1, 1.7],
+      [1, 1.25],
+      [0.7, 0.92],
+    ],
+  ],
+  '9': [
+    [
+      [0.1, 2],
+      [0.6, 1.8],
+      [1, 1],
+      [1, 0.35],
+      [0.75, 0],
+      [0.25, 0],
+      [0, 0.35],
+      [0, 0.75],
+      [0.25, 1.05],
+      [0.75, 1.05],
+      [1, 0.8],
+    ],
+  ],
+  x: [
+    [
+      [0, 0.7],
+      [1, 2],
+    ],
+    [
+      [1, 0.7],
+      [0, 2],
+    ],
+  ],
+};
+
+/** Of the picture's height: a glyph's height, and width and advance of one character. */
+export const GLYPH_HEIGHT = 0.125;
+const GLYPH_WIDTH = 0.055;
+const ADVANCE = 0.084;
+
+/** Half the width of a label, of the picture's width. */
+export function halfWidth(text: string): number {
+  return ((text.length - 1) * ADVANCE + GLYPH_WIDTH) / 2;
+}
+
+/** A label's strokes in the unit square, its middle at a point. */
+export function glyphStrokes(text: string, at: FigurePoint): FigurePoint[][] {
+  const left = at[0] - halfWidth(text);
+  const top = at[1] - GLYPH_HEIGHT / 2;
+  return [...text].flatMap((character, i) => {
+    const strokes = GLYPHS[character];
+    if (!strokes) throw new Error(`figure: there is no glyph for '${character}' of the label '${text}'`);
+    return strokes.map((points) =>
+      points.map(([x, y]): FigurePoint => [left + i * ADVANCE + x * GLYPH_WIDTH, top + (y / 2) * GLYPH_HEIGHT]),
+    );
+  });
+}
