@@ -78,7 +78,7 @@ function proposeGridScene(random: Random, count: number): Scene | undefined {
   const jitter = (x: number) => x + random.between(-0.2, 0.2);
   const angle = random.between(1.7, 2.9);
   const light: Vec3 = [0.62 * Math.cos(angle), -0.62 * Math.abs(Math.sin(angle)), Math.sqrt(1 - 0.62 ** 2)];
-  const camera: SceneCamera = { eye: [jitter(0), jitter(-15), jitter(12.6)], target: [0, 0, 0.3], fieldOfView: 31 };
+  const camera: SceneCamera = { eye: [jitter(0), jitter(-15), jitter(12.6)], target: [0, 0, 0.3], fieldOfView: 32.5 };
   const places = random.shuffle(Array.from({ length: GRID_SIDE ** 2 }, (_, i) => i));
   const objects: SceneObject[] = [];
   for (const at of places) {

@@ -401,9 +401,9 @@ export function drawScene(scene: Scene, size = 64): RgbImage {
               (dz / dlong - 2 * cosine * nz) * lz,
           );
           const gloss = rim + lit * glance ** 16;
-          red = behindRed * (0.25 + 0.75 * red) + 0.25 * red * light + gloss;
-          green = behindGreen * (0.25 + 0.75 * green) + 0.25 * green * light + gloss;
-          blue = behindBlue * (0.25 + 0.75 * blue) + 0.25 * blue * light + gloss;
+          red = behindRed * (0.15 + 0.8 * red) + 0.25 * red * light + gloss;
+          green = behindGreen * (0.15 + 0.8 * green) + 0.25 * green * light + gloss;
+          blue = behindBlue * (0.15 + 0.8 * blue) + 0.25 * blue * light + gloss;
         } else if (solids.metal[i] === 0) {
           red *= light;
           green *= light;

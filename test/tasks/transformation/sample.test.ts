@@ -135,6 +135,23 @@ test('transformation: before and after, from every side, objects stand on the gr
   }
 });
 
+test('transformation: the picture reaches 1.29 beyond the corners of the grid from every side, which is what a large cube needs', () => {
+  const scene = sampleGridScene(new Random(2), 2);
+  for (const view of ['center', 'left', 'right'] as const) {
+    for (const [x, y] of [
+      [-1, -1],
+      [-1, 1],
+      [1, -1],
+      [1, 1],
+    ] as const) {
+      // The corner stands 3 root 2 from the middle; 1.29 = 1.2 x 0.76 root 2 farther out on the diagonal.
+      const far = (3 * Math.SQRT2 + 1.29) / Math.SQRT2;
+      const [across, down] = projectToImage(seenFrom(scene, view).camera, [x * far, y * far, 0]);
+      assert.ok(across > 0 && across < 1 && down > 0 && down < 1, `${view}: ${across} ${down}`);
+    }
+  }
+});
+
 test('transformation: one change alters at least 10 of 4,096 pixels by 12 of 255 or more', () => {
   const random = new Random(9, 'visible');
   for (let i = 0; i < 200; i++) {

@@ -56,6 +56,20 @@ test('ray caster: a sphere covers the disc that perspective says', () => {
   assert.ok(Math.abs(pixels! - area) < 0.05 * area, `${pixels} pixels, expected ${area.toFixed(0)}`);
 });
 
+test('ray caster: glass lets the pale ground through, so a red one has more green than a red rubber one', () => {
+  const at = projectToImage(CAMERA, [0, 0, 1.03]);
+  const [, rubber] = pixel(sceneOf(SPHERE), ...at);
+  const [red, glass] = pixel(sceneOf({ ...SPHERE, material: 'glass' }), ...at);
+  assert.ok(glass > 1.5 * rubber && red > 1.3 * glass, `green ${glass} through glass, ${rubber} on rubber; red ${red}`);
+});
+
+test('ray caster: sizes grow from small to medium to large, by the scene’s own scales where it has some', () => {
+  const pixels = (size: SceneObject['size'], scales?: Scene['scales']) =>
+    visibility({ ...sceneOf({ ...SPHERE, size }), scales }).visible[0]!;
+  assert.ok(pixels('small') < pixels('medium') && pixels('medium') < pixels('large'));
+  assert.equal(pixels('small', { small: 1.06, medium: 1, large: 1 }), pixels('large'));
+});
+
 test('ray caster: the ground under an object that the light meets first is darker', () => {
   const light: Scene['light'] = [-0.6, 0, 0.8];
   const scene = { ...sceneOf(SPHERE), light };
