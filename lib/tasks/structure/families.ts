@@ -8,37 +8,34 @@ import type { StructureProgram } from './theorem.js';
 /** Where rows come from: `id`, figures as GeoMath's; `ood`, other figures, drawing and phrasing, as Geometry3K's. */
 export type StructureDomain = 'id' | 'ood';
 
-/** A family: its domain, what it asks for, what its figure is called, and the grid on which wrong choices lie. */
+/** A family: its domain, what it asks for and what its figure is called. */
 interface Family {
   domain: StructureDomain;
   asks: string;
   kinds: readonly string[];
-  /** Distance between neighbouring choices; 0: never asked with choices, as too few wrong numbers would be credible. */
-  choiceStep: number;
 }
 
 export const STRUCTURE_FAMILIES = {
-  'triangle-angle': { domain: 'id', asks: 'the degree of angle x', kinds: ['triangle'], choiceStep: 5 },
-  'line-angle': { domain: 'id', asks: 'the degree of angle x', kinds: ['rays'], choiceStep: 5 },
-  'parallel-angle': { domain: 'id', asks: 'the degree of angle x', kinds: ['parallel lines'], choiceStep: 5 },
-  'isosceles-angle': { domain: 'id', asks: 'the degree of angle x', kinds: ['isosceles'], choiceStep: 5 },
-  'circle-angle': { domain: 'id', asks: 'the degree of angle x', kinds: ['circle'], choiceStep: 5 },
-  'rectangle-area': { domain: 'id', asks: 'the area of the rectangle', kinds: ['rectangle'], choiceStep: 2 },
-  'segment-length': { domain: 'id', asks: 'the length of x', kinds: ['segment'], choiceStep: 1 },
-  'segment-ratio': { domain: 'id', asks: 'the ratio of the parts', kinds: ['parts'], choiceStep: 0 },
-  'midline-length': { domain: 'id', asks: 'the length of x', kinds: ['split triangle'], choiceStep: 1 },
-  'quadrilateral-angle': { domain: 'ood', asks: 'the measure of x', kinds: ['quadrilateral'], choiceStep: 5 },
-  'outside-angle': { domain: 'ood', asks: 'the measure of x', kinds: ['open triangle'], choiceStep: 5 },
-  'right-triangle-angle': { domain: 'ood', asks: 'the measure of x', kinds: ['right triangle'], choiceStep: 5 },
-  'parallelogram-angle': { domain: 'ood', asks: 'the measure of x', kinds: ['parallelogram'], choiceStep: 5 },
-  'point-angle': { domain: 'ood', asks: 'the measure of x', kinds: ['star'], choiceStep: 5 },
-  'triangle-area': { domain: 'ood', asks: 'the area', kinds: ['height'], choiceStep: 2 },
-  'trapezoid-midline': { domain: 'ood', asks: 'x', kinds: ['trapezoid'], choiceStep: 1 },
+  'triangle-angle': { domain: 'id', asks: 'the degree of angle x', kinds: ['triangle'] },
+  'line-angle': { domain: 'id', asks: 'the degree of angle x', kinds: ['rays'] },
+  'parallel-angle': { domain: 'id', asks: 'the degree of angle x', kinds: ['parallel lines'] },
+  'isosceles-angle': { domain: 'id', asks: 'the degree of angle x', kinds: ['isosceles'] },
+  'circle-angle': { domain: 'id', asks: 'the degree of angle x', kinds: ['circle'] },
+  'rectangle-area': { domain: 'id', asks: 'the area of the rectangle', kinds: ['rectangle'] },
+  'segment-length': { domain: 'id', asks: 'the length of x', kinds: ['segment'] },
+  'segment-ratio': { domain: 'id', asks: 'the ratio of the parts', kinds: ['parts'] },
+  'midline-length': { domain: 'id', asks: 'the length of x', kinds: ['split triangle'] },
+  'quadrilateral-angle': { domain: 'ood', asks: 'the measure of x', kinds: ['quadrilateral'] },
+  'outside-angle': { domain: 'ood', asks: 'the measure of x', kinds: ['open triangle'] },
+  'right-triangle-angle': { domain: 'ood', asks: 'the measure of x', kinds: ['right triangle'] },
+  'parallelogram-angle': { domain: 'ood', asks: 'the measure of x', kinds: ['parallelogram'] },
+  'point-angle': { domain: 'ood', asks: 'the measure of x', kinds: ['star'] },
+  'triangle-area': { domain: 'ood', asks: 'the area', kinds: ['height'] },
+  'trapezoid-midline': { domain: 'ood', asks: 'x', kinds: ['trapezoid'] },
   'polygon-perimeter': {
     domain: 'ood',
     asks: 'the perimeter',
     kinds: ['square', 'pentagon', 'hexagon'],
-    choiceStep: 2,
   },
 } as const satisfies { [name: string]: Family };
 
@@ -267,7 +264,7 @@ function construct(family: StructureFamily, random: Random): Construction | unde
     case 'parallel-angle': {
       const alternate = random.chance(0.5);
       const a = alternate ? fives(50, 95, random) : fives(85, 130, random);
-      const top = polar([0, 0], a, 0.5 / sine(a));
+      const top = polar([0, 0], a, random.between(0.42, 0.6) / sine(a));
       const points: FigurePoint[] = [
         [0, 0],
         top,

@@ -28,12 +28,14 @@ export interface GeometryFigure {
 }
 
 /**
- * A short name for what a figure shows: equal for two of one kind with the same labels at the same places to a twentieth of the
- * picture. Grain doesn't count.
+ * A short name for what a figure shows: equal for two of one kind whose labels and lines stand at the same places to a twentieth
+ * of the picture. Grain doesn't count.
  */
 export function figureFingerprint(figure: GeometryFigure): string {
-  const place = (v: number) => Math.round(v * 20);
-  const labels = figure.labels.map(({ text, at }) => `${text} ${place(at[0])} ${place(at[1])}`).join('; ');
-  const word = (salt: string) => hash32(`${salt}${figure.kind}: ${labels}`).toString(16).padStart(8, '0');
+  const place = ([x, y]: FigurePoint) => `${Math.round(x * 20)} ${Math.round(y * 20)}`;
+  const labels = figure.labels.map(({ text, at }) => `${text} ${place(at)}`);
+  const lines = figure.strokes.map((stroke) => (stroke.type === 'line' ? stroke.points.map(place).join(' ') : ''));
+  const text = [figure.kind, ...labels, ...lines].join('; ');
+  const word = (salt: string) => hash32(`${salt}${text}`).toString(16).padStart(8, '0');
   return `${figure.style}-${word('a')}${word('b')}`;
 }
