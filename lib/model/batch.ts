@@ -1,5 +1,6 @@
 /** From token sequences to tensors: rows of shared prefixes and segments, padded to one length, with their images. */
 import * as tf from '@tensorflow/tfjs';
+import { type BlockLayout, blockLayout } from './block-attention.js';
 import type { Qwen2VLConfig } from './configuration.js';
 import { type ImageGrid, nextPosition, type Position, positionIds } from './mrope.js';
 import type { Targets, TokenBatch } from './qwen2-vl.js';
@@ -53,8 +54,10 @@ export function roundUp(n: number, step: number): number {
 
 /**
  * Lays rows out as tensors, padded on the right (training) or on the left (generation, where the last token must be last).
+ * Rows of several segments are laid out in blocks where that makes attention cheaper, each prefix padded to one width first.
  *
- * @param options.length tokens a row, where the caller fixes it; else the longest row, rounded up to `lengthStep`
+ * @param options.length tokens a row, where the caller fixes it (never in blocks then); else the longest row, rounded up to
+ *   `lengthStep`
  * @throws Error when a row is longer than `length`, or its image tokens do not fit its images
  */
 export function collate(
@@ -70,7 +73,9 @@ export function collate(
     }
   });
   const longest = Math.max(...laid.map((row) => row.tokens.length));
-  const length = options.length ?? roundUp(longest, options.lengthStep ?? LENGTH_STEP);
+  const dense = options.length ?? roundUp(longest, options.lengthStep ?? LENGTH_STEP);
+  const layout = options.length === undefined ? layoutOf(rows, dense) : undefined;
+  const length = layout ? layout.prefix + layout.blocks * layout.size : dense;
   if (longest > length) throw new Error(`a row of the batch has ${longest} tokens, more than the ${length} allowed`);
 
   const count = rows.length;
@@ -89,17 +94,21 @@ export function collate(
 
   laid.forEach((row, r) => {
     const offset = r * length + (options.side === 'left' ? length - row.tokens.length : 0);
+    const prefix = rows[r]!.prefix.tokens.length;
+    const gap = layout ? layout.prefix - prefix : 0;
+    const placeOf = (t: number) => offset + t + (t < prefix ? 0 : gap);
     row.tokens.forEach((token, t) => {
-      tokens[offset + t] = token;
-      segments[offset + t] = row.segments[t] as number;
+      const place = placeOf(t);
+      tokens[place] = token;
+      segments[place] = row.segments[t] as number;
       row.positions[t]!.forEach((position, axis) => {
-        positions[axis * count * length + offset + t] = position;
+        positions[axis * count * length + place] = position;
       });
-      const place = row.visual[t];
-      if (place) visual[offset + t] = ((firstImage + place.image) * patches) / merge + place.within;
+      const seen = row.visual[t];
+      if (seen) visual[place] = ((firstImage + seen.image) * patches) / merge + seen.within;
     });
     for (const target of row.targets) {
-      from.push(offset + target.from);
+      from.push(placeOf(target.from));
       predicted.push(row.tokens[target.at] as number);
       origin.push({ row: r, segment: target.segment, index: target.index });
     }
@@ -113,7 +122,7 @@ export function collate(
   const batch: TokenBatch = {
     tokens: tf.tensor2d(tokens, [count, length], 'int32'),
     positions: tf.tensor3d(positions, [3, count, length], 'int32'),
-    segments: tf.tensor2d(segments, [count, length], 'int32'),
+    ...segmentTensors(segments, count, length, layout),
     visual: tf.tensor2d(visual, [count, length], 'int32'),
   };
   if (images.length > 0) batch.images = imageTensors(images, patches, config);
@@ -125,10 +134,40 @@ export function collate(
   };
 }
 
+/** The layout in blocks of rows of which some have several segments, where it is cheaper. */
+function layoutOf(rows: readonly Row[], dense: number): BlockLayout | undefined {
+  if (rows.every(({ segments }) => segments.length < 2)) return undefined;
+  const lengths = rows.map(({ prefix, segments }) => ({
+    prefix: prefix.tokens.length,
+    segments: segments.map(({ tokens }) => tokens.length),
+  }));
+  return blockLayout(lengths, dense);
+}
+
+function segmentTensors(
+  segments: Int32Array,
+  count: number,
+  length: number,
+  layout: BlockLayout | undefined,
+): Pick<TokenBatch, 'segments' | 'blocks'> {
+  if (!layout) return { segments: tf.tensor2d(segments, [count, length], 'int32') };
+  const { prefix, blocks, size } = layout;
+  const part = (from: number, to: number) =>
+    Int32Array.from({ length: count * (to - from) }, (_, i) => {
+      const row = Math.floor(i / (to - from));
+      return segments[row * length + from + (i % (to - from))]!;
+    });
+  return {
+    segments: tf.tensor2d(part(0, prefix), [count, prefix], 'int32'),
+    blocks: tf.tensor3d(part(prefix, length), [count, blocks, size], 'int32'),
+  };
+}
+
 /** Frees the tensors of a batch. */
 export function disposeBatch({ batch, targets }: CollatedBatch): void {
-  const { images, ...rest } = batch;
+  const { images, blocks, ...rest } = batch;
   tf.dispose([...Object.values(rest), ...Object.values(images ?? {}), ...Object.values(targets)]);
+  blocks?.dispose();
 }
 
 interface LaidRow {

@@ -2,8 +2,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { shardCount } from '../engine/backend.js';
 import { linear, logProbability, takeRows } from '../engine/operations.js';
+import { blockAttention } from './block-attention.js';
 import type { Qwen2VLConfig } from './configuration.js';
-import { type Attention, decode, segmentAttention, segmentBias } from './decoder.js';
+import { decode, segmentAttention, segmentBias } from './decoder.js';
 import { mropeAngles } from './mrope.js';
 import { encodeImages, type ImageBatch, type Parameters } from './vision.js';
 
@@ -13,8 +14,13 @@ export type TokenBatch = {
   tokens: tf.Tensor2D;
   /** M-RoPE ids, int32 `[3, batch, tokens]`. */
   positions: tf.Tensor3D;
-  /** int32 `[batch, tokens]`: 0 the shared prefix, 1.. segments that do not see each other, -1 padding. */
+  /** 0 the shared prefix, 1.. segments that do not see each other, -1 padding; int32 `[batch, tokens]`. */
   segments: tf.Tensor2D;
+  /**
+   * Present where the rows are laid out in blocks (see `blockAttention`): the segments of the tokens behind the prefix, int32
+   * `[batch, blocks, size]`; `segments` is then the prefix's alone, `[batch, prefix]`.
+   */
+  blocks?: tf.Tensor3D;
   /** Which visual token stands here, counted over all images of the batch; -1 for text. int32 `[batch, tokens]`. */
   visual: tf.Tensor2D;
   /** Absent from a batch without images. */
@@ -66,9 +72,12 @@ export function hiddenStates(
     ) as tf.Tensor2D[],
     positions: cut(batch.positions, sizes, 1) as tf.Tensor3D[],
     segments: cut(batch.segments, sizes) as tf.Tensor2D[],
+    blocks: batch.blocks && (cut(batch.blocks, sizes) as tf.Tensor3D[]),
   };
   const hidden = sizes.map((size, i) => {
-    const attention: Attention = segmentAttention(segmentBias(parts.segments[i]!), keep);
+    const attention = parts.blocks
+      ? blockAttention(parts.segments[i]!, parts.blocks[i]!)
+      : segmentAttention(segmentBias(parts.segments[i]!), keep);
     return decode(parameters, parts.x[i]!, size, mropeAngles(parts.positions[i]!, config), attention, config);
   });
   return tf.concat(hidden, 0) as tf.Tensor2D;

@@ -1,0 +1,131 @@
+/**
+ * Attention over rows of a shared prefix and many short segments, without the scores that the mask would forbid: the
+ * segments' tokens are cut into blocks at least as long as the longest segment, so that a token's own segment lies in its
+ * block and the one before it; each block looks at the prefix and at those two. For G completions of n tokens after a prompt
+ * of p this makes about p^2 + G n (p + 2 n) scores instead of (p + G n)^2.
+ */
+import * as tf from '@tensorflow/tfjs';
+import { type Attention, FORBIDDEN, groupedMix, groupedScores, segmentBias } from './decoder.js';
+
+/** Where a row's segments begin, and how their tokens are cut. */
+export interface BlockLayout {
+  /** Tokens of the prefix, padding included. */
+  prefix: number;
+  /** Tokens a block; no segment has more. */
+  size: number;
+  blocks: number;
+}
+
+/** Lengths are padded to a multiple of this, so that few graphs are compiled. */
+const STEP = 32;
+
+/**
+ * The layout of rows with these lengths in tokens, or nothing where one mask over whole rows of `dense` tokens makes fewer
+ * scores.
+ *
+ * @param rows of each row the length of its prefix and of each of its segments
+ */
+export function blockLayout(
+  rows: readonly { prefix: number; segments: readonly number[] }[],
+  dense: number,
+): BlockLayout | undefined {
+  const padded = (length: number) => Math.ceil(length / STEP) * STEP;
+  const size = padded(Math.max(1, ...rows.flatMap(({ segments }) => segments)));
+  const most = Math.max(...rows.map(({ segments }) => segments.reduce((a, b) => a + b, 0)));
+  const needed = Math.ceil(most / size);
+  // An even number of blocks, so that fewer shapes occur.
+  const blocks = needed > 2 ? 2 * Math.ceil(needed / 2) : needed;
+  const prefix = padded(Math.max(...rows.map(({ prefix }) => prefix)));
+  const seen = prefix + (blocks > 1 ? 2 : 1) * size;
+  return prefix ** 2 + blocks * size * seen < dense ** 2 ? { prefix, size, blocks } : undefined;
+}
+
+/**
+ * Attention of rows in blocks; equal to `segmentAttention` on the same tokens.
+ *
+ * @param prefix segment of each token of the prefix, 0 or -1 for padding, int32 `[batch, prefix]`; its width may be 0
+ * @param blocks segment of each later token, -1 for padding, int32 `[batch, blocks, size]`
+ */
+export function blockAttention(prefix: tf.Tensor2D, blocks: tf.Tensor3D): Attention {
+  const [batch, count, size] = blocks.shape;
+  const width = prefix.shape[1];
+  const ofPrefix = width > 0 ? segmentBias(prefix) : undefined;
+  const biases = new Map<number, tf.Tensor>();
+  return (_, queries, keys, values) => {
+    const [, heads, , headSize] = queries.shape;
+    const groups = keys.shape[1];
+    const each = heads / groups;
+    const bias = biases.get(each) ?? blockBias(prefix, blocks, each);
+    biases.set(each, bias);
+
+    const early = <T extends tf.Tensor>(x: T): T => tf.slice(x, [0, 0, 0, 0], [-1, -1, width, -1]) as T;
+    const late = (x: tf.Tensor4D) => tf.slice(x, [0, 0, width, 0]) as tf.Tensor4D;
+    const inBlocks = tf.reshape(late(queries), [batch, groups, each, count, size, headSize]);
+    // Queries of one key-value head stand side by side in each block.
+    const rows = tf.reshape(swapEachAndBlocks(inBlocks), [batch, groups, count, each * size, headSize]);
+    const whole = [batch, groups, count * each * size, -1];
+    const near = { keys: withBlockBefore(late(keys), count), values: withBlockBefore(late(values), count) };
+    const toNear = tf.matMul(tf.mul(rows, 1 / Math.sqrt(headSize)), near.keys, false, true);
+    if (!ofPrefix) return fromBlocks(tf.matMul(tf.softmax(tf.add(toNear, bias)), near.values), heads);
+
+    const first = { keys: early(keys), values: early(values) };
+    const flat = tf.reshape(tf.mul(rows, 1 / Math.sqrt(headSize)), [batch, groups, count * each * size, headSize]);
+    const toPrefix = tf.reshape(tf.matMul(flat, first.keys, false, true), [batch, groups, count, each * size, width]);
+    const shares = tf.softmax(tf.add(tf.concat([toPrefix, toNear], 4), bias));
+    const [ofFirst, ofNear] = tf.split(shares, [width, near.keys.shape[3]!], 4) as [tf.Tensor, tf.Tensor];
+    const mixed = tf.add(
+      tf.reshape(tf.matMul(tf.reshape(ofFirst, whole), first.values), rows.shape),
+      tf.matMul(ofNear, near.values),
+    );
+    const prefixShares = tf.softmax(tf.add(groupedScores(early(queries), first.keys), ofPrefix));
+    return tf.concat([groupedMix(prefixShares as tf.Tensor5D, first.values), fromBlocks(mixed, heads)], 2);
+  };
+}
+
+/** `[batch, groups, each, blocks, size, headSize]` with axes 2 and 3 swapped, or back; no copy where one of them is 1. */
+function swapEachAndBlocks(x: tf.Tensor): tf.Tensor {
+  return x.shape[2] === 1 || x.shape[3] === 1 ? x : tf.transpose(x, [0, 1, 3, 2, 4, 5]);
+}
+
+/** `[batch, groups, blocks, each x size, headSize]` to `[batch, heads, blocks x size, headSize]`. */
+function fromBlocks(mixed: tf.Tensor, heads: number): tf.Tensor4D {
+  const [batch, groups, count, rows, headSize] = mixed.shape as [number, number, number, number, number];
+  const each = heads / groups;
+  const apart = tf.reshape(mixed, [batch, groups, count, each, rows / each, headSize]);
+  return tf.reshape(swapEachAndBlocks(apart), [batch, heads, (count * rows) / each, headSize]) as tf.Tensor4D;
+}
+
+/** Keys or values `[batch, groups, tokens, headSize]` in blocks, each behind the block before it: `[batch, groups, blocks, 2 size, headSize]`. */
+function withBlockBefore(x: tf.Tensor4D, count: number): tf.Tensor {
+  const [batch, groups, tokens, headSize] = x.shape;
+  const size = tokens / count;
+  const inBlocks = (y: tf.Tensor) => tf.reshape(y, [batch, groups, count, size, headSize]);
+  if (count === 1) return inBlocks(x);
+  const shifted = tf.concat(
+    [tf.zeros([batch, groups, size, headSize]), tf.slice(x, [0, 0, 0, 0], [-1, -1, tokens - size, -1])],
+    2,
+  );
+  return tf.concat([inBlocks(shifted), inBlocks(x)], 3);
+}
+
+/** The mask of `each` query heads at a time, `[batch, 1, blocks, each x size, seen]`: 0, or -1e9 where looking is forbidden. */
+function blockBias(prefix: tf.Tensor2D, blocks: tf.Tensor3D, each: number): tf.Tensor {
+  const [batch, count, size] = blocks.shape;
+  const before = tf.concat(
+    [tf.fill([batch, 1, size], -1, 'int32'), tf.slice(blocks, [0, 0, 0], [-1, count - 1, -1])],
+    1,
+  );
+  const near = count === 1 ? blocks : tf.concat([before, blocks], 2);
+  const width = near.shape[2] as number;
+  const query = tf.expandDims(blocks, 3);
+  const key = tf.expandDims(near, 2);
+  const own = tf.range(0, size, 1, 'int32');
+  const place = tf.range(size - width, size, 1, 'int32');
+  const causal = tf.lessEqual(tf.expandDims(place, 0), tf.expandDims(own, 1));
+  const seesNear = tf.logicalAnd(tf.logicalAnd(tf.equal(query, key), tf.greaterEqual(key, 0)), causal);
+  const forbid = (allowed: tf.Tensor) => tf.mul(tf.sub(1, tf.cast(allowed, 'float32')), FORBIDDEN);
+  const seesPrefix = tf.tile(tf.reshape(tf.greaterEqual(prefix, 0), [batch, 1, 1, -1]), [1, count, size, 1]);
+  const bias = prefix.shape[1] > 0 ? tf.concat([forbid(seesPrefix), forbid(seesNear)], 3) : forbid(seesNear);
+  const repeated = tf.tile(tf.expandDims(bias, 2), [1, 1, each, 1, 1]);
+  return tf.reshape(repeated, [batch, 1, count, each * size, -1]);
+}
