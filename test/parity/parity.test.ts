@@ -1,0 +1,168 @@
+/**
+ * Numbers of transformers, PyTorch, TRL and PEFT against the kit's, on random tiny checkpoints of both families, from text and
+ * image files on: see make_fixtures.py.
+ */
+import assert from 'node:assert/strict';
+import path from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import * as tf from '@tensorflow/tfjs';
+import { startEngine } from '../../lib/engine/backend.js';
+import type { EncodedPrompt } from '../../lib/model/generate.js';
+import { disposeModel, encodeCompletion, loadModel, type Model } from '../../lib/model/model.js';
+import { positionIds } from '../../lib/model/mrope.js';
+import { GREEDY } from '../../lib/model/sampling.js';
+import { REASON_RFT_GRPO } from '../../lib/train/grpo-settings.js';
+import { likelihoodStep } from '../../lib/train/likelihood.js';
+import { likelihoodGradients } from '../../lib/train/likelihood-update.js';
+import type { LossType } from '../../lib/train/policy-loss.js';
+import { policyStep, scoreStep } from '../../lib/train/policy-step.js';
+import { miniBatches, policyGradients, scoreRollout } from '../../lib/train/policy-update.js';
+import type { Rollout } from '../../lib/train/rollout.js';
+import {
+  CASES,
+  type Case,
+  encodeCase,
+  FAMILIES,
+  fixtureFolder,
+  largestGap,
+  lastLogits,
+  readExpected,
+  readNumbers,
+} from '../support/parity-fixture.js';
+
+before(async () => {
+  await startEngine();
+});
+
+for (const family of FAMILIES) {
+  describe(family, () => {
+    const expected = readExpected(family);
+    const numbers = readNumbers(family);
+    const prompts = {} as { [name in Case]: EncodedPrompt };
+    let model: Model;
+    before(async () => {
+      model = loadModel(fixtureFolder(family));
+      for (const name of CASES) prompts[name] = await encodeCase(model, expected.cases[name]);
+    });
+    after(() => disposeModel(model));
+
+    it('token ids, image grids and position ids are equal', () => {
+      const { imageTokenId, vision } = model.config;
+      for (const name of CASES) {
+        const { tokens, grids, positions } = expected.cases[name];
+        const prompt = prompts[name];
+        assert.deepEqual(prompt.tokens, tokens, name);
+        const found = prompt.images.map(({ grid }) => grid);
+        assert.deepEqual(found, grids, name);
+        const ids = positionIds(prompt.tokens, found, imageTokenId, vision.mergeSize);
+        assert.deepEqual(
+          [0, 1, 2].map((axis) => ids.map((id) => id[axis])),
+          positions,
+          name,
+        );
+      }
+    });
+
+    it('pixel values are within 1e-6 of those with Pillow’s resampling, kept, enlarged and shrunk', () => {
+      for (const name of CASES.filter((each) => each !== 'none')) {
+        const all = prompts[name].images.flatMap(({ pixelValues }) => [...pixelValues]);
+        const some = all.filter((_, i) => i % 11 === 0);
+        const gap = largestGap(some, numbers.get(`pixels.${name}`)!);
+        assert.ok(gap < 1e-6, `${name}: ${gap}`);
+      }
+    });
+
+    it('logits are within 1e-4', () => {
+      for (const name of CASES) {
+        const wanted = numbers.get(`logits.${name}`)!;
+        const found = lastLogits(model, prompts[name], wanted.length / model.config.vocabSize);
+        const gap = largestGap(found, wanted);
+        assert.ok(gap < 1e-4, `${name}: ${gap}`);
+        assert.ok(Math.max(...wanted) > 1, `${name}: the logits are near zero, a weak test`);
+      }
+    });
+
+    it('greedy continuations of 32 tokens are equal, in one batch padded on the left and each alone', () => {
+      const settings = { ...GREEDY, maxNewTokens: 32, completions: 1, seed: 1 };
+      const wanted = CASES.map((name) => expected.greedy[name]);
+      const generate = (some: EncodedPrompt[]) => model.generator.generate(model.parameters, some, settings);
+      const together = generate(CASES.map((name) => prompts[name]));
+      assert.deepEqual(
+        together.map(([completion]) => completion!.tokens),
+        wanted,
+      );
+      const [alone] = generate([prompts.two]);
+      assert.deepEqual(alone![0]!.tokens, expected.greedy.two);
+    });
+
+    it('an SFT step has the loss to 1e-5 and the gradient of every parameter to 1e-3 of its norm', () => {
+      const { rows, loss, trained } = expected.sft;
+      const batch = Object.entries(rows).map(([name, answer]) => {
+        const tokens = encodeCompletion(model, answer);
+        const { images, tokens: prefix } = prompts[name as Case];
+        return { prefix: { tokens: prefix }, images, segments: [{ tokens, trained: tokens.map(() => true) }] };
+      });
+      assert.equal(
+        batch.reduce((sum, { segments }) => sum + segments[0]!.tokens.length, 0),
+        trained,
+      );
+      const tensors = { trainable: model.parameters, frozen: {} };
+      const step = likelihoodStep(model.config);
+      const { gradients, metrics } = likelihoodGradients(step, tensors, [batch], model.config);
+      assert.ok(Math.abs(metrics.loss! - loss) < 1e-5, `loss ${metrics.loss} against ${loss}`);
+      const wanted = [...numbers].filter(([name]) => name.startsWith('gradient.'));
+      assert.deepEqual(Object.keys(gradients).sort(), wanted.map(([name]) => name.slice('gradient.'.length)).sort());
+      for (const [name, values] of wanted) {
+        const found = gradients[name.slice('gradient.'.length)]!.dataSync();
+        const error = norm(values.map((x, i) => x - found[i]!)) / norm(values);
+        assert.ok(error < 1e-3, `${name}: relative error ${error} of ${norm(values)}`);
+      }
+      tf.dispose(gradients);
+    });
+
+    it('a GRPO step has the loss that TRL computes, to 1e-5, with ratios clipped on both sides', () => {
+      const { prompts: groups, losses, samplingScale, referenceScale, beta, epsilon, cispoBound } = expected.grpo;
+      const rollout: Rollout = {
+        examples: Object.keys(groups).map((id) => ({ id, prompt: prompts[id as Case], solution: '' })),
+        completions: Object.values(groups).map(([answers]) =>
+          answers.map((answer) => ({ tokens: encodeCompletion(model, answer), logProbs: [], ended: true })),
+        ),
+        advantages: Object.values(groups).map(([, advantages]) => advantages),
+      };
+      const times = (scale: number) =>
+        Object.fromEntries(Object.entries(model.parameters).map(([name, tensor]) => [name, tf.mul(tensor, scale)]));
+      const [sampling, reference] = [times(samplingScale), times(referenceScale)];
+      const scores = scoreRollout(scoreStep(model.config, 1), sampling, rollout, model.config, 2);
+      for (const [lossType, wanted] of Object.entries(losses)) {
+        const settings = {
+          ...REASON_RFT_GRPO,
+          ...{ lossType: lossType as LossType, beta, epsilonLow: epsilon },
+          ...{ epsilonHigh: lossType === 'cispo' ? cispoBound : epsilon },
+          ...{ steps: 1, promptsPerStep: 2, completions: 2, promptsPerMicroBatch: 2, updatesPerRollout: 2 },
+        };
+        const policy = policyStep(model.config, { ...settings, logitTemperature: 1 });
+        const tensors = { trainable: model.parameters, frozen: {}, reference };
+        const [update] = miniBatches(rollout, settings, scores);
+        const { gradients, metrics } = policyGradients(policy, tensors, update!, model.config, settings);
+        tf.dispose(gradients);
+        assert.ok(Math.abs(metrics.loss! - wanted) < 1e-5, `${lossType}: ${metrics.loss} against ${wanted}`);
+        if (lossType === 'cispo') assert.ok(metrics.cispo_clip_ratio! > 0);
+        else assert.ok(metrics['clip_ratio/low_mean']! > 0 && metrics['clip_ratio/high_mean']! > 0);
+      }
+      tf.dispose([sampling, reference]);
+    });
+
+    it('with PEFT’s adapter on decoder, tower and merger the logits are within 1e-4 of PEFT’s', () => {
+      const adapted = loadModel(path.join(fixtureFolder(family), 'adapter'));
+      const wanted = numbers.get('logits.adapted')!;
+      const gap = largestGap(lastLogits(adapted, prompts.two, wanted.length / model.config.vocabSize), wanted);
+      disposeModel(adapted);
+      assert.ok(gap < 1e-4, String(gap));
+      assert.ok(largestGap(wanted, numbers.get('logits.two')!) > 0.1, 'the adapter changes nothing: a weak test');
+    });
+  });
+}
+
+function norm(x: Float32Array): number {
+  return Math.hypot(...x);
+}
