@@ -4,7 +4,6 @@ import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { readImage } from '../data/image.js';
-import { imageNames, readRecords } from '../data/records.js';
 import { askedPrecision, startEngine } from '../engine/backend.js';
 import { evaluateModel } from '../evaluate/evaluate.js';
 import {
@@ -17,22 +16,24 @@ import {
 } from '../model/lora.js';
 import { encodePrompt, loadModel, type Model, saveModel } from '../model/model.js';
 import { checkSampling, type SamplingSettings } from '../model/sampling.js';
+import { REWARDS, type RewardName } from '../rewards/rewards.js';
 import { examine, printReport } from '../setup/doctor.js';
 import { resultsText } from '../setup/start.js';
-import { REASON_RFT_REWARDS, REWARDS, type RewardName } from '../study/cell.js';
+import { evaluationItems, grpoExamples, sftExamples } from '../study/examples.js';
+import { QUICK } from '../study/profile.js';
 import {
   curateTrainingRows,
   type LoadedRows,
+  loadRecords,
   sampleTestRows,
   sampleTrainingRows,
-  writeCountingData,
-} from '../study/counting-data.js';
-import { evaluationItems, grpoExamples, sftExamples } from '../study/examples.js';
-import { QUICK } from '../study/profile.js';
+  writeStudyData,
+} from '../study/study-data.js';
 import { summarizeStudy } from '../study/summary.js';
 import { checkValidation, type ValidationSettings, validation } from '../study/validation.js';
 import { openStudy } from '../study/workspace.js';
 import { type PromptStyle, writePrompt } from '../tasks/prompts.js';
+import { TASK_NAMES, type Task, taskNamed } from '../tasks/task.js';
 import { trainGrpo } from '../train/grpo.js';
 import { checkGrpo, GRPO_PRESETS, type GrpoPreset, type GrpoSettings } from '../train/grpo-settings.js';
 import { type LoopControl, TrainingStopped } from '../train/loop.js';
@@ -63,13 +64,22 @@ function weightsFile(folder: string): string {
   return existsSync(single) ? single : `${single}.index.json`;
 }
 
-async function loadFile(file: string): Promise<LoadedRows> {
-  const records = readRecords(file);
-  const folder = path.join(path.dirname(file), 'images');
-  const images = await Promise.all(
-    records.map((record) => Promise.all(imageNames(record).map((name) => readImage(path.join(folder, name))))),
-  );
-  return { records, images };
+/**
+ * The task of the records of a file: what they say, which `--task` has to agree with where it is given.
+ *
+ * @throws UsageError where they are of another task, or of several
+ */
+function taskOf(file: string, { records }: LoadedRows, asked: string | undefined): Task {
+  const names = [...new Set(records.map((record) => record.task))];
+  if (names.length > 1) throw new UsageError(`${file} holds records of several tasks: ${names.join(', ')}`);
+  if (asked !== undefined && asked !== names[0])
+    throw new UsageError(`${file} holds records of task ${names[0]}, not of ${asked}`);
+  return usage(() => taskNamed(names[0]!));
+}
+
+/** The task that `--task` names. */
+function askedTask(name: string): Task {
+  return usage(() => taskNamed(name));
 }
 
 /** Trains in a run folder, saves the checkpoint to `final/` and reports it. */
@@ -134,7 +144,7 @@ function namedRewards(text: string) {
 
 /** The settings of a preset; the number of steps, which follows from the data in the paper, is the nano model's. */
 function presetNamed(name: string): GrpoSettings {
-  if (name === 'nano') return QUICK.grpo;
+  if (name === 'nano') return { ...QUICK.grpo };
   if (!Object.hasOwn(GRPO_PRESETS, name))
     throw new UsageError(`there is no preset '${name}'; choose nano, ${Object.keys(GRPO_PRESETS).join(' or ')}`);
   return { ...GRPO_PRESETS[name as GrpoPreset], steps: QUICK.grpo.steps };
@@ -156,7 +166,17 @@ function loraSettings({ loraRank, loraAlpha, loraModules }: LoraOptions): LoraSe
   return settings;
 }
 
+interface EvaluateOptions {
+  data: string;
+  model: string;
+  task?: string;
+  style: string;
+  maxNewTokens?: string;
+  json?: boolean;
+}
+
 interface RunOptions extends LoraOptions {
+  task?: string;
   checkpointEvery?: string;
   keepCheckpoints?: string;
   evaluateEvery: string;
@@ -164,9 +184,13 @@ interface RunOptions extends LoraOptions {
   validationSamples: string;
 }
 
+/** An option that says what the records say already, and is refused where they say otherwise. */
+const TASK_OF_RECORDS = ['--task <name>', `${TASK_NAMES.join(', ')} (default: what the records say)`] as const;
+
 /** The options of adapters, of checkpoints and of evaluation during training. */
 function withRunOptions(command: Command): Command {
   return command
+    .option(...TASK_OF_RECORDS)
     .option('--lora-rank <n>', 'train adapters (LoRA) of this rank in place of all weights; 0: all weights', '0')
     .option('--lora-alpha <x>', 'their output is scaled by alpha / rank (default: twice the rank)')
     .option(
@@ -205,7 +229,7 @@ async function heldOutRows(
   if (evaluateEvery === 0) return undefined;
   if (options.validation === undefined)
     throw new UsageError('--evaluate-every needs held-out records: give them with --validation FILE');
-  const rows = await loadFile(options.validation);
+  const rows = await loadRecords(options.validation);
   const trained = new Set(training.records.map((record) => record.id));
   const seen = rows.records.filter((record) => trained.has(record.id));
   if (seen.length > 0)
@@ -240,16 +264,18 @@ const program = new Command('reason-rft')
 
 program
   .command('curate')
-  .description('sample, check and write the counting data of a profile')
-  .option('--profile <name>', 'quick or tiny', 'quick')
+  .description('sample, check and write the data of a profile and a task')
+  .option('--task <name>', TASK_NAMES.join(', '), 'counting')
+  .option('--profile <name>', 'quick, standard or tiny', 'quick')
   .option('--json', 'one JSON object on stdout')
-  .addHelpText('after', '\nExample: reason-rft curate --profile quick')
-  .action(async (options: { profile: string; json?: boolean }) => {
+  .addHelpText('after', '\nExample: reason-rft curate --task structure --profile quick')
+  .action(async (options: { task: string; profile: string; json?: boolean }) => {
     const study = usage(() => openStudy(options.profile));
-    const tests = sampleTestRows(study);
-    const { kept, dropped } = curateTrainingRows(study, sampleTrainingRows(study), tests);
+    const task = askedTask(options.task).name;
+    const tests = sampleTestRows(study, task);
+    const { kept, dropped } = curateTrainingRows(study, sampleTrainingRows(study, task), tests);
     const progress = showProgress('images');
-    const folder = await writeCountingData(study, kept, tests, (done, total) => progress.update(done, total));
+    const folder = await writeStudyData(study, kept, tests, (done, total) => progress.update(done, total));
     progress.stop();
     report(
       options.json,
@@ -271,7 +297,7 @@ withRunOptions(program.command('sft'))
   .allowExcessArguments()
   .addHelpText(
     'after',
-    '\nAny setting is an option: --epochs 2 --batchSize 16 --schedule.learningRate 1e-4\nExample: reason-rft sft --data runs/quick/data/train.jsonl --out runs/my-sft --epochs 1',
+    '\nAny setting is an option: --epochs 2 --batchSize 16 --schedule.learningRate 1e-4\nExample: reason-rft sft --data runs/quick/data/counting/train.jsonl --out runs/my-sft --epochs 1',
   )
   .action(
     async (
@@ -294,8 +320,10 @@ withRunOptions(program.command('sft'))
       const { target } = options;
       if (target !== 'answer' && target !== 'cot')
         throw new UsageError(`--target must be answer or cot, got '${target}'`);
-      const rows = await loadFile(options.data);
-      const heldOut = await heldOutRows(options, QUICK.grpo, rows);
+      const rows = await loadRecords(options.data);
+      const task = taskOf(options.data, rows, options.task);
+      const sampling = { ...QUICK.grpo, maxNewTokens: QUICK.completionTokens[task.name] };
+      const heldOut = await heldOutRows(options, sampling, rows);
       const control = checkpointing(options);
       const style = target === 'answer' ? 'bare' : 'think';
       await trainInto(
@@ -304,7 +332,8 @@ withRunOptions(program.command('sft'))
         { data: digestOf(options.data), target, settings, ...heldOut?.identity },
         (model, run, onStep) => {
           const evaluate =
-            heldOut && validation({ ...heldOut, model, items: evaluationItems(model, heldOut.rows, style) });
+            heldOut &&
+            validation({ ...heldOut, model, items: evaluationItems(model, heldOut.rows, style), score: task.score });
           return trainSft({
             model,
             examples: sftExamples(model, rows, target),
@@ -326,7 +355,7 @@ withRunOptions(program.command('grpo'))
   .option('--model <dir>', 'start checkpoint', base)
   .option(
     '--rewards <list>',
-    'names, with =weight where it is not 1 (default: accuracy_reward,format_reward; with --preset reason-rft their released_ variants)',
+    "names, with =weight where it is not 1 (default: the task's; with --preset reason-rft those of its released script)",
   )
   .option(
     '--preset <name>',
@@ -339,7 +368,7 @@ withRunOptions(program.command('grpo'))
   .allowExcessArguments()
   .addHelpText(
     'after',
-    '\nAny setting is an option: --steps 60 --beta 0 --schedule.learningRate 5e-5\nExample: reason-rft grpo --data runs/quick/data/train.jsonl --model runs/my-sft/final --out runs/my-grpo --evaluate-every 10 --validation held-out.jsonl',
+    '\nAny setting is an option: --steps 60 --beta 0 --schedule.learningRate 5e-5\nExample: reason-rft grpo --data runs/quick/data/counting/train.jsonl --model runs/my-sft/final --out runs/my-grpo --evaluate-every 10 --validation held-out.jsonl',
   )
   .action(
     async (
@@ -354,11 +383,15 @@ withRunOptions(program.command('grpo'))
       } & RunOptions,
       command: Command,
     ) => {
-      const settings = mergeSettings(presetNamed(options.preset), options.config, settingPairs(command.args));
-      usage(() => checkGrpo(settings));
-      const standard = options.preset === 'reason-rft' ? REASON_RFT_REWARDS.join(',') : 'accuracy_reward,format_reward';
-      const rewards = namedRewards(options.rewards ?? standard);
-      const rows = await loadFile(options.data);
+      const preset = presetNamed(options.preset);
+      usage(() => checkGrpo(mergeSettings(preset, options.config, settingPairs(command.args))));
+      if (options.rewards !== undefined) namedRewards(options.rewards);
+      const rows = await loadRecords(options.data);
+      const task = taskOf(options.data, rows, options.task);
+      if (options.preset === 'nano') preset.maxNewTokens = QUICK.completionTokens[task.name];
+      const settings = mergeSettings(preset, options.config, settingPairs(command.args));
+      const standard = options.preset === 'reason-rft' ? task.releasedRewards : task.rewards;
+      const rewards = namedRewards(options.rewards ?? standard.join(','));
       const heldOut = await heldOutRows(options, settings, rows);
       const control = checkpointing(options);
       const weights = rewards.map(({ name, weight }) => [name, weight]);
@@ -374,7 +407,7 @@ withRunOptions(program.command('grpo'))
             rewards,
             settings,
             run,
-            evaluate: heldOut && validation({ ...heldOut, model, items, rewards }),
+            evaluate: heldOut && validation({ ...heldOut, model, items, rewards, score: task.score }),
             onStep,
             ...control,
             onWarning: (warning) => process.stderr.write(`${warningText(warning)}\n`),
@@ -414,22 +447,26 @@ program
   .description('accuracy of a checkpoint on records, with its 95 % interval')
   .requiredOption('--data <file>', 'records (JSON Lines), images/ beside them')
   .option('--model <dir>', 'checkpoint', base)
+  .option(...TASK_OF_RECORDS)
   .option('--style <style>', 'prompt: think, direct or bare', 'think')
-  .option('--max-new-tokens <n>', 'longest completion', '64')
+  .option('--max-new-tokens <n>', 'longest completion (default: what the task needs)')
   .option('--json', 'one JSON object on stdout')
   .addHelpText(
     'after',
-    '\nExample: reason-rft evaluate --model runs/my-grpo/final --data runs/quick/data/test-ood.jsonl',
+    '\nExample: reason-rft evaluate --model runs/my-grpo/final --data runs/quick/data/counting/test-ood.jsonl',
   )
-  .action(async (options: { data: string; model: string; style: string; maxNewTokens: string; json?: boolean }) => {
+  .action(async (options: EvaluateOptions) => {
     const style = styleNamed(options.style);
-    const longest = wholeNumber('--max-new-tokens', options.maxNewTokens, 1);
-    const rows = await loadFile(options.data);
+    const asked = options.maxNewTokens && wholeNumber('--max-new-tokens', options.maxNewTokens, 1);
+    const rows = await loadRecords(options.data);
+    const task = taskOf(options.data, rows, options.task);
+    const longest = asked || QUICK.completionTokens[task.name];
     await startEngine();
     const model = loadModel(options.model);
     const items = evaluationItems(model, rows, style);
     const progress = showProgress('evaluate');
-    const result = await evaluateModel(model, items, longest, (done, total) => progress.update(done, total));
+    const onProgress = (done: number, total: number) => progress.update(done, total);
+    const result = await evaluateModel(model, items, longest, onProgress, task.score);
     progress.stop();
     const percent = (x: number) => (100 * x).toFixed(1);
     report(
@@ -507,14 +544,16 @@ program
 
 program
   .command('study')
-  .description('train what is left of the five paradigms, evaluate them, write summary.json')
-  .option('--profile <name>', 'quick or tiny', 'quick')
+  .description('train what is left of the five paradigms on a task, evaluate them, write their summary')
+  .option('--task <name>', TASK_NAMES.join(', '), 'counting')
+  .option('--profile <name>', 'quick, standard or tiny', 'quick')
   .option('--json', 'one JSON object on stdout')
-  .addHelpText('after', '\nExample: reason-rft study --profile quick')
-  .action(async (options: { profile: string; json?: boolean }) => {
+  .addHelpText('after', '\nExample: reason-rft study --task counting --profile quick')
+  .action(async (options: { task: string; profile: string; json?: boolean }) => {
     const summary = await summarizeStudy(
       usage(() => openStudy(options.profile)),
       (row) => process.stderr.write(`${row.paradigm} ${row.testSet}: ${(100 * row.accuracy).toFixed(1)} %\n`),
+      askedTask(options.task).name,
     );
     report(options.json, summary, resultsText(summary));
   });

@@ -1,5 +1,6 @@
 /** From meta records to the forms that trainers read: ShareGPT conversations for SFT, prompt rows for RL. */
-import { type PromptStyle, writePrompt, writeTarget } from '../tasks/prompts.js';
+import { type PromptStyle, writeTarget } from '../tasks/prompts.js';
+import { recordPrompt } from '../tasks/task.js';
 import type { MetaRecord } from './record.js';
 
 /** A conversation in ShareGPT form. */
@@ -17,26 +18,29 @@ export interface RlRow {
   solution: string;
 }
 
+/** A record in the meta form; its task, where it names one, says how the question is put. */
+type PromptedRecord = MetaRecord & { task?: string };
+
 /** Each image stands as `<image>` before the text, as in the released conversations. */
-function conversation(record: MetaRecord, style: PromptStyle, target: string): ShareGptRow {
+function conversation(record: PromptedRecord, style: PromptStyle, target: string): ShareGptRow {
   const images = '<image>'.repeat(Array.isArray(record.image) ? record.image.length : 1);
   return {
     id: record.id,
     image: record.image,
     messages: [
-      { role: 'user', content: `${images}${writePrompt(record.problem, style)}` },
+      { role: 'user', content: `${images}${recordPrompt(record, style)}` },
       { role: 'assistant', content: target },
     ],
   };
 }
 
 /** ANS-SFT: the bare question, the bare answer. */
-export function toAnswerSft(record: MetaRecord): ShareGptRow {
+export function toAnswerSft(record: PromptedRecord): ShareGptRow {
   return conversation(record, 'bare', record.answer);
 }
 
 /** CoT-SFT: the question with the think instruction, rationale and answer in tags. */
-export function toCotSft(record: MetaRecord): ShareGptRow {
+export function toCotSft(record: PromptedRecord): ShareGptRow {
   return conversation(record, 'think', writeTarget(record.cot, record.answer));
 }
 

@@ -1,5 +1,6 @@
 /** Curation: which rows of chain-of-thought data may be trained on, and why the others may not. */
 import type { Random } from '../engine/random.js';
+import { type Task, taskNamed } from '../tasks/task.js';
 import type { TaskRecord } from './record.js';
 
 /** The checks, in the order in which they are made; a row is dropped by the first that it fails. */
@@ -18,16 +19,11 @@ export interface Curation {
   dropped: DroppedRow[];
 }
 
-/** What the task knows of its rows. */
-export interface CurationRules {
-  /** The answer re-derived from the rationale alone, or in words why there is none. */
-  rederive: (cot: string) => number | string;
-  /** The answer from scene truth. */
-  solve: (record: TaskRecord) => string;
-  /** What makes two scenes the same. */
-  fingerprint: (record: TaskRecord) => string;
-  /** Fingerprints of scenes that must not be trained on: those of all test sets. */
-  held: ReadonlySet<string>;
+/** What the task knows of its rows, and what must not be trained on. */
+export interface CurationRules
+  extends Pick<Task, 'answerFault' | 'rederive' | 'solve' | 'sceneFingerprint' | 'questionFingerprint'> {
+  /** Fingerprints of scenes and of questions that must not be trained on: those of all test sets. */
+  held: { scenes: ReadonlySet<string>; questions: ReadonlySet<string> };
   /**
    * The largest share of one answer among the kept rows of its question family; rows beyond it are dropped. A family with
    * too few answers for that share keeps them equally often.
@@ -59,20 +55,24 @@ function checkRow(
   if (cot.trim() === '') return { check: 'format', reason: 'the rationale is empty' };
   if (/<\/?(think|answer)>/.test(cot + answer))
     return { check: 'format', reason: 'a tag stands inside rationale or answer' };
-  if (!/^-?\d+$/.test(answer)) return { check: 'format', reason: `the answer '${answer}' is not a whole number` };
-  const derived = rules.rederive(cot);
-  if (typeof derived === 'string') return { check: 'arithmetic', reason: derived };
-  if (String(derived) !== answer) {
-    return { check: 'arithmetic', reason: `the rationale leads to ${derived}, but the answer is ${answer}` };
+  const fault = rules.answerFault(answer);
+  if (fault) return { check: 'format', reason: `the answer '${answer}' is ${fault}` };
+  const derived = rules.rederive(cot, record.problem);
+  if ('reason' in derived) return { check: 'arithmetic', reason: derived.reason };
+  if (derived.answer !== answer) {
+    return { check: 'arithmetic', reason: `the rationale leads to ${derived.answer}, but the answer is ${answer}` };
   }
   const truth = rules.solve(record);
   if (truth !== answer) return { check: 'truth', reason: `the scene gives ${truth}, but the answer is ${answer}` };
-  const scene = rules.fingerprint(record);
+  const scene = rules.sceneFingerprint(record);
   const key = `${scene} ${record.problem}`;
   const earlier = seen.get(key);
   if (earlier !== undefined) return { check: 'duplicate', reason: `the same scene and question as ${earlier}` };
   seen.set(key, record.id);
-  if (rules.held.has(scene)) return { check: 'leakage', reason: 'the scene is part of a test set' };
+  if (rules.held.scenes.has(scene)) return { check: 'leakage', reason: 'the scene is part of a test set' };
+  if (rules.held.questions.has(rules.questionFingerprint(record))) {
+    return { check: 'leakage', reason: 'a test set asks the same of the same things' };
+  }
   return undefined;
 }
 
@@ -116,39 +116,9 @@ function groupBy<T>(items: readonly T[], key: (item: T) => string): Map<string, 
 }
 
 /**
- * Spoils a share of rows as a careless annotator would, each in one way: a wrong sum; a wrong first count; a wrong first count
- * carried through to the answer (sound arithmetic from a false reading of the image); a wrong answer; an empty rationale; the
- * row written twice. Shows what curation catches, and makes the uncurated data of an ablation.
+ * Spoils a share of rows as a careless annotator would, each in one of its task's ways. Shows what curation catches, and makes
+ * the uncurated data of an ablation.
  */
 export function corruptRecords(records: readonly TaskRecord[], share: number, random: Random): TaskRecord[] {
-  return records.flatMap((record) => (random.chance(share) ? spoil(record, random) : [record]));
-}
-
-/** A sum as rationales write it: "7 - 2 = 5". */
-const SUM = /(\d+) ([+-]) (\d+) = (\d+)/;
-
-function spoil(record: TaskRecord, random: Random): TaskRecord[] {
-  const { cot, answer } = record;
-  const kinds = ['count', 'reading', 'answer', 'empty', 'twice'] as const;
-  // Every shift changes the number and leaves it a count.
-  const shift = Number(answer) === 0 ? random.choice([1, 2]) : random.choice([-1, 1, 2]);
-  const shifted = (digits: string) => String(Number(digits) + shift);
-  const firstCount = (text: string) => text.replace(/: (\d+)/, (_, n) => `: ${shifted(n)}`);
-  switch (random.choice(SUM.test(cot) ? (['sum', ...kinds] as const) : kinds)) {
-    case 'sum':
-      return [{ ...record, cot: cot.replace(/= (\d+)(?=\.$)/, (_, n) => `= ${shifted(n)}`) }];
-    case 'count':
-      return [{ ...record, cot: firstCount(cot) }];
-    case 'reading': {
-      const sums = new RegExp(SUM, 'g');
-      const carried = firstCount(cot).replace(sums, (_, a, sign, b, c) => `${shifted(a)} ${sign} ${b} = ${shifted(c)}`);
-      return [{ ...record, cot: carried, answer: shifted(answer) }];
-    }
-    case 'answer':
-      return [{ ...record, answer: shifted(answer) }];
-    case 'empty':
-      return [{ ...record, cot: '' }];
-    case 'twice':
-      return [record, { ...record, id: `${record.id}-again` }];
-  }
+  return records.flatMap((record) => (random.chance(share) ? taskNamed(record.task).spoil(record, random) : [record]));
 }

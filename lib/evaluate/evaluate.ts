@@ -2,9 +2,9 @@
 import type { EncodedPrompt } from '../model/generate.js';
 import type { Model } from '../model/model.js';
 import { GREEDY } from '../model/sampling.js';
-import { accuracyReward } from '../rewards/accuracy.js';
 import { formatReward } from '../rewards/format.js';
-import { wilsonInterval } from './interval.js';
+import { meanInterval, wilsonInterval } from './interval.js';
+import { type Scorer, scoreAnswer } from './scorer.js';
 
 /** A test item. */
 export interface EvaluationItem {
@@ -20,6 +20,9 @@ export interface EvaluatedItem {
   family: string;
   solution: string;
   completion: string;
+  /** By the task's scorer, in [0, 1]. */
+  score: number;
+  /** Whether the score is 1. */
   correct: boolean;
   /** Whether the completion has the tags as asked. */
   formatted: boolean;
@@ -28,9 +31,10 @@ export interface EvaluatedItem {
 }
 
 export interface Evaluation {
+  /** The mean score: where items are right or wrong, the share that is right. */
   accuracy: number;
   count: number;
-  /** Wilson 95 % interval of the accuracy. */
+  /** 95 % interval of the accuracy: Wilson's where items are right or wrong, Student's t where some earn a part. */
   interval: [number, number];
   formatted: number;
   /** Mean tokens of a completion. */
@@ -42,16 +46,18 @@ export interface Evaluation {
 const BATCH = 125;
 
 /**
- * Completes every prompt greedily and scores the extracted answer: equal as text or as a number. The paper samples at
- * temperature 0.1, which at this temperature is all but greedy; greedy is the same each time.
+ * Completes every prompt greedily and scores the extracted answer. The paper samples at temperature 0.1, which at this
+ * temperature is all but greedy; greedy is the same each time.
  *
  * @param onProgress called after each batch with the number of items done
+ * @param score the task's own; default: equal as text or as a number
  */
 export async function evaluateModel(
   model: Model,
   items: readonly EvaluationItem[],
   maxNewTokens: number,
   onProgress?: (done: number, total: number) => void,
+  score: Scorer = scoreAnswer,
 ): Promise<Evaluation> {
   const outcomes: EvaluatedItem[] = [];
   for (let first = 0; first < items.length; first += BATCH) {
@@ -63,9 +69,11 @@ export async function evaluateModel(
     batch.forEach(({ id, family, solution }, i) => {
       const { tokens, ended } = groups[i]![0]!;
       const completion = model.tokenizer.decode(ended ? tokens.slice(0, -1) : tokens);
-      const correct = accuracyReward(completion, { solution }) === 1;
-      const formatted = formatReward(completion) === 1;
-      outcomes.push({ id, family, solution, completion, correct, formatted, tokens: tokens.length, ended });
+      const earned = score(completion, solution);
+      outcomes.push({
+        ...{ id, family, solution, completion, score: earned, correct: earned === 1 },
+        ...{ formatted: formatReward(completion) === 1, tokens: tokens.length, ended },
+      });
     });
     onProgress?.(outcomes.length, items.length);
   }
@@ -75,14 +83,21 @@ export async function evaluateModel(
 /** The figures of a set of outcomes. */
 export function summarize(items: EvaluatedItem[]): Evaluation {
   const count = items.length;
-  const share = (passes: (item: EvaluatedItem) => boolean) => items.filter(passes).length / count;
-  const accuracy = share((item) => item.correct);
+  const scores = items.map((item) => item.score);
   return {
-    accuracy,
+    accuracy: scores.reduce((sum, score) => sum + score, 0) / count,
     count,
-    interval: wilsonInterval(Math.round(accuracy * count), count),
-    formatted: share((item) => item.formatted),
+    interval: scoreInterval(scores),
+    formatted: items.filter((item) => item.formatted).length / count,
     meanTokens: items.reduce((sum, item) => sum + item.tokens, 0) / count,
     items,
   };
+}
+
+function scoreInterval(scores: readonly number[]): [number, number] {
+  if (scores.every((score) => score === 0 || score === 1)) {
+    return wilsonInterval(scores.filter((score) => score === 1).length, scores.length);
+  }
+  const [low, high] = meanInterval(scores).interval;
+  return [Math.max(0, low), Math.min(1, high)];
 }

@@ -8,20 +8,18 @@ import type { Evaluation } from '../evaluate/evaluate.js';
 import type { StartAndEnd } from '../evaluate/trend.js';
 import type { AblationResult } from '../study/ablations.js';
 import { cellRun, type GrpoCell } from '../study/cell.js';
-import { dataFolder, type TestSet } from '../study/counting-data.js';
 import { PAPER_COUNTING } from '../study/paper.js';
 import { PARADIGM_NAMES, PARADIGMS } from '../study/paradigms.js';
+import { dataFolder, recordsFile } from '../study/study-data.js';
 import type { Comparison, Summary } from '../study/summary.js';
 import type { Study } from '../study/workspace.js';
+import { type TaskName, TEST_SET_NAMES, type TestSet, taskNamed } from '../tasks/task.js';
 import { readCompletions } from '../train/completions.js';
 import type { AblationRow, ParadigmRow } from './bars.js';
 import { exportFigure } from './export.js';
 import { showFigure } from './notebook.js';
 import type { RolloutView, SampleView } from './rollout-table.js';
 import type { Figure } from './style.js';
-
-/** What the figures call the test sets. */
-export const TEST_SET_NAMES: { readonly [set in TestSet]: string } = { id: 'in domain', ood: 'out of domain' };
 
 /**
  * The first prompts of a step's rollout with their groups.
@@ -36,7 +34,7 @@ export async function rolloutViews(
 ): Promise<RolloutView[]> {
   const logged = await readCompletions(cellRun(study, cell), step - 1);
   if (logged.length === 0) throw new Error(`no completions of step ${step} were logged; was the cell trained so far?`);
-  const records = new Map(readRecords(path.join(dataFolder(study), 'train.jsonl')).map((row) => [row.id, row]));
+  const records = new Map(readRecords(recordsFile(study, 'train', cell.task)).map((row) => [row.id, row]));
   const size = cell.settings.completions;
   const groups = Array.from({ length: logged.length / size }, (_, p) => logged.slice(p * size, (p + 1) * size));
   return Promise.all(
@@ -65,8 +63,9 @@ export async function sampleViews(
   set: TestSet,
   evaluations: Readonly<Record<string, Evaluation>>,
   items: number,
+  task: TaskName = 'counting',
 ): Promise<SampleView[]> {
-  const records = readRecords(path.join(dataFolder(study), `test-${set}.jsonl`)).slice(0, items);
+  const records = readRecords(recordsFile(study, set, task)).slice(0, items);
   return Promise.all(
     records.map(async (record, i) => ({
       images: await imagesOf(study, record),
@@ -78,7 +77,8 @@ export async function sampleViews(
 }
 
 function imagesOf(study: Study, record: TaskRecord) {
-  return Promise.all(imageNames(record).map((name) => readImage(path.join(dataFolder(study), 'images', name))));
+  const folder = path.join(dataFolder(study, taskNamed(record.task).name), 'images');
+  return Promise.all(imageNames(record).map((name) => readImage(path.join(folder, name))));
 }
 
 /** The accuracies of a study, then the paper's on visual counting, paradigm by paradigm. */

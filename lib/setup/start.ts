@@ -3,8 +3,9 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { PARADIGM_NAMES } from '../study/paradigms.js';
-import type { Summary } from '../study/summary.js';
+import { type Summary, summaryFile } from '../study/summary.js';
 import { openStudy } from '../study/workspace.js';
+import { TEST_SET_NAMES, testSetsOf } from '../tasks/task.js';
 import { SetupFailure } from './failure.js';
 import { EXECUTOR, jupyterEnvironment, ROOT, VENV_PYTHON } from './layout.js';
 
@@ -22,14 +23,14 @@ export async function runNotebooks(profile: string): Promise<void> {
     await executeNotebook(path.join(ROOT, 'notebooks', `${name}.ipynb`), path.join(target, `${name}.ipynb`), profile);
     console.log(`${name}: ${seconds(performance.now() - begun)}`);
   }
-  const summaryFile = path.join(study.folder, 'summary.json');
-  if (!existsSync(summaryFile)) {
-    throw new SetupFailure(`the notebooks ran but left no ${summaryFile}; has a cell of 04-ablations been taken out?`);
+  const file = summaryFile(study);
+  if (!existsSync(file)) {
+    throw new SetupFailure(`the notebooks ran but left no ${file}; has a cell of 04-ablations been taken out?`);
   }
-  console.log(`\n${resultsText(JSON.parse(readFileSync(summaryFile, 'utf8')) as Summary)}`);
+  console.log(`\n${resultsText(JSON.parse(readFileSync(file, 'utf8')) as Summary)}`);
   const at = (name: string) => path.relative(process.cwd(), path.join(study.folder, name));
   console.log(
-    `\nin ${seconds(performance.now() - started)}: notebooks in ${at('notebooks')}, figures in ${at('figures')}, runs in ${at('cells')}, results in ${at('summary.json')}`,
+    `\nin ${seconds(performance.now() - started)}: notebooks in ${at('notebooks')}, figures in ${at('figures')}, runs in ${at('cells')}, results in ${at(path.basename(file))}`,
   );
   console.log('next: npm run lab opens the notebooks in JupyterLab');
 }
@@ -69,15 +70,16 @@ export function executeNotebook(source: string, target: string, profile: string)
 }
 
 /** The summary as a table for the terminal. */
-export function resultsText({ paradigms }: Summary): string {
+export function resultsText({ task, paradigms }: Summary): string {
   const percent = (x: number) => (100 * x).toFixed(1);
   const cell = (paradigm: string, set: string) => {
     const row = paradigms.find((each) => each.paradigm === paradigm && each.testSet === set);
     return row ? `${percent(row.accuracy)} [${row.interval.map(percent).join(', ')}]` : '';
   };
+  const sets = testSetsOf(task);
   const names = [...new Set(paradigms.map((row) => row.paradigm))];
-  const lines = names.map((name) => [PARADIGM_NAMES[name], cell(name, 'id'), cell(name, 'ood')]);
-  const table = [['accuracy, % [95 %]', 'in domain', 'out of domain'], ...lines];
-  const widths = [0, 1, 2].map((i) => Math.max(...table.map((line) => line[i]!.length)));
+  const lines = names.map((name) => [PARADIGM_NAMES[name], ...sets.map((set) => cell(name, set))]);
+  const table = [['accuracy, % [95 %]', ...sets.map((set) => TEST_SET_NAMES[set])], ...lines];
+  const widths = table[0]!.map((_, i) => Math.max(...table.map((line) => line[i]!.length)));
   return table.map((line) => line.map((text, i) => text.padEnd(widths[i]!)).join('  ')).join('\n');
 }

@@ -1,7 +1,7 @@
 /** Ablations of Reason-RFT's second stage, each a few short GRPO runs that differ in one thing. */
+import { TASKS, type TaskName, type TestSet, testSetsOf } from '../tasks/task.js';
 import { evaluateCell, type GrpoCell, runCell } from './cell.js';
-import { TEST_SETS, type TestSet } from './counting-data.js';
-import { stageOneCell } from './paradigms.js';
+import { stageOneCell, taskGrpo, taskRewards } from './paradigms.js';
 import type { Study } from './workspace.js';
 
 export interface AblationCell {
@@ -16,25 +16,27 @@ export interface AblationCell {
  * Reward design, group size (at an equal number of completions a step) and the amount of chain-of-thought data in stage 1.
  * The settings that the study uses elsewhere occur in each of the three and are one and the same cell.
  */
-export function ablationCells(study: Study): AblationCell[] {
+export function ablationCells(study: Study, task: TaskName = 'counting'): AblationCell[] {
   const { profile } = study;
-  const { ablation: settings, stageOneRows, trainRows } = profile;
+  const { stageOneRows, trainRows } = profile;
+  const settings = taskGrpo(profile.ablation, profile, task);
   const base: GrpoCell = {
     kind: 'grpo',
-    start: stageOneCell(study),
+    task,
+    start: stageOneCell(study, stageOneRows, task),
     rows: [stageOneRows, trainRows],
-    rewards: { accuracy_reward: 1, format_reward: 1 },
+    rewards: taskRewards(task),
     settings,
   };
   const group = (completions: number): GrpoCell => {
     const promptsPerStep = (settings.promptsPerStep * settings.completions) / completions;
     return { ...base, settings: { ...settings, completions, promptsPerStep } };
   };
-  const stageOne = (rows: number): GrpoCell => ({ ...base, start: stageOneCell(study, rows) });
+  const stageOne = (rows: number): GrpoCell => ({ ...base, start: stageOneCell(study, rows, task) });
   const G = settings.completions;
   return [
     { ablation: 'Reward', setting: 'accuracy + format', cell: base },
-    { ablation: 'Reward', setting: 'accuracy alone', cell: { ...base, rewards: { accuracy_reward: 1 } } },
+    { ablation: 'Reward', setting: 'accuracy alone', cell: { ...base, rewards: { [TASKS[task].rewards[0]!]: 1 } } },
     { ablation: 'Group size', setting: `G = ${G / 2}`, cell: group(G / 2) },
     { ablation: 'Group size', setting: `G = ${G}`, cell: base },
     { ablation: 'Group size', setting: `G = ${2 * G}`, cell: group(2 * G) },
@@ -66,8 +68,9 @@ export interface AblationResult {
 export async function runAblations(
   study: Study,
   onStep?: (done: number, total: number) => void,
+  task: TaskName = 'counting',
 ): Promise<AblationResult[]> {
-  const cells = ablationCells(study);
+  const cells = ablationCells(study, task);
   const total = cells.reduce((sum, { cell }) => sum + cell.settings.steps, 0);
   const results: AblationResult[] = [];
   let before = 0;
@@ -75,7 +78,7 @@ export async function runAblations(
     await runCell(study, cell, { onStep: (done) => onStep?.(before + done, total) });
     before += cell.settings.steps;
     onStep?.(before, total);
-    for (const testSet of TEST_SETS) {
+    for (const testSet of testSetsOf(task)) {
       const { accuracy, interval, formatted } = await evaluateCell(study, cell, testSet, 'think');
       results.push({ ablation, setting, testSet, accuracy, interval, formatted });
     }

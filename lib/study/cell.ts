@@ -10,20 +10,9 @@ import { askedPrecision, startEngine } from '../engine/backend.js';
 import { type Evaluation, evaluateModel } from '../evaluate/evaluate.js';
 import { addAdapters, type LoraSettings } from '../model/lora.js';
 import { disposeModel, loadModel, type Model } from '../model/model.js';
-import {
-  accuracyReward,
-  exactAccuracyReward,
-  releasedAccuracyReward,
-  symbolicAccuracyReward,
-} from '../rewards/accuracy.js';
-import { captionFormatReward } from '../rewards/caption-format.js';
-import { formatReward, releasedFormatReward } from '../rewards/format.js';
-import { functionMatchReward } from '../rewards/function-match.js';
-import { lengthReward } from '../rewards/length.js';
-import { mathematicalReward, releasedMathematicalReward } from '../rewards/mathematical.js';
-import { randomReward } from '../rewards/random-control.js';
-import { reasoningStepsReward } from '../rewards/reasoning-steps.js';
+import { REWARDS, type RewardName } from '../rewards/rewards.js';
 import type { PromptStyle } from '../tasks/prompts.js';
+import { TASKS, type TaskName, type TestSet, testSetsOf } from '../tasks/task.js';
 import { trainGrpo } from '../train/grpo.js';
 import type { GrpoSettings } from '../train/grpo-settings.js';
 import type { EvaluationSchedule, LoopControl } from '../train/loop.js';
@@ -32,37 +21,15 @@ import { configurationHash, type Json, type Metrics, RunDirectory } from '../tra
 import { type SftSettings, trainSft } from '../train/sft.js';
 import { saveTrained } from '../train/trained.js';
 import type { TrainingWarning } from '../train/warnings.js';
-import { dataFolder, loadRows, type TestSet } from './counting-data.js';
 import { evaluationItems, grpoExamples, sftExamples, sliceRows } from './examples.js';
+import { loadRows, missingData, recordsFile } from './study-data.js';
 import { type ValidationSettings, validation, validationRows } from './validation.js';
 import type { Study } from './workspace.js';
-
-/** The reward functions that cells name; the released ones keep the released code's traps, `random_reward` is a control. */
-export const REWARDS = {
-  accuracy_reward: accuracyReward,
-  exact_accuracy_reward: exactAccuracyReward,
-  symbolic_accuracy_reward: symbolicAccuracyReward,
-  released_accuracy_reward: releasedAccuracyReward,
-  mathematical_reward: mathematicalReward,
-  released_mathematical_reward: releasedMathematicalReward,
-  function_reward: (text: string, row: { solution: string }) => functionMatchReward(text, row),
-  function_partial_reward: (text: string, row: { solution: string }) => functionMatchReward(text, row, 'partial'),
-  function_penalty_reward: (text: string, row: { solution: string }) => functionMatchReward(text, row, 'penalty'),
-  format_reward: (text: string) => formatReward(text),
-  released_format_reward: (text: string) => releasedFormatReward(text),
-  caption_format_reward: (text: string) => captionFormatReward(text),
-  length_reward: lengthReward,
-  reasoning_steps_reward: (text: string) => reasoningStepsReward(text),
-  random_reward: randomReward,
-} as const satisfies { [name: string]: NamedReward['reward'] };
-export type RewardName = keyof typeof REWARDS;
-
-/** The rewards of the paper's preset: those of the released counting scripts, traps included, all of weight 1. */
-export const REASON_RFT_REWARDS = ['released_accuracy_reward', 'released_format_reward'] as const;
 
 /** Supervised fine-tuning of the base model on training rows [from, to). */
 export interface SftCell {
   kind: 'sft';
+  task: TaskName;
   target: 'answer' | 'cot';
   rows: [from: number, to: number];
   settings: SftSettings;
@@ -72,9 +39,10 @@ export interface SftCell {
   lora?: LoraSettings;
 }
 
-/** GRPO from the base model, or from what another cell trained, on training rows [from, to). */
+/** GRPO from the base model, or from what another cell of the same task trained, on training rows [from, to). */
 export interface GrpoCell {
   kind: 'grpo';
+  task: TaskName;
   start: 'base' | SftCell;
   rows: [from: number, to: number];
   rewards: { [name in RewardName]?: number };
@@ -85,6 +53,13 @@ export interface GrpoCell {
   lora?: LoraSettings;
 }
 
+/** Nothing trained: the base model, asked about a task. */
+export interface BaseCell {
+  kind: 'base';
+  task: TaskName;
+}
+
+/** A training run. */
 export type Cell = SftCell | GrpoCell;
 
 /** What a finished cell leaves in `result.json`. */
@@ -105,8 +80,8 @@ export function cellFolder(study: Study, cell: Cell): string {
   const precision = askedPrecision();
   const configuration = {
     cell,
-    data: dataDigest(study),
-    base: fileDigest(path.join(study.base, 'model.safetensors')),
+    data: dataDigest(study, cell.task),
+    base: fileDigest(path.join(study.base, 'model.safetensors'), cell.task),
     ...(precision === 'float32' ? {} : { precision }),
   };
   return path.join(study.folder, 'cells', `${cell.kind}-${configurationHash(configuration as unknown as Json)}`);
@@ -141,7 +116,7 @@ export async function runCell(
     cell.kind === 'grpo' && cell.start !== 'base'
       ? (await runCell(study, cell.start, { signal: options.signal })).checkpoint
       : study.base;
-  const rows = sliceRows(await loadRows(study, 'train'), cell.rows[0], cell.rows[1]);
+  const rows = sliceRows(await loadRows(study, 'train', cell.task), cell.rows[0], cell.rows[1]);
   if (rows.records.length < cell.rows[1] - cell.rows[0]) {
     throw new Error(`a cell asks for training rows ${cell.rows[0]} to ${cell.rows[1]}, but the data holds fewer`);
   }
@@ -179,8 +154,9 @@ function cellValidation(study: Study, cell: Cell, model: Model): EvaluationSched
   const settings = cell.validation;
   if (!settings?.evaluateEvery) return undefined;
   const style = cell.kind === 'sft' && cell.target === 'answer' ? 'bare' : 'think';
-  const items = evaluationItems(model, validationRows(study, settings.items), style);
-  return validation({ model, items, settings, rewards: cell.kind === 'grpo' ? namedRewards(cell) : [] });
+  const items = evaluationItems(model, validationRows(study, settings.items, cell.task), style);
+  const rewards = cell.kind === 'grpo' ? namedRewards(cell) : [];
+  return validation({ model, items, settings, rewards, score: TASKS[cell.task].score });
 }
 
 function namedRewards(cell: GrpoCell): NamedReward[] {
@@ -193,17 +169,19 @@ function namedRewards(cell: GrpoCell): NamedReward[] {
  */
 export async function evaluateCell(
   study: Study,
-  cell: Cell | 'base',
+  cell: Cell | BaseCell,
   set: TestSet,
   style: PromptStyle,
   onProgress?: (done: number, total: number) => void,
 ): Promise<Evaluation> {
-  const trained = cell === 'base' ? undefined : await runCell(study, cell);
-  const home = cell === 'base' ? path.join(study.folder, 'cells', 'base') : cellFolder(study, cell);
+  const { task } = cell;
+  const trained = cell.kind === 'base' ? undefined : await runCell(study, cell);
+  const home = cell.kind === 'base' ? path.join(study.folder, 'cells', `base-${task}`) : cellFolder(study, cell);
+  const longest = study.profile.completionTokens[task];
   const digest = createHash('sha256').update(
-    dataDigest(study) +
-      fileDigest(path.join(study.base, 'model.safetensors')) +
-      study.profile.evaluationTokens +
+    dataDigest(study, task) +
+      fileDigest(path.join(study.base, 'model.safetensors'), task) +
+      longest +
       (askedPrecision() === 'float32' ? '' : askedPrecision()),
   );
   const file = path.join(home, `evaluation-${set}-${style}-${digest.digest('hex').slice(0, 8)}.json`);
@@ -211,9 +189,9 @@ export async function evaluateCell(
   await startEngine();
   const model = loadModel(trained ? path.resolve(study.folder, trained.checkpoint) : study.base);
   try {
-    const rows = await loadRows(study, set);
+    const rows = await loadRows(study, set, task);
     const items = evaluationItems(model, rows, style);
-    const evaluation = await evaluateModel(model, items, study.profile.evaluationTokens, onProgress);
+    const evaluation = await evaluateModel(model, items, longest, onProgress, TASKS[task].score);
     writeFileAtomic(file, `${JSON.stringify(evaluation)}\n`);
     return evaluation;
   } finally {
@@ -221,17 +199,16 @@ export async function evaluateCell(
   }
 }
 
-/** A digest of the study's data: of its record files, from which all images follow. */
-function dataDigest(study: Study): string {
-  const files = ['train.jsonl', 'test-id.jsonl', 'test-ood.jsonl'];
-  return files.map((name) => fileDigest(path.join(dataFolder(study), name))).join('');
+/** A digest of a task's data: of its record files, from which all images follow. */
+function dataDigest(study: Study, task: TaskName): string {
+  const sets = ['train', ...testSetsOf(task)] as const;
+  return sets.map((set) => fileDigest(recordsFile(study, set, task), task)).join('');
 }
 
 const digests = new Map<string, string>();
 
-function fileDigest(file: string): string {
-  if (!existsSync(file))
-    throw new Error(`${file} does not exist yet: run notebook 01-data-curation (or 'npx reason-rft curate') first`);
+function fileDigest(file: string, task: TaskName): string {
+  if (!existsSync(file)) throw missingData(file, task);
   // Known by time and size too: a live kernel must notice that the data was drawn anew.
   const { mtimeMs, size } = statSync(file);
   const key = `${file} ${mtimeMs} ${size}`;

@@ -3,14 +3,15 @@
 import type { EvaluationItem } from '../evaluate/evaluate.js';
 import type { EncodedPrompt } from '../model/generate.js';
 import { encodeCompletion, encodePrompt, type Model } from '../model/model.js';
-import { type PromptStyle, writePrompt, writeTarget } from '../tasks/prompts.js';
+import { type PromptStyle, writeTarget } from '../tasks/prompts.js';
+import { recordPrompt } from '../tasks/task.js';
 import type { GrpoExample } from '../train/rollout.js';
 import type { SftExample } from '../train/sft.js';
-import type { LoadedRows } from './counting-data.js';
+import type { LoadedRows } from './study-data.js';
 
-/** The prompts of rows in one style. */
+/** The prompts of rows in one style, each as its task puts it. */
 export function encodePrompts(model: Model, { records, images }: LoadedRows, style: PromptStyle): EncodedPrompt[] {
-  return records.map((record, i) => encodePrompt(model, images[i]!, writePrompt(record.problem, style)));
+  return records.map((record, i) => encodePrompt(model, images[i]!, recordPrompt(record, style)));
 }
 
 /** Examples for supervised fine-tuning: on answers alone, or on rationale and answer in tags. */

@@ -1,5 +1,5 @@
 /** The paper's accuracies on visual counting, for the eye beside ours (Tan et al. 2025, main table). */
-import type { TestSet } from './counting-data.js';
+import type { TestSet } from '../tasks/task.js';
 import type { Paradigm } from './paradigms.js';
 
 export interface PaperNumber {

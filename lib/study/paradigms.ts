@@ -1,6 +1,9 @@
 /** The five paradigms that the paper compares, as cells. */
 import type { PromptStyle } from '../tasks/prompts.js';
-import type { Cell, GrpoCell, SftCell } from './cell.js';
+import { TASKS, type TaskName } from '../tasks/task.js';
+import type { GrpoSettings } from '../train/grpo-settings.js';
+import type { BaseCell, Cell, GrpoCell, SftCell } from './cell.js';
+import type { Profile } from './profile.js';
 import type { Study } from './workspace.js';
 
 export const PARADIGMS = ['zero-shot', 'ans-sft', 'cot-sft', 'reason-rft-zero', 'reason-rft'] as const;
@@ -24,41 +27,53 @@ export const PARADIGM_PROMPTS: { readonly [paradigm in Paradigm]: PromptStyle } 
   'reason-rft': 'think',
 };
 
-/** Stage 1 of Reason-RFT: chain-of-thought fine-tuning on the first rows. */
-export function stageOneCell({ profile }: Study, rows = profile.stageOneRows): SftCell {
-  return { kind: 'sft', target: 'cot', rows: [0, rows], settings: profile.stageOne };
+/** The rewards that a task's GRPO earns, each of weight 1. */
+export function taskRewards(task: TaskName): GrpoCell['rewards'] {
+  return Object.fromEntries(TASKS[task].rewards.map((name) => [name, 1]));
 }
 
-/** What a paradigm trains; the base model is zero-shot. */
-export function paradigmCell(study: Study, paradigm: 'ans-sft' | 'cot-sft'): SftCell;
-export function paradigmCell(study: Study, paradigm: 'reason-rft-zero' | 'reason-rft'): GrpoCell;
-export function paradigmCell(study: Study, paradigm: Paradigm): Cell | 'base';
-export function paradigmCell(study: Study, paradigm: Paradigm): Cell | 'base' {
+/** A profile's settings of GRPO, with completions as long as the task needs. */
+export function taskGrpo(settings: GrpoSettings, profile: Profile, task: TaskName): GrpoSettings {
+  return { ...settings, maxNewTokens: profile.completionTokens[task] };
+}
+
+/** Stage 1 of Reason-RFT: chain-of-thought fine-tuning on the first rows. */
+export function stageOneCell({ profile }: Study, rows = profile.stageOneRows, task: TaskName = 'counting'): SftCell {
+  return { kind: 'sft', task, target: 'cot', rows: [0, rows], settings: profile.stageOne };
+}
+
+/** What a paradigm trains; zero-shot is the base model. */
+export function paradigmCell(study: Study, paradigm: 'zero-shot', task?: TaskName): BaseCell;
+export function paradigmCell(study: Study, paradigm: 'ans-sft' | 'cot-sft', task?: TaskName): SftCell;
+export function paradigmCell(study: Study, paradigm: 'reason-rft-zero' | 'reason-rft', task?: TaskName): GrpoCell;
+export function paradigmCell(study: Study, paradigm: Paradigm, task?: TaskName): Cell | BaseCell;
+export function paradigmCell(study: Study, paradigm: Paradigm, task: TaskName = 'counting'): Cell | BaseCell {
   const { profile } = study;
-  const rewards = { accuracy_reward: 1, format_reward: 1 };
-  const all: [number, number] = [0, profile.trainRows];
+  const rewards = taskRewards(task);
+  const rows: [number, number] = [0, profile.trainRows];
   switch (paradigm) {
     case 'zero-shot':
-      return 'base';
+      return { kind: 'base', task };
     case 'ans-sft':
-      return { kind: 'sft', target: 'answer', rows: all, settings: profile.answerSft };
+      return { kind: 'sft', task, target: 'answer', rows, settings: profile.answerSft };
     case 'cot-sft':
-      return { kind: 'sft', target: 'cot', rows: all, settings: profile.cotSft };
+      return { kind: 'sft', task, target: 'cot', rows, settings: profile.cotSft };
     case 'reason-rft-zero':
-      return { kind: 'grpo', start: 'base', rows: all, rewards, settings: profile.grpo };
+      return { kind: 'grpo', task, start: 'base', rows, rewards, settings: taskGrpo(profile.grpo, profile, task) };
     case 'reason-rft':
-      return reasonRftCell(study);
+      return reasonRftCell(study, task);
   }
 }
 
 /** Reason-RFT: stage 1, then GRPO on the rest of the rows. */
-export function reasonRftCell(study: Study): GrpoCell {
+export function reasonRftCell(study: Study, task: TaskName = 'counting'): GrpoCell {
   const { profile } = study;
   return {
     kind: 'grpo',
-    start: stageOneCell(study),
+    task,
+    start: stageOneCell(study, profile.stageOneRows, task),
     rows: [profile.stageOneRows, profile.trainRows],
-    rewards: { accuracy_reward: 1, format_reward: 1 },
-    settings: profile.grpo,
+    rewards: taskRewards(task),
+    settings: taskGrpo(profile.grpo, profile, task),
   };
 }

@@ -1,4 +1,5 @@
 /** Profiles: how large a study is, from one that tests run to one that a newcomer watches. */
+import type { TaskName } from '../tasks/task.js';
 import { type GrpoSettings, REASON_RFT_GRPO } from '../train/grpo-settings.js';
 import type { SftSettings } from '../train/sft.js';
 
@@ -6,12 +7,12 @@ export interface Profile {
   name: string;
   /** Seed of data and training. */
   seed: number;
-  /** Rows that curation should keep. */
+  /** Rows of each task that curation should keep. */
   trainRows: number;
   /** The first so many go to stage 1; the paper's 1,600. */
   stageOneRows: number;
-  /** Test items: in domain, and out of domain by look alone and by look and question, 3 to 1 as in the paper. */
-  testRows: { id: number; 'ood-look': number; 'ood-look-question': number };
+  /** Test items of each domain. Counting out of domain: by look alone and by look and question, 3 to 1 as in the paper. */
+  testRows: { readonly [task in TaskName]: { readonly [domain: string]: number } };
   /** Share of rows spoiled before curation, as a careless annotator would. */
   spoiledShare: number;
   answerSft: SftSettings;
@@ -20,8 +21,8 @@ export interface Profile {
   grpo: GrpoSettings;
   /** What an ablation's GRPO cells run with. */
   ablation: GrpoSettings;
-  /** Longest completion in evaluation. */
-  evaluationTokens: number;
+  /** Longest completion in tokens, in training's rollouts and in evaluation. */
+  completionTokens: { readonly [task in TaskName]: number };
 }
 
 const SFT: SftSettings = {
@@ -52,14 +53,29 @@ export const QUICK: Profile = {
   seed: 1,
   trainRows: 6400,
   stageOneRows: 1600,
-  testRows: { id: 500, 'ood-look': 375, 'ood-look-question': 125 },
+  testRows: {
+    counting: { id: 500, 'ood-look': 375, 'ood-look-question': 125 },
+    structure: { id: 500, ood: 500 },
+    transformation: { id: 500, 'ood-left': 500, 'ood-right': 500 },
+  },
   spoiledShare: 0.06,
   answerSft: SFT,
   cotSft: SFT,
   stageOne: { ...SFT, epochs: 4 },
   grpo: GRPO,
   ablation: { ...GRPO, steps: 24, promptsPerStep: 16 },
-  evaluationTokens: 64,
+  completionTokens: { counting: 64, structure: 80, transformation: 144 },
+};
+
+/** What a study's tables rest on: test sets of the paper's sizes. */
+export const STANDARD: Profile = {
+  ...QUICK,
+  name: 'standard',
+  testRows: {
+    counting: { id: 1000, 'ood-look': 750, 'ood-look-question': 250 },
+    structure: { id: 820, ood: 800 },
+    transformation: { id: 1000, 'ood-left': 1000, 'ood-right': 1000 },
+  },
 };
 
 /** What the tests run: seconds, and nothing learned. */
@@ -68,19 +84,23 @@ export const TINY: Profile = {
   name: 'tiny',
   trainRows: 48,
   stageOneRows: 16,
-  testRows: { id: 8, 'ood-look': 6, 'ood-look-question': 2 },
+  testRows: {
+    counting: { id: 8, 'ood-look': 6, 'ood-look-question': 2 },
+    structure: { id: 8, ood: 8 },
+    transformation: { id: 8, 'ood-left': 8, 'ood-right': 8 },
+  },
   answerSft: { ...SFT, epochs: 1, batchSize: 8 },
   cotSft: { ...SFT, epochs: 1, batchSize: 8 },
   stageOne: { ...SFT, epochs: 1, batchSize: 8 },
   // Seconds enough for a hand, or a test, to interrupt it.
   grpo: { ...GRPO, steps: 60, promptsPerStep: 4, completions: 4, promptsPerMicroBatch: 4, maxNewTokens: 16 },
   ablation: { ...GRPO, steps: 1, promptsPerStep: 2, completions: 4, promptsPerMicroBatch: 2, maxNewTokens: 16 },
-  evaluationTokens: 16,
+  completionTokens: { counting: 16, structure: 16, transformation: 16 },
 };
 
 /** The profile of a name. */
 export function profileNamed(name: string): Profile {
-  const profile = [QUICK, TINY].find((each) => each.name === name);
-  if (!profile) throw new Error(`there is no profile '${name}'; choose quick or tiny`);
+  const profile = [QUICK, STANDARD, TINY].find((each) => each.name === name);
+  if (!profile) throw new Error(`there is no profile '${name}'; choose quick, standard or tiny`);
   return profile;
 }

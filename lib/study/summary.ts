@@ -2,8 +2,8 @@
 import path from 'node:path';
 import { writeFileAtomic } from '../engine/atomic-write.js';
 import { mcNemar } from '../evaluate/interval.js';
+import { type TaskName, type TestSet, testSetsOf } from '../tasks/task.js';
 import { evaluateCell, runCell } from './cell.js';
-import { TEST_SETS, type TestSet } from './counting-data.js';
 import { PARADIGM_PROMPTS, PARADIGMS, type Paradigm, paradigmCell } from './paradigms.js';
 import type { Study } from './workspace.js';
 
@@ -33,21 +33,30 @@ export interface Comparison {
 }
 
 export interface Summary {
+  task: TaskName;
   profile: string;
   seed: number;
   paradigms: SummaryRow[];
   comparisons: Comparison[];
 }
 
-/** Evaluates all paradigms (those trained already are not trained again) and writes `summary.json`. */
-export async function summarizeStudy(study: Study, onRow?: (row: SummaryRow) => void): Promise<Summary> {
+/** Where the summary of a task is written. */
+export function summaryFile(study: Study, task: TaskName = 'counting'): string {
+  return path.join(study.folder, `summary-${task}.json`);
+}
+
+/** Evaluates all paradigms on a task (those trained already are not trained again) and writes its summary. */
+export async function summarizeStudy(
+  study: Study,
+  onRow?: (row: SummaryRow) => void,
+  task: TaskName = 'counting',
+): Promise<Summary> {
   const paradigms: SummaryRow[] = [];
   for (const paradigm of PARADIGMS) {
-    const cell = paradigmCell(study, paradigm);
-    const trained = cell === 'base' ? undefined : await runCell(study, cell);
-    const first =
-      cell !== 'base' && cell.kind === 'grpo' && cell.start !== 'base' ? await runCell(study, cell.start) : undefined;
-    for (const testSet of TEST_SETS) {
+    const cell = paradigmCell(study, paradigm, task);
+    const trained = cell.kind === 'base' ? undefined : await runCell(study, cell);
+    const first = cell.kind === 'grpo' && cell.start !== 'base' ? await runCell(study, cell.start) : undefined;
+    for (const testSet of testSetsOf(task)) {
       const evaluation = await evaluateCell(study, cell, testSet, PARADIGM_PROMPTS[paradigm]);
       const row: SummaryRow = {
         paradigm,
@@ -66,9 +75,9 @@ export async function summarizeStudy(study: Study, onRow?: (row: SummaryRow) => 
     }
   }
   const comparisons: Comparison[] = [];
-  for (const testSet of TEST_SETS) {
+  for (const testSet of testSetsOf(task)) {
     const correct = async (paradigm: Paradigm) =>
-      (await evaluateCell(study, paradigmCell(study, paradigm), testSet, PARADIGM_PROMPTS[paradigm])).items.map(
+      (await evaluateCell(study, paradigmCell(study, paradigm, task), testSet, PARADIGM_PROMPTS[paradigm])).items.map(
         (x) => x.correct,
       );
     const [rft, sft] = [await correct('reason-rft'), await correct('cot-sft')];
@@ -76,7 +85,7 @@ export async function summarizeStudy(study: Study, onRow?: (row: SummaryRow) => 
     const onlyCotSft = sft.filter((hit, i) => hit && !rft[i]).length;
     comparisons.push({ testSet, onlyReasonRft, onlyCotSft, pValue: mcNemar(onlyReasonRft, onlyCotSft) });
   }
-  const summary: Summary = { profile: study.profile.name, seed: study.profile.seed, paradigms, comparisons };
-  writeFileAtomic(path.join(study.folder, 'summary.json'), `${JSON.stringify(summary, null, 2)}\n`);
+  const summary: Summary = { task, profile: study.profile.name, seed: study.profile.seed, paradigms, comparisons };
+  writeFileAtomic(summaryFile(study, task), `${JSON.stringify(summary, null, 2)}\n`);
   return summary;
 }

@@ -2,7 +2,6 @@
  * Validation: how a model does on held-out items while it trains, by the task's own metric, with the reward beside it. A
  * reward that rises while accuracy falls is being gamed; the best checkpoint is therefore known by accuracy, never by reward.
  */
-import path from 'node:path';
 import { readRecords } from '../data/records.js';
 import { Random } from '../engine/random.js';
 import { type EvaluationItem, evaluateModel } from '../evaluate/evaluate.js';
@@ -10,15 +9,13 @@ import { meanPassAtK } from '../evaluate/pass-at-k.js';
 import { type Scorer, scoreAnswer } from '../evaluate/scorer.js';
 import type { Model } from '../model/model.js';
 import { checkSampling, type SamplingSettings } from '../model/sampling.js';
-import { sampleCountingRecord } from '../tasks/counting/sample.js';
-import { drawScene } from '../tasks/world/ray-cast.js';
-import type { Scene } from '../tasks/world/scene.js';
+import { TASKS, type TaskName, testSetsOf } from '../tasks/task.js';
 import type { TensorMap } from '../train/adamw.js';
 import { mean } from '../train/advantage.js';
 import type { EvaluationSchedule } from '../train/loop.js';
 import type { NamedReward } from '../train/rollout.js';
 import type { Metrics } from '../train/run-directory.js';
-import { dataFolder, fingerprintOf, type LoadedRows, pretrainingScenes, TEST_SETS } from './counting-data.js';
+import { fingerprintOf, type LoadedRows, pretrainingScenes, questionOf, recordsFile } from './study-data.js';
 import type { Study } from './workspace.js';
 
 export interface ValidationSettings extends SamplingSettings {
@@ -33,9 +30,13 @@ export interface ValidationSettings extends SamplingSettings {
 }
 
 /** What a cell is validated with unless told otherwise: the profile's own sampling, 100 items, pass@4. */
-export function validationSettings({ profile }: Study, changes: Partial<ValidationSettings> = {}): ValidationSettings {
+export function validationSettings(
+  { profile }: Study,
+  changes: Partial<ValidationSettings> = {},
+  task: TaskName = 'counting',
+): ValidationSettings {
   const { temperature, topP, topK } = profile.grpo;
-  const usual = { evaluateEvery: 10, items: 100, samples: 4, maxNewTokens: profile.evaluationTokens };
+  const usual = { evaluateEvery: 10, items: 100, samples: 4, maxNewTokens: profile.completionTokens[task] };
   return { ...usual, temperature, topP, topK, ...changes };
 }
 
@@ -153,22 +154,25 @@ function rewardMeans(
 }
 
 /**
- * Counting questions about scenes that no set of the study holds, nor pretraining: what is chosen by them is not chosen by
- * the test sets. The same for every training seed.
+ * Rows of a task in domain that share no scene and no question with any set of the study, nor a scene with pretraining: what is
+ * chosen by them is not chosen by the test sets. The same for every training seed.
  */
-export function validationRows(study: Study, count: number): LoadedRows {
-  const names = ['train', ...TEST_SETS.map((set) => `test-${set}`)];
+export function validationRows(study: Study, count: number, task: TaskName = 'counting'): LoadedRows {
   const held = pretrainingScenes(study);
-  for (const name of names) {
-    for (const record of readRecords(path.join(dataFolder(study), `${name}.jsonl`))) held.add(fingerprintOf(record));
+  for (const set of ['train', ...testSetsOf(task)] as const) {
+    for (const record of readRecords(recordsFile(study, set, task))) {
+      held.add(fingerprintOf(record)).add(questionOf(record));
+    }
   }
-  const random = new Random(0, 'counting/validation');
+  const random = new Random(0, `${task}/validation`);
   const records: LoadedRows['records'] = [];
   while (records.length < count) {
-    const record = sampleCountingRecord('id', `counting-validation-${String(records.length).padStart(6, '0')}`, random);
-    if (held.has(fingerprintOf(record))) continue;
-    held.add(fingerprintOf(record));
+    const id = `${task}-validation-${String(records.length).padStart(6, '0')}`;
+    const record = TASKS[task].sample('id', id, random);
+    const names = [fingerprintOf(record), questionOf(record)];
+    if (names.some((name) => held.has(name))) continue;
+    for (const name of names) held.add(name);
     records.push(record);
   }
-  return { records, images: records.map((record) => [drawScene(record.scene as Scene)]) };
+  return { records, images: records.map((record) => TASKS[task].draw(record)) };
 }

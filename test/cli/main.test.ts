@@ -19,8 +19,8 @@ import {
   dataFolder,
   sampleTestRows,
   sampleTrainingRows,
-  writeCountingData,
-} from '../../lib/study/counting-data.js';
+  writeStudyData,
+} from '../../lib/study/study-data.js';
 import { openStudy, repositoryRoot } from '../../lib/study/workspace.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-cli-'));
@@ -31,7 +31,7 @@ const grpo = '--steps 4 --promptsPerStep 2 --completions 2 --promptsPerMicroBatc
 
 before(async () => {
   const tests = sampleTestRows(study);
-  await writeCountingData(study, curateTrainingRows(study, sampleTrainingRows(study), tests).kept, tests);
+  await writeStudyData(study, curateTrainingRows(study, sampleTrainingRows(study), tests).kept, tests);
 });
 after(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -163,7 +163,7 @@ test('adapters from the command line: trained in both phases, generated with, me
 
 test('wrong usage of any command exits with 2 and says what is possible', () => {
   const cases: [string[], RegExp][] = [
-    [['curate', '--profile', 'huge'], /choose quick or tiny/],
+    [['curate', '--profile', 'huge'], /choose quick, standard or tiny/],
     [['generate', '--prompt', 'x', '--top-p', '0'], /topP must be above 0/],
     [['evaluate', '--data', data, '--max-new-tokens', '0'], /--max-new-tokens must be a whole number of 1 or more/],
     [['grpo', '--data', data, '--out', out('usage'), '--rewards', 'format_reward='], /weight of format_reward/],

@@ -3,21 +3,13 @@ import { test } from 'node:test';
 import { type CurationRules, corruptRecords, curate } from '../../lib/data/curation.js';
 import type { TaskRecord } from '../../lib/data/record.js';
 import { Random } from '../../lib/engine/random.js';
-import { type CountingProgram, solveCounting } from '../../lib/tasks/counting/program.js';
-import { sampleCountingRecord } from '../../lib/tasks/counting/sample.js';
-import { rederiveCounting } from '../../lib/tasks/counting/wording.js';
-import { type Scene, sceneFingerprint } from '../../lib/tasks/world/scene.js';
+import { TASK_NAMES, TASKS, type TaskName } from '../../lib/tasks/task.js';
 
-const counting: CurationRules = {
-  rederive: rederiveCounting,
-  solve: ({ program, scene }) => String(solveCounting(program as CountingProgram, scene as Scene)),
-  fingerprint: ({ scene }) => sceneFingerprint(scene as Scene),
-  held: new Set(),
-  largestShare: 1,
-};
-const sampleRows = (count: number) => {
+const nothingHeld = { scenes: new Set<string>(), questions: new Set<string>() };
+const rulesOf = (task: TaskName): CurationRules => ({ ...TASKS[task], held: nothingHeld, largestShare: 1 });
+const sampleRows = (task: TaskName, count: number) => {
   const random = new Random(3, 'test/curation');
-  return Array.from({ length: count }, (_, i) => sampleCountingRecord('id', `row-${i}`, random));
+  return Array.from({ length: count }, (_, i) => TASKS[task].sample('id', `row-${i}`, random));
 };
 
 /** Rows whose scene is a name and whose truth is written on it, to try one rule at a time. */
@@ -35,10 +27,11 @@ const plain = (id: string, answer: string, more: Partial<TaskRecord> = {}): Task
   ...more,
 });
 const rules: CurationRules = {
-  rederive: rederiveCounting,
+  ...TASKS.counting,
   solve: ({ program }) => String(program),
-  fingerprint: ({ scene }) => String(scene),
-  held: new Set(['held']),
+  sceneFingerprint: ({ scene }) => String(scene),
+  questionFingerprint: ({ problem }) => problem,
+  held: { scenes: new Set(['held']), questions: new Set(['How many held?']) },
   largestShare: 1,
 };
 
@@ -53,6 +46,7 @@ test('each check drops its row, and says why', () => {
     plain('false', '3', { program: '4' }),
     plain('again', '2', { scene: 'sound' }),
     plain('leaked', '2', { scene: 'held' }),
+    plain('asked', '2', { problem: 'How many held?' }),
   ];
   const { kept, dropped } = curate(rows, rules);
   assert.deepEqual(
@@ -70,9 +64,11 @@ test('each check drops its row, and says why', () => {
       ['false', 'truth'],
       ['again', 'duplicate'],
       ['leaked', 'leakage'],
+      ['asked', 'leakage'],
     ],
   );
   const reason = Object.fromEntries(dropped.map((row) => [row.id, row.reason]));
+  assert.match(reason.word!, /the answer 'two' is not a whole number/);
   assert.match(reason.sum!, /'7 - 2 = 6' is wrong: it makes 5/);
   assert.match(reason.other!, /leads to 7, but the answer is 5/);
   assert.match(reason.false!, /the scene gives 4, but the answer is 3/);
@@ -113,32 +109,37 @@ test('balance is per family, and earlier rows stay', () => {
   assert.equal(kept.length, 6);
 });
 
-test('sound rows of the counting task pass every check but the balance', () => {
-  const rows = sampleRows(500);
-  const { dropped } = curate(rows, counting);
-  assert.deepEqual(dropped, []);
-});
+for (const task of TASK_NAMES) {
+  test(`${task}: sound rows pass every check but the balance`, () => {
+    const { dropped } = curate(sampleRows(task, 300), rulesOf(task));
+    assert.deepEqual(
+      dropped.filter(({ check }) => check !== 'duplicate'),
+      [],
+    );
+    assert.ok(dropped.length <= 3, 'of 300 figures or scenes, two are hardly ever alike');
+  });
 
-test('every spoiled row is caught, and no sound one', () => {
-  const rows = sampleRows(2000);
-  const spoiled = corruptRecords(rows, 0.3, new Random(1, 'spoil'));
-  const sound = new Map(rows.map((row) => [row.id, row]));
-  const touched = spoiled.filter((row) => sound.get(row.id) !== row).map((row) => row.id);
-  // 30 % of 2,000, give or take four standard deviations: 600 +- 4 sqrt(2000 0.3 0.7).
-  assert.ok(Math.abs(touched.length - 600) < 82, `${touched.length} rows were spoiled`);
-  const { kept, dropped } = curate(spoiled, counting);
-  assert.deepEqual(dropped.map(({ id }) => id).sort(), touched.sort());
-  assert.equal(kept.length, spoiled.length - touched.length);
-  assert.deepEqual([...new Set(dropped.map(({ check }) => check))].sort(), [
-    'arithmetic',
-    'duplicate',
-    'format',
-    'truth',
-  ]);
-});
+  test(`${task}: every spoiled row is caught, and no sound one`, () => {
+    const rows = curate(sampleRows(task, 1000), rulesOf(task)).kept;
+    const spoiled = corruptRecords(rows, 0.3, new Random(1, 'spoil'));
+    const sound = new Map(rows.map((row) => [row.id, row]));
+    const touched = spoiled.filter((row) => sound.get(row.id) !== row).map((row) => row.id);
+    // 30 % of the rows, give or take four standard deviations: of 1,000, 300 +- 4 sqrt(1000 0.3 0.7).
+    assert.ok(Math.abs(touched.length - 0.3 * rows.length) < 58, `${touched.length} rows were spoiled`);
+    const { kept, dropped } = curate(spoiled, rulesOf(task));
+    assert.deepEqual(dropped.map(({ id }) => id).sort(), touched.sort());
+    assert.equal(kept.length, spoiled.length - touched.length);
+    assert.deepEqual([...new Set(dropped.map(({ check }) => check))].sort(), [
+      'arithmetic',
+      'duplicate',
+      'format',
+      'truth',
+    ]);
+  });
+}
 
 test('the same seed spoils the same rows in the same way', () => {
-  const rows = sampleRows(50);
+  const rows = sampleRows('counting', 50);
   const spoil = () => corruptRecords(rows, 0.5, new Random(1, 'spoil'));
   assert.deepEqual(spoil(), spoil());
   assert.deepEqual(corruptRecords(rows, 0, new Random(1)), rows);

@@ -5,13 +5,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { cellFolder } from '../../lib/study/cell.js';
-import {
-  curateTrainingRows,
-  sampleTestRows,
-  sampleTrainingRows,
-  writeCountingData,
-} from '../../lib/study/counting-data.js';
 import { reasonRftCell } from '../../lib/study/paradigms.js';
+import { curateTrainingRows, sampleTestRows, sampleTrainingRows, writeStudyData } from '../../lib/study/study-data.js';
 import { openStudy, repositoryRoot } from '../../lib/study/workspace.js';
 import { JupyterLab } from './jupyterlab.js';
 
@@ -23,7 +18,7 @@ let lab: JupyterLab;
 
 before(async () => {
   const tests = sampleTestRows(study);
-  await writeCountingData(study, curateTrainingRows(study, sampleTrainingRows(study), tests).kept, tests);
+  await writeStudyData(study, curateTrainingRows(study, sampleTrainingRows(study), tests).kept, tests);
   const env = { REASON_RFT_PROFILE: 'tiny', REASON_RFT_RUNS: runs };
   lab = await JupyterLab.start({ root, venv: path.join(root, '.venv'), env });
 });

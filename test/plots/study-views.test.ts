@@ -15,8 +15,8 @@ import {
   trendText,
 } from '../../lib/plots/study-views.js';
 import { cellRun } from '../../lib/study/cell.js';
-import { dataFolder } from '../../lib/study/counting-data.js';
 import { paradigmCell, stageOneCell } from '../../lib/study/paradigms.js';
+import { dataFolder } from '../../lib/study/study-data.js';
 import type { Summary, SummaryRow } from '../../lib/study/summary.js';
 import { openStudy } from '../../lib/study/workspace.js';
 import { writeCompletions } from '../../lib/train/completions.js';
@@ -38,6 +38,7 @@ const row = (paradigm: SummaryRow['paradigm'], testSet: SummaryRow['testSet'], a
 });
 
 const summary = (onlyReasonRft: number, onlyCotSft: number, pValue: number): Summary => ({
+  task: 'counting',
   profile: 'tiny',
   seed: 1,
   paradigms: [row('cot-sft', 'ood', 0.5), row('reason-rft', 'ood', 0.625)],
@@ -124,7 +125,17 @@ test('rollouts and samples are put together from records, images and logs', asyn
   await assert.rejects(rolloutViews(study, cell, 3, 1), /no completions of step 3/);
 
   const item = (completion: string) => ({
-    ...{ id: 'a', family: 'count', solution: '0', completion, correct: true, formatted: true, tokens: 1, ended: true },
+    ...{
+      id: 'a',
+      family: 'count',
+      solution: '0',
+      completion,
+      score: 1,
+      correct: true,
+      formatted: true,
+      tokens: 1,
+      ended: true,
+    },
   });
   const evaluation = { accuracy: 1, count: 1, interval: [0, 1] as [number, number], formatted: 1, meanTokens: 1 };
   const samples = await sampleViews(study, 'id', { before: { ...evaluation, items: [item('x')] } }, 1);

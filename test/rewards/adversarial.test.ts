@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Random } from '../../lib/engine/random.js';
 import type { Reward } from '../../lib/rewards/reward.js';
-import { REWARDS } from '../../lib/study/cell.js';
+import { REWARDS } from '../../lib/rewards/rewards.js';
 
 /** Every reward that a run can name. */
 const rewards: { [name: string]: Reward } = Object.fromEntries(

@@ -41,6 +41,7 @@ test('the results table has a line for each paradigm, a column for each test set
     ...{ trainingRows: 16, wallSeconds: 2, tokens: 300 },
   });
   const text = resultsText({
+    task: 'counting',
     profile: 'tiny',
     seed: 1,
     paradigms: [row('id', 0.715, [0.62, 0.795]), row('ood', 0.4, [0.309, 0.498])],

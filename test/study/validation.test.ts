@@ -9,6 +9,8 @@ import { startEngine } from '../../lib/engine/backend.js';
 import { disposeModel, loadModel, type Model } from '../../lib/model/model.js';
 import { formatReward } from '../../lib/rewards/format.js';
 import { cellFolder, cellRun, runCell, type SftCell } from '../../lib/study/cell.js';
+import { evaluationItems } from '../../lib/study/examples.js';
+import { stageOneCell } from '../../lib/study/paradigms.js';
 import {
   curateTrainingRows,
   fingerprintOf,
@@ -16,10 +18,8 @@ import {
   pretrainingScenes,
   sampleTestRows,
   sampleTrainingRows,
-  writeCountingData,
-} from '../../lib/study/counting-data.js';
-import { evaluationItems } from '../../lib/study/examples.js';
-import { stageOneCell } from '../../lib/study/paradigms.js';
+  writeStudyData,
+} from '../../lib/study/study-data.js';
 import { validation, validationRows, validationSettings } from '../../lib/study/validation.js';
 import { openStudy } from '../../lib/study/workspace.js';
 
@@ -31,7 +31,7 @@ let model: Model;
 before(async () => {
   await startEngine();
   const tests = sampleTestRows(study);
-  await writeCountingData(study, curateTrainingRows(study, sampleTrainingRows(study), tests).kept, tests);
+  await writeStudyData(study, curateTrainingRows(study, sampleTrainingRows(study), tests).kept, tests);
   model = loadModel(study.base);
 });
 after(() => {

@@ -13,6 +13,12 @@ export function writeStructureQuestion(family: StructureFamily, program: Structu
   return `${question} ${domain === 'id' ? 'Choices:' : 'Options:'} ${choices.join(' ')}`;
 }
 
+/** The choices that a question lists, A to D; undefined where it asks for a number. */
+export function readChoices(problem: string): number[] | undefined {
+  const listed = [...problem.matchAll(/ [A-D][:.] (\d+)/g)].map(([, number]) => Number(number));
+  return listed.length > 0 ? listed : undefined;
+}
+
 /** As in the released code, one instruction for choices and one for numbers. */
 const FORMATS = { choice: 'option', number: 'float number or int number' };
 

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
+import { QUICK } from '../../lib/study/profile.js';
 import {
   curateTrainingRows,
   dataFolder,
@@ -11,10 +12,8 @@ import {
   pretrainingScenes,
   sampleTestRows,
   sampleTrainingRows,
-  TEST_SETS,
-  writeCountingData,
-} from '../../lib/study/counting-data.js';
-import { QUICK } from '../../lib/study/profile.js';
+  writeStudyData,
+} from '../../lib/study/study-data.js';
 import { openStudy } from '../../lib/study/workspace.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-data-'));
@@ -29,7 +28,7 @@ test('the quick profile: 6,400 rows, 1,600 of them for stage 1, no scene in two 
   assert.deepEqual([tests.id.length, tests.ood.length], [500, 500]);
   const train = new Set(kept.map(fingerprintOf));
   const pretraining = pretrainingScenes(quick);
-  const held = TEST_SETS.flatMap((set) => tests[set].map(fingerprintOf));
+  const held = [...tests.id, ...tests.ood].map(fingerprintOf);
   assert.equal(new Set(held).size, 1000, 'test scenes repeat');
   assert.equal(held.filter((scene) => train.has(scene)).length, 0);
   assert.equal(held.filter((scene) => pretraining.has(scene)).length, 0);
@@ -48,7 +47,7 @@ test('the same profile gives the same rows', () => {
 test('data is written whole: records, forms and an image each; and read back', async () => {
   const tests = sampleTestRows(study);
   const { kept } = curateTrainingRows(study, sampleTrainingRows(study), tests);
-  await writeCountingData(study, kept, tests);
+  await writeStudyData(study, kept, tests);
   const data = dataFolder(study);
   assert.equal(readdirSync(path.join(data, 'images')).length, 48 + 8 + 8);
   const lines = (name: string) => readFileSync(path.join(data, name), 'utf8').trim().split('\n');

@@ -1,0 +1,37 @@
+/** Counting rows as a careless annotator would leave them. */
+import type { TaskRecord } from '../../data/record.js';
+import type { Random } from '../../engine/random.js';
+import { withoutRationale, writtenTwice } from '../spoil.js';
+
+/** A sum as rationales write it: "7 - 2 = 5". */
+const SUM = /(\d+) ([+-]) (\d+) = (\d+)/;
+
+/**
+ * Spoils a row in one way: a wrong sum; a wrong first count; a wrong first count carried through to the answer (sound arithmetic
+ * from a false reading of the image); a wrong answer; an empty rationale; the row written twice.
+ */
+export function spoilCounting(record: TaskRecord, random: Random): TaskRecord[] {
+  const { cot, answer } = record;
+  const kinds = ['count', 'reading', 'answer', 'empty', 'twice'] as const;
+  // Every shift changes the number and leaves it a count.
+  const shift = Number(answer) === 0 ? random.choice([1, 2]) : random.choice([-1, 1, 2]);
+  const shifted = (digits: string) => String(Number(digits) + shift);
+  const firstCount = (text: string) => text.replace(/: (\d+)/, (_, n) => `: ${shifted(n)}`);
+  switch (random.choice(SUM.test(cot) ? (['sum', ...kinds] as const) : kinds)) {
+    case 'sum':
+      return [{ ...record, cot: cot.replace(/= (\d+)(?=\.$)/, (_, n) => `= ${shifted(n)}`) }];
+    case 'count':
+      return [{ ...record, cot: firstCount(cot) }];
+    case 'reading': {
+      const sums = new RegExp(SUM, 'g');
+      const carried = firstCount(cot).replace(sums, (_, a, sign, b, c) => `${shifted(a)} ${sign} ${b} = ${shifted(c)}`);
+      return [{ ...record, cot: carried, answer: shifted(answer) }];
+    }
+    case 'answer':
+      return [{ ...record, answer: shifted(answer) }];
+    case 'empty':
+      return withoutRationale(record);
+    case 'twice':
+      return writtenTwice(record);
+  }
+}

@@ -1,0 +1,39 @@
+/** Visual counting as one of the kit's tasks. */
+import type { TaskRecord } from '../../data/record.js';
+import { scoreAnswer } from '../../evaluate/scorer.js';
+import { writePrompt } from '../prompts.js';
+import type { Task } from '../task.js';
+import { drawScene } from '../world/ray-cast.js';
+import { type Scene, sceneFingerprint } from '../world/scene.js';
+import { type CountingProgram, solveCounting } from './program.js';
+import { type CountingDomain, sampleCountingRecord } from './sample.js';
+import { spoilCounting } from './spoil.js';
+import { describeFilter, rederiveCounting } from './wording.js';
+
+const sceneOf = (record: TaskRecord) => record.scene as Scene;
+
+export const COUNTING: Task = {
+  name: 'counting',
+  testSets: { id: ['id'], ood: ['ood-look', 'ood-look-question'] },
+  sample: (domain, id, random) => sampleCountingRecord(domain as CountingDomain, id, random),
+  draw: (record) => [drawScene(sceneOf(record))],
+  writePrompt: ({ problem }, style) => writePrompt(problem, style),
+  answerFault: (answer) => (/^-?\d+$/.test(answer) ? undefined : 'not a whole number'),
+  rederive: (cot) => {
+    const derived = rederiveCounting(cot);
+    return typeof derived === 'string' ? { reason: derived } : { answer: String(derived) };
+  },
+  solve: (record) => String(solveCounting(record.program as CountingProgram, sceneOf(record))),
+  sceneFingerprint: (record) => sceneFingerprint(sceneOf(record)),
+  /** The objects by their attributes, and the question. */
+  questionFingerprint: (record) => {
+    const objects = sceneOf(record).objects.map(({ size, color, material, shape }) =>
+      describeFilter({ size, color, material, shape }, false),
+    );
+    return `${objects.sort().join(', ')}: ${record.problem}`;
+  },
+  spoil: spoilCounting,
+  rewards: ['accuracy_reward', 'format_reward'],
+  releasedRewards: ['released_accuracy_reward', 'released_format_reward'],
+  score: scoreAnswer,
+};
