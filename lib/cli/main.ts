@@ -1,6 +1,6 @@
 /** The command line: the functions that the notebooks call, for headless and remote runs. */
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { readImage } from '../data/image.js';
@@ -422,23 +422,19 @@ program
   .description('add adapters into their base model: a whole checkpoint')
   .requiredOption('--model <dir>', 'the folder of the adapters')
   .requiredOption('--out <dir>', 'the folder of the checkpoint, which must not exist yet')
+  .option('--dtype <type>', "the weights' type in the files: float32, or bfloat16 for serving", 'float32')
   .option('--json', 'one JSON object on stdout')
   .addHelpText('after', '\nExample: reason-rft merge --model runs/my-lora/final --out runs/my-merged')
-  .action(async (options: { model: string; out: string; json?: boolean }) => {
+  .action(async (options: { model: string; out: string; dtype: string; json?: boolean }) => {
+    const { dtype } = options;
+    if (dtype !== 'float32' && dtype !== 'bfloat16')
+      throw new UsageError(`--dtype must be float32 or bfloat16, got '${dtype}'`);
     if (existsSync(options.out)) throw new UsageError(`${options.out} exists already; choose another folder`);
     if (!isAdapterFolder(options.model)) throw new UsageError(`${options.model} holds no adapter_config.json`);
     await startEngine();
     const model = loadModel(options.model);
     mergeAdapters(model.parameters);
-    const partial = `${options.out}.partial`;
-    rmSync(partial, { recursive: true, force: true });
-    try {
-      saveModel(model, partial);
-      renameSync(partial, options.out);
-    } catch (error) {
-      rmSync(partial, { recursive: true, force: true });
-      throw error;
-    }
+    saveModel(model, options.out, { dtype });
     report(options.json, { checkpoint: options.out }, `the checkpoint lies in ${options.out}`);
   });
 

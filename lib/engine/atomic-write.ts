@@ -1,5 +1,5 @@
-/** Files that are written whole or not at all: under a temporary name, flushed to disk, then renamed. */
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+/** Files and folders that are written whole or not at all: under a temporary name, flushed to disk, then renamed. */
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import path from 'node:path';
 
 /**
@@ -32,6 +32,31 @@ export function writeFileAtomic(
     if (descriptor !== undefined) closeSync(descriptor);
     rmSync(partial, { force: true });
     throw new Error(`cannot write ${file}: ${remedy(error as NodeJS.ErrnoException)}`, { cause: error });
+  }
+}
+
+/**
+ * Writes a folder atomically: `fill` writes into a new one beside it, `NAME.partial`, which then takes its name. What a killed
+ * process left there is removed first.
+ *
+ * @param folder one that is there is replaced, with all that it holds
+ * @throws Error of `fill`; the folder is then as it was before
+ */
+export function writeFolderAtomic(folder: string, fill: (partial: string) => void): void {
+  const target = path.resolve(folder);
+  const [partial, replaced] = [`${target}.partial`, `${target}.replaced`];
+  rmSync(partial, { recursive: true, force: true });
+  try {
+    mkdirSync(partial, { recursive: true });
+    fill(partial);
+    rmSync(replaced, { recursive: true, force: true });
+    // Moved away before it is removed: a removal that is interrupted would leave half a folder.
+    if (existsSync(target)) renameSync(target, replaced);
+    renameSync(partial, target);
+    rmSync(replaced, { recursive: true, force: true });
+  } catch (error) {
+    rmSync(partial, { recursive: true, force: true });
+    throw error;
   }
 }
 

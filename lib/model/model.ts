@@ -1,15 +1,18 @@
 /** A model as a whole: configuration, weights, tokenizer, chat template and image processor of one checkpoint folder. */
-import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
+import { copyFileSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import type { RgbImage } from '../data/image.js';
+import { writeFileAtomic, writeFolderAtomic } from '../engine/atomic-write.js';
+import type { Precision } from '../engine/backend.js';
+import { downloadTensor, uploadTensor } from '../engine/transfer.js';
 import { type ChatTemplate, loadChatTemplate } from './chat-template.js';
 import { type Qwen2VLConfig, readConfig } from './configuration.js';
 import { type EncodedPrompt, Generator } from './generate.js';
 import { type ImageProcessor, loadImageProcessor, processedGrid, processImage } from './image-processor.js';
 import { adapterBase, hasAdapters, isAdapterFolder, loadAdapters, saveAdapters } from './lora.js';
 import { parameterShapes } from './parameters.js';
-import { readCheckpointTensors, writeSafetensors } from './safetensors.js';
+import { readCheckpointTensors, writeCheckpointTensors } from './safetensors.js';
 import { loadTokenizer, type Tokenizer } from './tokenizer.js';
 
 export interface Model {
@@ -26,7 +29,8 @@ export interface Model {
 
 /**
  * Loads a checkpoint folder: `config.json`, `model.safetensors`, tokenizer, chat template and image processor; or the folder
- * of an adapter, with the model that it was trained on.
+ * of an adapter, with the model that it was trained on. Weights are held as float32, whatever type they are stored in; loading
+ * takes hardly more memory than that.
  *
  * @throws Error when a tensor is missing, has another shape than the configuration says, or is not part of the model
  */
@@ -50,12 +54,12 @@ function loadCheckpoint(folder: string): Model {
   const missing = parameterShapes(config);
   const parameters: { [name: string]: tf.Tensor } = {};
   try {
-    for (const { name, shape, data } of readCheckpointTensors(folder)) {
+    for (const { name, shape, pieces } of readCheckpointTensors(folder)) {
       const expected = missing.get(name);
       if (!expected) throw new Error(`${folder} holds '${name}', which this configuration does not have`);
       if (String(expected) !== String(shape))
         throw new Error(`${folder}: '${name}' is [${shape}], but config.json says [${expected}]`);
-      parameters[name] = tf.tensor(data, shape, 'float32');
+      parameters[name] = uploadTensor(shape, pieces());
       missing.delete(name);
     }
     const [first] = missing.keys();
@@ -76,37 +80,77 @@ function loadCheckpoint(folder: string): Model {
   };
 }
 
-/** The files beside the weights that a saved copy takes over from the checkpoint it came from. */
+/** The files beside the weights and `config.json` that a saved copy takes over from the checkpoint it came from. */
 const COMPANIONS = [
-  'config.json',
   'generation_config.json',
   'tokenizer.json',
   'tokenizer_config.json',
+  'special_tokens_map.json',
+  'added_tokens.json',
+  'vocab.json',
+  'merges.txt',
   'chat_template.json',
   'chat_template.jinja',
+  'processor_config.json',
   'preprocessor_config.json',
+  'video_preprocessor_config.json',
 ];
 
+/** What tells a folder that a checkpoint may be written over. */
+const MARKS = ['config.json', 'model.safetensors', 'model.safetensors.index.json', 'adapter_config.json'];
+
+export interface SaveOptions {
+  /**
+   * The type of the numbers in the files. Default `float32`, as they are held, also of a model that came in bfloat16: its rounding,
+   * up to 0.4 % of a weight, is more than many an update of training. `bfloat16` halves the folder, for serving.
+   */
+  dtype?: Precision;
+  /** A larger checkpoint is cut into files of at most so many bytes. Default: 5 GB, as in transformers. */
+  shardBytes?: number;
+}
+
 /**
- * Writes the model as a checkpoint folder in the same layout; of a model with adapters, the adapters alone, as PEFT does.
- * `mergeAdapters` makes a whole checkpoint of it first.
+ * Writes the model as a checkpoint folder in the same layout, whole or not at all; `config.json` says the type that the weights
+ * now have. Of a model with adapters it writes the adapters alone, as PEFT does; `mergeAdapters` makes a whole checkpoint of it.
+ *
+ * @param folder a checkpoint that was there is replaced
+ * @throws Error when the folder holds something else, or cannot be written
  */
-export function saveModel(model: Model, folder: string): void {
-  if (hasAdapters(model.parameters)) {
-    saveAdapters(model.parameters, model.folder, folder);
-    return;
-  }
-  mkdirSync(folder, { recursive: true });
-  for (const name of COMPANIONS) {
-    const source = path.join(model.folder, name);
-    if (existsSync(source)) copyFileSync(source, path.join(folder, name));
-  }
-  const tensors = Object.entries(model.parameters).map(([name, tensor]) => ({
-    name,
-    shape: tensor.shape,
-    data: tensor.dataSync() as Float32Array,
-  }));
-  writeSafetensors(path.join(folder, 'model.safetensors'), tensors);
+export function saveModel(model: Model, folder: string, { dtype = 'float32', shardBytes }: SaveOptions = {}): void {
+  const held = existsSync(folder) ? readdirSync(folder) : [];
+  if (held.length > 0 && !held.some((name) => MARKS.includes(name)))
+    throw new Error(`${folder} holds other files and no checkpoint; save the model into a folder of its own`);
+  writeFolderAtomic(folder, (partial) => {
+    if (hasAdapters(model.parameters)) {
+      saveAdapters(model.parameters, model.folder, partial);
+      return;
+    }
+    const config = path.join(model.folder, 'config.json');
+    if (existsSync(config)) writeFileAtomic(path.join(partial, 'config.json'), configOfType(config, dtype));
+    for (const name of COMPANIONS) {
+      const source = path.join(model.folder, name);
+      if (existsSync(source)) copyFileSync(source, path.join(partial, name));
+    }
+    const tensors = Object.entries(model.parameters).map(([name, tensor]) => {
+      return { name, shape: tensor.shape, data: () => downloadTensor(tensor) };
+    });
+    writeCheckpointTensors(partial, tensors, { dtype: dtype === 'bfloat16' ? 'BF16' : 'F32', shardBytes });
+  });
+}
+
+/** The text of a `config.json` in which the weights' type, where it is stated, is `dtype`: transformers converts to it. */
+function configOfType(file: string, dtype: Precision): string {
+  const text = readFileSync(file, 'utf8');
+  const config = JSON.parse(text) as { [field: string]: unknown };
+  const parts = [config, config.text_config, config.vision_config].filter(
+    (part): part is { [field: string]: unknown } => typeof part === 'object' && part !== null,
+  );
+  const stated = parts.flatMap((part) =>
+    ['torch_dtype', 'dtype'].filter((field) => field in part).map((field) => ({ part, field })),
+  );
+  if (stated.length === 0) return text;
+  for (const { part, field } of stated) part[field] = dtype;
+  return `${JSON.stringify(config, null, 2)}\n`;
 }
 
 /** Frees the weights and the compiled steps. */

@@ -1,7 +1,8 @@
-/** Safetensors files: a JSON header and raw little-endian tensors, read one by one and written atomically. */
+/** Safetensors files: a JSON header and raw little-endian tensors, read piece by piece and written atomically. */
 import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import path from 'node:path';
 import { writeFileAtomic } from '../engine/atomic-write.js';
+import { rowLength, rowsPerPiece } from '../engine/transfer.js';
 
 /** A tensor on the host. */
 export interface HostTensor {
@@ -9,6 +10,27 @@ export interface HostTensor {
   shape: number[];
   data: Float32Array;
 }
+
+/** A tensor in a file, which is read when it is asked for. */
+export interface StoredTensor {
+  name: string;
+  shape: number[];
+  /**
+   * Its numbers in order as float32, in pieces of whole rows along the first axis, of about 1 MB. A piece is overwritten by the
+   * next; all must be read before the next tensor is asked for.
+   */
+  pieces(): Generator<Float32Array>;
+}
+
+/** A tensor to be written; its numbers, or what gives them piece by piece. */
+export interface TensorSource {
+  name: string;
+  shape: number[];
+  data: Float32Array | (() => Iterable<Float32Array>);
+}
+
+/** What the numbers of a written file are: `BF16` halves it, and rounds each to 8 significant bits. */
+export type WrittenType = 'F32' | 'BF16';
 
 const BYTES: { readonly [dtype: string]: number } = {
   F64: 8,
@@ -35,20 +57,38 @@ interface Entry {
 }
 
 /**
- * The tensors of a file, converted to float32, read from disk one at a time.
+ * The tensors of a file, whole, one at a time, converted to float32.
+ *
+ * @throws Error as `storedTensors`
+ */
+export function* readSafetensors(file: string): Generator<HostTensor> {
+  for (const { name, shape, pieces } of storedTensors(file)) {
+    const data = new Float32Array(countOf(shape));
+    let at = 0;
+    for (const piece of pieces()) {
+      data.set(piece, at);
+      at += piece.length;
+    }
+    yield { name, shape, data };
+  }
+}
+
+/**
+ * The tensors of a file, read in pieces and converted to float32, so that little more than a piece lies on the host.
  *
  * @throws Error naming the file, the tensor and what is wrong: a truncated or hostile header is refused before anything is
  *   allocated for it
  */
-export function* readSafetensors(file: string): Generator<HostTensor> {
+export function* storedTensors(file: string): Generator<StoredTensor> {
   const descriptor = openSync(file, 'r');
   try {
     const { entries, start } = readHeader(descriptor, file);
+    const staging: Staging = { floats: new Float32Array(0), halves: new Uint16Array(0) };
     for (const entry of entries) {
-      if (!READABLE.has(entry.dtype))
-        throw new Error(`${file}: tensor '${entry.name}' is ${entry.dtype}; the model needs F32, F16 or BF16`);
-      const bytes = readFully(descriptor, start + entry.from, entry.to - entry.from);
-      yield { name: entry.name, shape: entry.shape, data: toFloat32(bytes, entry.dtype) };
+      const { name, shape, dtype } = entry;
+      if (!READABLE.has(dtype))
+        throw new Error(`${file}: tensor '${name}' is ${dtype}; the model needs F32, F16 or BF16`);
+      yield { name, shape, pieces: () => readPieces(descriptor, start, entry, staging) };
     }
   } finally {
     closeSync(descriptor);
@@ -56,15 +96,15 @@ export function* readSafetensors(file: string): Generator<HostTensor> {
 }
 
 /**
- * The tensors of a checkpoint folder: of `model.safetensors`, or of the shards that `model.safetensors.index.json` lists.
+ * The tensors of a checkpoint folder, read in pieces: of `model.safetensors`, or of the shards that `model.safetensors.index.json` lists.
  *
  * @throws Error when the folder has neither, a shard is missing or lies elsewhere, or a shard lacks a tensor it should hold
  */
-export function* readCheckpointTensors(folder: string): Generator<HostTensor> {
+export function* readCheckpointTensors(folder: string): Generator<StoredTensor> {
   const single = path.join(folder, 'model.safetensors');
   const index = `${single}.index.json`;
   if (existsSync(single)) {
-    yield* readSafetensors(single);
+    yield* storedTensors(single);
     return;
   }
   if (!existsSync(index))
@@ -75,7 +115,7 @@ export function* readCheckpointTensors(folder: string): Generator<HostTensor> {
   for (const [shard, names] of shards) {
     const file = path.join(folder, shard);
     if (!existsSync(file)) throw new Error(`${index} lists ${shard}, which is missing; download it again`);
-    for (const tensor of readSafetensors(file)) {
+    for (const tensor of storedTensors(file)) {
       if (names.delete(tensor.name)) yield tensor;
       else throw new Error(`${file} holds '${tensor.name}', which ${path.basename(index)} does not place there`);
     }
@@ -161,26 +201,60 @@ function readHeader(descriptor: number, file: string): { entries: Entry[]; start
 
 function readFully(descriptor: number, position: number, length: number): Buffer {
   const buffer = Buffer.alloc(length);
-  for (let at = 0; at < length; ) {
-    const count = readSync(descriptor, buffer, at, Math.min(length - at, 1 << 30), position + at);
-    if (count === 0) throw new Error(`the file ended while it was read, at byte ${position + at}`);
-    at += count;
-  }
+  readInto(descriptor, position, buffer);
   return buffer;
 }
 
-function toFloat32(bytes: Buffer, dtype: string): Float32Array {
-  if (dtype === 'F32') return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4).slice();
-  const halves = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2);
-  const floats = new Float32Array(halves.length);
-  if (dtype === 'BF16') {
-    // A bfloat16 is the upper half of a float32. (A plain loop: `from` with a function takes 100 times as long.)
-    const words = new Uint32Array(floats.buffer);
-    for (let i = 0; i < halves.length; i++) words[i] = halves[i]! << 16;
-  } else {
-    for (let i = 0; i < halves.length; i++) floats[i] = halfToFloat(halves[i]!);
+/** Fills a buffer from the file. */
+function readInto(descriptor: number, position: number, buffer: Uint8Array): void {
+  for (let at = 0; at < buffer.length; ) {
+    const count = readSync(descriptor, buffer, at, Math.min(buffer.length - at, 1 << 30), position + at);
+    if (count === 0) throw new Error(`the file ended while it was read, at byte ${position + at}`);
+    at += count;
   }
-  return floats;
+}
+
+/** Room for a piece as it is in the file and as float32, used again for the next. */
+interface Staging {
+  floats: Float32Array;
+  halves: Uint16Array;
+}
+
+function* readPieces(
+  descriptor: number,
+  start: number,
+  { shape, dtype, from }: Entry,
+  staging: Staging,
+): Generator<Float32Array> {
+  const [rows, width] = [shape[0] ?? 1, rowLength(shape)];
+  if (rows * width === 0) return;
+  const each = Math.min(rows, rowsPerPiece(shape));
+  if (staging.floats.length < each * width) staging.floats = new Float32Array(each * width);
+  if (dtype !== 'F32' && staging.halves.length < each * width) staging.halves = new Uint16Array(each * width);
+  for (let row = 0; row < rows; row += each) {
+    const count = Math.min(each, rows - row) * width;
+    const stored = (dtype === 'F32' ? staging.floats : staging.halves).subarray(0, count);
+    const bytes = new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength);
+    readInto(descriptor, start + from + row * width * BYTES[dtype]!, bytes);
+    const piece = staging.floats.subarray(0, count);
+    if (dtype === 'BF16') widenBfloat16(staging.halves, piece);
+    if (dtype === 'F16') widenHalf(staging.halves, piece);
+    yield piece;
+  }
+}
+
+/** A bfloat16 is the upper half of a float32. (A plain loop: `from` with a function takes 100 times as long.) */
+function widenBfloat16(halves: Uint16Array, floats: Float32Array): void {
+  const words = new Uint32Array(floats.buffer, floats.byteOffset, floats.length);
+  for (let i = 0; i < words.length; i++) words[i] = halves[i]! << 16;
+}
+
+let halfValues: Float32Array | undefined;
+
+/** By a table of all 65,536 values of IEEE 754 binary16. */
+function widenHalf(halves: Uint16Array, floats: Float32Array): void {
+  halfValues ??= Float32Array.from({ length: 2 ** 16 }, (_, half) => halfToFloat(half));
+  for (let i = 0; i < floats.length; i++) floats[i] = halfValues[halves[i]!]!;
 }
 
 /** Float32 to bfloat16, rounded to nearest, ties to even; NaN stays NaN. */
@@ -208,19 +282,19 @@ function halfToFloat(half: number): number {
 /**
  * Writes tensors under the names and shapes given, whole or not at all.
  *
- * @param dtype `BF16` halves the file, and rounds each number to 8 significant bits
+ * @throws Error naming the file, and the tensor whose numbers do not fill its shape
  */
-export function writeSafetensors(file: string, tensors: readonly HostTensor[], dtype: 'F32' | 'BF16' = 'F32'): void {
+export function writeSafetensors(file: string, tensors: readonly TensorSource[], dtype: WrittenType = 'F32'): void {
   const width = BYTES[dtype]!;
   const header: { [name: string]: unknown } = { __metadata__: { format: 'pt' } };
   let offset = 0;
   for (const { name, shape, data } of tensors) {
-    if (data.length !== shape.reduce((a, b) => a * b, 1)) {
+    const count = countOf(shape);
+    if (typeof data !== 'function' && data.length !== count)
       throw new Error(`tensor '${name}' of shape [${shape}] cannot hold ${data.length} numbers`);
-    }
     if (Object.hasOwn(header, name)) throw new Error(`two tensors are named '${name}'`);
-    header[name] = { dtype, shape, data_offsets: [offset, offset + width * data.length] };
-    offset += width * data.length;
+    header[name] = { dtype, shape, data_offsets: [offset, offset + width * count] };
+    offset += width * count;
   }
   // Padded with spaces, so that the data starts at a multiple of 8 bytes.
   const json = Buffer.from(JSON.stringify(header));
@@ -230,9 +304,59 @@ export function writeSafetensors(file: string, tensors: readonly HostTensor[], d
   writeFileAtomic(file, (write) => {
     write(length);
     write(padded);
-    for (const { data } of tensors) {
-      const numbers = dtype === 'BF16' ? toBfloat16(data) : data;
-      write(new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength));
+    for (const { name, shape, data } of tensors) {
+      let written = 0;
+      for (const piece of typeof data === 'function' ? data() : [data]) {
+        const numbers = dtype === 'BF16' ? toBfloat16(piece) : piece;
+        write(new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength));
+        written += piece.length;
+      }
+      if (written !== countOf(shape))
+        throw new Error(`tensor '${name}' of shape [${shape}] cannot hold ${written} numbers`);
     }
   });
+}
+
+/** The size above which transformers cuts a checkpoint into several files, in bytes. */
+export const SHARD_BYTES = 5e9;
+
+/**
+ * Writes the weights of a checkpoint folder: `model.safetensors`, or, above `shardBytes`, several files and
+ * `model.safetensors.index.json`, named as transformers names them. A tensor is never cut, so that one larger than
+ * `shardBytes` has a file to itself.
+ */
+export function writeCheckpointTensors(
+  folder: string,
+  tensors: readonly TensorSource[],
+  { dtype = 'F32', shardBytes = SHARD_BYTES }: { dtype?: WrittenType; shardBytes?: number } = {},
+): void {
+  const bytesOf = ({ shape }: TensorSource) => BYTES[dtype]! * countOf(shape);
+  const shards: TensorSource[][] = [[]];
+  let filled = 0;
+  for (const tensor of tensors) {
+    if (filled > 0 && filled + bytesOf(tensor) > shardBytes) {
+      shards.push([]);
+      filled = 0;
+    }
+    shards.at(-1)!.push(tensor);
+    filled += bytesOf(tensor);
+  }
+  if (shards.length === 1) {
+    writeSafetensors(path.join(folder, 'model.safetensors'), tensors, dtype);
+    return;
+  }
+  const digits = (n: number) => String(n).padStart(5, '0');
+  const weightMap: { [name: string]: string } = {};
+  shards.forEach((shard, i) => {
+    const name = `model-${digits(i + 1)}-of-${digits(shards.length)}.safetensors`;
+    writeSafetensors(path.join(folder, name), shard, dtype);
+    for (const tensor of shard) weightMap[tensor.name] = name;
+  });
+  const total = tensors.reduce((sum, tensor) => sum + bytesOf(tensor), 0);
+  const index = { metadata: { total_size: total }, weight_map: weightMap };
+  writeFileAtomic(path.join(folder, 'model.safetensors.index.json'), `${JSON.stringify(index, null, 2)}\n`);
+}
+
+function countOf(shape: readonly number[]): number {
+  return shape.reduce((a, b) => a * b, 1);
 }

@@ -1,5 +1,4 @@
 /** What a finished run leaves: the trained checkpoint, and the best one where the model was evaluated as it trained. */
-import { renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { type Model, saveModel } from '../model/model.js';
@@ -22,7 +21,7 @@ export interface TrainedCheckpoints {
  * @param steps number of steps completed
  */
 export function saveTrained(model: Model, run: RunDirectory, steps: number): TrainedCheckpoints {
-  saveWhole(model, run.final);
+  saveModel(model, run.final);
   const best = run.bestCheckpoint();
   if (!best) return { final: run.final };
   if (best.step === steps) return { final: run.final, best: { ...best, folder: run.final } };
@@ -30,22 +29,9 @@ export function saveTrained(model: Model, run: RunDirectory, steps: number): Tra
   try {
     for (const { name, shape, data } of readSafetensors(path.join(best.folder, 'trainable.safetensors')))
       trained[name] = tf.tensor(data, shape, 'float32');
-    saveWhole({ ...model, parameters: { ...model.parameters, ...trained } }, run.best);
+    saveModel({ ...model, parameters: { ...model.parameters, ...trained } }, run.best);
   } finally {
     tf.dispose(trained);
   }
   return { final: run.final, best: { ...best, folder: run.best } };
-}
-
-function saveWhole(model: Model, folder: string): void {
-  const partial = `${folder}.partial`;
-  rmSync(partial, { recursive: true, force: true });
-  try {
-    saveModel(model, partial);
-    rmSync(folder, { recursive: true, force: true });
-    renameSync(partial, folder);
-  } catch (error) {
-    rmSync(partial, { recursive: true, force: true });
-    throw error;
-  }
 }

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { startEngine } from '../../lib/engine/backend.js';
+import { uploadTensor } from '../../lib/engine/transfer.js';
 import { collate } from '../../lib/model/batch.js';
 import { readConfig } from '../../lib/model/configuration.js';
 import { Generator } from '../../lib/model/generate.js';
@@ -213,7 +214,7 @@ test('PEFT’s adapter on transformers’ model: logits within 1e-4 of theirs, w
   const base = path.join(FIXTURE, 'base');
   const config = readConfig(base);
   const parameters: Map = {};
-  for (const { name, shape, data } of readCheckpointTensors(base)) parameters[name] = tf.tensor(data, shape, 'float32');
+  for (const { name, shape, pieces } of readCheckpointTensors(base)) parameters[name] = uploadTensor(shape, pieces());
   const expected = JSON.parse(readFileSync(path.join(FIXTURE, 'expected.json'), 'utf8'));
   const images = [{ pixelValues: Float32Array.from(expected.pixels as number[]), grid: expected.grid }];
   const prompt = { tokens: expected.tokens as number[], images };

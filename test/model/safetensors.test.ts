@@ -1,9 +1,15 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, describe, it } from 'node:test';
-import { readCheckpointTensors, readSafetensors, writeSafetensors } from '../../lib/model/safetensors.js';
+import {
+  readCheckpointTensors,
+  readSafetensors,
+  storedTensors,
+  writeCheckpointTensors,
+  writeSafetensors,
+} from '../../lib/model/safetensors.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'safetensors-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -65,6 +71,27 @@ describe('writeSafetensors and readSafetensors', () => {
       bytes.writeUInt16LE(half, bytes.length - 10 + 2 * i);
     writeFileSync(file, bytes);
     assert.deepEqual([...read()[0]!.data], [1, -2.5, 65504, 2 ** -24, Number.POSITIVE_INFINITY]);
+  });
+  it('reads and writes a large tensor in pieces of whole rows', () => {
+    // 2^18 numbers a piece at most: 2 rows of 100,000 at a time, then the last.
+    const row = (r: number) => new Float32Array(100_000).fill(r + 0.5);
+    const data = () => [0, 1, 2, 3, 4].map(row);
+    for (const dtype of ['F32', 'BF16'] as const) {
+      writeSafetensors(file, [{ name: 'x', shape: [5, 100_000], data }], dtype);
+      const [stored] = storedTensors(file);
+      assert.deepEqual(stored!.shape, [5, 100_000]);
+      const lengths: number[] = [];
+      for (const tensor of storedTensors(file)) for (const piece of tensor.pieces()) lengths.push(piece.length);
+      assert.deepEqual(lengths, [200_000, 200_000, 100_000]);
+      const whole = read()[0]!.data;
+      for (const r of [0, 1, 2, 3, 4]) assert.equal(whole[r * 100_000 + 7], r + 0.5);
+    }
+  });
+  it('refuses pieces that do not fill their shape, leaving no file', () => {
+    rmSync(file, { force: true });
+    const short = { name: 'x', shape: [3], data: () => [new Float32Array(2)] };
+    assert.throws(() => writeSafetensors(file, [short]), /case\.safetensors: tensor 'x' of shape \[3\] cannot hold 2/);
+    assert.equal(existsSync(file), false);
   });
   it('leaves the old file and no other where writing fails', () => {
     writeSafetensors(file, tensors);
@@ -164,5 +191,45 @@ describe('readCheckpointTensors', () => {
     assert.throws(names, /model-1\.safetensors lacks 'd'/);
     index({ a: '../outside.safetensors' });
     assert.throws(names, /is not a \.safetensors file of this folder/);
+  });
+});
+
+describe('writeCheckpointTensors', () => {
+  // 16, 24 and 8 bytes as float32.
+  const tensors = [
+    { name: 'a', shape: [2, 2], data: Float32Array.of(1, 2, 3, 4) },
+    { name: 'b', shape: [6], data: Float32Array.of(5, 6, 7, 8, 9, 10) },
+    { name: 'c', shape: [2], data: Float32Array.of(11, 12) },
+  ];
+  const cut = (shardBytes: number, dtype: 'F32' | 'BF16' = 'F32') => {
+    const target = mkdtempSync(path.join(folder, 'shards-'));
+    writeCheckpointTensors(target, tensors, { shardBytes, dtype });
+    const back = new Map<string, number[]>();
+    for (const { name, pieces } of readCheckpointTensors(target))
+      for (const piece of pieces()) back.set(name, [...piece]);
+    for (const { name, data } of tensors) assert.deepEqual(back.get(name), [...data]);
+    return { target, files: readdirSync(target).sort() };
+  };
+  it('writes one file up to the limit, and numbered shards with an index above it', () => {
+    assert.deepEqual(cut(48).files, ['model.safetensors']);
+    // In bfloat16 all is half as large.
+    assert.deepEqual(cut(24, 'BF16').files, ['model.safetensors']);
+    const { target, files } = cut(40);
+    assert.deepEqual(files, [
+      'model-00001-of-00002.safetensors',
+      'model-00002-of-00002.safetensors',
+      'model.safetensors.index.json',
+    ]);
+    assert.deepEqual(JSON.parse(readFileSync(path.join(target, 'model.safetensors.index.json'), 'utf8')), {
+      metadata: { total_size: 48 },
+      weight_map: {
+        a: 'model-00001-of-00002.safetensors',
+        b: 'model-00001-of-00002.safetensors',
+        c: 'model-00002-of-00002.safetensors',
+      },
+    });
+  });
+  it('gives a tensor larger than the limit a file of its own', () => {
+    assert.equal(cut(20).files.length, 4);
   });
 });
