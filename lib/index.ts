@@ -60,6 +60,7 @@ export * from './study/ablations.js';
 export * from './study/base-model.js';
 export * from './study/cell.js';
 export * from './study/examples.js';
+export * from './study/label-control.js';
 export * from './study/leakage.js';
 export * from './study/paper.js';
 export * from './study/paradigms.js';

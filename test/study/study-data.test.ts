@@ -3,18 +3,20 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
-import { QUICK } from '../../lib/study/profile.js';
+import { QUICK, STANDARD } from '../../lib/study/profile.js';
 import {
   curateTrainingRows,
   dataFolder,
   fingerprintOf,
   loadRows,
   pretrainingScenes,
+  questionOf,
   sampleTestRows,
   sampleTrainingRows,
   writeStudyData,
 } from '../../lib/study/study-data.js';
 import { openStudy } from '../../lib/study/workspace.js';
+import { TASKS } from '../../lib/tasks/task.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-data-'));
 const study = openStudy('tiny', folder);
@@ -32,6 +34,50 @@ test('the quick profile: 6,400 rows, 1,600 of them for stage 1, no scene in two 
   assert.equal(new Set(held).size, 1000, 'test scenes repeat');
   assert.equal(held.filter((scene) => train.has(scene)).length, 0);
   assert.equal(held.filter((scene) => pretraining.has(scene)).length, 0);
+});
+
+for (const task of ['structure', 'transformation'] as const) {
+  test(`${task}: no test item is trained on, by scene and by question, nor stands in two test sets`, () => {
+    const testRows = { ...STANDARD.testRows, transformation: { id: 300, 'ood-left': 300, 'ood-right': 300 } };
+    const profile = { ...STANDARD, testRows, trainRows: 1600, stageOneRows: 400 };
+    const standard = { ...openStudy('standard', folder), profile };
+    const tests = sampleTestRows(standard, task);
+    const raw = sampleTrainingRows(standard, task);
+    const { kept, dropped } = curateTrainingRows(standard, raw, tests);
+    assert.equal(kept.length, 1600);
+    const held = Object.values(tests).flat();
+    for (const name of [fingerprintOf, questionOf]) {
+      const asked = new Set(held.map(name));
+      assert.equal(asked.size, held.length, 'test items repeat');
+      assert.equal(kept.filter((row) => asked.has(name(row))).length, 0);
+    }
+    // Had nobody looked, some would be: the raw rows hold test items.
+    assert.ok(dropped.some(({ check }) => check === 'leakage'));
+  });
+}
+
+test('the standard profile tests on as many items as the paper', () => {
+  const sizes = Object.values(STANDARD.testRows).map((rows) => Object.values(rows));
+  assert.deepEqual(sizes, [
+    [1000, 750, 250],
+    [820, 800],
+    [1000, 1000, 1000],
+  ]);
+});
+
+test('transformation rows are written with both images of each, and read back', async () => {
+  const tests = sampleTestRows(study, 'transformation');
+  const { kept } = curateTrainingRows(study, sampleTrainingRows(study, 'transformation'), tests);
+  await writeStudyData(study, kept, tests);
+  const data = dataFolder(study, 'transformation');
+  assert.equal(readdirSync(path.join(data, 'images')).length, 2 * (48 + 8 + 8 + 8));
+  const { records, images } = await loadRows(study, 'ood-left', 'transformation');
+  assert.deepEqual(records, JSON.parse(JSON.stringify(tests['ood-left'])));
+  assert.deepEqual(
+    images[0]!.map(({ data }) => data),
+    TASKS.transformation.draw(records[0]!).map(({ data }) => data),
+  );
+  await assert.rejects(loadRows(study, 'id', 'structure'), /curate --task structure/);
 });
 
 test('out of domain is 3 to 1 by look alone and by look and question', () => {
