@@ -10,8 +10,9 @@ import { compile } from '../engine/compile.js';
 import { linear, takeRows } from '../engine/operations.js';
 import { collate, disposeBatch } from '../model/batch.js';
 import { type EncodedPrompt, Generator } from '../model/generate.js';
+import { logits } from '../model/log-probability.js';
 import { disposeModel, encodePrompt, loadModel, type Model } from '../model/model.js';
-import { hiddenStates, logits, type TokenBatch } from '../model/qwen2-vl.js';
+import { hiddenStates, type TokenBatch } from '../model/qwen2-vl.js';
 import { GREEDY } from '../model/sampling.js';
 import type { Parameters } from '../model/vision.js';
 import { trainGrpo } from '../train/grpo.js';
@@ -70,6 +71,7 @@ async function sft(request: BenchRequest, model: Model): Promise<number[]> {
         epochs: samples + 1,
         batchSize: rows,
         examplesPerMicroBatch: rows,
+        gradientCheckpointing: false,
         packTo: 0,
         schedule: { learningRate: 1e-5, warmupSteps: 0, decay: 'constant' },
         weightDecay: 0.1,

@@ -113,6 +113,18 @@ export function compile<I extends TensorTree, O extends TensorTree>(
   return run;
 }
 
+/** Notes, while a step is recorded, that a tensor must not be computed before another; else undefined. */
+let recordOrder: ((x: tf.Tensor, dependency: tf.Tensor) => tf.Tensor) | undefined;
+
+/**
+ * The same tensor, from which a compiled step computes nothing before `dependency` is there. A graph computes whatever it can
+ * as early as it can, and what it finds written twice only once; this keeps work that is meant to wait, or to be done again,
+ * from being pulled forward. Outside a compiled step nothing needs holding back.
+ */
+export function runAfter<T extends tf.Tensor>(x: T, dependency: tf.Tensor): T {
+  return (recordOrder ? recordOrder(x, dependency) : x) as T;
+}
+
 /** Graphs of steps that share them, by name and constants. */
 const shelves = new Map<string, Map<string, unknown>>();
 
@@ -269,14 +281,30 @@ function record<I extends TensorTree, O extends TensorTree>(
     tensorDataSync: { value: tensorDataSync },
   });
 
+  const order = (x: tf.Tensor, dependency: tf.Tensor): tf.Tensor => {
+    const [id, after] = backend.getInputTensorIds([x, dependency]) as [number, number];
+    const type = backend.typeAttributeFromTensor(x);
+    const attribute = { name: 'T', type: real.TF_ATTR_TYPE as number, value: type };
+    const [metadata] = real.executeOp('Identity', [attribute], [id], 1) as [TensorMetadata];
+    const node = `n${nodes.length}`;
+    // "^" marks an input that is waited for and not read.
+    const inputs = [nameOf.get(id), `^${nameOf.get(after)?.replace(/:\d+$/, '')}`] as string[];
+    nodes.push({ name: node, op: 'Identity', inputs, attributes: { T: { type } } });
+    nameOf.set(metadata.id, node);
+    typeOf.set(metadata.id, type);
+    return backend.createOutputTensor(metadata);
+  };
+
   let output: O;
   backend.binding = recorder;
+  recordOrder = order;
   try {
     output = tidyTree(() => step(refillTree(input, [...distinct]) as I));
     // Constants that the step returns are uploaded here, while the recorder still listens.
     backend.getInputTensorIds(flattenTree(output));
   } finally {
     backend.binding = real;
+    recordOrder = undefined;
   }
   const outputs = flattenTree(output);
   const fetches = backend.getInputTensorIds(outputs).map((id, i) => {

@@ -2,8 +2,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { type BlockLayout, blockLayout } from './block-attention.js';
 import type { Qwen2VLConfig } from './configuration.js';
+import type { Targets } from './log-probability.js';
 import { type ImageGrid, nextPosition, type Position, positionIds } from './mrope.js';
-import type { Targets, TokenBatch } from './qwen2-vl.js';
+import type { TokenBatch } from './qwen2-vl.js';
 import { patchPlaces } from './vision.js';
 
 /** An image as the image processor gives it. */

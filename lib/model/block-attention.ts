@@ -45,41 +45,38 @@ export function blockLayout(
  *
  * @param prefix segment of each token of the prefix, 0 or -1 for padding, int32 `[batch, prefix]`; its width may be 0
  * @param blocks segment of each later token, -1 for padding, int32 `[batch, blocks, size]`
+ * @param each query heads to a key-value head
  */
-export function blockAttention(prefix: tf.Tensor2D, blocks: tf.Tensor3D): Attention {
+export function blockAttention(prefix: tf.Tensor2D, blocks: tf.Tensor3D, each: number): Attention {
   const [batch, count, size] = blocks.shape;
   const width = prefix.shape[1];
-  const ofPrefix = width > 0 ? segmentBias(prefix) : undefined;
-  const biases = new Map<number, tf.Tensor>();
-  return (_, queries, keys, values) => {
+  const attend: Attention['attend'] = (_, queries, keys, values, [bias, prefixBias]) => {
     const [, heads, , headSize] = queries.shape;
     const groups = keys.shape[1];
-    const each = heads / groups;
-    const bias = biases.get(each) ?? blockBias(prefix, blocks, each);
-    biases.set(each, bias);
-
-    const early = <T extends tf.Tensor>(x: T): T => tf.slice(x, [0, 0, 0, 0], [-1, -1, width, -1]) as T;
+    const early = (x: tf.Tensor4D) => tf.slice(x, [0, 0, 0, 0], [-1, -1, width, -1]) as tf.Tensor4D;
     const late = (x: tf.Tensor4D) => tf.slice(x, [0, 0, width, 0]) as tf.Tensor4D;
-    const inBlocks = tf.reshape(late(queries), [batch, groups, each, count, size, headSize]);
+    const scaled = tf.mul(late(queries), 1 / Math.sqrt(headSize));
+    const inBlocks = tf.reshape(scaled, [batch, groups, each, count, size, headSize]);
     // Queries of one key-value head stand side by side in each block.
     const rows = tf.reshape(swapEachAndBlocks(inBlocks), [batch, groups, count, each * size, headSize]);
-    const whole = [batch, groups, count * each * size, -1];
     const near = { keys: withBlockBefore(late(keys), count), values: withBlockBefore(late(values), count) };
-    const toNear = tf.matMul(tf.mul(rows, 1 / Math.sqrt(headSize)), near.keys, false, true);
-    if (!ofPrefix) return fromBlocks(tf.matMul(tf.softmax(tf.add(toNear, bias)), near.values), heads);
+    const toNear = tf.matMul(rows, near.keys, false, true);
+    if (width === 0) return fromBlocks(tf.matMul(tf.softmax(tf.add(toNear, bias!)), near.values), heads);
 
     const first = { keys: early(keys), values: early(values) };
-    const flat = tf.reshape(tf.mul(rows, 1 / Math.sqrt(headSize)), [batch, groups, count * each * size, headSize]);
+    const flat = tf.reshape(rows, [batch, groups, count * each * size, headSize]);
     const toPrefix = tf.reshape(tf.matMul(flat, first.keys, false, true), [batch, groups, count, each * size, width]);
-    const shares = tf.softmax(tf.add(tf.concat([toPrefix, toNear], 4), bias));
+    const shares = tf.softmax(tf.add(tf.concat([toPrefix, toNear], 4), bias!));
     const [ofFirst, ofNear] = tf.split(shares, [width, near.keys.shape[3]!], 4) as [tf.Tensor, tf.Tensor];
     const mixed = tf.add(
-      tf.reshape(tf.matMul(tf.reshape(ofFirst, whole), first.values), rows.shape),
+      tf.reshape(tf.matMul(tf.reshape(ofFirst, [batch, groups, count * each * size, width]), first.values), rows.shape),
       tf.matMul(ofNear, near.values),
     );
-    const prefixShares = tf.softmax(tf.add(groupedScores(early(queries), first.keys), ofPrefix));
-    return tf.concat([groupedMix(prefixShares as tf.Tensor5D, first.values), fromBlocks(mixed, heads)], 2);
+    const prefixShares = tf.softmax(tf.add(groupedScores(early(queries), first.keys), prefixBias!)) as tf.Tensor5D;
+    return tf.concat([groupedMix(prefixShares, first.values), fromBlocks(mixed, heads)], 2);
   };
+  const masks = [blockBias(prefix, blocks, each), ...(width > 0 ? [segmentBias(prefix)] : [])];
+  return { masks, attend };
 }
 
 /** `[batch, groups, each, blocks, size, headSize]` with axes 2 and 3 swapped, or back; no copy where one of them is 1. */

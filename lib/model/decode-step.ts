@@ -7,8 +7,8 @@ import * as tf from '@tensorflow/tfjs';
 import { linear, rmsNorm, swiGlu, takeRows } from '../engine/operations.js';
 import type { DecodeState, PromptCache, Shard } from './cache.js';
 import type { Qwen2VLConfig } from './configuration.js';
+import { logits } from './log-probability.js';
 import { effectiveWeight } from './projection.js';
-import { logits } from './qwen2-vl.js';
 import { type SamplingSettings, sampleTokens } from './sampling.js';
 import type { Parameters } from './vision.js';
 

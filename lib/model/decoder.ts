@@ -1,16 +1,31 @@
 /** The decoder of Qwen2-VL: grouped-query attention with M-RoPE, SwiGLU, root-mean-square norms. */
 import * as tf from '@tensorflow/tfjs';
+import { checkpointed } from '../engine/checkpoint.js';
 import { rmsNorm, rotate, swiGlu } from '../engine/operations.js';
 import type { Qwen2VLConfig } from './configuration.js';
 import type { RotaryAngles } from './mrope.js';
 import { project } from './projection.js';
 import type { Parameters } from './vision.js';
 
-/**
- * How the heads of one layer look at keys: queries `[batch, heads, tokens, size]`, keys and values
- * `[batch, keyValueHeads, tokens, size]` of the same tokens, all rotated, to `[batch, heads, tokens, size]`.
- */
-export type Attention = (layer: number, queries: tf.Tensor4D, keys: tf.Tensor4D, values: tf.Tensor4D) => tf.Tensor4D;
+/** How the heads of a layer look at keys. */
+export interface Attention {
+  /** What `attend` needs besides, the same for every layer. */
+  masks: readonly tf.Tensor[];
+  /**
+   * Queries `[batch, heads, tokens, size]`, keys and values `[batch, keyValueHeads, tokens, size]` of the same tokens, all
+   * rotated, to `[batch, heads, tokens, size]`.
+   */
+  attend: (
+    layer: number,
+    queries: tf.Tensor4D,
+    keys: tf.Tensor4D,
+    values: tf.Tensor4D,
+    masks: readonly tf.Tensor[],
+  ) => tf.Tensor4D;
+}
+
+/** Called with each layer's keys and values, for a cache. */
+export type KeepCache = (layer: number, keys: tf.Tensor4D, values: tf.Tensor4D) => void;
 
 /** What attention scores get where looking is not allowed. */
 export const FORBIDDEN = -1e9;
@@ -19,6 +34,7 @@ export const FORBIDDEN = -1e9;
  * Runs all layers and the final norm.
  *
  * @param x token embeddings `[batch x tokens, hidden]`
+ * @param checkpoint the backward pass computes each layer again instead of keeping what is in it
  * @returns `[batch x tokens, hidden]`
  */
 export function decode(
@@ -28,11 +44,27 @@ export function decode(
   angles: RotaryAngles,
   attention: Attention,
   config: Qwen2VLConfig,
+  checkpoint = false,
 ): tf.Tensor2D {
+  const layer = checkpoint ? decodeLayerAgain : decodeLayer;
   let hidden: tf.Tensor2D = x;
-  for (let i = 0; i < config.layers; i++) hidden = decodeLayer(parameters, hidden, batch, i, angles, attention, config);
+  for (let i = 0; i < config.layers; i++) hidden = layer(parameters, hidden, batch, i, angles, attention, config);
   return rmsNorm(hidden, parameters['model.norm.weight']!, config.rmsNormEps) as tf.Tensor2D;
 }
+
+/** A layer under gradient checkpointing. */
+const decodeLayerAgain: typeof decodeLayer = (parameters, x, batch, layer, angles, attention, config) => {
+  const names = Object.keys(parameters).filter((name) => name.startsWith(`model.layers.${layer}.`));
+  return checkpointed(
+    ([x, ...weights], [cos, sin, ...masks]) => {
+      const some = Object.fromEntries(names.map((name, i) => [name, weights[i]!]));
+      const same = { ...attention, masks };
+      return decodeLayer(some, x as tf.Tensor2D, batch, layer, { cos: cos!, sin: sin! }, same, config);
+    },
+    [x, ...names.map((name) => parameters[name]!)],
+    [angles.cos, angles.sin, ...attention.masks],
+  );
+};
 
 function decodeLayer(
   parameters: Parameters,
@@ -53,7 +85,7 @@ function decodeLayer(
   };
   const queries = rotate(headsOf('q_proj'), angles.cos, angles.sin) as tf.Tensor4D;
   const keys = rotate(headsOf('k_proj'), angles.cos, angles.sin) as tf.Tensor4D;
-  const heads = attention(layer, queries, keys, headsOf('v_proj'));
+  const heads = attention.attend(layer, queries, keys, headsOf('v_proj'), attention.masks);
   const mixed = tf.reshape(tf.transpose(heads, [0, 2, 1, 3]), [-1, hiddenSize]) as tf.Tensor2D;
   const attended = tf.add(x, through('self_attn.o_proj', mixed)) as tf.Tensor2D;
 
@@ -86,18 +118,15 @@ export function groupedMix(shares: tf.Tensor5D, values: tf.Tensor4D): tf.Tensor4
 /**
  * Attention inside a batch of token rows, under the mask of their segments.
  *
- * @param bias from `segmentBias`
- * @param keep called with each layer's keys and values, for a cache
+ * @param segments int32 `[batch, tokens]`, see `segmentBias`
  */
-export function segmentAttention(
-  bias: tf.Tensor5D,
-  keep?: (layer: number, keys: tf.Tensor4D, values: tf.Tensor4D) => void,
-): Attention {
-  return (layer, queries, keys, values) => {
+export function segmentAttention(segments: tf.Tensor2D, keep?: KeepCache): Attention {
+  const attend: Attention['attend'] = (layer, queries, keys, values, [bias]) => {
     keep?.(layer, keys, values);
-    const shares = tf.softmax(tf.add(groupedScores(queries, keys), bias));
+    const shares = tf.softmax(tf.add(groupedScores(queries, keys), bias!));
     return groupedMix(shares as tf.Tensor5D, values);
   };
+  return { masks: [segmentBias(segments)], attend };
 }
 
 /**

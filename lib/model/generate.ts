@@ -22,8 +22,10 @@ import {
 } from './cache.js';
 import type { Qwen2VLConfig } from './configuration.js';
 import { type ChunkInput, type ChunkOutput, decodeChunk } from './decode-step.js';
+import type { KeepCache } from './decoder.js';
+import { logits } from './log-probability.js';
 import { nextPosition, positionIds } from './mrope.js';
-import { hiddenStates, logits, type TokenBatch } from './qwen2-vl.js';
+import { hiddenStates, type TokenBatch } from './qwen2-vl.js';
 import { checkSampling, type SamplingSettings } from './sampling.js';
 import type { Parameters } from './vision.js';
 
@@ -281,10 +283,11 @@ function packParts(parts: Part[], live: (completion: number) => boolean): void {
 function prefillStep(parameters: Parameters, batch: TokenBatch, config: Qwen2VLConfig) {
   const keys: tf.Tensor4D[] = [];
   const values: tf.Tensor4D[] = [];
-  const all = hiddenStates(parameters, batch, config, (_, k, v) => {
+  const keep: KeepCache = (_, k, v) => {
     keys.push(k);
     values.push(v);
-  });
+  };
+  const all = hiddenStates(parameters, batch, config, { keep });
   const [count, length] = batch.tokens.shape;
   const ends = tf.tensor1d(
     Array.from({ length: count }, (_, i) => (i + 1) * length - 1),

@@ -1,10 +1,10 @@
-/** Qwen2-VL as pure functions of parameters and batch: embeddings, hidden states, logits, log-probabilities. */
+/** Qwen2-VL as pure functions of parameters and batch: embeddings and hidden states. */
 import * as tf from '@tensorflow/tfjs';
 import { shardCount } from '../engine/backend.js';
-import { linear, logProbability, takeRows } from '../engine/operations.js';
+import { takeRows } from '../engine/operations.js';
 import { blockAttention } from './block-attention.js';
 import type { Qwen2VLConfig } from './configuration.js';
-import { decode, segmentAttention, segmentBias } from './decoder.js';
+import { decode, type KeepCache, segmentAttention } from './decoder.js';
 import { mropeAngles } from './mrope.js';
 import { encodeImages, type ImageBatch, type Parameters } from './vision.js';
 
@@ -55,13 +55,17 @@ function encodeInParts(parameters: Parameters, images: ImageBatch, config: Qwen2
 /**
  * Hidden states after the final norm, `[batch x tokens, hidden]`. The rows are cut into parts that compute side by side (see
  * `shardCount`), unless `keep` asks for each layer's keys and values.
+ *
+ * @param options.keep called with each layer's keys and values, for a cache
+ * @param options.checkpoint the backward pass computes each layer again (see `checkpointed`); default false
  */
 export function hiddenStates(
   parameters: Parameters,
   batch: TokenBatch,
   config: Qwen2VLConfig,
-  keep?: (layer: number, keys: tf.Tensor4D, values: tf.Tensor4D) => void,
+  options: { keep?: KeepCache; checkpoint?: boolean } = {},
 ): tf.Tensor2D {
+  const { keep, checkpoint } = options;
   const x = embed(parameters, batch, config);
   const [rows, tokens] = batch.tokens.shape;
   const sizes = keep ? [rows] : evenParts(rows, shardCount());
@@ -76,9 +80,10 @@ export function hiddenStates(
   };
   const hidden = sizes.map((size, i) => {
     const attention = parts.blocks
-      ? blockAttention(parts.segments[i]!, parts.blocks[i]!)
-      : segmentAttention(segmentBias(parts.segments[i]!), keep);
-    return decode(parameters, parts.x[i]!, size, mropeAngles(parts.positions[i]!, config), attention, config);
+      ? blockAttention(parts.segments[i]!, parts.blocks[i]!, config.heads / config.keyValueHeads)
+      : segmentAttention(parts.segments[i]!, keep);
+    const angles = mropeAngles(parts.positions[i]!, config);
+    return decode(parameters, parts.x[i]!, size, angles, attention, config, checkpoint);
   });
   return tf.concat(hidden, 0) as tf.Tensor2D;
 }
@@ -92,34 +97,4 @@ function cut(x: tf.Tensor, sizes: readonly number[], axis = 0): tf.Tensor[] {
 function evenParts(count: number, parts: number): number[] {
   const cuts = Math.max(1, Math.min(parts, count));
   return Array.from({ length: cuts }, (_, i) => Math.floor(((i + 1) * count) / cuts) - Math.floor((i * count) / cuts));
-}
-
-/** Logits over the vocabulary of some hidden states, `[rows, hidden]` to `[rows, vocab]`. */
-export function logits(parameters: Parameters, hidden: tf.Tensor2D): tf.Tensor2D {
-  return linear(hidden, (parameters['lm_head.weight'] ?? parameters['model.embed_tokens.weight'])!);
-}
-
-/** Which tokens are predicted, and from where; all of one length, padded with any index. */
-export type Targets = {
-  /** Place, in the flattened `[batch x tokens]`, of the token that predicts; int32 `[targets]`. */
-  from: tf.Tensor1D;
-  /** The token predicted there, int32 `[targets]`. */
-  token: tf.Tensor1D;
-};
-
-/**
- * Log-probabilities of the targets alone: the head runs on no other place.
- *
- * @param temperature logits are divided by it before the softmax
- * @returns `logProbs` `[targets]` and the logits they come from, `[targets, vocab]`
- */
-export function targetLogProbs(
-  parameters: Parameters,
-  hidden: tf.Tensor2D,
-  targets: Targets,
-  temperature = 1,
-): { logProbs: tf.Tensor1D; logits: tf.Tensor2D } {
-  const raw = logits(parameters, takeRows(hidden, targets.from));
-  const scaled = temperature === 1 ? raw : (tf.div(raw, temperature) as tf.Tensor2D);
-  return { logProbs: logProbability(scaled, targets.token), logits: scaled };
 }

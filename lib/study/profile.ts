@@ -29,6 +29,7 @@ const SFT: SftSettings = {
   epochs: 2,
   batchSize: 32,
   examplesPerMicroBatch: 32,
+  gradientCheckpointing: false,
   packTo: 0,
   schedule: { learningRate: 5e-4, warmupSteps: 20, decay: 'cosine' },
   weightDecay: 0.1,

@@ -2,7 +2,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { type CompiledStep, compile } from '../engine/compile.js';
 import type { Qwen2VLConfig } from '../model/configuration.js';
-import { hiddenStates, type Targets, type TokenBatch, targetLogProbs } from '../model/qwen2-vl.js';
+import { headOf, predictTargets, type Targets } from '../model/log-probability.js';
+import { hiddenStates, type TokenBatch } from '../model/qwen2-vl.js';
 import type { TensorMap } from './adamw.js';
 
 export type LikelihoodInput = {
@@ -24,29 +25,29 @@ export type LikelihoodOutput = {
   entropy: tf.Tensor;
 };
 
-/** Compiles the step: `loss = -sum_k w_k log p(token_k)`; the caller chooses the weights so that micro-batches add up. */
-export function likelihoodStep(config: Qwen2VLConfig): CompiledStep<LikelihoodInput, LikelihoodOutput> {
+/**
+ * Compiles the step: `loss = -sum_k w_k log p(token_k)`; the caller chooses the weights so that micro-batches add up.
+ *
+ * @param checkpoint the backward pass computes each layer again: less memory, a third more time, the same numbers
+ */
+export function likelihoodStep(
+  config: Qwen2VLConfig,
+  checkpoint = false,
+): CompiledStep<LikelihoodInput, LikelihoodOutput> {
   const step = ({ trainable, frozen, batch, targets, weights }: LikelihoodInput) => {
     let statistics: { correct: tf.Tensor; entropy: tf.Tensor } | undefined;
-    const { value, grads } = gradientsOf(trainable, (parameters) => {
-      const hidden = hiddenStates({ ...frozen, ...parameters }, batch, config);
-      const { logProbs, logits } = targetLogProbs({ ...frozen, ...parameters }, hidden, targets);
-      const hit = tf.cast(tf.equal(tf.cast(tf.argMax(logits, 1), 'int32'), targets.token), 'float32');
-      const entropy = tf.sum(tf.mul(weights, predictionEntropy(logits)));
-      statistics = { correct: tf.keep(tf.sum(tf.mul(weights, hit))), entropy: tf.keep(entropy) };
+    const { value, grads } = gradientsOf(trainable, (some) => {
+      const parameters = { ...frozen, ...some };
+      const hidden = hiddenStates(parameters, batch, config, { checkpoint });
+      const headIsFrozen = Object.values(frozen).includes(headOf(parameters));
+      const { logProbs, entropies, hits } = predictTargets(parameters, hidden, targets, { headIsFrozen });
+      const sum = (x: tf.Tensor) => tf.keep(tf.sum(tf.mul(weights, x)));
+      statistics = { correct: sum(hits), entropy: sum(entropies) };
       return tf.neg(tf.sum(tf.mul(weights, logProbs))) as tf.Scalar;
     });
     return { gradients: grads, loss: value, ...statistics! };
   };
-  return compile('likelihood', step, { config });
-}
-
-/** Entropy of softmax(logits) a row, in nats: `log Z - sum p x`, `[rows]`. */
-export function predictionEntropy(logits: tf.Tensor2D): tf.Tensor1D {
-  const shifted = tf.sub(logits, tf.max(logits, 1, true));
-  const exp = tf.exp(shifted);
-  const total = tf.sum(exp, 1);
-  return tf.sub(tf.log(total), tf.div(tf.sum(tf.mul(exp, shifted), 1), total)) as tf.Tensor1D;
+  return compile('likelihood', step, { config, checkpoint });
 }
 
 /**

@@ -26,6 +26,8 @@ export interface SftSettings {
   batchSize: number;
   /** Examples whose forward and backward pass runs at once: memory against speed, never the result. */
   examplesPerMicroBatch: number;
+  /** The backward pass computes each decoder layer again (Chen et al. 2016): less memory, a third more time, the same numbers. */
+  gradientCheckpointing: boolean;
   /** Packs several samples, kept apart, into rows of at most so many tokens; 0: a row for each. */
   packTo: number;
   /** The learning rate over the steps. */
@@ -43,6 +45,7 @@ export const REASON_RFT_SFT: SftSettings = {
   epochs: 1,
   batchSize: 16,
   examplesPerMicroBatch: 1,
+  gradientCheckpointing: false,
   packTo: 0,
   schedule: { learningRate: 1e-5, warmupSteps: 100, decay: 'cosine' },
   weightDecay: 0.1,
@@ -94,7 +97,7 @@ export async function trainSft(
 
   const { trainable, frozen } = partParameters(model.parameters, settings);
   const optimizer = new AdamW({ ...ADAMW_DEFAULTS, weightDecay: settings.weightDecay });
-  const likelihood = likelihoodStep(model.config);
+  const likelihood = likelihoodStep(model.config, settings.gradientCheckpointing);
   const steps = sftSteps(examples.length, settings);
   let seenTokens: number | undefined;
 

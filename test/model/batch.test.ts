@@ -5,7 +5,8 @@ import * as tf from '@tensorflow/tfjs';
 import { startEngine } from '../../lib/engine/backend.js';
 import { collate, disposeBatch, type ProcessedImage, type Row } from '../../lib/model/batch.js';
 import { Generator } from '../../lib/model/generate.js';
-import { hiddenStates, targetLogProbs } from '../../lib/model/qwen2-vl.js';
+import { predictTargets } from '../../lib/model/log-probability.js';
+import { hiddenStates } from '../../lib/model/qwen2-vl.js';
 import { TINY_CONFIG, tinyImage, tinyParameters, tinyPrompt } from '../support/tiny-model.js';
 
 let parameters: { [name: string]: tf.Tensor };
@@ -29,7 +30,7 @@ function scores(rows: readonly Row[], length?: number): number[][] {
   const collated = collate(rows, TINY_CONFIG, { length });
   const values = tf.tidy(() => {
     const hidden = hiddenStates(parameters, collated.batch, TINY_CONFIG);
-    return targetLogProbs(parameters, hidden, collated.targets).logProbs.dataSync();
+    return predictTargets(parameters, hidden, collated.targets).logProbs.dataSync();
   });
   const byRow: number[][] = rows.map(() => []);
   collated.origin.forEach(({ row }, i) => {

@@ -6,7 +6,8 @@ import { startEngine } from '../../lib/engine/backend.js';
 import { Random } from '../../lib/engine/random.js';
 import { collate, disposeBatch, type Row } from '../../lib/model/batch.js';
 import { blockLayout } from '../../lib/model/block-attention.js';
-import { hiddenStates, targetLogProbs } from '../../lib/model/qwen2-vl.js';
+import { predictTargets } from '../../lib/model/log-probability.js';
+import { hiddenStates } from '../../lib/model/qwen2-vl.js';
 import { gradientsOf } from '../../lib/train/likelihood.js';
 import { TINY_CONFIG, tinyImage, tinyParameters, tinyPrompt } from '../support/tiny-model.js';
 
@@ -67,7 +68,7 @@ function measure(rows: readonly Row[]) {
   );
   let logProbs: Float32Array | undefined;
   const { grads } = gradientsOf(parameters, (some) => {
-    const out = targetLogProbs(some, hiddenStates(some, collated.batch, TINY_CONFIG), collated.targets).logProbs;
+    const out = predictTargets(some, hiddenStates(some, collated.batch, TINY_CONFIG), collated.targets).logProbs;
     logProbs = out.dataSync().slice(0, count) as Float32Array;
     return tf.sum(tf.mul(out, weights)) as tf.Scalar;
   });

@@ -9,6 +9,7 @@ import { uploadTensor } from '../../lib/engine/transfer.js';
 import { collate } from '../../lib/model/batch.js';
 import { readConfig } from '../../lib/model/configuration.js';
 import { Generator } from '../../lib/model/generate.js';
+import { logits } from '../../lib/model/log-probability.js';
 import {
   addAdapters,
   hasAdapters,
@@ -20,7 +21,7 @@ import {
   targetedModules,
   withoutAdapters,
 } from '../../lib/model/lora.js';
-import { hiddenStates, logits } from '../../lib/model/qwen2-vl.js';
+import { hiddenStates } from '../../lib/model/qwen2-vl.js';
 import { readCheckpointTensors } from '../../lib/model/safetensors.js';
 import { GREEDY } from '../../lib/model/sampling.js';
 import { trainGrpo } from '../../lib/train/grpo.js';

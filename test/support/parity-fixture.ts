@@ -5,9 +5,10 @@ import * as tf from '@tensorflow/tfjs';
 import { readImage } from '../../lib/data/image.js';
 import { collate, disposeBatch } from '../../lib/model/batch.js';
 import type { EncodedPrompt } from '../../lib/model/generate.js';
+import { logits } from '../../lib/model/log-probability.js';
 import { encodePrompt, type Model } from '../../lib/model/model.js';
 import type { ImageGrid } from '../../lib/model/mrope.js';
-import { hiddenStates, logits } from '../../lib/model/qwen2-vl.js';
+import { hiddenStates } from '../../lib/model/qwen2-vl.js';
 import { readSafetensors } from '../../lib/model/safetensors.js';
 
 export const FAMILIES = ['qwen2-vl'] as const;

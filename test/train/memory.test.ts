@@ -76,6 +76,7 @@ test('SFT', async () => {
       epochs: STEPS / 2,
       batchSize: 4,
       examplesPerMicroBatch: 4,
+      gradientCheckpointing: false,
       packTo: 0,
       schedule: { learningRate: 1e-4, warmupSteps: 0, decay: 'constant' },
       weightDecay: 0,

@@ -43,6 +43,7 @@ const sft: SftSettings = {
   epochs: 4,
   batchSize: 8,
   examplesPerMicroBatch: 8,
+  gradientCheckpointing: false,
   packTo: 0,
   schedule: { learningRate: 1e-3, warmupSteps: 2, decay: 'constant' },
   weightDecay: 0,

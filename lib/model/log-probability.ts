@@ -1,0 +1,139 @@
+/**
+ * Log-probabilities of target tokens, with the entropy of each prediction: the head runs where a target is predicted and
+ * nowhere else, and over a large vocabulary in chunks, so that the logits of the whole are never there at once.
+ */
+import * as tf from '@tensorflow/tfjs';
+import { runAfter } from '../engine/compile.js';
+import { linear, logProbability, takeRows } from '../engine/operations.js';
+import type { Parameters } from './vision.js';
+
+/** Which tokens are predicted, and from where; all of one length, padded with any index. */
+export type Targets = {
+  /** Place, in the flattened `[batch x tokens]`, of the token that predicts; int32 `[targets]`. */
+  from: tf.Tensor1D;
+  /** The token predicted there, int32 `[targets]`. */
+  token: tf.Tensor1D;
+};
+
+/** What the model says at each target, all `[targets]`. */
+export interface Predictions {
+  logProbs: tf.Tensor1D;
+  /** In nats. */
+  entropies: tf.Tensor1D;
+  /** 1 where no token has a larger logit than the target; the gradient stops here. */
+  hits: tf.Tensor1D;
+}
+
+/** Vocabulary entries at a time: the logits of 512 targets take 32 MB then. */
+const CHUNK = 16_384;
+
+/** The output projection, `[vocab, hidden]`: with tied embeddings their table. */
+export function headOf(parameters: Parameters): tf.Tensor2D {
+  return (parameters['lm_head.weight'] ?? parameters['model.embed_tokens.weight']) as tf.Tensor2D;
+}
+
+/** Logits over the vocabulary of some hidden states, `[rows, hidden]` to `[rows, vocab]`. */
+export function logits(parameters: Parameters, hidden: tf.Tensor2D): tf.Tensor2D {
+  return linear(hidden, headOf(parameters));
+}
+
+/**
+ * Predictions at the targets alone.
+ *
+ * @param hidden `[batch x tokens, hidden]`
+ * @param options.temperature logits are divided by it before the softmax; default 1
+ * @param options.headIsFrozen no gradient is wanted for the head, whose gradient is as large as itself; default false
+ * @param options.chunk vocabulary entries at a time; a vocabulary that is no larger is taken as a whole
+ */
+export function predictTargets(
+  parameters: Parameters,
+  hidden: tf.Tensor2D,
+  targets: Targets,
+  options: { temperature?: number; headIsFrozen?: boolean; chunk?: number } = {},
+): Predictions {
+  const { temperature = 1, headIsFrozen = false, chunk = CHUNK } = options;
+  const head = headOf(parameters);
+  const raw = takeRows(hidden, targets.from);
+  const rows = temperature === 1 ? raw : (tf.div(raw, temperature) as tf.Tensor2D);
+  if (head.shape[0] > chunk) return predictInChunks(rows, head, targets.token, chunk, headIsFrozen);
+  const scores = linear(rows, head);
+  const hits = tf.equal(tf.cast(tf.argMax(scores, 1), 'int32'), targets.token);
+  return {
+    logProbs: logProbability(scores, targets.token),
+    entropies: predictionEntropy(scores),
+    hits: tf.cast(hits, 'float32') as tf.Tensor1D,
+  };
+}
+
+/** Entropy of softmax(logits) a row, in nats: `log Z - sum p x`, `[rows]`. */
+function predictionEntropy(scores: tf.Tensor2D): tf.Tensor1D {
+  const shifted = tf.sub(scores, tf.max(scores, 1, true));
+  const exp = tf.exp(shifted);
+  const total = tf.sum(exp, 1);
+  return tf.sub(tf.log(total), tf.div(tf.sum(tf.mul(exp, shifted), 1), total)) as tf.Tensor1D;
+}
+
+/**
+ * The same with a running maximum m, sum s = sum e^(x - m) and mean t = sum e^(x - m) x over the chunks (as in Milakov and
+ * Gimelshein 2018, Online normalizer calculation for softmax). With log Z = m + log s and H = log Z - t / s:
+ *
+ *   d log p_k / d x_j = [j = k] - p_j        d H / d x_j = -p_j (log p_j + H)
+ */
+function predictInChunks(
+  rows: tf.Tensor2D,
+  head: tf.Tensor2D,
+  tokens: tf.Tensor1D,
+  size: number,
+  headIsFrozen: boolean,
+): Predictions {
+  const vocab = head.shape[0];
+  const starts = Array.from({ length: Math.ceil(vocab / size) }, (_, i) => i * size);
+  const part = (w: tf.Tensor, from: number) => tf.slice(w, [from, 0], [Math.min(size, vocab - from), -1]);
+  /** 1 at the target, `[rows, chunk]`; a row of zeros where it lies in another chunk. */
+  const target = (of: tf.Tensor, from: number, width: number) => {
+    const places = tf.sub(tf.expandDims(of, 1), tf.scalar(from, 'int32'));
+    return tf.cast(tf.equal(places, tf.expandDims(tf.range(0, width, 1, 'int32'), 0)), 'float32');
+  };
+
+  const operation = tf.customGrad((...args) => {
+    const save = args.pop() as unknown as (tensors: tf.Tensor[]) => void;
+    const [x, w = head] = args as [tf.Tensor2D, tf.Tensor2D | undefined];
+    let most: tf.Tensor = tf.fill([x.shape[0]], Number.NEGATIVE_INFINITY);
+    let [sum, weighted, wanted]: tf.Tensor[] = [tf.zerosLike(most), tf.zerosLike(most), tf.zerosLike(most)];
+    for (const from of starts) {
+      const scores = linear(from === 0 ? x : runAfter(x, sum!), part(w, from));
+      const larger = tf.maximum(most, tf.max(scores, 1));
+      const shrink = tf.exp(tf.sub(most, larger));
+      const exp = tf.exp(tf.sub(scores, tf.expandDims(larger, 1)));
+      sum = tf.add(tf.mul(sum!, shrink), tf.sum(exp, 1));
+      weighted = tf.add(tf.mul(weighted!, shrink), tf.sum(tf.mul(exp, scores), 1));
+      wanted = tf.add(wanted!, tf.sum(tf.mul(target(tokens, from, scores.shape[1]), scores), 1));
+      most = larger;
+    }
+    const logZ = tf.add(most, tf.log(sum!));
+    const entropy = tf.sub(logZ, tf.div(weighted!, sum!));
+    const hits = tf.cast(tf.greaterEqual(wanted!, most), 'float32');
+    save([x, w, tokens, logZ, entropy]);
+    const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor[] => {
+      const [x, w, tokens, logZ, entropy] = saved as [tf.Tensor2D, tf.Tensor2D, tf.Tensor, tf.Tensor, tf.Tensor];
+      const [a, b] = tf.unstack(dy).map((each) => tf.expandDims(each, 1)) as [tf.Tensor, tf.Tensor];
+      let dx: tf.Tensor = tf.zerosLike(x);
+      const dw: tf.Tensor2D[] = [];
+      for (const from of starts) {
+        const some = part(w, from);
+        const scores = linear(runAfter(x, from === 0 ? dy : dx), some);
+        const logs = tf.sub(scores, tf.expandDims(logZ, 1));
+        const p = tf.exp(logs);
+        const ofLogs = tf.mul(a, tf.sub(target(tokens, from, scores.shape[1]), p));
+        const slope = tf.sub(ofLogs, tf.mul(b, tf.mul(p, tf.add(logs, tf.expandDims(entropy, 1))))) as tf.Tensor2D;
+        dx = tf.add(dx, tf.matMul(slope, some as tf.Tensor2D));
+        if (!headIsFrozen) dw.push(tf.matMul(slope, x, true, false) as tf.Tensor2D);
+      }
+      return headIsFrozen ? [dx] : [dx, tf.concat(dw, 0)];
+    };
+    return { value: tf.stack([tf.sub(wanted!, logZ), entropy, hits]), gradFunc };
+  });
+  const value = headIsFrozen ? operation(rows) : operation(rows, head);
+  const [logProbs, entropies, hits] = tf.unstack(value) as [tf.Tensor1D, tf.Tensor1D, tf.Tensor1D];
+  return { logProbs, entropies, hits };
+}

@@ -1,0 +1,89 @@
+/** Predictions at targets: by hand, and the same in chunks of the vocabulary as at once, gradients too. */
+import assert from 'node:assert/strict';
+import { before, test } from 'node:test';
+import * as tf from '@tensorflow/tfjs';
+import { startEngine } from '../../lib/engine/backend.js';
+import { compile } from '../../lib/engine/compile.js';
+import { predictTargets } from '../../lib/model/log-probability.js';
+
+before(async () => {
+  await startEngine();
+});
+
+const close = (x: tf.Tensor, expected: readonly number[], tolerance = 1e-6) => {
+  const values = [...x.dataSync()];
+  values.forEach((value, i) => {
+    assert.ok(Math.abs(value - expected[i]!) <= tolerance, `${i}: ${value} against ${expected[i]}`);
+  });
+  assert.equal(values.length, expected.length);
+};
+
+test('by hand: logits 0, ln 3 and 0 give 1/5, 3/5 and 1/5', () => {
+  // Hidden state 1 times a head of 0, ln 3, 0.
+  const parameters = { 'lm_head.weight': tf.tensor2d([[0], [Math.log(3)], [0]]) };
+  const targets = { from: tf.tensor1d([0, 0], 'int32'), token: tf.tensor1d([1, 2], 'int32') };
+  // Entropy: -(3/5 ln 3/5 + 2 x 1/5 ln 1/5).
+  const entropy = -(0.6 * Math.log(0.6) + 0.4 * Math.log(0.2));
+  for (const chunk of [1, 2, 3]) {
+    const { logProbs, entropies, hits } = predictTargets(parameters, tf.tensor2d([[1]]), targets, { chunk });
+    close(logProbs, [Math.log(0.6), Math.log(0.2)]);
+    close(entropies, [entropy, entropy]);
+    close(hits, [1, 0]);
+  }
+});
+
+test('in chunks of 7 of 40 tokens: values and gradients as at once, at temperature 0.7, with and without the head’s', () => {
+  const parameters = { 'lm_head.weight': tf.randomNormal([40, 6], 0, 2, 'float32', 1) };
+  const hidden = tf.randomNormal([5, 6], 0, 1, 'float32', 2) as tf.Tensor2D;
+  const targets = {
+    from: tf.tensor1d([0, 2, 2, 4, 1, 3], 'int32'),
+    token: tf.tensor1d([0, 6, 7, 39, 20, 13], 'int32'),
+  };
+  type Input = { hidden: tf.Tensor2D; head: tf.Tensor2D };
+  /** Both outputs with a gradient, weighted unevenly. */
+  const total = ({ hidden, head }: Input, options: { chunk?: number; headIsFrozen?: boolean }) => {
+    const given = { temperature: 0.7, ...options };
+    const { logProbs, entropies } = predictTargets({ 'lm_head.weight': head }, hidden, targets, given);
+    const weights = tf.tensor1d([1, -2, 3, 0.5, -0.25, 2]);
+    return tf.sum(tf.add(tf.mul(weights, logProbs), tf.mul(tf.reverse1d(weights), entropies))) as tf.Scalar;
+  };
+  const gradients = (options: { chunk?: number; headIsFrozen?: boolean }) =>
+    tf.grads((hidden, head) => total({ hidden: hidden as tf.Tensor2D, head: head as tf.Tensor2D }, options))([
+      hidden,
+      parameters['lm_head.weight'],
+    ]);
+  const whole = predictTargets(parameters, hidden, targets, { temperature: 0.7 });
+  const parts = predictTargets(parameters, hidden, targets, { temperature: 0.7, chunk: 7 });
+  close(parts.logProbs, [...whole.logProbs.dataSync()], 1e-5);
+  close(parts.entropies, [...whole.entropies.dataSync()], 1e-5);
+  close(parts.hits, [...whole.hits.dataSync()]);
+  const [dx, dw] = gradients({}) as [tf.Tensor, tf.Tensor];
+  const [dxParts, dwParts] = gradients({ chunk: 7 }) as [tf.Tensor, tf.Tensor];
+  close(dxParts, [...dx.dataSync()], 2e-5);
+  close(dwParts, [...dw.dataSync()], 2e-5);
+  const ofHidden = tf.grad((x) =>
+    total(
+      { hidden: x as tf.Tensor2D, head: parameters['lm_head.weight'] as tf.Tensor2D },
+      { chunk: 7, headIsFrozen: true },
+    ),
+  );
+  close(ofHidden(hidden), [...dx.dataSync()], 2e-5);
+});
+
+test('a compiled step in chunks: as outside', () => {
+  const head = tf.randomNormal([40, 6], 0, 2, 'float32', 1) as tf.Tensor2D;
+  const hidden = tf.randomNormal([5, 6], 0, 1, 'float32', 2) as tf.Tensor2D;
+  const token = tf.tensor1d([0, 6, 39], 'int32');
+  const from = tf.tensor1d([0, 2, 4], 'int32');
+  type Input = { head: tf.Tensor2D; hidden: tf.Tensor2D; token: tf.Tensor1D; from: tf.Tensor1D };
+  const body = ({ head, hidden, token, from }: Input) => {
+    const of = (x: tf.Tensor) =>
+      tf.sum(predictTargets({ 'lm_head.weight': head }, x as tf.Tensor2D, { from, token }, { chunk: 7 }).logProbs);
+    const { value, grad } = tf.valueAndGrad(of)(hidden);
+    return { value, grad };
+  };
+  const step = compile('chunks', body);
+  const [compiled, eager] = [step({ head, hidden, token, from }), body({ head, hidden, token, from })];
+  close(compiled.value, [...eager.value.dataSync()], 1e-5);
+  close(compiled.grad, [...eager.grad.dataSync()], 1e-5);
+});
