@@ -1,5 +1,5 @@
 /** Images in memory and as PNG files, as the tasks draw them and the image processor reads them. */
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
 import sharp from 'sharp';
 import { writeFileAtomic } from '../engine/atomic-write.js';
@@ -12,29 +12,108 @@ export interface RgbImage {
   data: Uint8Array;
 }
 
-/** A file that decodes to more pixels than this is refused, as a small file can unpack to gigabytes. */
+/** What is read; other formats that the library knows (vector graphics, documents) are no pictures to train on. */
+const FORMATS = new Set(['png', 'jpeg', 'webp', 'gif', 'tiff']);
+
+/** A file that declares more pixels than this is refused before any is decoded, as a small file can unpack to gigabytes. */
 const MOST_PIXELS = 100_000_000;
 
 /**
- * Reads an image file (PNG, JPEG, WebP, ...): turned upright by its EXIF orientation, transparency laid on white, grey and
- * CMYK made RGB.
+ * Where an image of a data set lies.
  *
- * @throws Error naming the file when it is missing, no image, broken, or larger than 100 megapixels
+ * @param name as the data set writes it, relative to the folder
+ * @throws Error when the name leads out of the folder (absolute, by `..`, or through a symbolic link), or to no file
+ */
+export function imageFile(folder: string, name: string): string {
+  const file = path.resolve(folder, name);
+  const named = !path.isAbsolute(name) && isInside(path.resolve(folder), file);
+  if (named && !existsSync(file)) throw new Error(`there is no file ${file}`);
+  if (!named || !isInside(realpathSync(folder), realpathSync(file)))
+    throw new Error(
+      `the image '${name}' lies outside ${folder}: name a file in that folder, relative to it; copy it there where it is linked`,
+    );
+  return file;
+}
+
+function isInside(folder: string, file: string): boolean {
+  const relative = path.relative(folder, file);
+  return relative !== '' && !path.isAbsolute(relative) && relative.split(path.sep)[0] !== '..';
+}
+
+/**
+ * Reads the first frame of an image file (PNG, JPEG, WebP, GIF, TIFF) with the values that Pillow gives, to the bit:
+ *
+ * - turned upright by its EXIF orientation (`ImageOps.exif_transpose`);
+ * - transparency laid on white, as transformers' Qwen2-VL processor (5.23) and Qwen's own `qwen_vl_utils` do. Pillow's bare
+ *   `convert('RGB')`, which older releases call, instead shows whatever colour is stored under transparent pixels;
+ * - grey, palette and CMYK made RGB, colour profiles ignored, 16 bits a channel cut to the upper 8. (Pillow instead cuts
+ *   16-bit grey at 255, which makes most of such a picture white.)
+ *
+ * @throws Error naming the file and what to do when it is missing, empty, no image, broken, cut short, or of more than 100
+ *   megapixels
  */
 export async function readImage(file: string): Promise<RgbImage> {
-  if (!existsSync(file)) throw new Error(`${file}: there is no such image`);
-  try {
-    const { data, info } = await sharp(file, { limitInputPixels: MOST_PIXELS, failOn: 'truncated' })
-      .rotate()
-      .flatten({ background: '#ffffff' })
-      .toColourspace('srgb')
-      .removeAlpha()
-      .raw({ depth: 'uchar' })
-      .toBuffer({ resolveWithObject: true });
-    return { width: info.width, height: info.height, data: new Uint8Array(data.buffer, data.byteOffset, data.length) };
-  } catch (error) {
-    throw new Error(`${file}: not an image that can be read (${(error as Error).message})`, { cause: error });
+  const found = statSync(file, { throwIfNoEntry: false });
+  if (!found) throw new Error(`${file}: there is no such image`);
+  if (!found.isFile()) throw new Error(`${file}: not a file; name an image in it`);
+  if (found.size === 0) throw new Error(`${file}: the file is empty; copy or download it again`);
+  const open = () => sharp(file, { limitInputPixels: false, failOn: 'error', ignoreIcc: true });
+  const { format, width, height, space, hasAlpha } = await open().metadata().catch(refuse(file));
+  if (!FORMATS.has(format))
+    throw new Error(`${file}: not an image that can be read (it is ${format}); convert it to PNG or JPEG`);
+  if (width * height > MOST_PIXELS)
+    throw new Error(
+      `${file}: ${width} x ${height} pixels are more than the ${MOST_PIXELS / 1e6} megapixels that are decoded; make it smaller`,
+    );
+  const upright = open().autoOrient();
+  const colours =
+    space === 'cmyk' ? upright.pipelineColourspace('cmyk').toColourspace('cmyk') : upright.toColourspace('srgb');
+  const { data, info } = await colours
+    .raw({ depth: 'uchar' })
+    .toBuffer({ resolveWithObject: true })
+    .catch(refuse(file));
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.length);
+  const rgb = space === 'cmyk' ? cmykToRgb(bytes) : hasAlpha ? onWhite(bytes) : bytes;
+  return { width: info.width, height: info.height, data: rgb };
+}
+
+/** What is thrown where the library cannot read a file. */
+function refuse(file: string): (error: Error) => never {
+  return (error) => {
+    const reason = error.message
+      .trim()
+      .split('\n')[0]!
+      .replace(/^Input file (?:has corrupt header: )?/, '');
+    throw new Error(`${file}: not an image that can be read (${reason}); open it in a viewer, or copy it again`, {
+      cause: error,
+    });
+  };
+}
+
+/** Lays RGBA on white, in the integers of Pillow's `alpha_composite`. */
+function onWhite(rgba: Uint8Array): Uint8Array {
+  const rgb = new Uint8Array((rgba.length / 4) * 3);
+  for (let from = 0, to = 0; from < rgba.length; from += 4, to += 3) {
+    const alpha = rgba[from + 3]!;
+    for (let c = 0; c < 3; c++) {
+      const sum = (rgba[from + c]! * alpha + 255 * (255 - alpha) + 128) << 7;
+      rgb[to + c] = ((sum >> 8) + sum) >> 15;
+    }
   }
+  return rgb;
+}
+
+/** Pillow's conversion, without colour profiles: each ink takes its share of what black leaves. */
+function cmykToRgb(cmyk: Uint8Array): Uint8Array {
+  const rgb = new Uint8Array((cmyk.length / 4) * 3);
+  for (let from = 0, to = 0; from < cmyk.length; from += 4, to += 3) {
+    const light = 255 - cmyk[from + 3]!;
+    for (let c = 0; c < 3; c++) {
+      const product = cmyk[from + c]! * light + 128;
+      rgb[to + c] = Math.max(0, light - (((product >> 8) + product) >> 8));
+    }
+  }
+  return rgb;
 }
 
 /** The bytes of an image as PNG; `scale` repeats each pixel, to look at small images. */

@@ -1,62 +1,98 @@
-/** Qwen2-VL's image processor: resize to whole windows of patches, normalise, cut into patches in merge-window order. */
-import { readFileSync } from 'node:fs';
+/**
+ * Qwen2-VL's image processor: resize to whole windows of patches, normalise, cut into patches in merge-window order.
+ *
+ * Sizes, grids and values are those of transformers' Qwen2VLImageProcessor (5.23) with its default backend, torchvision; or
+ * with Pillow, where `image_processor_type` is Qwen2VLImageProcessorPil. How the two differ stands in `bicubic.ts`.
+ */
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import type { RgbImage } from '../data/image.js';
 import type { ProcessedImage } from './batch.js';
-import { resizeBicubic } from './bicubic.js';
+import { type Resampling, resizeBicubic } from './bicubic.js';
 import type { ImageGrid } from './mrope.js';
 
 /** What `preprocessor_config.json` says. */
 export interface ImageProcessor {
+  /** The area that images are resized to. */
   minPixels: number;
   maxPixels: number;
+  /** False where images are taken as they are (`do_resize`). Default: true. */
+  resize?: boolean;
+  /** Whose arithmetic resizes them. Default: torchvision. */
+  resampling?: Resampling;
   patchSize: number;
   temporalPatchSize: number;
   mergeSize: number;
+  /** A byte becomes (byte x rescaleFactor - mean) / deviation; 1, 0 and 1 where the file turns a step off. */
+  rescaleFactor: number;
   mean: number[];
   deviation: number[];
-  rescaleFactor: number;
 }
 
 const positive = z.number().positive();
+/** Where a field is missing, transformers' own values hold. */
 const schema = z.object({
-  min_pixels: positive.optional(),
-  max_pixels: positive.optional(),
-  size: z.object({ shortest_edge: positive.optional(), longest_edge: positive.optional() }).optional(),
-  patch_size: positive.int(),
-  temporal_patch_size: positive.int(),
-  merge_size: positive.int(),
-  image_mean: z.array(z.number()).length(3),
-  image_std: z.array(positive).length(3),
+  image_processor_type: z.templateLiteral(['Qwen2VLImageProcessor', z.enum(['', 'Fast', 'Pil'])]).optional(),
+  do_resize: z.boolean().default(true),
+  do_rescale: z.boolean().default(true),
+  do_normalize: z.boolean().default(true),
+  min_pixels: positive.nullish(),
+  max_pixels: positive.nullish(),
+  size: z
+    .object({ shortest_edge: positive.default(56 * 56), longest_edge: positive.default(28 * 28 * 1280) })
+    .nullish(),
+  resample: z.literal(3, { error: 'only 3, bicubic, is known' }).nullish(),
+  patch_size: positive.int().default(14),
+  temporal_patch_size: positive.int().default(2),
+  merge_size: positive.int().default(2),
+  image_mean: z.array(z.number()).length(3).default([0.48145466, 0.4578275, 0.40821073]),
+  image_std: z.array(positive).length(3).default([0.26862954, 0.26130258, 0.27577711]),
   rescale_factor: positive.default(1 / 255),
 });
 
-/** Reads `preprocessor_config.json` of a checkpoint folder, in the old layout (min_pixels) or the new (size). */
+/**
+ * Reads the image processor of a checkpoint folder: `image_processor` in `processor_config.json`, which transformers has written
+ * since 5.0, or `preprocessor_config.json`; with the bounds of the area in the old layout (`min_pixels`) or the new (`size`).
+ *
+ * @throws Error naming the file and each field that is wrong
+ */
 export function loadImageProcessor(folder: string): ImageProcessor {
-  const file = path.join(folder, 'preprocessor_config.json');
-  let json: unknown;
-  try {
-    json = JSON.parse(readFileSync(file, 'utf8'));
-  } catch (error) {
-    throw new Error(`cannot read ${file}: ${(error as Error).message}; is '${folder}' a checkpoint folder?`);
-  }
-  const parsed = schema.safeParse(json);
+  const combined = path.join(folder, 'processor_config.json');
+  const nested = existsSync(combined)
+    ? (readJson(combined) as { image_processor?: unknown }).image_processor
+    : undefined;
+  const file = nested === undefined ? path.join(folder, 'preprocessor_config.json') : combined;
+  const parsed = schema.safeParse(nested ?? readJson(file));
   if (!parsed.success) {
     const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
     throw new Error(`${file}: ${problems.join('; ')}`);
   }
   const raw = parsed.data;
+  const minPixels = raw.min_pixels ?? raw.size?.shortest_edge ?? 56 * 56;
+  const maxPixels = raw.max_pixels ?? raw.size?.longest_edge ?? 28 * 28 * 1280;
+  if (minPixels > maxPixels)
+    throw new Error(`${file}: the least number of pixels, ${minPixels}, is more than the most, ${maxPixels}`);
   return {
-    minPixels: raw.min_pixels ?? raw.size?.shortest_edge ?? 56 * 56,
-    maxPixels: raw.max_pixels ?? raw.size?.longest_edge ?? 28 * 28 * 1280,
+    minPixels,
+    maxPixels,
+    resize: raw.do_resize,
+    resampling: raw.image_processor_type === 'Qwen2VLImageProcessorPil' ? 'pillow' : 'torchvision',
     patchSize: raw.patch_size,
     temporalPatchSize: raw.temporal_patch_size,
     mergeSize: raw.merge_size,
-    mean: raw.image_mean,
-    deviation: raw.image_std,
-    rescaleFactor: raw.rescale_factor,
+    rescaleFactor: raw.do_rescale ? raw.rescale_factor : 1,
+    mean: raw.do_normalize ? raw.image_mean : [0, 0, 0],
+    deviation: raw.do_normalize ? raw.image_std : [1, 1, 1],
   };
+
+  function readJson(name: string): unknown {
+    try {
+      return JSON.parse(readFileSync(name, 'utf8'));
+    } catch (error) {
+      throw new Error(`cannot read ${name}: ${(error as Error).message}; is '${folder}' a checkpoint folder?`);
+    }
+  }
 }
 
 /** Rounds half to even, as Python's `round` does. */
@@ -98,9 +134,14 @@ export function smartResize(
 }
 
 /** The size to which the processor brings an image. */
-function resizedTo(image: RgbImage, processor: ImageProcessor): { height: number; width: number } {
+function resizedTo({ height, width }: RgbImage, processor: ImageProcessor): { height: number; width: number } {
   const factor = processor.patchSize * processor.mergeSize;
-  return smartResize(image.height, image.width, factor, processor.minPixels, processor.maxPixels);
+  if (processor.resize !== false) return smartResize(height, width, factor, processor.minPixels, processor.maxPixels);
+  if (height % factor !== 0 || width % factor !== 0)
+    throw new Error(
+      `an image of ${width} x ${height} cannot be cut into windows of ${factor} x ${factor}, and do_resize is false: resize it, or set do_resize`,
+    );
+  return { height, width };
 }
 
 /** Patches of an image along time, height and width, without cutting it. */
@@ -113,7 +154,7 @@ export function processedGrid(image: RgbImage, processor: ImageProcessor): Image
 export function processImage(image: RgbImage, processor: ImageProcessor): ProcessedImage {
   const size = resizedTo(image, processor);
   if (size.height === image.height && size.width === image.width) return patchify(image, processor);
-  return patchify(resizeBicubic(image, size.height, size.width), processor);
+  return patchify(resizeBicubic(image, size.height, size.width, processor.resampling), processor);
 }
 
 /**

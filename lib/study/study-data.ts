@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import path from 'node:path';
 import { toAnswerSft, toCotSft, toRl } from '../data/convert.js';
 import { type Curation, corruptRecords, curate } from '../data/curation.js';
-import { encodePng, type RgbImage, readImage } from '../data/image.js';
+import { encodePng, imageFile, type RgbImage, readImage } from '../data/image.js';
 import { writeRlParquet } from '../data/parquet.js';
 import type { TaskRecord } from '../data/record.js';
 import { imageNames, readRecords, writeRecords } from '../data/records.js';
@@ -186,7 +186,7 @@ export async function loadRecords(file: string): Promise<LoadedRows> {
   const records = readRecords(file);
   const folder = path.join(path.dirname(file), 'images');
   const images = await Promise.all(
-    records.map((record) => Promise.all(imageNames(record).map((name) => readImage(path.join(folder, name))))),
+    records.map((record) => Promise.all(imageNames(record).map((name) => readImage(imageFile(folder, name))))),
   );
   return { records, images };
 }

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import sharp from 'sharp';
-import { encodePng, readImage, writePng } from '../../lib/data/image.js';
+import { encodePng, imageFile, readImage, writePng } from '../../lib/data/image.js';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'image-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -35,14 +35,39 @@ test('transparency is seen on white, and grey becomes RGB', async () => {
   assert.deepEqual([...(await readImage(at('grey.png'))).data], [7, 7, 7]);
 });
 
-test('a missing, a broken and a cut image are named', async () => {
+test('what is no image that can be read is named, with what to do', async () => {
+  const refused = async (name: string, content: Buffer | string, problem: RegExp) => {
+    writeFileSync(at(name), content);
+    await assert.rejects(readImage(at(name)), (error: Error) => {
+      assert.ok(error.message.startsWith(`${at(name)}: `), error.message);
+      assert.match(error.message, problem);
+      assert.equal(error.message.split('\n').length, 1);
+      return true;
+    });
+  };
   await assert.rejects(readImage(at('none.png')), /none\.png: there is no such image/);
-  writeFileSync(at('broken.png'), 'no picture');
-  await assert.rejects(readImage(at('broken.png')), /broken\.png: not an image that can be read/);
+  await assert.rejects(readImage(folder), /not a file; name an image in it/);
+  await refused('empty.png', '', /the file is empty; copy or download it again/);
+  await refused(
+    'text.png',
+    'no picture',
+    /not an image that can be read \(.*\); open it in a viewer, or copy it again/,
+  );
+  const vector = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="9" height="9"/></svg>';
+  await refused('vector.png', vector, /not an image that can be read \(it is svg\); convert it to PNG or JPEG/);
   const noise = Uint8Array.from({ length: 64 * 64 * 3 }, (_, i) => (i * i * 31) % 251);
-  const png = await encodePng({ width: 64, height: 64, data: noise });
-  writeFileSync(at('cut.png'), png.subarray(0, png.length / 2));
-  await assert.rejects(readImage(at('cut.png')), /cut\.png: not an image that can be read/);
+  const raw = { width: 64, height: 64, channels: 3 } as const;
+  for (const format of ['png', 'jpeg', 'webp'] as const) {
+    const whole = await sharp(noise, { raw }).toFormat(format).toBuffer();
+    for (const part of [0.02, 0.5, 0.98]) {
+      const cut = whole.subarray(0, Math.floor(whole.length * part));
+      await refused(`cut-${part}.${format}`, cut, /not an image that can be read/);
+    }
+  }
+  // A bit of the compressed data turned over: the checksum no longer fits.
+  const turned = await sharp(noise, { raw }).png().toBuffer();
+  turned[turned.length >> 1]! ^= 16;
+  await refused('turned.png', turned, /not an image that can be read/);
 });
 
 test('an image of too many pixels is refused by its header', async () => {
@@ -53,5 +78,33 @@ test('an image of too many pixels is refused by its header', async () => {
   png.writeUInt32BE(20_000, 20);
   png.writeUInt32BE(0x6c12d16e, 29);
   writeFileSync(at('huge.png'), png);
-  await assert.rejects(readImage(at('huge.png')), /huge\.png: .*exceeds pixel limit/);
+  const before = process.memoryUsage().rss;
+  await assert.rejects(readImage(at('huge.png')), /huge\.png: 20000 x 20000 pixels are more than the 100 megapixels/);
+  // Decoded, they would take 1.2 GB.
+  assert.ok(process.memoryUsage().rss - before < 100e6);
+});
+
+test('a name that leads out of the image folder is refused', () => {
+  mkdirSync(at('images/deep'), { recursive: true });
+  writeFileSync(at('images/deep/a.png'), '');
+  writeFileSync(at('outside.png'), '');
+  symlinkSync(at('outside.png'), at('images/linked.png'));
+  symlinkSync(folder, at('images/up'));
+  symlinkSync(at('images/deep/a.png'), at('images/near.png'));
+  symlinkSync(at('images'), at('elsewhere'));
+  const images = at('images');
+  assert.equal(imageFile(images, 'deep/a.png'), at('images/deep/a.png'));
+  assert.equal(imageFile(images, 'near.png'), at('images/near.png'));
+  assert.equal(imageFile(at('elsewhere'), 'near.png'), at('elsewhere/near.png'));
+  for (const name of [
+    '../outside.png',
+    'deep/../../outside.png',
+    at('outside.png'),
+    'linked.png',
+    'up/outside.png',
+    '.',
+    '',
+  ])
+    assert.throws(() => imageFile(images, name), /lies outside .*images: name a file in that folder/, name);
+  assert.throws(() => imageFile(images, '..a.png'), /there is no file .*\.\.a\.png/);
 });

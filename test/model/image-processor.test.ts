@@ -3,8 +3,6 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, describe, it } from 'node:test';
-import sharp from 'sharp';
-import { readImage } from '../../lib/data/image.js';
 import { resizeBicubic } from '../../lib/model/bicubic.js';
 import {
   type ImageProcessor,
@@ -87,72 +85,31 @@ describe('patchify', () => {
 });
 
 describe('resizeBicubic', () => {
-  it('gives the values of Pillow', () => {
-    // PIL.Image.fromarray(ramp).resize((4, 1) and (12, 1), BICUBIC), Pillow 13.0, for 0, 36, 73, ..., 255 in all channels.
+  it('gives the values of torchvision', () => {
+    // torchvision 0.29, resize((1, 4)) and ((1, 12)), bicubic with antialiasing, of 0, 36, 73, ..., 255 in all channels.
     const ramp = [0, 36, 73, 109, 146, 182, 219, 255];
     const image = { width: 8, height: 1, data: Uint8Array.from(ramp.flatMap((v) => [v, v, v])) };
     const red = (width: number) => [...resizeBicubic(image, 1, width).data].filter((_, i) => i % 3 === 0);
+    const twelve = [0, 15, 42, 67, 91, 115, 140, 164, 188, 213, 240, 255];
     assert.deepEqual(red(4), [20, 90, 165, 235]);
-    assert.deepEqual(red(12), [0, 15, 42, 67, 91, 115, 140, 164, 188, 213, 240, 255]);
+    assert.deepEqual(red(12), twelve);
     const column = { width: 1, height: 8, data: image.data };
     assert.deepEqual(
       [...resizeBicubic(column, 12, 1).data].filter((_, i) => i % 3 === 0),
-      [0, 15, 42, 67, 91, 115, 140, 164, 188, 213, 240, 255],
+      twelve,
     );
   });
-  it('is used by processImage where the size changes', async () => {
+  it('is used by processImage where the size changes', () => {
     const image = { width: 6, height: 6, data: Uint8Array.from({ length: 108 }, (_, i) => (i * 37) % 256) };
     // 6 / 4 = 1.5 rounds to 2: 8 x 8.
-    assert.deepEqual(await processImage(image, identity), patchify(resizeBicubic(image, 8, 8), identity));
+    assert.deepEqual(processImage(image, identity), patchify(resizeBicubic(image, 8, 8), identity));
   });
-});
-
-describe('readImage', () => {
-  it('lays transparency on white and makes grey RGB', async () => {
-    const clear = path.join(folder, 'clear.png');
-    await sharp(Buffer.from([255, 0, 0, 255, 0, 0, 0, 0]), { raw: { width: 2, height: 1, channels: 4 } })
-      .png()
-      .toFile(clear);
-    assert.deepEqual(await readImage(clear), {
-      width: 2,
-      height: 1,
-      data: Uint8Array.from([255, 0, 0, 255, 255, 255]),
-    });
-    const grey = path.join(folder, 'grey.png');
-    await sharp(Buffer.from([7, 200]), { raw: { width: 2, height: 1, channels: 1 } })
-      .toColourspace('b-w')
-      .png()
-      .toFile(grey);
-    assert.deepEqual([...(await readImage(grey)).data], [7, 7, 7, 200, 200, 200]);
-  });
-  it('turns an image upright', async () => {
-    const turned = path.join(folder, 'turned.png');
-    // Orientation 6: the stored first row is the right-hand column.
-    await sharp(Buffer.from([1, 1, 1, 2, 2, 2]), { raw: { width: 2, height: 1, channels: 3 } })
-      .withMetadata({ orientation: 6 })
-      .png()
-      .toFile(turned);
-    assert.deepEqual(await readImage(turned), { width: 1, height: 2, data: Uint8Array.from([1, 1, 1, 2, 2, 2]) });
-  });
-  it('names a missing or broken file', async () => {
-    await assert.rejects(readImage(path.join(folder, 'none.png')), /none\.png: there is no such image/);
-    const text = path.join(folder, 'text.png');
-    writeFileSync(text, 'not an image');
-    await assert.rejects(readImage(text), /text\.png: not an image that can be read/);
-    const whole = await sharp({
-      create: {
-        width: 64,
-        height: 64,
-        channels: 3,
-        background: '#123456',
-        noise: { type: 'gaussian', mean: 9, sigma: 30 },
-      },
-    })
-      .png()
-      .toBuffer();
-    const cut = path.join(folder, 'cut.png');
-    writeFileSync(cut, whole.subarray(0, whole.length / 2));
-    await assert.rejects(readImage(cut), /cut\.png: not an image that can be read/);
+  it('is left out where do_resize is false, and then the sides must be whole windows', () => {
+    const asItIs = { ...identity, resize: false, minPixels: 1000 };
+    const image = { width: 8, height: 4, data: Uint8Array.from({ length: 96 }, (_, i) => i) };
+    assert.deepEqual(processImage(image, asItIs), patchify(image, identity));
+    const odd = { width: 6, height: 4, data: new Uint8Array(72) };
+    assert.throws(() => processImage(odd, asItIs), /6 x 4 cannot be cut into windows of 4 x 4, and do_resize is false/);
   });
 });
 
@@ -164,7 +121,8 @@ describe('loadImageProcessor', () => {
     image_mean: [0.5, 0.5, 0.5],
     image_std: [0.5, 0.5, 0.5],
   };
-  const write = (json: object) => writeFileSync(path.join(folder, 'preprocessor_config.json'), JSON.stringify(json));
+  const write = (json: object, name = 'preprocessor_config.json') =>
+    writeFileSync(path.join(folder, name), JSON.stringify(json));
   it('reads the old layout and the new', () => {
     write({ ...base, min_pixels: 100, max_pixels: 200 });
     const old = loadImageProcessor(folder);
@@ -172,8 +130,65 @@ describe('loadImageProcessor', () => {
     assert.deepEqual(loadImageProcessor(folder), old);
     assert.deepEqual([old.minPixels, old.maxPixels, old.rescaleFactor], [100, 200, 1 / 255]);
   });
-  it('names the field that is wrong', () => {
+  it("takes transformers' values where fields are missing, and the older field where both are there", () => {
+    write({});
+    assert.deepEqual(loadImageProcessor(folder), {
+      minPixels: 3136,
+      maxPixels: 1003520,
+      resize: true,
+      resampling: 'torchvision',
+      patchSize: 14,
+      temporalPatchSize: 2,
+      mergeSize: 2,
+      rescaleFactor: 1 / 255,
+      mean: [0.48145466, 0.4578275, 0.40821073],
+      deviation: [0.26862954, 0.26130258, 0.27577711],
+    });
+    write({ ...base, min_pixels: 100, max_pixels: null, size: { shortest_edge: 150, longest_edge: 200 } });
+    const { minPixels, maxPixels } = loadImageProcessor(folder);
+    assert.deepEqual([minPixels, maxPixels], [100, 200]);
+  });
+  it("resamples as Pillow where the file names transformers' class that does", () => {
+    for (const [type, resampling] of [
+      ['Qwen2VLImageProcessor', 'torchvision'],
+      ['Qwen2VLImageProcessorFast', 'torchvision'],
+      ['Qwen2VLImageProcessorPil', 'pillow'],
+    ]) {
+      write({ ...base, image_processor_type: type });
+      assert.equal(loadImageProcessor(folder).resampling, resampling);
+    }
+    const image = { width: 7, height: 5, data: Uint8Array.from({ length: 105 }, (_, i) => (i * 97) % 256) };
+    const pillow = { ...identity, resampling: 'pillow' } as const;
+    assert.deepEqual(processImage(image, pillow), patchify(resizeBicubic(image, 4, 8, 'pillow'), identity));
+  });
+  it('turns off what the file turns off', () => {
+    write({ ...base, do_resize: false, do_rescale: false, do_normalize: false });
+    const { resize, rescaleFactor, mean, deviation } = loadImageProcessor(folder);
+    assert.deepEqual(
+      { resize, rescaleFactor, mean, deviation },
+      { ...{ resize: false, rescaleFactor: 1 }, mean: [0, 0, 0], deviation: [1, 1, 1] },
+    );
+  });
+  it('names the file and the field that are wrong', () => {
     write({ ...base, image_std: [0.5, 0, 0.5] });
     assert.throws(() => loadImageProcessor(folder), /preprocessor_config\.json: image_std\.1/);
+    write({ ...base, resample: 2 });
+    assert.throws(() => loadImageProcessor(folder), /resample: only 3, bicubic, is known/);
+    write({ ...base, min_pixels: 300, max_pixels: 200 });
+    assert.throws(() => loadImageProcessor(folder), /least number of pixels, 300, is more than the most, 200/);
+    write({ ...base, image_processor_type: 'CLIPImageProcessor' });
+    assert.throws(() => loadImageProcessor(folder), /image_processor_type/);
+  });
+  it('prefers the file that holds all processors, where it holds this one', () => {
+    write({ ...base, min_pixels: 100, max_pixels: 200 });
+    write({ processor_class: 'Qwen2VLProcessor' }, 'processor_config.json');
+    assert.equal(loadImageProcessor(folder).maxPixels, 200);
+    write({ image_processor: { ...base, size: { shortest_edge: 100, longest_edge: 250 } } }, 'processor_config.json');
+    assert.equal(loadImageProcessor(folder).maxPixels, 250);
+    write({ image_processor: { ...base, patch_size: 0 } }, 'processor_config.json');
+    assert.throws(() => loadImageProcessor(folder), /processor_config\.json: patch_size/);
+    rmSync(path.join(folder, 'processor_config.json'));
+    rmSync(path.join(folder, 'preprocessor_config.json'));
+    assert.throws(() => loadImageProcessor(folder), /cannot read .*preprocessor_config\.json.*checkpoint folder/);
   });
 });

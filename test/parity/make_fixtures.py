@@ -198,6 +198,14 @@ def make_processor(family, tokenizer):
     return kind(Qwen2VLImageProcessorPil(**sizes), tokenizer, Qwen2VLVideoProcessor(), chat_template=TEMPLATE)
 
 
+def name_pillow_class(folder):
+    """save_pretrained writes the name of the class with the default backend; the kit takes Pillow's arithmetic by the name."""
+    path = os.path.join(folder, "preprocessor_config.json")
+    held = json.load(open(path))
+    held["image_processor_type"] = "Qwen2VLImageProcessorPil"
+    json.dump(held, open(path, "w"), indent=2)
+
+
 def encode(processor, cases, answers=None, side="left"):
     """Prompts, with answers behind them where given, padded on one side."""
     processor.tokenizer.padding_side = side
@@ -415,6 +423,7 @@ def main():
         model.save_pretrained(folder)
         processor.tokenizer.save_pretrained(folder)
         processor.image_processor.save_pretrained(folder)
+        name_pillow_class(folder)
         with open(os.path.join(folder, "chat_template.jinja"), "w") as file:
             file.write(TEMPLATE)
         config = published(json.load(open(os.path.join(folder, "config.json"))))
