@@ -1,9 +1,9 @@
-/** Qwen2-VL's `config.json`: read, checked, and turned into the numbers that the model is built from. */
+/** The `config.json` of Qwen2-VL or Qwen2.5-VL: read, checked, and turned into the numbers that the model is built from. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 
-/** The sizes and constants of one Qwen2-VL model. */
+/** The sizes and constants of one model. The decoders of both families are alike; the vision towers differ. */
 export interface Qwen2VLConfig {
   hiddenSize: number;
   intermediateSize: number;
@@ -25,6 +25,8 @@ export interface Qwen2VLConfig {
 }
 
 export interface VisionConfig {
+  /** Qwen2-VL's blocks have layer norms and a GELU, Qwen2.5-VL's root-mean-square norms and SwiGLU. */
+  family: 'qwen2_vl' | 'qwen2_5_vl';
   layers: number;
   embedSize: number;
   heads: number;
@@ -34,12 +36,21 @@ export interface VisionConfig {
   temporalPatchSize: number;
   /** Patches a side that the merger joins into one visual token. */
   mergeSize: number;
+  /** Qwen2.5-VL's window attention; absent in Qwen2-VL, where every block sees the whole image. */
+  windows?: {
+    /** Patches a side, a multiple of `mergeSize`. */
+    side: number;
+    /** The blocks, from 0, that see the whole image all the same. */
+    wholeBlocks: number[];
+  };
 }
 
 const positive = z.number().int().positive();
 
-const schema = z.object({
-  model_type: z.literal('qwen2_vl'),
+/** What `rope_scaling` may say of the kind: a longer context by YaRN, which the kit does not compute, is refused. */
+const plainRope = z.enum(['mrope', 'default']).optional();
+
+const text = {
   hidden_size: positive,
   intermediate_size: positive,
   num_hidden_layers: positive,
@@ -48,43 +59,72 @@ const schema = z.object({
   vocab_size: positive,
   rms_norm_eps: z.number().positive(),
   rope_theta: z.number().positive(),
-  rope_scaling: z.object({ mrope_section: z.tuple([positive, positive, positive]) }),
+  rope_scaling: z.object({
+    mrope_section: z.tuple([positive, positive, positive]),
+    type: plainRope,
+    rope_type: plainRope,
+  }),
+  use_sliding_window: z.literal(false).nullish(),
   tie_word_embeddings: z.boolean().default(false),
   hidden_act: z.literal('silu').default('silu'),
   image_token_id: positive,
   vision_start_token_id: positive,
   vision_end_token_id: positive,
+};
+
+const vision = {
+  depth: positive,
+  num_heads: positive,
+  hidden_size: positive,
+  in_chans: positive.optional(),
+  in_channels: positive.optional(),
+  patch_size: positive,
+  temporal_patch_size: positive,
+  spatial_merge_size: positive,
+};
+
+const qwen2VL = z.object({
+  ...text,
+  model_type: z.literal('qwen2_vl'),
   vision_config: z.object({
-    depth: positive,
+    ...vision,
     embed_dim: positive,
-    num_heads: positive,
     mlp_ratio: z.number().positive(),
-    hidden_size: positive,
-    in_chans: positive.optional(),
-    in_channels: positive.optional(),
-    patch_size: positive,
-    temporal_patch_size: positive,
-    spatial_merge_size: positive,
     hidden_act: z.literal('quick_gelu').default('quick_gelu'),
   }),
 });
 
-/** The fields of a `config.json` that the model reads, in the file's own names. */
-export type Qwen2VLConfigFile = z.input<typeof schema>;
+const qwen25VL = z.object({
+  ...text,
+  model_type: z.literal('qwen2_5_vl'),
+  vision_config: z.object({
+    ...vision,
+    intermediate_size: positive,
+    out_hidden_size: positive,
+    window_size: positive,
+    fullatt_block_indexes: z.array(z.number().int().nonnegative()),
+    hidden_act: z.literal('silu').default('silu'),
+  }),
+});
+
+const schema = z.discriminatedUnion('model_type', [qwen2VL, qwen25VL]);
+
+/** The fields of Qwen2-VL's `config.json` that the model reads, in the file's own names. */
+export type Qwen2VLConfigFile = z.input<typeof qwen2VL>;
 
 /**
- * Brings the layout that transformers writes since 5.0 (`text_config`, `rope_parameters`) into that of the published
- * checkpoints, where the decoder's fields stand at the top.
+ * Brings the layout that transformers writes since 4.52 (`text_config`, since 5.0 with `rope_parameters` in it) into that of the
+ * published checkpoints, where the decoder's fields stand at the top.
  */
 function flattenLayout(json: unknown): unknown {
   if (json === null || typeof json !== 'object' || !('text_config' in json)) return json;
-  const { text_config, ...top } = json as { text_config: { [field: string]: unknown } };
+  const { text_config, ...top } = json as { text_config: { [field: string]: unknown }; [field: string]: unknown };
   const { model_type: _, rope_parameters, ...text } = text_config ?? {};
-  const rope = (rope_parameters ?? {}) as { rope_theta?: unknown; mrope_section?: unknown };
-  const rotary = rope_parameters
-    ? { rope_theta: rope.rope_theta, rope_scaling: { mrope_section: rope.mrope_section } }
-    : {};
-  return { ...text, ...rotary, ...top };
+  const { rope_theta, ...rope } = (rope_parameters ?? {}) as { [field: string]: unknown };
+  const rotary = rope_parameters ? { rope_theta, rope_scaling: rope } : {};
+  // Before 5.0 the nested layout tied in `text_config`; transformers takes it from either place.
+  const tied = text.tie_word_embeddings === true ? { tie_word_embeddings: true } : {};
+  return { ...text, ...rotary, ...top, ...tied };
 }
 
 /**
@@ -98,10 +138,9 @@ export function parseConfig(json: unknown, file = 'config.json'): Qwen2VLConfig 
   const parsed = schema.safeParse(flattenLayout(json));
   if (!parsed.success) {
     const problems = parsed.error.issues.map((issue) => `${issue.path.join('.') || '(top level)'}: ${issue.message}`);
-    throw new Error(`${file} is not a Qwen2-VL configuration: ${problems.join('; ')}`);
+    throw new Error(`${file} is not a Qwen2-VL or Qwen2.5-VL configuration: ${problems.join('; ')}`);
   }
   const raw = parsed.data;
-  const vision = raw.vision_config;
   const require = (holds: boolean, problem: string) => {
     if (!holds) throw new Error(`${file}: ${problem}`);
   };
@@ -112,10 +151,6 @@ export function parseConfig(json: unknown, file = 'config.json'): Qwen2VLConfig 
   const section = raw.rope_scaling.mrope_section;
   require(section[0] + section[1] + section[2] ===
     headSize / 2, `rope_scaling.mrope_section must sum to half the head size, ${headSize / 2}, but is [${section}]`);
-  require(vision.hidden_size ===
-    raw.hidden_size, "vision_config.hidden_size (the merger's output) must equal hidden_size");
-  require(vision.embed_dim % (4 * vision.num_heads) ===
-    0, 'vision_config.embed_dim must be a multiple of 4 x num_heads');
   return {
     hiddenSize: raw.hidden_size,
     intermediateSize: raw.intermediate_size,
@@ -131,17 +166,35 @@ export function parseConfig(json: unknown, file = 'config.json'): Qwen2VLConfig 
     imageTokenId: raw.image_token_id,
     visionStartTokenId: raw.vision_start_token_id,
     visionEndTokenId: raw.vision_end_token_id,
-    vision: {
-      layers: vision.depth,
-      embedSize: vision.embed_dim,
-      heads: vision.num_heads,
-      mlpSize: Math.round(vision.embed_dim * vision.mlp_ratio),
-      channels: vision.in_chans ?? vision.in_channels ?? 3,
-      patchSize: vision.patch_size,
-      temporalPatchSize: vision.temporal_patch_size,
-      mergeSize: vision.spatial_merge_size,
-    },
+    vision: visionConfig(raw, require),
   };
+}
+
+function visionConfig(raw: z.output<typeof schema>, require: (holds: boolean, problem: string) => void): VisionConfig {
+  const { num_heads: heads, patch_size: patchSize, spatial_merge_size: mergeSize } = raw.vision_config;
+  const shared = {
+    layers: raw.vision_config.depth,
+    heads,
+    channels: raw.vision_config.in_chans ?? raw.vision_config.in_channels ?? 3,
+    patchSize,
+    temporalPatchSize: raw.vision_config.temporal_patch_size,
+    mergeSize,
+  };
+  const ofHeads = 'must be a multiple of 4 x num_heads';
+  if (raw.model_type === 'qwen2_vl') {
+    const { embed_dim, mlp_ratio, hidden_size } = raw.vision_config;
+    require(hidden_size === raw.hidden_size, "vision_config.hidden_size (the merger's output) must equal hidden_size");
+    require(embed_dim % (4 * heads) === 0, `vision_config.embed_dim ${ofHeads}`);
+    return { family: raw.model_type, ...shared, embedSize: embed_dim, mlpSize: Math.round(embed_dim * mlp_ratio) };
+  }
+  const { hidden_size, intermediate_size, out_hidden_size, window_size, fullatt_block_indexes } = raw.vision_config;
+  require(out_hidden_size ===
+    raw.hidden_size, "vision_config.out_hidden_size (the merger's output) must equal hidden_size");
+  require(hidden_size % (4 * heads) === 0, `vision_config.hidden_size ${ofHeads}`);
+  const merged = Math.floor(window_size / mergeSize / patchSize);
+  require(merged >= 1, 'vision_config.window_size must be at least patch_size x spatial_merge_size pixels');
+  const windows = { side: merged * mergeSize, wholeBlocks: fullatt_block_indexes };
+  return { family: raw.model_type, ...shared, embedSize: hidden_size, mlpSize: intermediate_size, windows };
 }
 
 /** Reads `config.json` of a checkpoint folder. */

@@ -10,6 +10,7 @@ import { writeFileAtomic } from '../engine/atomic-write.js';
 import { Random } from '../engine/random.js';
 import { effectiveWeight } from './projection.js';
 import { type HostTensor, readSafetensors, writeSafetensors } from './safetensors.js';
+import { moduleName, publishedName } from './tensor-names.js';
 
 export interface LoraSettings {
   /** Rank of each adapter. Default 16. */
@@ -20,7 +21,8 @@ export interface LoraSettings {
   rankStabilized: boolean;
   /**
    * As in PEFT: ends of module names with commas between (`q_proj,v_proj`), `all-linear` for every linear map but the head,
-   * or a regular expression that a whole name must match, between slashes (`/visual\..*qkv/`). Default: the decoder's maps.
+   * or a regular expression that a whole name must match, between slashes (`/visual\..*qkv/`). Default: the decoder's
+   * maps; in Qwen2.5-VL the tower has maps of the same names (`gate_proj`, ...), which are then meant too, as in PEFT.
    */
   targetModules: string;
   /** Of A, which is drawn; B begins at 0. */
@@ -79,7 +81,7 @@ export function targetedModules(parameters: TensorMap, targetModules: string): s
   const ends = targetModules.split(',').map((each) => each.trim());
   const chosen = modules.filter((module) => {
     if (targetModules === 'all-linear') return true;
-    if (pattern !== undefined) return new RegExp(`^(?:${pattern})$`).test(toTransformers(module));
+    if (pattern !== undefined) return new RegExp(`^(?:${pattern})$`).test(moduleName(module));
     return ends.some((end) => module === end || module.endsWith(`.${end}`));
   });
   if (chosen.length === 0) {
@@ -135,16 +137,6 @@ export function mergeAdapters(parameters: TensorMap): void {
       delete parameters[`${module}.${part}`];
     }
   }
-}
-
-/** A module's name in transformers since 4.52, as PEFT's files have it. */
-function toTransformers(module: string): string {
-  return module.startsWith('visual.') ? `model.${module}` : module.replace(/^model\./, 'model.language_model.');
-}
-
-/** The kit's name of a module from transformers' new or old one. */
-function fromTransformers(name: string): string {
-  return name.replace(/^model\.language_model\./, 'model.').replace(/^model\.visual\./, 'visual.');
 }
 
 /** What an adapter's folder says of it. */
@@ -215,7 +207,7 @@ export function saveAdapters(parameters: TensorMap, base: string, folder: string
     // Stored so that alpha / r is the scaling, whichever rule gave it.
     lora_alpha: scaling * rank,
     use_rslora: false,
-    target_modules: modules.map(toTransformers),
+    target_modules: modules.map(moduleName),
     lora_dropout: 0,
     bias: 'none',
     use_dora: false,
@@ -231,7 +223,7 @@ export function saveAdapters(parameters: TensorMap, base: string, folder: string
   const tensors: HostTensor[] = modules.flatMap((module) =>
     (['lora_A.weight', 'lora_B.weight'] as const).map((part) => {
       const tensor = parameters[`${module}.${part}`]!;
-      const name = `base_model.model.${toTransformers(module)}.${part}`;
+      const name = `base_model.model.${moduleName(module)}.${part}`;
       return { name, shape: tensor.shape, data: tensor.dataSync() as Float32Array };
     }),
   );
@@ -254,7 +246,7 @@ export function loadAdapters(parameters: TensorMap, folder: string): void {
     for (const { name, shape, data } of readSafetensors(file)) {
       const match = /^base_model\.model\.(.+)\.(lora_[AB]\.weight)$/.exec(name);
       if (!match) throw new Error(`${file} holds '${name}', which is not part of a LoRA adapter`);
-      const module = fromTransformers(match[1]!);
+      const module = publishedName(match[1]!);
       const weight = parameters[`${module}.weight`];
       if (!weight) throw new Error(`${file} adapts '${module}', which this model does not have`);
       const [out, into] = weight.shape as [number, number];

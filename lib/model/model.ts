@@ -13,6 +13,7 @@ import { type ImageProcessor, loadImageProcessor, processedGrid, processImage } 
 import { adapterBase, hasAdapters, isAdapterFolder, loadAdapters, saveAdapters } from './lora.js';
 import { parameterShapes } from './parameters.js';
 import { readCheckpointTensors, writeCheckpointTensors } from './safetensors.js';
+import { moduleName, publishedName, type TensorLayout } from './tensor-names.js';
 import { loadTokenizer, type Tokenizer } from './tokenizer.js';
 
 export interface Model {
@@ -22,8 +23,10 @@ export interface Model {
   tokenizer: Tokenizer;
   template: ChatTemplate;
   imageProcessor: ImageProcessor;
-  /** The live weights by checkpoint name; trainers replace the tensors. */
+  /** The live weights by published name; trainers replace the tensors. */
   parameters: { [name: string]: tf.Tensor };
+  /** How the checkpoint's files name them. */
+  tensorLayout: TensorLayout;
   generator: Generator;
 }
 
@@ -32,7 +35,8 @@ export interface Model {
  * of an adapter, with the model that it was trained on. Weights are held as float32, whatever type they are stored in; loading
  * takes hardly more memory than that.
  *
- * @throws Error when a tensor is missing, has another shape than the configuration says, or is not part of the model
+ * @throws Error when a tensor is missing, has another shape than the configuration says, or is not part of the model; when
+ *   embedding and head are tied and yet differ
  */
 export function loadModel(folder: string): Model {
   if (!isAdapterFolder(folder)) return loadCheckpoint(folder);
@@ -53,9 +57,14 @@ function loadCheckpoint(folder: string): Model {
   const imageProcessor = loadImageProcessor(folder);
   const missing = parameterShapes(config);
   const parameters: { [name: string]: tf.Tensor } = {};
+  let tensorLayout: TensorLayout = 'published';
   try {
-    for (const { name, shape, pieces } of readCheckpointTensors(folder)) {
-      const expected = missing.get(name);
+    for (const { name: stored, shape, pieces } of readCheckpointTensors(folder)) {
+      const name = publishedName(stored);
+      if (name !== stored) tensorLayout = 'modules';
+      // A head that is tied to the embedding should not be stored, but some checkpoints hold a copy.
+      const tied = config.tieWordEmbeddings && name === 'lm_head.weight';
+      const expected = tied ? [config.vocabSize, config.hiddenSize] : missing.get(name);
       if (!expected) throw new Error(`${folder} holds '${name}', which this configuration does not have`);
       if (String(expected) !== String(shape))
         throw new Error(`${folder}: '${name}' is [${shape}], but config.json says [${expected}]`);
@@ -65,6 +74,7 @@ function loadCheckpoint(folder: string): Model {
     const [first] = missing.keys();
     if (first !== undefined)
       throw new Error(`${folder} lacks ${missing.size} tensors of the model, among them '${first}'`);
+    if (config.tieWordEmbeddings) dropHeadCopy(parameters, folder);
   } catch (error) {
     tf.dispose(parameters);
     throw error;
@@ -76,8 +86,27 @@ function loadCheckpoint(folder: string): Model {
     template,
     imageProcessor,
     parameters,
+    tensorLayout,
     generator: new Generator(config, tokenizer.special.imEnd),
   };
+}
+
+/**
+ * Removes a head that is stored though it is tied to the embedding.
+ *
+ * @throws Error when its numbers differ from the embedding's: which of the two is meant cannot be known
+ */
+function dropHeadCopy(parameters: { [name: string]: tf.Tensor }, folder: string): void {
+  const { 'lm_head.weight': head, 'model.embed_tokens.weight': table } = parameters;
+  if (!head) return;
+  const equal = tf.tidy(() => tf.all(tf.equal(head, table!)).dataSync()[0] === 1);
+  if (!equal)
+    throw new Error(
+      `${folder}: config.json ties the head to the embedding (tie_word_embeddings), but the stored 'lm_head.weight' differs ` +
+        "from 'model.embed_tokens.weight'; set tie_word_embeddings to false to use it, or remove it from the file",
+    );
+  head.dispose();
+  delete parameters['lm_head.weight'];
 }
 
 /** The files beside the weights and `config.json` that a saved copy takes over from the checkpoint it came from. */
@@ -131,7 +160,8 @@ export function saveModel(model: Model, folder: string, { dtype = 'float32', sha
       const source = path.join(model.folder, name);
       if (existsSync(source)) copyFileSync(source, path.join(partial, name));
     }
-    const tensors = Object.entries(model.parameters).map(([name, tensor]) => {
+    const tensors = Object.entries(model.parameters).map(([published, tensor]) => {
+      const name = model.tensorLayout === 'modules' ? moduleName(published) : published;
       return { name, shape: tensor.shape, data: () => downloadTensor(tensor) };
     });
     writeCheckpointTensors(partial, tensors, { dtype: dtype === 'bfloat16' ? 'BF16' : 'F32', shardBytes });

@@ -1,4 +1,8 @@
-/** Multimodal rotary positions (M-RoPE, Wang et al. 2024, Qwen2-VL section 2.1): ids on three axes, and their angles. */
+/**
+ * Multimodal rotary positions (M-RoPE, Wang et al. 2024, Qwen2-VL section 2.1): ids on three axes, and their angles. Qwen2.5-VL
+ * counts the temporal axis of a video in seconds (`second_per_grid_ts`, `tokens_per_second`); for images, which are all that the
+ * kit reads, the two families agree.
+ */
 import * as tf from '@tensorflow/tfjs';
 import type { Qwen2VLConfig } from './configuration.js';
 

@@ -13,21 +13,23 @@ export function parameterShapes(config: Qwen2VLConfig): Map<string, number[]> {
     shapes.set(`${name}.weight`, [out, into]);
     shapes.set(`${name}.bias`, [out]);
   };
-  const layerNorm = (name: string, width: number) => {
+  const second = vision.family === 'qwen2_5_vl';
+  const norm = (name: string, width: number) => {
     shapes.set(`${name}.weight`, [width]);
-    shapes.set(`${name}.bias`, [width]);
+    if (!second) shapes.set(`${name}.bias`, [width]);
   };
   for (let i = 0; i < vision.layers; i++) {
     const block = `visual.blocks.${i}`;
-    layerNorm(`${block}.norm1`, e);
+    norm(`${block}.norm1`, e);
     affine(`${block}.attn.qkv`, 3 * e, e);
     affine(`${block}.attn.proj`, e, e);
-    layerNorm(`${block}.norm2`, e);
-    affine(`${block}.mlp.fc1`, vision.mlpSize, e);
-    affine(`${block}.mlp.fc2`, e, vision.mlpSize);
+    norm(`${block}.norm2`, e);
+    const [inward, outward] = second ? [['gate_proj', 'up_proj'], 'down_proj'] : [['fc1'], 'fc2'];
+    for (const name of inward) affine(`${block}.mlp.${name}`, vision.mlpSize, e);
+    affine(`${block}.mlp.${outward}`, e, vision.mlpSize);
   }
   const merged = e * vision.mergeSize ** 2;
-  layerNorm('visual.merger.ln_q', e);
+  norm('visual.merger.ln_q', e);
   affine('visual.merger.mlp.0', merged, merged);
   affine('visual.merger.mlp.2', d, merged);
 

@@ -1,9 +1,10 @@
-/** The vision tower of Qwen2-VL: patches to visual tokens in the decoder's width. */
+/** The vision towers of Qwen2-VL and Qwen2.5-VL: patches to visual tokens in the decoder's width. */
 import * as tf from '@tensorflow/tfjs';
-import { gelu, layerNorm, linear, quickGelu, rotate } from '../engine/operations.js';
+import { gelu, layerNorm, linear, quickGelu, rmsNorm, rotate, swiGlu } from '../engine/operations.js';
 import type { VisionConfig } from './configuration.js';
 import type { ImageGrid } from './mrope.js';
 import { project } from './projection.js';
+import { type PatchAttention, sortByWindow, wholeAttention, windowAttention } from './window-attention.js';
 
 /** Parameters by checkpoint name. */
 export type Parameters = { readonly [name: string]: tf.Tensor };
@@ -18,7 +19,7 @@ export interface ImageBatch {
   padding: tf.Tensor2D;
 }
 
-/** The constant of LayerNorm in the vision tower. */
+/** The constant of the norms in the vision tower. */
 const EPS = 1e-6;
 
 /** Row and column of each patch of an image, in merge-window order: windows row by row, then the patches inside one. */
@@ -40,27 +41,56 @@ export function patchPlaces([t, h, w]: ImageGrid, mergeSize: number): [number, n
  * @returns `[images x patches / merge^2, hidden]`, padding tokens included
  */
 export function encodeImages(parameters: Parameters, images: ImageBatch, config: VisionConfig): tf.Tensor2D {
-  const [count, patches, patchWidth] = images.pixels.shape;
-  const weight = tf.reshape(parameters['visual.patch_embed.proj.weight']!, [config.embedSize, patchWidth]);
-  let x: tf.Tensor = linear(tf.reshape(images.pixels, [-1, patchWidth]), weight);
-  const angles = patchAngles(images.places, config);
-  const bias = tf.reshape(images.padding, [count, 1, 1, patches]);
-  for (let i = 0; i < config.layers; i++) {
-    const of = (name: string) => parameters[`visual.blocks.${i}.${name}`]!;
-    const through: Through = (name, x) => project(parameters, `visual.blocks.${i}.${name}`, x as tf.Tensor2D);
-    const normed = layerNorm(x, of('norm1.weight'), of('norm1.bias'), EPS);
-    x = tf.add(x, attend(normed, through, angles, bias, count, config));
-    const inner = through('mlp.fc1', layerNorm(x, of('norm2.weight'), of('norm2.bias'), EPS));
-    x = tf.add(x, through('mlp.fc2', quickGelu(inner)));
+  if (!config.windows) {
+    const whole = wholeAttention(images.padding);
+    return encodePatches(parameters, images, () => whole, config);
   }
-  return mergePatches(parameters, x as tf.Tensor2D, config);
+  const { side, wholeBlocks } = config.windows;
+  const sorted = sortByWindow(images, side, config);
+  const whole = wholeAttention(sorted.images.padding);
+  const inWindow = windowAttention(sorted.windows, side ** 2);
+  const attention = (block: number) => (wholeBlocks.includes(block) ? whole : inWindow);
+  return sorted.restore(encodePatches(parameters, sorted.images, attention, config));
+}
+
+/** The tower on patches in any order that keeps those together which are merged. */
+function encodePatches(
+  parameters: Parameters,
+  images: ImageBatch,
+  attention: (block: number) => PatchAttention,
+  config: VisionConfig,
+): tf.Tensor2D {
+  const [count, , patchWidth] = images.pixels.shape;
+  const weight = tf.reshape(parameters['visual.patch_embed.proj.weight']!, [config.embedSize, patchWidth]);
+  let x: tf.Tensor2D = linear(tf.reshape(images.pixels, [-1, patchWidth]), weight);
+  const angles = patchAngles(images.places, config);
+  for (let i = 0; i < config.layers; i++) {
+    const block = `visual.blocks.${i}`;
+    const through: Through = (name, x) => project(parameters, `${block}.${name}`, x as tf.Tensor2D);
+    const normed = normalise(parameters, `${block}.norm1`, x);
+    x = tf.add(x, attend(normed, through, angles, attention(i), count, config));
+    x = tf.add(x, feedForward(normalise(parameters, `${block}.norm2`, x), through, config));
+  }
+  return mergePatches(parameters, x, config);
+}
+
+/** Layer normalisation, or where the norm has no bias, as in Qwen2.5-VL, root-mean-square normalisation. */
+function normalise(parameters: Parameters, norm: string, x: tf.Tensor): tf.Tensor {
+  const [weight, bias] = [parameters[`${norm}.weight`]!, parameters[`${norm}.bias`]];
+  return bias ? layerNorm(x, weight, bias, EPS) : rmsNorm(x, weight, EPS);
+}
+
+/** A block's perceptron: two maps around a GELU in Qwen2-VL, SwiGLU in Qwen2.5-VL. */
+function feedForward(x: tf.Tensor, through: Through, { family }: VisionConfig): tf.Tensor2D {
+  if (family === 'qwen2_5_vl')
+    return through('mlp.down_proj', swiGlu(through('mlp.gate_proj', x), through('mlp.up_proj', x)));
+  return through('mlp.fc2', quickGelu(through('mlp.fc1', x)));
 }
 
 /** The 2 x 2 merger: neighbouring patches side by side, through a two-layer perceptron, to the decoder's width. */
 function mergePatches(parameters: Parameters, x: tf.Tensor2D, config: VisionConfig): tf.Tensor2D {
-  const of = (name: string) => parameters[`visual.merger.${name}`]!;
   const merged = config.embedSize * config.mergeSize ** 2;
-  const windows = tf.reshape(layerNorm(x, of('ln_q.weight'), of('ln_q.bias'), EPS), [-1, merged]) as tf.Tensor2D;
+  const windows = tf.reshape(normalise(parameters, 'visual.merger.ln_q', x), [-1, merged]) as tf.Tensor2D;
   const inner = gelu(project(parameters, 'visual.merger.mlp.0', windows));
   return project(parameters, 'visual.merger.mlp.2', inner as tf.Tensor2D);
 }
@@ -68,12 +98,12 @@ function mergePatches(parameters: Parameters, x: tf.Tensor2D, config: VisionConf
 /** A block's linear map by its name. */
 type Through = (name: string, x: tf.Tensor) => tf.Tensor2D;
 
-/** Full attention among the patches of one image. x is `[images x patches, embed]`. */
+/** Attention among the patches of one image. x is `[images x patches, embed]`. */
 function attend(
   x: tf.Tensor,
   through: Through,
   angles: { cos: tf.Tensor; sin: tf.Tensor },
-  bias: tf.Tensor,
+  attention: PatchAttention,
   count: number,
   config: VisionConfig,
 ): tf.Tensor {
@@ -82,9 +112,8 @@ function attend(
   const qkv = through('attn.qkv', x);
   const split = tf.transpose(tf.reshape(qkv, [count, -1, 3, heads, size]), [2, 0, 3, 1, 4]);
   const [q, k, v] = tf.unstack(split) as [tf.Tensor, tf.Tensor, tf.Tensor];
-  const scores = tf.matMul(rotate(q, angles.cos, angles.sin), rotate(k, angles.cos, angles.sin), false, true);
-  const shares = tf.softmax(tf.add(tf.mul(scores, 1 / Math.sqrt(size)), bias));
-  const mixed = tf.reshape(tf.transpose(tf.matMul(shares, v), [0, 2, 1, 3]), [-1, embedSize]);
+  const ofHeads = attention(rotate(q, angles.cos, angles.sin), rotate(k, angles.cos, angles.sin), v);
+  const mixed = tf.reshape(tf.transpose(ofHeads, [0, 2, 1, 3]), [-1, embedSize]);
   return through('attn.proj', mixed);
 }
 

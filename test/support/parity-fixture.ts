@@ -11,7 +11,7 @@ import type { ImageGrid } from '../../lib/model/mrope.js';
 import { hiddenStates } from '../../lib/model/qwen2-vl.js';
 import { readSafetensors } from '../../lib/model/safetensors.js';
 
-export const FAMILIES = ['qwen2-vl'] as const;
+export const FAMILIES = ['qwen2-vl', 'qwen2.5-vl'] as const;
 export type Family = (typeof FAMILIES)[number];
 
 /** The prompts: without an image, with one, with two, with a tall one, with a wide one. */

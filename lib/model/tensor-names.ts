@@ -1,0 +1,19 @@
+/**
+ * The names of a checkpoint's tensors in their two layouts. The published checkpoints, and the files that transformers saves, say
+ * `model.layers.0...` and `visual.blocks.0...`; so does the kit in memory. transformers' modules are named
+ * `model.language_model.layers.0...` and `model.visual.blocks.0...` since 4.52; so say PEFT's files, and checkpoints that other
+ * tools write from the modules as they stand. `lm_head.weight` is the same in both.
+ */
+
+/** `published`: `model.layers.0...`; `modules`: `model.language_model.layers.0...`. */
+export type TensorLayout = 'published' | 'modules';
+
+/** The published name of a tensor or module, from its name in either layout. */
+export function publishedName(name: string): string {
+  return name.replace(/^model\.language_model\./, 'model.').replace(/^model\.visual\./, 'visual.');
+}
+
+/** The name in transformers' modules, from the published one. */
+export function moduleName(name: string): string {
+  return name.startsWith('visual.') ? `model.${name}` : name.replace(/^model\./, 'model.language_model.');
+}

@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, it } from 'node:test';
+import { parseConfig } from '../../lib/model/configuration.js';
+import { FAMILIES, fixtureFolder } from '../support/parity-fixture.js';
+import { TINY_CONFIG_FILE } from '../support/tiny-model.js';
+
+type Json = { [field: string]: unknown };
+
+const read = (family: (typeof FAMILIES)[number], name: string): Json =>
+  JSON.parse(readFileSync(path.join(fixtureFolder(family), name), 'utf8'));
+
+describe('parseConfig', () => {
+  for (const family of FAMILIES) {
+    it(`${family}: the published layout, transformers' of 5.0 and that of 4.52 say the same`, () => {
+      const [nested, published] = [read(family, 'config.json'), read(family, 'config.published.json')];
+      assert.ok('text_config' in nested && !('text_config' in published));
+      const config = parseConfig(nested);
+      assert.deepEqual(parseConfig(published), config);
+      // 4.52 has `rope_theta` and `rope_scaling` in `text_config`, and may tie there alone.
+      const { rope_parameters, ...text } = nested.text_config as { rope_parameters: Json };
+      const { rope_theta, mrope_section } = rope_parameters;
+      const rope = { rope_theta, rope_scaling: { type: 'default', rope_type: 'default', mrope_section } };
+      const text_config = { ...text, ...rope, tie_word_embeddings: config.tieWordEmbeddings };
+      assert.deepEqual(parseConfig({ ...nested, text_config, tie_word_embeddings: false }), config);
+    });
+  }
+
+  it('Qwen2.5-VL’s windows are counted in patches, in whole merged ones', () => {
+    const file = read('qwen2.5-vl', 'config.published.json');
+    const windowsOf = (window_size: number) =>
+      parseConfig({ ...file, vision_config: { ...(file.vision_config as Json), window_size } }).vision.windows;
+    // floor(16 / 2 / 4) = 2 merged patches of 2 x 2, and floor(31 / 8) = 3.
+    assert.deepEqual(windowsOf(16), { side: 4, wholeBlocks: [1] });
+    assert.equal(windowsOf(31)?.side, 6);
+    assert.throws(() => windowsOf(7), /vision_config\.window_size must be at least patch_size x spatial_merge_size/);
+  });
+
+  it('names the field that is wrong, or that asks for what the kit does not compute', () => {
+    const attempt = (change: Json) => () => parseConfig({ ...TINY_CONFIG_FILE, ...change }, 'some/config.json');
+    assert.throws(attempt({ model_type: 'llama' }), /some\/config\.json is not a Qwen2-VL or Qwen2\.5-VL .*model_type/);
+    assert.throws(attempt({ hidden_size: -1 }), /hidden_size/);
+    assert.throws(attempt({ use_sliding_window: true }), /use_sliding_window/);
+    const yarn = { type: 'yarn', factor: 4, mrope_section: [1, 1, 2] };
+    assert.throws(attempt({ rope_scaling: yarn }), /rope_scaling\.type/);
+    assert.throws(attempt({ num_key_value_heads: 3 }), /num_key_value_heads must divide num_attention_heads/);
+    const second = read('qwen2.5-vl', 'config.published.json');
+    const vision_config = { ...(second.vision_config as Json), out_hidden_size: 24 };
+    assert.throws(() => parseConfig({ ...second, vision_config }), /out_hidden_size .* must equal hidden_size/);
+  });
+});
