@@ -15,8 +15,16 @@ import { writeCompletions } from './completions.js';
 import { checkGrpo, type GrpoSettings } from './grpo-settings.js';
 import { type LoopControl, runLoop } from './loop.js';
 import { policyStep, scoreStep } from './policy-step.js';
-import { miniBatches, needsOld, policyGradients, scoreRollout } from './policy-update.js';
-import { type GrpoExample, type NamedReward, rollOut } from './rollout.js';
+import {
+  miniBatches,
+  needsOld,
+  notedScores,
+  policyGradients,
+  type Scores,
+  scoreRollout,
+  scoresAreNoted,
+} from './policy-update.js';
+import { type GrpoExample, type NamedReward, type Rollout, rollOut } from './rollout.js';
 import type { Metrics, RunDirectory } from './run-directory.js';
 import { learningRateAt } from './schedule.js';
 import { partParameters, tokensBefore } from './sft.js';
@@ -62,14 +70,17 @@ export async function trainGrpo(
   let seenTokens: number | undefined;
   let history: Metrics[] | undefined;
 
+  const scoresOf = (rollout: Rollout, parameters: TensorMap): Scores | undefined => {
+    if (!needsOld(settings) && settings.topEntropyShare === 1) return undefined;
+    if (scoresAreNoted(settings)) return notedScores(rollout);
+    return scoreRollout(score, parameters, rollout, model.config, settings.promptsPerMicroBatch);
+  };
+
   const step = async (index: number): Promise<Metrics> => {
     const parameters = { ...frozen, ...trainable };
     const { rollout, metrics, log } = rollOut({ model, parameters, examples, rewards, settings, step: index });
     writeCompletions(run, index, log);
-    const scores =
-      needsOld(settings) || settings.topEntropyShare < 1
-        ? scoreRollout(score, parameters, rollout, model.config, settings.promptsPerMicroBatch)
-        : undefined;
+    const scores = scoresOf(rollout, parameters);
     const learningRate = learningRateAt(schedule, index, steps);
     const updates: Metrics[] = [];
     for (let pass = 0; pass < settings.updatesPerRollout; pass++) {

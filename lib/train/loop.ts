@@ -2,6 +2,7 @@
 import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { startEngine } from '../engine/backend.js';
+import { peakMemory, resetPeakMemory } from '../engine/memory.js';
 import { readSafetensors, writeSafetensors } from '../model/safetensors.js';
 import type { AdamW, TensorMap } from './adamw.js';
 import { describeEnvironment } from './environment.js';
@@ -110,11 +111,12 @@ export async function runLoop(options: LoopOptions): Promise<void> {
         throw new TrainingStopped(done, steps, run.folder);
       }
       const index = done++;
+      resetPeakMemory();
       const [stepped, step_time] = await timed(() =>
         attempt(run, `step ${done} of ${steps}`, async () => finite(await options.step(index))),
       );
       const metrics = { ...stepped };
-      const times: Metrics = { step_time };
+      const times: Metrics = { step_time, peak_memory: peakMemory() };
       let improved = false;
       if (evaluate && (done % evaluate.every === 0 || done === steps)) {
         const [{ metrics: found, score }, seconds] = await timed(() =>

@@ -1,5 +1,6 @@
 /** The optimizer updates that a rollout is worth: mini-batches of prompts, each summed over micro-batches. */
 import * as tf from '@tensorflow/tfjs';
+import { matrixPrecision } from '../engine/backend.js';
 import type { CompiledStep } from '../engine/compile.js';
 import { type CollatedBatch, collate, disposeBatch, type Row } from '../model/batch.js';
 import type { Qwen2VLConfig } from '../model/configuration.js';
@@ -21,8 +22,8 @@ export type PerToken = Float32Array[][];
 /** What the weights that wrote a rollout say of its tokens. */
 export interface Scores {
   logProbs: PerToken;
-  /** In nats. */
-  entropies: PerToken;
+  /** In nats; absent from what the rollout itself noted. */
+  entropies?: PerToken;
 }
 
 /**
@@ -42,6 +43,20 @@ function cut(numbers: readonly number[], size: number): number[][] {
   return Array.from({ length: Math.ceil(numbers.length / size) }, (_, i) => numbers.slice(i * size, (i + 1) * size));
 }
 
+/** The log-probabilities that were noted when the tokens were drawn; see `scoresAreNoted`. */
+export function notedScores({ completions }: Rollout): Scores {
+  return { logProbs: completions.map((group) => group.map(({ logProbs }) => Float32Array.from(logProbs))) };
+}
+
+/**
+ * True where a rollout's own log-probabilities are the numbers that a pass over it would give, to float32's rounding: logits
+ * divided by the same temperature, products in float32 (in bfloat16 decoding rounds in other places), no entropy asked for.
+ */
+export function scoresAreNoted(settings: GrpoSettings): boolean {
+  const sameTemperature = settings.temperatureInLoss || settings.temperature === 1;
+  return sameTemperature && settings.topEntropyShare === 1 && matrixPrecision() === 'float32';
+}
+
 /** Scores every completion of a rollout, micro-batch by micro-batch. */
 export function scoreRollout(
   score: CompiledStep<ScoreInput, ScoreOutput>,
@@ -52,7 +67,7 @@ export function scoreRollout(
 ): Scores {
   const empty = (): PerToken =>
     rollout.completions.map((group) => group.map(({ tokens }) => new Float32Array(tokens.length)));
-  const scores: Scores = { logProbs: empty(), entropies: empty() };
+  const scores = { logProbs: empty(), entropies: empty() };
   const all = rollout.examples.map((_, p) => p);
   for (const prompts of cut(all, promptsPerMicroBatch)) {
     const collated = collate(groupRows(rollout, prompts), config, { lengthStep: LENGTH_STEP });
@@ -173,12 +188,11 @@ function policyTokens(
   { topEntropyShare }: GrpoSettings,
   scores: Scores | undefined,
 ): (prompt: number, completion: number, token: number) => boolean {
-  if (topEntropyShare === 1 || !scores) return () => true;
-  const pool = scores.entropies.flatMap((group, p) =>
-    group.flatMap((entropies, g) => (counted[p]![g] === 0 ? [] : [...entropies])),
-  );
+  const entropies = scores?.entropies;
+  if (topEntropyShare === 1 || !entropies) return () => true;
+  const pool = entropies.flatMap((group, p) => group.flatMap((each, g) => (counted[p]![g] === 0 ? [] : [...each])));
   const threshold = entropyThreshold(pool, topEntropyShare);
-  return (p, g, t) => scores.entropies[p]![g]![t]! >= threshold;
+  return (p, g, t) => entropies[p]![g]![t]! >= threshold;
 }
 
 function countIn(length: number, passes: (token: number) => boolean): number {

@@ -3,10 +3,18 @@ import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { startEngine } from '../../lib/engine/backend.js';
 import { Random } from '../../lib/engine/random.js';
+import { Generator } from '../../lib/model/generate.js';
 import { ADAMW_DEFAULTS, AdamW } from '../../lib/train/adamw.js';
 import { type GrpoSettings, REASON_RFT_GRPO } from '../../lib/train/grpo-settings.js';
 import { policyStep, scoreStep } from '../../lib/train/policy-step.js';
-import { entropyThreshold, miniBatches, policyGradients, scoreRollout } from '../../lib/train/policy-update.js';
+import {
+  entropyThreshold,
+  miniBatches,
+  notedScores,
+  policyGradients,
+  scoreRollout,
+  scoresAreNoted,
+} from '../../lib/train/policy-update.js';
 import type { Rollout } from '../../lib/train/rollout.js';
 import { TINY_CONFIG, tinyParameters, tinyPrompt } from '../support/tiny-model.js';
 
@@ -113,6 +121,35 @@ for (const lossType of ['grpo', 'bnpo', 'dr_grpo', 'dapo', 'cispo', 'sapo', 'gsp
     }
   });
 }
+
+test('log-probabilities noted at sampling are those of a pass over the rollout, at the temperature of both', () => {
+  const settings: GrpoSettings = { ...SETTINGS, temperature: 0.7, topK: 0, topP: 1, temperatureInLoss: true };
+  assert.equal(scoresAreNoted(settings), true);
+  const examples = [0, 1, 2].map((p) => ({ id: String(p), prompt: tinyPrompt(p, [22, 23]), solution: '' }));
+  const parameters = tinyParameters(1);
+  const generator = new Generator(TINY_CONFIG, 31);
+  const prompts = examples.map(({ prompt }) => prompt);
+  const completions = generator.generate(parameters, prompts, settings);
+  const drawn: Rollout = { examples, completions, advantages: [] };
+  const passed = scoreRollout(scoreStep(TINY_CONFIG, 0.7), parameters, drawn, TINY_CONFIG, 3).logProbs.flat();
+  const noted = notedScores(drawn).logProbs.flat();
+  noted.forEach((each, i) => {
+    each.forEach((x, t) => {
+      assert.ok(Math.abs(x - passed[i]![t]!) < 1e-5, `completion ${i}, token ${t}: ${x} against ${passed[i]![t]}`);
+    });
+  });
+  // At another temperature than the loss's, and where entropies are asked for, they are not.
+  assert.equal(scoresAreNoted({ ...settings, temperatureInLoss: false }), false);
+  assert.equal(scoresAreNoted({ ...settings, temperature: 1, temperatureInLoss: false }), true);
+  assert.equal(scoresAreNoted({ ...settings, topEntropyShare: 0.2 }), false);
+});
+
+test('gradient checkpointing: the same gradient and weights', () => {
+  const kept = update(rollout(STRAIGHT), SETTINGS);
+  const again = update(rollout(STRAIGHT), { ...SETTINGS, gradientCheckpointing: true });
+  assert.ok(distance(again.gradient, kept.gradient) < 1e-6);
+  assert.ok(distance(again.weights, kept.weights) < 1e-6);
+});
 
 test('two mini-batches: dapo gradients add up to twice the whole rollout’s, each being divided by half its tokens', () => {
   const settings: GrpoSettings = { ...SETTINGS, lossType: 'dapo', miniBatches: 2 };
