@@ -1,9 +1,13 @@
 /** The command line: the functions that the notebooks call, for headless and remote runs. */
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { readImage } from '../data/image.js';
+import { convertReleased, RELEASED_FORMS, type ReleasedForm } from '../data/released/convert.js';
+import { type ReleasedSet, releasedSet, releasedSets, stageRows } from '../data/released/dataset.js';
+import { readPromptFile } from '../data/released/prompts.js';
+import { problemText, validateReleased } from '../data/released/read.js';
 import { askedPrecision, startEngine } from '../engine/backend.js';
 import { evaluateModel } from '../evaluate/evaluate.js';
 import {
@@ -168,6 +172,8 @@ function loraSettings({ loraRank, loraAlpha, loraModules }: LoraOptions): LoraSe
 
 interface EvaluateOptions {
   data: string;
+  images?: string;
+  scorer: string;
   model: string;
   task?: string;
   style: string;
@@ -180,6 +186,7 @@ interface RunOptions extends LoraOptions {
   checkpointEvery?: string;
   keepCheckpoints?: string;
   evaluateEvery: string;
+  images?: string;
   validation?: string;
   validationSamples: string;
 }
@@ -191,6 +198,7 @@ const TASK_OF_RECORDS = ['--task <name>', `${TASK_NAMES.join(', ')} (default: wh
 function withRunOptions(command: Command): Command {
   return command
     .option(...TASK_OF_RECORDS)
+    .option('--images <dir>', 'where the images of all records lie (default: images/ beside the records)')
     .option('--lora-rank <n>', 'train adapters (LoRA) of this rank in place of all weights; 0: all weights', '0')
     .option('--lora-alpha <x>', 'their output is scaled by alpha / rank (default: twice the rank)')
     .option(
@@ -229,7 +237,7 @@ async function heldOutRows(
   if (evaluateEvery === 0) return undefined;
   if (options.validation === undefined)
     throw new UsageError('--evaluate-every needs held-out records: give them with --validation FILE');
-  const rows = await loadRecords(options.validation);
+  const rows = await loadRecords(options.validation, options.images);
   const trained = new Set(training.records.map((record) => record.id));
   const seen = rows.records.filter((record) => trained.has(record.id));
   if (seen.length > 0)
@@ -284,6 +292,88 @@ program
     );
   });
 
+program
+  .command('validate')
+  .description('every bad row of the released Reason-RFT dataset: file, row, field and reason')
+  .requiredOption('--from <dir>', 'the downloaded dataset, its images unpacked')
+  .option('--task <name>', `${TASK_NAMES.join(', ')} (default: all)`)
+  .option('--set <name>', 'train, id, ood, ood-left or ood-right (default: all that are there)')
+  .option('--json', 'one JSON object on stdout')
+  .addHelpText(
+    'after',
+    '\nExit code 1 where a row is bad.\nExample: reason-rft validate --from Reason-RFT-CoT-Dataset --task counting',
+  )
+  .action(async (options: { from: string; task?: string; set?: string; json?: boolean }) => {
+    const { from, task, set } = options;
+    if (set !== undefined && task === undefined) throw new UsageError('--set needs --task');
+    const sets = usage(() =>
+      task !== undefined && set !== undefined ? [releasedSet(from, task, set)] : releasedSets(from, task),
+    );
+    const files = [];
+    for (const each of sets) {
+      const { sound, problems } = await withBytes(`validate ${path.basename(each.file)}`, each, (onBytes) =>
+        validateReleased(each, onBytes),
+      );
+      files.push({ ...each, sound, problems });
+    }
+    const problems = files.flatMap((file) => file.problems);
+    report(
+      options.json,
+      { files: files.map(({ task, set, file, sound }) => ({ task, set, file, sound })), problems },
+      [
+        ...problems.map(problemText),
+        ...files.map(({ file, sound, problems }) => `${file}: ${sound} sound rows, ${problems.length} problems`),
+      ].join('\n'),
+    );
+    if (problems.length > 0) process.exitCode = 1;
+  });
+
+program
+  .command('convert')
+  .description('the released Reason-RFT dataset in the forms that trainers read')
+  .requiredOption('--from <dir>', 'the downloaded dataset, its images unpacked')
+  .requiredOption('--task <name>', TASK_NAMES.join(', '))
+  .requiredOption(
+    '--form <name>',
+    'records (for sft, grpo and evaluate here), ans-sft or cot-sft (ShareGPT), rl (the released trainer), trl (Parquet)',
+  )
+  .requiredOption('--out <file>', '.json: an array; .jsonl: JSON Lines; .parquet: trl')
+  .option('--set <name>', 'train, id, ood, ood-left or ood-right', 'train')
+  .option('--stage <name>', 'one (first 1,600 rows) or two (the rest; all of structure) of Reason-RFT training')
+  .option('--rows <from:to>', 'some of the rows, counted from 0')
+  .option('--prompts <file>', "the authors' utils/prompts.py, to put questions in their words (default: the kit's)")
+  .option('--embed', 'with trl: the bytes of the images inside the file')
+  .option('--skip-bad', 'leave bad rows out and tell them; else one of them stops the conversion')
+  .option('--json', 'one JSON object on stdout')
+  .addHelpText(
+    'after',
+    '\nImage names of the rows are relative to images/ of the dataset.\nExample: reason-rft convert --from Reason-RFT-CoT-Dataset --task counting --stage one --form cot-sft --out stage-one.json',
+  )
+  .action(async (options: ConvertOptions) => {
+    const form = options.form as ReleasedForm;
+    if (!RELEASED_FORMS.includes(form))
+      throw new UsageError(`there is no form '${form}'; choose ${RELEASED_FORMS.join(', ')}`);
+    if ((form === 'trl') !== options.out.endsWith('.parquet'))
+      throw new UsageError(
+        `${form} is not written to ${options.out}: trl goes to a .parquet file, and nothing else does`,
+      );
+    if (options.embed && form !== 'trl') throw new UsageError('--embed is for --form trl');
+    if (options.prompts !== undefined && (form === 'records' || form === 'rl'))
+      throw new UsageError(`--prompts says nothing of ${form}, whose questions are put by the trainer`);
+    const set = usage(() => releasedSet(options.from, options.task, options.set));
+    const rows = askedRows(options, set);
+    const prompts = options.prompts === undefined ? undefined : usage(() => readPromptFile(options.prompts!));
+    const { written, problems } = await withBytes('convert', set, (onBytes) =>
+      convertReleased(set, form, options.out, { ...options, rows, prompts, onBytes }),
+    );
+    for (const problem of problems) process.stderr.write(`left out: ${problemText(problem)}\n`);
+    report(
+      options.json,
+      { file: options.out, rows: written, images: path.resolve(set.imageRoot), problems },
+      `${written} rows in ${options.out}; their images are in ${path.resolve(set.imageRoot)}`,
+    );
+  });
+
 withRunOptions(program.command('sft'))
   .description('supervised fine-tuning of a checkpoint on records')
   .requiredOption('--data <file>', 'records (JSON Lines), images/ beside them')
@@ -320,7 +410,7 @@ withRunOptions(program.command('sft'))
       const { target } = options;
       if (target !== 'answer' && target !== 'cot')
         throw new UsageError(`--target must be answer or cot, got '${target}'`);
-      const rows = await loadRecords(options.data);
+      const rows = await loadRecords(options.data, options.images);
       const task = taskOf(options.data, rows, options.task);
       const sampling = { ...QUICK.grpo, maxNewTokens: QUICK.completionTokens[task.name] };
       const heldOut = await heldOutRows(options, sampling, rows);
@@ -386,7 +476,7 @@ withRunOptions(program.command('grpo'))
       const preset = presetNamed(options.preset);
       usage(() => checkGrpo(mergeSettings(preset, options.config, settingPairs(command.args))));
       if (options.rewards !== undefined) namedRewards(options.rewards);
-      const rows = await loadRecords(options.data);
+      const rows = await loadRecords(options.data, options.images);
       const task = taskOf(options.data, rows, options.task);
       if (options.preset === 'nano') preset.maxNewTokens = QUICK.completionTokens[task.name];
       const settings = mergeSettings(preset, options.config, settingPairs(command.args));
@@ -442,10 +532,12 @@ program
   .command('evaluate')
   .description('accuracy of a checkpoint on records, with its 95 % interval')
   .requiredOption('--data <file>', 'records (JSON Lines), images/ beside them')
+  .option('--images <dir>', 'where their images lie (default: images/ beside the records)')
   .option('--model <dir>', 'checkpoint', base)
   .option(...TASK_OF_RECORDS)
   .option('--style <style>', 'prompt: think, direct or bare', 'think')
   .option('--max-new-tokens <n>', 'longest completion (default: what the task needs)')
+  .option('--scorer <name>', "kit, or released: the authors' evaluation, traps included", 'kit')
   .option('--json', 'one JSON object on stdout')
   .addHelpText(
     'after',
@@ -453,8 +545,10 @@ program
   )
   .action(async (options: EvaluateOptions) => {
     const style = styleNamed(options.style);
+    if (options.scorer !== 'kit' && options.scorer !== 'released')
+      throw new UsageError(`--scorer must be kit or released, got '${options.scorer}'`);
     const asked = options.maxNewTokens && wholeNumber('--max-new-tokens', options.maxNewTokens, 1);
-    const rows = await loadRecords(options.data);
+    const rows = await loadRecords(options.data, options.images);
     const task = taskOf(options.data, rows, options.task);
     const longest = asked || QUICK.completionTokens[task.name];
     await startEngine();
@@ -462,7 +556,8 @@ program
     const items = evaluationItems(model, rows, style);
     const progress = showProgress('evaluate');
     const onProgress = (done: number, total: number) => progress.update(done, total);
-    const result = await evaluateModel(model, items, longest, onProgress, task.score);
+    const score = options.scorer === 'released' ? task.releasedScore : task.score;
+    const result = await evaluateModel(model, items, longest, onProgress, score);
     progress.stop();
     const percent = (x: number) => (100 * x).toFixed(1);
     report(
@@ -562,6 +657,50 @@ program
   .action((options: { json?: boolean }) => {
     if (!printReport(examine(), options.json ?? false)) process.exitCode = 1;
   });
+
+interface ConvertOptions {
+  from: string;
+  task: string;
+  form: string;
+  out: string;
+  set: string;
+  stage?: string;
+  rows?: string;
+  prompts?: string;
+  embed?: boolean;
+  skipBad?: boolean;
+  json?: boolean;
+}
+
+/** The rows that `--stage` or `--rows` ask for; undefined for all. */
+function askedRows({ stage, rows }: ConvertOptions, set: ReleasedSet): [number, number] | undefined {
+  if (stage !== undefined && rows !== undefined) throw new UsageError('give --stage or --rows, not both');
+  if (stage !== undefined) {
+    if (stage !== 'one' && stage !== 'two') throw new UsageError(`--stage must be one or two, got '${stage}'`);
+    if (set.set !== 'train') throw new UsageError('--stage is for the train set');
+    return stageRows(set.task, stage);
+  }
+  if (rows === undefined) return undefined;
+  const [from, to] = (/^(\d+):(\d+)$/.exec(rows) ?? []).slice(1).map(Number);
+  if (from === undefined || to === undefined || from >= to)
+    throw new UsageError(`--rows must be two whole numbers that rise, such as 0:3200, got '${rows}'`);
+  return [from, to];
+}
+
+/** Shows how much of a file has been read while something reads it. */
+async function withBytes<T>(
+  name: string,
+  { file }: ReleasedSet,
+  read: (onBytes: (bytes: number) => void) => Promise<T>,
+): Promise<T> {
+  const size = statSync(file).size;
+  const progress = showProgress(name);
+  try {
+    return await read((bytes) => progress.update(Math.round(bytes / 1000), Math.round(size / 1000), 'kB'));
+  } finally {
+    progress.stop();
+  }
+}
 
 function wholeNumber(name: string, text: string, least = 0): number {
   const value = Number(text);

@@ -1,5 +1,5 @@
 /** From meta records to the forms that trainers read: ShareGPT conversations for SFT, prompt rows for RL. */
-import { type PromptStyle, writeTarget } from '../tasks/prompts.js';
+import { writeTarget } from '../tasks/prompts.js';
 import { recordPrompt } from '../tasks/task.js';
 import type { MetaRecord } from './record.js';
 
@@ -21,14 +21,17 @@ export interface RlRow {
 /** A record in the meta form; its task, where it names one, says how the question is put. */
 type PromptedRecord = MetaRecord & { task?: string };
 
-/** Each image stands as `<image>` before the text, as in the released conversations. */
-function conversation(record: PromptedRecord, style: PromptStyle, target: string): ShareGptRow {
+/**
+ * One turn of the user, one of the assistant. Each image stands as `<image>` before the text, as the released RL trainer and evaluation have it. (The released converter of
+ * spatial transformation puts them after the rules: a difference between its training and its evaluation.)
+ */
+export function toConversation(record: MetaRecord, prompt: string, target: string): ShareGptRow {
   const images = '<image>'.repeat(Array.isArray(record.image) ? record.image.length : 1);
   return {
     id: record.id,
     image: record.image,
     messages: [
-      { role: 'user', content: `${images}${recordPrompt(record, style)}` },
+      { role: 'user', content: `${images}${prompt}` },
       { role: 'assistant', content: target },
     ],
   };
@@ -36,12 +39,12 @@ function conversation(record: PromptedRecord, style: PromptStyle, target: string
 
 /** ANS-SFT: the bare question, the bare answer. */
 export function toAnswerSft(record: PromptedRecord): ShareGptRow {
-  return conversation(record, 'bare', record.answer);
+  return toConversation(record, recordPrompt(record, 'bare'), record.answer);
 }
 
 /** CoT-SFT: the question with the think instruction, rationale and answer in tags. */
 export function toCotSft(record: PromptedRecord): ShareGptRow {
-  return conversation(record, 'think', writeTarget(record.cot, record.answer));
+  return toConversation(record, recordPrompt(record, 'think'), writeTarget(record.cot, record.answer));
 }
 
 /** GRPO: the question and the gold answer. */

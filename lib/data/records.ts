@@ -5,23 +5,29 @@ import { z } from 'zod';
 import { writeFileAtomic } from '../engine/atomic-write.js';
 import type { MetaRecord, TaskRecord } from './record.js';
 
-const string = z.string({
+/** A field that must be a string; and one that must hold something too. */
+export const stringField = z.string({
   error: ({ input }) => (input === undefined ? 'is missing' : `is not a string, but ${kind(input)}`),
 });
-const text = string.min(1, 'is empty');
+export const textField = stringField.min(1, 'is empty');
+
+/** A field of one file name or a list of them. */
+export const imageField = z.union([textField, z.array(textField).min(1)], {
+  error: 'is neither a file name nor a list of file names',
+});
 
 const metaSchema = z.object({
-  id: text,
-  image: z.union([text, z.array(text).min(1)], { error: 'is neither a file name nor a list of file names' }),
-  problem: text,
-  answer: text,
-  cot: string,
+  id: textField,
+  image: imageField,
+  problem: textField,
+  answer: textField,
+  cot: stringField,
 });
 
 const taskSchema = metaSchema.extend({
-  task: text,
-  family: text,
-  domain: text,
+  task: textField,
+  family: textField,
+  domain: textField,
   scene: z.unknown(),
   program: z.unknown(),
 });
@@ -83,22 +89,28 @@ function readRows<T extends MetaRecord>(file: string, schema: z.ZodType<T>, imag
     if (earlier !== undefined) bad("field 'id'", `'${record.id}' is also the id of row ${earlier}`);
     else ids.set(record.id, row);
     for (const name of imageNames(record)) {
-      const image = path.resolve(imageFolder, name);
-      const inside = image.startsWith(path.resolve(imageFolder) + path.sep);
-      if (!inside) bad("field 'image'", `'${name}' lies outside ${imageFolder}`);
+      const image = pathWithin(imageFolder, name);
+      if (image === undefined) bad("field 'image'", `'${name}' lies outside ${imageFolder}`);
       else if (!existsSync(image)) bad("field 'image'", `there is no file ${image}`);
     }
     records.push(record);
   }
-  if (problems.length > 0) {
-    const listed = problems.slice(0, MOST_LISTED).join('\n');
-    const more = problems.length > MOST_LISTED ? `\n... and ${problems.length - MOST_LISTED} more` : '';
-    throw new Error(
-      `${problems.length} ${problems.length === 1 ? 'problem' : 'problems'} in the records of ${file}:\n${listed}${more}`,
-    );
-  }
+  if (problems.length > 0) throw new Error(problemList(file, problems));
   if (records.length === 0) throw new Error(`there are no records in ${file}`);
   return records;
+}
+
+/** What is wrong with a file's records: the number of problems and the first of them. */
+export function problemList(file: string, problems: readonly string[]): string {
+  const listed = problems.slice(0, MOST_LISTED).join('\n');
+  const more = problems.length > MOST_LISTED ? `\n... and ${problems.length - MOST_LISTED} more` : '';
+  return `${problems.length} ${problems.length === 1 ? 'problem' : 'problems'} in the records of ${file}:\n${listed}${more}`;
+}
+
+/** The path of a file in a folder, or undefined where the name leads out of it. Links are followed: dataset caches are made of them. */
+export function pathWithin(folder: string, name: string): string | undefined {
+  const file = path.resolve(folder, name);
+  return file.startsWith(path.resolve(folder) + path.sep) ? file : undefined;
 }
 
 /** The rows of a file with their numbers: the lines of JSON Lines, or the elements of a JSON array. */

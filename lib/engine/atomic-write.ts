@@ -2,36 +2,72 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import path from 'node:path';
 
+type Piece = string | Uint8Array;
+
 /**
  * Writes a file atomically, making its folder where there is none.
  *
  * @param content the file's content, or a function that writes it piece by piece
  * @throws Error naming the file and what to do; the file is then as it was before
  */
-export function writeFileAtomic(
-  file: string,
-  content: string | Uint8Array | ((write: (piece: string | Uint8Array) => void) => void),
-): void {
-  const partial = path.join(path.dirname(file), `.${path.basename(file)}.${process.pid}.partial`);
-  let descriptor: number | undefined;
+export function writeFileAtomic(file: string, content: Piece | ((write: (piece: Piece) => void) => void)): void {
+  const begun = new PartialFile(file);
   try {
-    mkdirSync(path.dirname(file), { recursive: true });
-    descriptor = openSync(partial, 'w');
-    const handle = descriptor;
-    const write = (piece: string | Uint8Array) => {
-      const bytes = typeof piece === 'string' ? Buffer.from(piece) : piece;
-      for (let at = 0; at < bytes.length; ) at += writeSync(handle, bytes, at);
-    };
-    if (typeof content === 'function') content(write);
-    else write(content);
-    fsyncSync(descriptor);
-    closeSync(descriptor);
-    descriptor = undefined;
-    renameSync(partial, file);
+    begun.open();
+    if (typeof content === 'function') content(begun.write);
+    else begun.write(content);
+    begun.commit();
   } catch (error) {
-    if (descriptor !== undefined) closeSync(descriptor);
-    rmSync(partial, { force: true });
-    throw new Error(`cannot write ${file}: ${remedy(error as NodeJS.ErrnoException)}`, { cause: error });
+    throw begun.abandon(error as Error);
+  }
+}
+
+/** As `writeFileAtomic`, for pieces that come in time. */
+export async function streamFileAtomic(
+  file: string,
+  content: (write: (piece: Piece) => void) => Promise<void>,
+): Promise<void> {
+  const begun = new PartialFile(file);
+  try {
+    begun.open();
+    await content(begun.write);
+    begun.commit();
+  } catch (error) {
+    throw begun.abandon(error as Error);
+  }
+}
+
+/** A file under its temporary name. */
+class PartialFile {
+  private readonly partial: string;
+  private descriptor: number | undefined;
+
+  constructor(private readonly file: string) {
+    this.partial = path.join(path.dirname(file), `.${path.basename(file)}.${process.pid}.partial`);
+  }
+
+  open(): void {
+    mkdirSync(path.dirname(this.file), { recursive: true });
+    this.descriptor = openSync(this.partial, 'w');
+  }
+
+  readonly write = (piece: Piece): void => {
+    const bytes = typeof piece === 'string' ? Buffer.from(piece) : piece;
+    for (let at = 0; at < bytes.length; ) at += writeSync(this.descriptor!, bytes, at);
+  };
+
+  commit(): void {
+    fsyncSync(this.descriptor!);
+    closeSync(this.descriptor!);
+    this.descriptor = undefined;
+    renameSync(this.partial, this.file);
+  }
+
+  /** Removes what was written; the error that tells why. */
+  abandon(error: NodeJS.ErrnoException): Error {
+    if (this.descriptor !== undefined) closeSync(this.descriptor);
+    rmSync(this.partial, { force: true });
+    return new Error(`cannot write ${this.file}: ${remedy(error)}`, { cause: error });
   }
 }
 

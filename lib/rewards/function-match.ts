@@ -27,16 +27,16 @@ export const MATCH_WEIGHTS = {
 } as const;
 export type MatchVariant = keyof typeof MATCH_WEIGHTS;
 
-/** All `name(word, value)` calls in a text, in order, repeats included. Linear in the text. */
+/** All `name(word, value)` calls in a text, in order, repeats included; the value may stand in quotes. Linear in the text. */
 export function parseFunctionCalls(text: string): FunctionCall[] {
   const calls: FunctionCall[] = [];
   const pieces = text.split('(');
   // A call straddles a bracket: its name ends one piece, its arguments begin the next. `\b` keeps the search for the name
   // linear: one attempt a word, not one a letter.
   for (let i = 1; i < pieces.length; i++) {
-    const args = /^\s*(\w+)\s*,\s*(\w+)\s*\)/.exec(pieces[i]!);
+    const args = /^\s*(\w+)\s*,\s*(['"]?)(\w+)\2\s*\)/.exec(pieces[i]!);
     const name = args && /\b\w+$/.exec(pieces[i - 1]!);
-    if (args && name) calls.push({ name: name[0], id: args[1]!, value: args[2]! });
+    if (args && name) calls.push({ name: name[0], id: args[1]!, value: args[3]! });
   }
   return calls;
 }
@@ -53,7 +53,16 @@ function unique(calls: readonly FunctionCall[]): FunctionCall[] {
  * @returns at most 1; 0 where either text holds no call
  */
 export function matchFunctionCalls(prediction: string, solution: string, variant: MatchVariant): number {
-  return matchSets(unique(parseFunctionCalls(prediction)), unique(parseFunctionCalls(solution)), variant);
+  return matchCalls(parseFunctionCalls(prediction), parseFunctionCalls(solution), variant);
+}
+
+/** As `matchFunctionCalls`, of calls that have been read; repeats count once. */
+export function matchCalls(
+  predicted: readonly FunctionCall[],
+  gold: readonly FunctionCall[],
+  variant: MatchVariant,
+): number {
+  return matchSets(unique(predicted), unique(gold), variant);
 }
 
 function matchSets(predicted: readonly FunctionCall[], gold: readonly FunctionCall[], variant: MatchVariant): number {

@@ -181,10 +181,9 @@ export async function loadRows(study: Study, set: 'train' | TestSet, task: TaskN
   return loadRecords(file);
 }
 
-/** Loads a file of records with the images beside it. */
-export async function loadRecords(file: string): Promise<LoadedRows> {
-  const records = readRecords(file);
-  const folder = path.join(path.dirname(file), 'images');
+/** Loads a file of records with their images, which lie in `images/` beside it unless it is said where. */
+export async function loadRecords(file: string, folder = path.join(path.dirname(file), 'images')): Promise<LoadedRows> {
+  const records = readRecords(file, folder);
   const images = await Promise.all(
     records.map((record) => Promise.all(imageNames(record).map((name) => readImage(imageFile(folder, name))))),
   );

@@ -56,6 +56,8 @@ export interface Task {
   readonly releasedRewards: readonly RewardName[];
   /** The score of a completion against the gold answer, in [0, 1]. */
   readonly score: Scorer;
+  /** What the released evaluation counts, traps included. */
+  readonly releasedScore: Scorer;
 }
 
 export const TASKS: { readonly [name in TaskName]: Task } = {

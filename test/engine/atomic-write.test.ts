@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import os from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
-import { writeFileAtomic } from '../../lib/engine/atomic-write.js';
+import { streamFileAtomic, writeFileAtomic } from '../../lib/engine/atomic-write.js';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'atomic-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -36,6 +36,24 @@ test('a failure half-way leaves the old file and no other, and names the file', 
   assert.throws(fail, /cannot write .*a: the reason/);
   assert.equal(readFileSync(file, 'utf8'), 'old');
   assert.deepEqual(readdirSync(at('half')), ['a']);
+});
+
+test('pieces that come in time are written the same way', async () => {
+  mkdirSync(at('streamed'));
+  const file = at('streamed/a');
+  await streamFileAtomic(file, async (write) => {
+    write('new, ');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    assert.ok(!readdirSync(at('streamed')).includes('a'));
+    write('whole');
+  });
+  const failing = streamFileAtomic(file, async (write) => {
+    write('half');
+    throw new Error('the reason');
+  });
+  await assert.rejects(failing, /cannot write .*a: the reason/);
+  assert.equal(readFileSync(file, 'utf8'), 'new, whole');
+  assert.deepEqual(readdirSync(at('streamed')), ['a']);
 });
 
 test('a disk that takes no more leaves the old file and no other', { skip: process.platform === 'win32' }, () => {

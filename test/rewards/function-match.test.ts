@@ -10,6 +10,10 @@ test('calls are read wherever they stand', () => {
     { name: 'change_position', id: '7', value: 'front_left' },
   ]);
   assert.deepEqual(parseFunctionCalls('((a, b) change_size 1, small) f() f(1) f(1, 2, 3) f(1, 2'), []);
+  assert.deepEqual(parseFunctionCalls(`f(1, 'x') f(1, "x") f(1, 'x) f(1, x')`), [
+    { name: 'f', id: '1', value: 'x' },
+    { name: 'f', id: '1', value: 'x' },
+  ]);
   assert.deepEqual(parseFunctionCalls('f(g(1, x))'), [{ name: 'g', id: '1', value: 'x' }]);
 });
 

@@ -1,6 +1,6 @@
 /** Visual counting as one of the kit's tasks. */
 import type { TaskRecord } from '../../data/record.js';
-import { scoreAnswer } from '../../evaluate/scorer.js';
+import { releasedScoreAnswer, scoreAnswer } from '../../evaluate/scorer.js';
 import { writePrompt } from '../prompts.js';
 import type { Task } from '../task.js';
 import { drawScene } from '../world/ray-cast.js';
@@ -36,4 +36,5 @@ export const COUNTING: Task = {
   rewards: ['accuracy_reward', 'format_reward'],
   releasedRewards: ['released_accuracy_reward', 'released_format_reward'],
   score: scoreAnswer,
+  releasedScore: releasedScoreAnswer,
 };

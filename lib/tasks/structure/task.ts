@@ -1,6 +1,6 @@
 /** Structure perception as one of the kit's tasks. */
 import type { TaskRecord } from '../../data/record.js';
-import { scoreAnswer } from '../../evaluate/scorer.js';
+import { releasedScoreAnswer, scoreAnswer } from '../../evaluate/scorer.js';
 import type { Task } from '../task.js';
 import { drawFigure } from './draw-figure.js';
 import type { StructureDomain } from './families.js';
@@ -43,4 +43,5 @@ export const STRUCTURE: Task = {
   // The mathematical reward exists there, but the scripts are wired to the discrete one.
   releasedRewards: ['released_accuracy_reward', 'released_format_reward'],
   score: scoreAnswer,
+  releasedScore: releasedScoreAnswer,
 };

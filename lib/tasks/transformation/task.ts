@@ -1,6 +1,6 @@
 /** Spatial transformation as one of the kit's tasks. */
 import type { TaskRecord } from '../../data/record.js';
-import { scoreTransformation } from '../../evaluate/scorer.js';
+import { releasedScoreTransformation, scoreTransformation } from '../../evaluate/scorer.js';
 import type { Task } from '../task.js';
 import { solveTransformation, type TransformationScenes, writeCalls } from './program.js';
 import {
@@ -37,4 +37,5 @@ export const TRANSFORMATION: Task = {
   rewards: ['function_reward', 'format_reward'],
   releasedRewards: ['function_reward', 'released_format_reward'],
   score: scoreTransformation,
+  releasedScore: releasedScoreTransformation,
 };

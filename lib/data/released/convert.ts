@@ -1,0 +1,124 @@
+/** From released meta files to the forms that trainers read; one row at a time, and the whole file or none. */
+import { streamFileAtomic } from '../../engine/atomic-write.js';
+import { writeTarget } from '../../tasks/prompts.js';
+import type { TaskName } from '../../tasks/task.js';
+import { toConversation, toRl } from '../convert.js';
+import type { MetaRecord, TaskRecord } from '../record.js';
+import { problemList } from '../records.js';
+import { countCalls, isChoice } from './answer.js';
+import type { ReleasedSet } from './dataset.js';
+import { type PromptWriter, releasedQuestion, writeReleasedPrompt } from './prompts.js';
+import { problemText, type RowProblem, readReleased } from './read.js';
+import { writeTrlParquet } from './trl.js';
+
+/**
+ * - `records`: the kit's own records, which `sft`, `grpo` and `evaluate` read
+ * - `ans-sft`, `cot-sft`: ShareGPT conversations
+ * - `rl`: the rows of the released RL trainer
+ * - `trl`: Parquet for TRL's GRPO trainer
+ */
+export const RELEASED_FORMS = ['records', 'ans-sft', 'cot-sft', 'rl', 'trl'] as const;
+export type ReleasedForm = (typeof RELEASED_FORMS)[number];
+
+export interface ConversionOptions {
+  /** Rows of the file, counted from 0. Default: all. */
+  rows?: readonly [from: number, to: number];
+  /** How questions are put; of `records` it is no part. */
+  prompts?: PromptWriter;
+  /** Put the images' bytes into the Parquet file; else it holds their paths. */
+  embed?: boolean;
+  /** Leave bad rows out, where otherwise one of them stops the conversion. */
+  skipBad?: boolean;
+  /** Called as the file is read, with the number of bytes so far. */
+  onBytes?: (bytes: number) => void;
+}
+
+/**
+ * Writes a set in a form: JSON Lines where the name ends in `.jsonl`, Parquet for `trl`, else one JSON array as the released
+ * files are. Image names are relative to the dataset's `images/`.
+ *
+ * @returns the number of rows written, and what is wrong with those left out
+ * @throws Error listing bad rows, unless they are to be left out; then no file is written and an old one stays
+ */
+export async function convertReleased(
+  set: ReleasedSet,
+  form: ReleasedForm,
+  out: string,
+  {
+    rows: [from, to] = [0, Number.POSITIVE_INFINITY],
+    prompts = writeReleasedPrompt,
+    ...options
+  }: ConversionOptions = {},
+): Promise<{ written: number; problems: RowProblem[] }> {
+  if (form === 'cot-sft' && set.set !== 'train')
+    throw new Error(`${set.file} holds no rationales; cot-sft is made of the train set`);
+  const problems: RowProblem[] = [];
+  let written = 0;
+  const within = (row: number) => row > from && row <= to;
+  async function* sound() {
+    const report = (problem: RowProblem) => {
+      if (within(problem.row)) problems.push(problem);
+    };
+    for await (const { row, record } of readReleased(set, report, options.onBytes)) {
+      if (row > to) break;
+      if (!within(row)) continue;
+      written++;
+      yield record;
+    }
+    if (problems.length > 0 && !options.skipBad) {
+      const listed = problemList(set.file, problems.map(problemText));
+      throw new Error(`${listed}\nTo go on without these rows: skipBad, or --skip-bad`);
+    }
+    if (written === 0) throw new Error(`${set.file} holds no sound row of those asked for`);
+  }
+  await streamFileAtomic(out, async (write) => {
+    if (form === 'trl') return writeTrlParquet(write, sound(), set, prompts, options.embed ?? false);
+    const lines = out.endsWith('.jsonl');
+    let first = true;
+    for await (const record of sound()) {
+      const json = JSON.stringify(convertRow(set, form, record, prompts));
+      write(lines ? `${json}\n` : `${first ? '[' : ','}\n${json}`);
+      first = false;
+    }
+    if (!lines) write('\n]\n');
+  });
+  return { written, problems };
+}
+
+function convertRow(
+  set: ReleasedSet,
+  form: Exclude<ReleasedForm, 'trl'>,
+  record: MetaRecord,
+  prompts: PromptWriter,
+): object {
+  switch (form) {
+    case 'records':
+      return toTaskRecord(set, record);
+    case 'ans-sft':
+      return toConversation(record, prompts(set.task, record, 'bare'), record.answer);
+    case 'cot-sft':
+      return toConversation(record, prompts(set.task, record, 'think'), writeTarget(record.cot, record.answer));
+    case 'rl':
+      // The released trainer chooses the prompt of a structure row by its `answer`.
+      return set.task === 'structure' ? { ...toRl(record), answer: record.answer } : toRl(record);
+  }
+}
+
+/** A released row as a row of the kit's tasks. What the kit knows of its own scenes is not known of these. */
+function toTaskRecord({ task, set }: ReleasedSet, record: MetaRecord): TaskRecord {
+  return {
+    ...record,
+    problem: releasedQuestion(task, record.problem),
+    task,
+    family: familyOf(task, record.answer),
+    domain: set === 'train' ? 'id' : set,
+    scene: null,
+    program: null,
+  };
+}
+
+/** What results are told apart by: the form of structure answers, and the level of transformations, their number of calls. */
+function familyOf(task: TaskName, answer: string): string {
+  if (task === 'structure') return isChoice(answer) ? 'choice' : 'number';
+  return task === 'transformation' ? `level-${countCalls(answer)}` : 'count';
+}

@@ -1,0 +1,174 @@
+/** Reads the released meta files row by row and checks each row; bad ones are reported, every one of them, and left out. */
+import { existsSync } from 'node:fs';
+import sharp from 'sharp';
+import { z } from 'zod';
+import { type JsonRow, streamJsonRows } from '../json-rows.js';
+import type { MetaRecord } from '../record.js';
+import { imageField, imageNames, pathWithin, stringField, textField } from '../records.js';
+import { answerFault } from './answer.js';
+import type { ReleasedSet } from './dataset.js';
+
+/** What is wrong with a row. */
+export interface RowProblem {
+  file: string;
+  /** From 1. */
+  row: number;
+  /** The field's name, or `whole row`. */
+  field: string;
+  reason: string;
+}
+
+/** A sound row. Image names are relative to the dataset's `images/`: `train_images/a.png`; test rows have an empty `cot`. */
+export interface ReleasedRow {
+  row: number;
+  record: MetaRecord;
+}
+
+/**
+ * A row as it is released. Test rows have no rationale. `problem_no_prompt` is a field that the released evaluation reads of
+ * geometry rows: where it stands, `problem` holds an instruction already, and it is the question.
+ */
+const META = z.object({
+  id: textField,
+  image: imageField,
+  problem: textField,
+  answer: textField,
+  cot: stringField.optional(),
+  problem_no_prompt: textField.optional(),
+  task: textField.optional(),
+});
+type Meta = z.infer<typeof META>;
+
+/** Text that trainers read as a place for an image, or as a control token. */
+const PLACEHOLDER = /<image>|<video>|<\|\w+\|>/;
+const TAG = /<\/?(?:think|answer|summary|caption)>/;
+/** Rows whose images are looked at together. */
+const AHEAD = 64;
+
+/** How a problem is told. */
+export function problemText({ file, row, field, reason }: RowProblem): string {
+  return `${file}, row ${row}, ${field === 'whole row' ? field : `field '${field}'`}: ${reason}`;
+}
+
+/**
+ * The sound rows of a set, in order; what is wrong with the others goes to `report`: not JSON, a missing field, a field of the
+ * wrong kind, an id used before, an answer that is none of the task's, a rationale that is empty or holds tags, text with an
+ * image's placeholder or a control token, an image that is missing, outside the folder or no image. Of each image the header
+ * is read, once. Memory does not grow with the file but for the ids and the names of images.
+ *
+ * @param onBytes called as the file is read, with the number of bytes so far
+ */
+export async function* readReleased(
+  set: ReleasedSet,
+  report: (problem: RowProblem) => void,
+  onBytes?: (bytes: number) => void,
+): AsyncGenerator<ReleasedRow> {
+  const check = rowCheck(set);
+  const waiting: Promise<Checked>[] = [];
+  const settle = async () => {
+    const settled = await Promise.all(waiting.splice(0));
+    for (const { problems } of settled) problems.forEach(report);
+    return settled.flatMap(({ sound }) => sound ?? []);
+  };
+  for await (const row of streamJsonRows(set.file, onBytes)) {
+    waiting.push(check(row));
+    if (waiting.length === AHEAD) yield* await settle();
+  }
+  yield* await settle();
+}
+
+/** Counts the sound rows of a set and collects everything that is wrong with the others. */
+export async function validateReleased(
+  set: ReleasedSet,
+  onBytes?: (bytes: number) => void,
+): Promise<{ sound: number; problems: RowProblem[] }> {
+  const problems: RowProblem[] = [];
+  let sound = 0;
+  for await (const _ of readReleased(set, (problem) => problems.push(problem), onBytes)) sound++;
+  if (sound + problems.length === 0)
+    problems.push({ file: set.file, row: 1, field: 'whole row', reason: 'there are no rows' });
+  return { sound, problems };
+}
+
+interface Checked {
+  problems: RowProblem[];
+  sound?: ReleasedRow;
+}
+
+/** The check of one row after the other; ids are compared in the order of calls. */
+function rowCheck(set: ReleasedSet): (row: JsonRow) => Promise<Checked> {
+  const ids = new Map<string, number>();
+  const images = new Map<string, Promise<string | undefined>>();
+  return async ({ row, json, broken }) => {
+    const problems: RowProblem[] = [];
+    const bad = (field: string, reason: string) => problems.push({ file: set.file, row, field, reason });
+    if (broken !== undefined) {
+      bad('whole row', broken);
+      return { problems };
+    }
+    const parsed = META.safeParse(json);
+    if (!parsed.success) {
+      for (const { path: at, message } of parsed.error.issues) bad(String(at[0] ?? 'whole row'), message);
+      return { problems };
+    }
+    const meta = parsed.data;
+    const earlier = ids.get(meta.id);
+    if (earlier !== undefined) bad('id', `'${meta.id}' is also the id of row ${earlier}`);
+    else ids.set(meta.id, row);
+    checkText(set, meta, bad);
+    const names = imageNames(meta);
+    const shown = set.task === 'transformation' ? 2 : 1;
+    if (names.length !== shown) bad('image', `names ${names.length} files; the task shows ${shown}`);
+    for (const name of names) {
+      const file = `${set.imageFolder}/${name}`;
+      if (!images.has(file)) images.set(file, imageFault(set, name));
+      const fault = await images.get(file);
+      if (fault !== undefined) bad('image', fault);
+    }
+    return problems.length > 0 ? { problems } : { problems, sound: { row, record: recordOf(set, meta) } };
+  };
+}
+
+function checkText(set: ReleasedSet, meta: Meta, bad: (field: string, reason: string) => void): void {
+  if (meta.task !== undefined && meta.task !== set.task)
+    bad('task', `'${meta.task}' is not ${set.task}, the task of this file`);
+  const question = meta.problem_no_prompt === undefined ? 'problem' : 'problem_no_prompt';
+  const texts = [
+    [question, meta[question]!] as const,
+    ['answer', meta.answer] as const,
+    ['cot', meta.cot ?? ''] as const,
+  ];
+  for (const [field, text] of texts) {
+    const [found] = PLACEHOLDER.exec(text) ?? TAG.exec(text) ?? [];
+    if (found !== undefined) bad(field, `holds ${found}`);
+  }
+  const fault = answerFault(set.task, meta.answer.trim());
+  if (fault !== undefined) bad('answer', fault);
+  if (set.set === 'train' && (meta.cot ?? '').trim() === '')
+    bad('cot', meta.cot === undefined ? 'is missing' : 'is empty');
+}
+
+/** Why a name leads to no image, in words; undefined where it leads to one. */
+async function imageFault({ imageRoot, imageFolder }: ReleasedSet, name: string): Promise<string | undefined> {
+  const folder = `${imageRoot}/${imageFolder}`;
+  const file = pathWithin(folder, name);
+  if (file === undefined) return `'${name}' lies outside ${folder}`;
+  if (!existsSync(file)) return `there is no file ${file}`;
+  try {
+    await sharp(file).metadata();
+    return undefined;
+  } catch (error) {
+    return `${file} is not an image that can be read (${(error as Error).message})`;
+  }
+}
+
+function recordOf({ imageFolder }: ReleasedSet, meta: Meta): MetaRecord {
+  const within = (name: string) => `${imageFolder}/${name}`;
+  return {
+    id: meta.id,
+    image: Array.isArray(meta.image) ? meta.image.map(within) : within(meta.image),
+    problem: meta.problem_no_prompt ?? meta.problem,
+    answer: meta.answer.trim(),
+    cot: meta.cot ?? '',
+  };
+}
