@@ -74,7 +74,7 @@ function refillTree(tree: TensorTree, tensors: tf.Tensor[]): TensorTree {
  * @param step called inside `tf.tidy`; what it returns is the caller's to dispose
  * @param constants everything but its input that the step depends on, as plain JSON: steps of one name and equal constants
  *   then share their graphs for the life of the process, and a second training run builds none; absent: they are its own
- * @throws Error naming the step and the operation that could not be recorded or failed
+ * @throws Error naming the step, the operation that could not be recorded or failed, and its place in the caller's code
  */
 export function compile<I extends TensorTree, O extends TensorTree>(
   name: string,
@@ -88,10 +88,20 @@ export function compile<I extends TensorTree, O extends TensorTree>(
     // Names count: equal shapes under other names are another step, such as adapters on other modules.
     const key = `${namesOf(input)} ${inputs.map((tensor) => `${tensor.dtype}[${tensor.shape}]`).join(' ')}`;
     const known = graphs.get(key);
+    const replay = (graph: RecordedGraph<O>): O => {
+      try {
+        return graph.replay(inputs);
+      } catch (error) {
+        const { message } = error as Error;
+        const node = /\{\{node (n\d+)\}\}/.exec(message)?.[1];
+        const place = node === undefined ? '' : `${placeOf(node, name, step, input, inputs)}: `;
+        throw new Error(`compiled step '${name}': ${place}${message}`);
+      }
+    };
     if (known) {
       graphs.delete(key);
       graphs.set(key, known);
-      return known.replay(inputs);
+      return replay(known);
     }
     const graph = record(name, step, input, inputs);
     graphs.set(key, graph);
@@ -102,7 +112,7 @@ export function compile<I extends TensorTree, O extends TensorTree>(
     }
     // The recorded run's own output is not returned: it can differ from the graph's in the last digits, and a resumed
     // process, which records again, must give the same numbers as one that only replays.
-    return graph.replay(inputs);
+    return replay(graph);
   }) as CompiledStep<I, O>;
   run.graphs = () => graphs.size;
   run.dispose = () => {
@@ -172,7 +182,6 @@ interface NodeBackend {
 
 class RecordedGraph<O extends TensorTree> {
   constructor(
-    private readonly name: string,
     private readonly session: number,
     private readonly inputNames: string,
     private readonly outputNames: string,
@@ -181,18 +190,14 @@ class RecordedGraph<O extends TensorTree> {
 
   replay(inputs: tf.Tensor[]): O {
     const backend = nodeBackend();
-    try {
-      const metadata = backend.binding.runSavedModel(
-        this.session,
-        backend.getInputTensorIds(inputs),
-        this.inputNames,
-        this.outputNames,
-      );
-      const outputs = metadata.map((each) => backend.createOutputTensor(each));
-      return refillTree(this.outputTree, outputs) as O;
-    } catch (error) {
-      throw new Error(`compiled step '${this.name}': ${(error as Error).message}`);
-    }
+    const metadata = backend.binding.runSavedModel(
+      this.session,
+      backend.getInputTensorIds(inputs),
+      this.inputNames,
+      this.outputNames,
+    );
+    const outputs = metadata.map((each) => backend.createOutputTensor(each));
+    return refillTree(this.outputTree, outputs) as O;
   }
 
   dispose(): void {
@@ -204,12 +209,54 @@ function nodeBackend(): NodeBackend {
   return tf.backend() as unknown as NodeBackend;
 }
 
-/** Runs the step eagerly, noting every operation, and builds the graph from the notes. */
+/**
+ * Where in the caller's code the operation behind a node was asked for, in words. Only now, after a failure, is the step run
+ * once more to find out: to note every operation's place would slow down each recording.
+ */
+function placeOf<I extends TensorTree, O extends TensorTree>(
+  node: string,
+  name: string,
+  step: (input: I) => O,
+  input: I,
+  inputs: tf.Tensor[],
+): string {
+  let place = '';
+  const watch = (each: string, op: string) => {
+    if (each !== node) return;
+    place = `${op} ${callerPlace()}`;
+    throw new Error(place);
+  };
+  try {
+    record(name, step, input, inputs, watch).dispose();
+  } catch {
+    // It ends where the place is found, or where the operation fails again.
+  }
+  return place;
+}
+
+/** The innermost frame of the stack that is neither the engine's nor a package's: `at decoder.ts:57:12`, say. */
+function callerPlace(): string {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 100;
+  const frames = (new Error().stack ?? '').split('\n').slice(1);
+  Error.stackTraceLimit = limit;
+  // Source maps give tfjs's frames the paths that its build knew.
+  const isInside = (frame: string) => frame.includes(__dirname) || /node_modules|tfjs-core|\(node:/.test(frame);
+  const places = frames.flatMap((each) => (isInside(each) ? [] : (/([^/\\(\s]+:\d+:\d+)\)?$/.exec(each)?.[1] ?? [])));
+  return `at ${places[0] ?? 'an unknown place'}`;
+}
+
+/**
+ * Runs the step eagerly, noting every operation, and builds the graph from the notes.
+ *
+ * @param watch hears of each node and its operation before that runs
+ */
 function record<I extends TensorTree, O extends TensorTree>(
   name: string,
   step: (input: I) => O,
   input: I,
   inputs: tf.Tensor[],
+  watch?: (node: string, op: string) => void,
 ): RecordedGraph<O> {
   const backend = nodeBackend();
   const real = backend.binding;
@@ -254,8 +301,14 @@ function record<I extends TensorTree, O extends TensorTree>(
     return id;
   };
   const executeOp: Binding['executeOp'] = (op, attributes, ids, count) => {
-    const metadata = real.executeOp(op, attributes, ids, count);
     const node = `n${nodes.length}`;
+    watch?.(node, op);
+    let metadata: TensorMetadata[];
+    try {
+      metadata = real.executeOp(op, attributes, ids, count);
+    } catch (error) {
+      return fail(`${op} ${callerPlace()}: ${(error as Error).message}`);
+    }
     nodes.push({
       name: node,
       op,
@@ -319,7 +372,7 @@ function record<I extends TensorTree, O extends TensorTree>(
   const placeholders = inputs.map((_, i) => `in${i}:0`);
   tf.dispose(outputs.filter((tensor) => !inputs.includes(tensor)));
   tf.dispose(copies);
-  return new RecordedGraph<O>(name, loadGraph(real, nodes), placeholders.join(','), fetches.join(','), output);
+  return new RecordedGraph<O>(loadGraph(real, nodes), placeholders.join(','), fetches.join(','), output);
 }
 
 /**

@@ -3,6 +3,7 @@ import { before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { startEngine } from '../../lib/engine/backend.js';
 import { compile } from '../../lib/engine/compile.js';
+import { takeRows } from '../../lib/engine/operations.js';
 
 before(async () => {
   assert.equal((await startEngine()).backend, 'tensorflow');
@@ -60,6 +61,19 @@ test('a step that uses a tensor from outside is refused with the operation', () 
   outside.square(); // uploads it, as any earlier use would
   const step = compile('leaky', ({ x }: { x: tf.Tensor }) => ({ y: tf.mul(x, outside) }));
   assert.throws(() => step({ x: tf.tensor1d([1]) }), /compiled step 'leaky': Mul uses a tensor made outside/);
+});
+
+test('an operation that fails is named with its place in this file: while it is recorded, and later', () => {
+  const step = compile('rows', ({ table, index }: { table: tf.Tensor2D; index: tf.Tensor1D }) => ({
+    y: tf.mul(takeRows(table, index), 2),
+  }));
+  const table = tf.tensor2d([[1], [2]]);
+  const at = (place: number) => ({ table, index: tf.tensor1d([place], 'int32') });
+  const told = /compiled step 'rows': GatherV2 at compile\.test\.ts:\d+:\d+: .*indices\[0\] = 9 is not in \[0, 2\)/s;
+  assert.throws(() => step(at(9)), told);
+  assert.deepEqual([...step(at(1)).y.dataSync()], [4]);
+  assert.throws(() => step(at(9)), told);
+  assert.deepEqual([...step(at(0)).y.dataSync()], [2]);
 });
 
 test('100 calls leave no tensors behind', () => {
