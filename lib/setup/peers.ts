@@ -8,6 +8,12 @@ import { call, findPython, readStamp } from './steps.js';
 const REQUIREMENTS = path.join(ROOT, 'lib', 'bench', 'requirements.txt');
 const PEERS = path.join(ROOT, 'runs', 'bench', 'peers');
 const PYTHON = path.join(PEERS, process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python');
+const STAMP = path.join(PEERS, 'installed.txt');
+
+/** The Python that has the peers' packages, where they were installed before; undefined where not. */
+export function installedPeers(): string | undefined {
+  return readStamp(STAMP) === undefined ? undefined : PYTHON;
+}
 
 /**
  * Installs PyTorch, transformers and TRL where they are not there yet: some 5 GB.
@@ -16,8 +22,7 @@ const PYTHON = path.join(PEERS, process.platform === 'win32' ? 'Scripts/python.e
  */
 export async function setUpPeers(): Promise<string | undefined> {
   const wanted = readFileSync(REQUIREMENTS, 'utf8');
-  const stamp = path.join(PEERS, 'installed.txt');
-  if (readStamp(stamp) === wanted) return PYTHON;
+  if (readStamp(STAMP) === wanted) return PYTHON;
   const python = findPython();
   try {
     if ('lacks' in python) throw new Error(python.lacks);
@@ -29,7 +34,7 @@ export async function setUpPeers(): Promise<string | undefined> {
     await call('making runs/bench/peers', python.program, [...python.args, '-m', 'venv', PEERS]);
     const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', REQUIREMENTS];
     await call('installing the peers', PYTHON, pip);
-    writeFileSync(stamp, wanted);
+    writeFileSync(STAMP, wanted);
     return PYTHON;
   } catch (error) {
     if (error instanceof SetupFailure && error.exitCode === 130) throw error;

@@ -53,6 +53,11 @@ export function fixtureFolder(family: Family): string {
   return path.join(FIXTURES, family);
 }
 
+/** An image by its name in a case. */
+export function imageFile(name: string): string {
+  return path.join(FIXTURES, 'images', `${name}.png`);
+}
+
 export function readExpected(family: Family): Expected {
   return JSON.parse(readFileSync(path.join(fixtureFolder(family), 'expected.json'), 'utf8')) as Expected;
 }
@@ -65,7 +70,7 @@ export function readNumbers(family: Family): Map<string, Float32Array> {
 
 /** A case's prompt as the kit encodes it, from the question's text and the image files. */
 export async function encodeCase(model: Model, { question, images }: Expected['cases'][Case]): Promise<EncodedPrompt> {
-  const pictures = await Promise.all(images.map((name) => readImage(path.join(FIXTURES, 'images', `${name}.png`))));
+  const pictures = await Promise.all(images.map((name) => readImage(imageFile(name))));
   return encodePrompt(model, pictures, question);
 }
 
