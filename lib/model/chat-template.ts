@@ -33,7 +33,9 @@ export class ChatTemplate {
   }
 
   /**
-   * Token ids of a conversation. What people wrote is encoded as plain text, so that a special token in it stays text.
+   * Token ids of a conversation, those of transformers' `apply_chat_template` with each image's place widened to its visual
+   * tokens; except that a special token in what people wrote stays text, and does not end a turn or stand for an image.
+   * Between two control tokens the template's text and people's are encoded as one.
    *
    * @param visualTokens number of visual tokens of each image, in order
    * @param continues true to open the assistant's turn at the end
@@ -57,25 +59,33 @@ export class ChatTemplate {
     const ids: number[] = [];
     let image = 0;
     let text = 0;
+    let plain = '';
+    const endPlain = () => {
+      for (const id of tokenizer.encodePlain(plain)) ids.push(id);
+      plain = '';
+    };
     for (const piece of rendered.split(/(\uE000\d+\uE001)/)) {
       const mark = /^\uE000(\d+)\uE001$/.exec(piece);
       if (mark) {
         if (Number(mark[1]) !== text)
           throw new Error(`the chat template does not write the messages' texts once and in order`);
-        ids.push(...tokenizer.encodePlain(texts[text++]!));
+        plain += texts[text++]!;
         continue;
       }
-      for (const id of piece ? tokenizer.encode(piece) : []) {
-        if (id !== tokenizer.special.imagePad) {
-          ids.push(id);
+      for (const part of tokenizer.splitControls(piece)) {
+        if (typeof part === 'string') {
+          plain += part;
           continue;
         }
-        const count = visualTokens[image++];
+        endPlain();
+        const isImage = part === tokenizer.special.imagePad;
+        const count = isImage ? visualTokens[image++] : 1;
         if (count === undefined)
           throw new Error(`the conversation has more image places than the ${visualTokens.length} images given`);
-        for (let i = 0; i < count; i++) ids.push(id);
+        for (let i = 0; i < count; i++) ids.push(part);
       }
     }
+    endPlain();
     if (image < visualTokens.length) {
       throw new Error(`${visualTokens.length} images were given, but the conversation has places for ${image}`);
     }

@@ -1,4 +1,9 @@
-/** The tokenizer of a checkpoint: text to token ids and back, by the field's own JavaScript package. */
+/**
+ * The tokenizer of a checkpoint: text to token ids and back, by the field's own JavaScript package.
+ *
+ * Special tokens control the model: they begin and end turns and stand for images. They are recognised in template text
+ * alone; in what people, data sets and models write they are spelled out, as transformers does with `split_special_tokens`.
+ */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Tokenizer as HubTokenizer } from '@huggingface/tokenizers';
@@ -26,6 +31,8 @@ export class Tokenizer {
   readonly vocabSize: number;
   private readonly full: HubTokenizer;
   private readonly plain: HubTokenizer;
+  private readonly controls: Map<string, number>;
+  private readonly controlPattern: RegExp;
   private readonly cache = new Map<string, readonly number[]>();
 
   /**
@@ -36,8 +43,11 @@ export class Tokenizer {
   constructor(json: object, config: object) {
     const { added_tokens: added, model } = json as TokenizerJson;
     this.full = new HubTokenizer(json, config);
-    const userText = { ...json, added_tokens: added.filter((token) => !token.special) };
-    this.plain = new HubTokenizer(userText, config);
+    this.plain = new HubTokenizer({ ...json, added_tokens: added.filter((token) => !token.special) }, config);
+    this.controls = new Map(added.filter((token) => token.special).map(({ content, id }) => [content, id]));
+    const longestFirst = [...this.controls.keys()].sort((a, b) => b.length - a.length);
+    const literal = longestFirst.map((content) => content.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'));
+    this.controlPattern = new RegExp(`(${literal.join('|')})`);
     const idOf = (content: string): number => {
       const token = added.find((each) => each.content === content);
       if (!token) throw new Error(`tokenizer.json has no added token '${content}', which Qwen2-VL needs`);
@@ -51,7 +61,14 @@ export class Tokenizer {
       visionEnd: idOf('<|vision_end|>'),
       imagePad: idOf('<|image_pad|>'),
     };
-    this.vocabSize = 1 + Math.max(...Object.values(model.vocab), ...added.map((token) => token.id));
+    const ids = [...Object.values(model.vocab), ...added.map((token) => token.id)];
+    this.vocabSize = 1 + ids.reduce((most, id) => Math.max(most, id), 0);
+  }
+
+  /** Template text cut at its control tokens: the ids of those, and the text between them. */
+  splitControls(text: string): (number | string)[] {
+    const pieces = text.split(this.controlPattern).filter((piece) => piece !== '');
+    return pieces.map((piece) => this.controls.get(piece) ?? piece);
   }
 
   /** Token ids of template text, in which `<|im_end|>` and its like are control tokens. */

@@ -40,6 +40,15 @@ describe('ChatTemplate.encode', () => {
     assert.deepEqual([count(imStart), count(imEnd), count(imagePad)], [2, 1, 4]);
     assert.ok(tokenizer.decode(ids).includes(forged));
   });
+  it('encodes what the template and people write between two control tokens as one text', () => {
+    const joined = buildNanoTokenizer(['user', 'How', 'many', 'Howmany']);
+    const knowsBoth = new Tokenizer(joined.tokenizer, joined.tokenizerConfig);
+    const found = template.encode(knowsBoth, [user(text('How'), text('many'))], [], false);
+    assert.deepEqual(
+      found.map((id) => knowsBoth.decode([id])),
+      ['<|im_start|>', 'user', '\n', 'Howmany', '<|im_end|>', '\n'],
+    );
+  });
   it('counts images and places', () => {
     assert.throws(
       () => template.encode(tokenizer, [user(image, image)], [4], true),

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, describe, it } from 'node:test';
 import { Random } from '../../lib/engine/random.js';
-import { buildNanoTokenizer } from '../../lib/model/nano-tokenizer.js';
+import { buildNanoTokenizer, byteCharacters } from '../../lib/model/nano-tokenizer.js';
 import { loadTokenizer, Tokenizer } from '../../lib/model/tokenizer.js';
 
 const words = ['red', 'reds', 'cube', 'cubes', 'a', 'are', 'There', 'there', 'the', 'number', '.', ',', '+', '=', '('];
@@ -125,6 +125,42 @@ describe('Tokenizer', () => {
     assert.equal(tokenizer.decode(ids, { skipSpecial: true }), '<think>red');
     assert.equal(tokenizer.decode([tokenizer.vocabSize, ...ids, 151_900]), '<think>red<|im_end|>');
     assert.equal(tokenizer.decode([]), '');
+  });
+  it("takes a vocabulary of the published checkpoints' size", () => {
+    // 151,643 tokens and what is added to them: 151,657, as in Qwen2-VL's tokenizer.json.
+    const bytes = (json as { model: { vocab: Record<string, number> } }).model;
+    const vocab: Record<string, number> = Object.fromEntries(byteCharacters().map((character, id) => [character, id]));
+    for (let id = 256; id < 151_643; id++) vocab[`token_${id}_`] = id;
+    vocab.token = 700;
+    delete vocab.token_700_;
+    const controls = ['endoftext', 'im_start', 'im_end', 'a', 'b', 'c', 'd', 'e', 'f', 'vision_start', 'vision_end'];
+    const names = [...controls, 'vision_pad', 'image_pad', 'video_pad'];
+    const added = names.map((name, i) => ({
+      id: 151_643 + i,
+      content: `<|${name}|>`,
+      normalized: false,
+      special: true,
+    }));
+    const large = new Tokenizer({ ...json, model: { ...bytes, vocab }, added_tokens: added }, config);
+    assert.equal(large.vocabSize, 151_657);
+    assert.deepEqual([large.special.imEnd, large.special.imagePad], [151_645, 151_655]);
+    assert.deepEqual(large.encode('token<|im_end|>'), [700, 151_645]);
+  });
+  it('cuts template text at its control tokens, the longer of two that begin alike', () => {
+    const { imEnd, imStart } = tokenizer.special;
+    assert.deepEqual(tokenizer.splitControls('a<|im_end|>\n<|im_start|><|im_start|>b<think>'), [
+      'a',
+      imEnd,
+      '\n',
+      imStart,
+      imStart,
+      'b<think>',
+    ]);
+    assert.deepEqual(tokenizer.splitControls(''), []);
+    const { added_tokens: added } = json as { added_tokens: { id: number; content: string; special: boolean }[] };
+    const more = { ...added[0]!, id: added.at(-1)!.id + 1, content: '<|im_end|>!' };
+    const extended = new Tokenizer({ ...json, added_tokens: [...added, more] }, config);
+    assert.deepEqual(extended.splitControls('<|im_end|>!<|im_end|>'), [more.id, imEnd]);
   });
   it('shows half a character as the replacement character', () => {
     assert.equal(tokenizer.decode(tokenizer.encode('é').slice(0, 1)), '\ufffd');
