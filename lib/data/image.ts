@@ -22,17 +22,30 @@ const MOST_PIXELS = 100_000_000;
  * Where an image of a data set lies.
  *
  * @param name as the data set writes it, relative to the folder
- * @throws Error when the name leads out of the folder (absolute, by `..`, or through a symbolic link), or to no file
+ * @throws Error when the name leads out of the folder (see `pathWithin`), or to no file
  */
 export function imageFile(folder: string, name: string): string {
-  const file = path.resolve(folder, name);
-  const named = !path.isAbsolute(name) && isInside(path.resolve(folder), file);
-  if (named && !existsSync(file)) throw new Error(`there is no file ${file}`);
-  if (!named || !isInside(realpathSync(folder), realpathSync(file)))
+  const file = pathWithin(folder, name);
+  if (file === undefined)
     throw new Error(
       `the image '${name}' lies outside ${folder}: name a file in that folder, relative to it; copy it there where it is linked`,
     );
+  if (!existsSync(file)) throw new Error(`there is no file ${file}`);
   return file;
+}
+
+/**
+ * The path of a file in a folder, which need not exist; undefined where the name leads out of it: absolute, by `..`, or through a
+ * symbolic link. Of links that lead out, only those of a Hugging Face cache are followed, from `snapshots/` to its own `blobs/`.
+ */
+export function pathWithin(folder: string, name: string): string | undefined {
+  const file = path.resolve(folder, name);
+  if (path.isAbsolute(name) || !isInside(path.resolve(folder), file)) return undefined;
+  if (!existsSync(file)) return file;
+  const [home, target] = [realpathSync(folder), realpathSync(file)];
+  const cache = home.split(`${path.sep}snapshots${path.sep}`);
+  const isBlob = cache.length === 2 && isInside(path.join(cache[0]!, 'blobs'), target);
+  return isBlob || isInside(home, target) ? file : undefined;
 }
 
 function isInside(folder: string, file: string): boolean {

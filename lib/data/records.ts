@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import { writeFileAtomic } from '../engine/atomic-write.js';
+import { pathWithin } from './image.js';
 import type { MetaRecord, TaskRecord } from './record.js';
 
 /** A field that must be a string; and one that must hold something too. */
@@ -105,12 +106,6 @@ export function problemList(file: string, problems: readonly string[]): string {
   const listed = problems.slice(0, MOST_LISTED).join('\n');
   const more = problems.length > MOST_LISTED ? `\n... and ${problems.length - MOST_LISTED} more` : '';
   return `${problems.length} ${problems.length === 1 ? 'problem' : 'problems'} in the records of ${file}:\n${listed}${more}`;
-}
-
-/** The path of a file in a folder, or undefined where the name leads out of it. Links are followed: dataset caches are made of them. */
-export function pathWithin(folder: string, name: string): string | undefined {
-  const file = path.resolve(folder, name);
-  return file.startsWith(path.resolve(folder) + path.sep) ? file : undefined;
 }
 
 /** The rows of a file with their numbers: the lines of JSON Lines, or the elements of a JSON array. */

@@ -106,5 +106,14 @@ test('a name that leads out of the image folder is refused', () => {
     '',
   ])
     assert.throws(() => imageFile(images, name), /lies outside .*images: name a file in that folder/, name);
+  // A Hugging Face cache keeps its files under blobs/ and links to them.
+  mkdirSync(at('cache/blobs'), { recursive: true });
+  mkdirSync(at('cache/snapshots/1/images'), { recursive: true });
+  writeFileSync(at('cache/blobs/0a1b'), '');
+  symlinkSync('../../../blobs/0a1b', at('cache/snapshots/1/images/a.png'));
+  symlinkSync(at('outside.png'), at('cache/snapshots/1/images/b.png'));
+  const cached = at('cache/snapshots/1/images');
+  assert.equal(imageFile(cached, 'a.png'), path.join(cached, 'a.png'));
+  assert.throws(() => imageFile(cached, 'b.png'), /lies outside/);
   assert.throws(() => imageFile(images, '..a.png'), /there is no file .*\.\.a\.png/);
 });
