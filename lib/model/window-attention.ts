@@ -15,7 +15,10 @@ import type { ImageBatch } from './vision.js';
 /** Queries, keys and values of patches, each `[images, heads, patches, size]`, to their mixture of the same shape. */
 export type PatchAttention = (queries: tf.Tensor, keys: tf.Tensor, values: tf.Tensor) => tf.Tensor;
 
-/** More than the windows of any image side by side: patches and image sides are bounded by the image processor. */
+/**
+ * More than the windows of any image side by side: an image of 100 megapixels, one side 200 times the other, is 141,421 pixels
+ * long, which is 1,263 windows of 112 pixels.
+ */
 const WIDEST = 4096;
 /** The number of the window that holds an image's padding: above all others, and exact in float32. */
 const PADDING_WINDOW = 2 ** 23;

@@ -5,9 +5,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { startEngine } from '../../lib/engine/backend.js';
-import { uploadTensor } from '../../lib/engine/transfer.js';
 import { collate } from '../../lib/model/batch.js';
-import { readConfig } from '../../lib/model/configuration.js';
 import { Generator } from '../../lib/model/generate.js';
 import { logits } from '../../lib/model/log-probability.js';
 import {
@@ -22,7 +20,6 @@ import {
   withoutAdapters,
 } from '../../lib/model/lora.js';
 import { hiddenStates } from '../../lib/model/qwen2-vl.js';
-import { readCheckpointTensors } from '../../lib/model/safetensors.js';
 import { GREEDY } from '../../lib/model/sampling.js';
 import { trainGrpo } from '../../lib/train/grpo.js';
 import { REASON_RFT_GRPO } from '../../lib/train/grpo-settings.js';
@@ -30,11 +27,13 @@ import { likelihoodStep } from '../../lib/train/likelihood.js';
 import { likelihoodGradients } from '../../lib/train/likelihood-update.js';
 import { RunDirectory } from '../../lib/train/run-directory.js';
 import { REASON_RFT_SFT, trainSft } from '../../lib/train/sft.js';
+import { fixtureFolder, largestGap } from '../support/parity-fixture.js';
 import { TINY_CONFIG, tinyParameters, tinyPrompt } from '../support/tiny-model.js';
 import { tinyExamples, tinyPolicy } from '../support/tiny-policy.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-lora-'));
-const FIXTURE = path.join(__dirname, '../parity/fixtures/lora');
+/** A checkpoint and an adapter as transformers and PEFT write them; parity.test.ts compares their numbers. */
+const FIXTURE = fixtureFolder('qwen2-vl');
 const SETTINGS = { ...LORA_DEFAULTS, rank: 3, alpha: 6, targetModules: 'all-linear' };
 
 type Map = { [name: string]: tf.Tensor };
@@ -52,11 +51,6 @@ function promptLogits(parameters: Map, config = TINY_CONFIG, prompt = tinyPrompt
     });
     return Array.from(logits(parameters, hiddenStates(parameters, batch, config)).dataSync());
   });
-}
-
-function largestGap(a: readonly number[], b: readonly number[]): number {
-  assert.equal(a.length, b.length);
-  return Math.max(...a.map((x, i) => Math.abs(x - b[i]!)));
 }
 
 /** Adapters whose B is not zero. */
@@ -209,22 +203,6 @@ test('saved and loaded, adapters give the same logits bit for bit; the files are
   const loaded = tinyParameters();
   loadAdapters(loaded, target);
   assert.deepEqual(promptLogits(loaded), promptLogits(parameters));
-});
-
-test('PEFT’s adapter on transformers’ model: logits within 1e-4 of theirs, with and without it', () => {
-  const base = path.join(FIXTURE, 'base');
-  const config = readConfig(base);
-  const parameters: Map = {};
-  for (const { name, shape, pieces } of readCheckpointTensors(base)) parameters[name] = uploadTensor(shape, pieces());
-  const expected = JSON.parse(readFileSync(path.join(FIXTURE, 'expected.json'), 'utf8'));
-  const images = [{ pixelValues: Float32Array.from(expected.pixels as number[]), grid: expected.grid }];
-  const prompt = { tokens: expected.tokens as number[], images };
-  const plain = largestGap(promptLogits(parameters, config, prompt), expected.baseLogits);
-  assert.ok(plain < 1e-4, `base: ${plain}`);
-  loadAdapters(parameters, path.join(FIXTURE, 'adapter'));
-  const adapted = largestGap(promptLogits(parameters, config, prompt), expected.adaptedLogits);
-  assert.ok(adapted < 1e-4, `adapted: ${adapted}`);
-  assert.ok(largestGap(expected.baseLogits, expected.adaptedLogits) > 0.1, 'the adapter changes nothing: a weak test');
 });
 
 test('an adapter with options that the kit lacks, or that does not fit, is refused with the field or tensor named', () => {
