@@ -1,7 +1,7 @@
 /** How a test item is scored, from 0 to 1: the reference's evaluation, which is not always the reward. */
 import { accuracyReward } from '../rewards/accuracy.js';
 import { extractAnswer, taggedAnswer } from '../rewards/extract-answer.js';
-import { type FunctionCall, matchCalls, matchFunctionCalls } from '../rewards/function-match.js';
+import { matchCalls, matchFunctionCalls, parseReleasedCalls } from '../rewards/function-match.js';
 import { equalAnswers } from '../rewards/symbolic.js';
 
 /** The score of a completion against the gold answer, in [0, 1]. */
@@ -36,12 +36,12 @@ export const releasedScoreAnswer: Scorer = (completion, solution) => {
  *
  * - an answer counts as tagged only if both tags stand on one line. CoT-SFT trains answers on lines of their own, and of such a
  *   completion every call is scored, those of the thinking process included;
- * - a call is read only without white space inside the brackets, but after the comma;
+ * - calls are read as `parseReleasedCalls` does;
  * - there, calls are matched in the order of a Python set, which differs from run to run where two would do; here, in the order
  *   in which they stand.
  */
 export const releasedScoreTransformation: Scorer = (completion, solution) =>
-  matchCalls(releasedCalls(lineAnswer(completion) ?? completion), releasedCalls(solution), 'partial');
+  matchCalls(parseReleasedCalls(lineAnswer(completion) ?? completion), parseReleasedCalls(solution), 'partial');
 
 /** The text of the first answer whose tags stand on one line. */
 function lineAnswer(completion: string): string | undefined {
@@ -50,14 +50,4 @@ function lineAnswer(completion: string): string | undefined {
     if (answer !== undefined) return answer;
   }
   return undefined;
-}
-
-/** The calls that `(\w+)\((\w+),\s*'?(\w+)'?\)` finds, in time linear in the text. */
-function releasedCalls(text: string): FunctionCall[] {
-  const pieces = text.split('(');
-  return pieces.slice(1).flatMap((piece, i) => {
-    const args = /^([\p{L}\p{N}_]+),\s*'?([\p{L}\p{N}_]+)'?\)/u.exec(piece);
-    const name = args && /(?<![\p{L}\p{N}_])[\p{L}\p{N}_]+$/u.exec(pieces[i]!);
-    return args && name ? [{ name: name[0], id: args[1]!, value: args[2]! }] : [];
-  });
 }

@@ -29,14 +29,33 @@ export type MatchVariant = keyof typeof MATCH_WEIGHTS;
 
 /** All `name(word, value)` calls in a text, in order, repeats included; the value may stand in quotes. Linear in the text. */
 export function parseFunctionCalls(text: string): FunctionCall[] {
+  return readCalls(text, ARGUMENTS, NAME);
+}
+
+/**
+ * The calls that the released code reads: `(\w+)\((\w+),\s*'?(\w+)'?\)`. Where that differs from `parseFunctionCalls`: white space
+ * inside the brackets, but after the comma, spoils a call; a quote may stand on one side alone; double quotes spoil it; word
+ * characters are those of every language. Linear in the text.
+ */
+export function parseReleasedCalls(text: string): FunctionCall[] {
+  return readCalls(text, RELEASED_ARGUMENTS, RELEASED_NAME);
+}
+
+// `\b` and what stands for it keep the search for the name linear: one attempt a word, not one a letter.
+const [ARGUMENTS, NAME] = [/^\s*(\w+)\s*,\s*(?:(\w+)|'(\w+)'|"(\w+)")\s*\)/, /\b\w+$/];
+const [RELEASED_ARGUMENTS, RELEASED_NAME] = [
+  /^([\p{L}\p{N}_]+),\s*'?([\p{L}\p{N}_]+)'?\)/u,
+  /(?<![\p{L}\p{N}_])[\p{L}\p{N}_]+$/u,
+];
+
+/** A call straddles a bracket: its name ends one piece of the text, its arguments, the object and the value, begin the next. */
+function readCalls(text: string, inside: RegExp, before: RegExp): FunctionCall[] {
   const calls: FunctionCall[] = [];
   const pieces = text.split('(');
-  // A call straddles a bracket: its name ends one piece, its arguments begin the next. `\b` keeps the search for the name
-  // linear: one attempt a word, not one a letter.
   for (let i = 1; i < pieces.length; i++) {
-    const args = /^\s*(\w+)\s*,\s*(['"]?)(\w+)\2\s*\)/.exec(pieces[i]!);
-    const name = args && /\b\w+$/.exec(pieces[i - 1]!);
-    if (args && name) calls.push({ name: name[0], id: args[1]!, value: args[3]! });
+    const args = inside.exec(pieces[i]!);
+    const name = args && before.exec(pieces[i - 1]!);
+    if (args && name) calls.push({ name: name[0], id: args[1]!, value: args.slice(2).find((each) => each)! });
   }
   return calls;
 }
@@ -62,14 +81,11 @@ export function matchCalls(
   gold: readonly FunctionCall[],
   variant: MatchVariant,
 ): number {
-  return matchSets(unique(predicted), unique(gold), variant);
-}
-
-function matchSets(predicted: readonly FunctionCall[], gold: readonly FunctionCall[], variant: MatchVariant): number {
   if (predicted.length === 0 || gold.length === 0) return 0;
   let total = 0;
-  const open = new Set(gold);
-  const unmatched = new Set(predicted);
+  const [calls, targets] = [unique(predicted), unique(gold)];
+  const open = new Set(targets);
+  const unmatched = new Set(calls);
   MATCHES.forEach((agrees, kind) => {
     for (const call of unmatched) {
       if (open.size === 0) return;
@@ -82,7 +98,7 @@ function matchSets(predicted: readonly FunctionCall[], gold: readonly FunctionCa
       }
     }
   });
-  return total / Math.max(predicted.length, gold.length);
+  return total / Math.max(calls.length, targets.length);
 }
 
 /**
@@ -99,8 +115,18 @@ export function functionMatchReward(
   { solution }: { solution: string },
   variant: MatchVariant = 'full-only',
 ): number {
-  const calls = parseFunctionCalls(extractAnswer(completion));
+  return repeatedMatch(parseFunctionCalls(extractAnswer(completion)), parseFunctionCalls(solution), variant);
+}
+
+/**
+ * The released reward, as its transformation scripts are wired: whole matches alone, and calls read as the released code reads
+ * them (see `parseReleasedCalls`).
+ */
+export function releasedFunctionReward(completion: string, { solution }: { solution: string }): number {
+  return repeatedMatch(parseReleasedCalls(extractAnswer(completion)), parseReleasedCalls(solution), 'full-only');
+}
+
+function repeatedMatch(calls: readonly FunctionCall[], gold: readonly FunctionCall[], variant: MatchVariant): number {
   if (calls.length === 0) return 0;
-  const predicted = unique(calls);
-  return (matchSets(predicted, unique(parseFunctionCalls(solution)), variant) * predicted.length) / calls.length;
+  return (matchCalls(calls, gold, variant) * unique(calls).length) / calls.length;
 }

@@ -2,7 +2,7 @@
 import { accuracyReward, exactAccuracyReward, releasedAccuracyReward, symbolicAccuracyReward } from './accuracy.js';
 import { captionFormatReward } from './caption-format.js';
 import { formatReward, releasedFormatReward } from './format.js';
-import { functionMatchReward } from './function-match.js';
+import { functionMatchReward, releasedFunctionReward } from './function-match.js';
 import { lengthReward } from './length.js';
 import { mathematicalReward, releasedMathematicalReward } from './mathematical.js';
 import { randomReward } from './random-control.js';
@@ -19,6 +19,7 @@ export const REWARDS = {
   function_reward: (text: string, row: { solution: string }) => functionMatchReward(text, row),
   function_partial_reward: (text: string, row: { solution: string }) => functionMatchReward(text, row, 'partial'),
   function_penalty_reward: (text: string, row: { solution: string }) => functionMatchReward(text, row, 'penalty'),
+  released_function_reward: releasedFunctionReward,
   format_reward: (text: string) => formatReward(text),
   released_format_reward: (text: string) => releasedFormatReward(text),
   caption_format_reward: (text: string) => captionFormatReward(text),

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { functionMatchReward, matchFunctionCalls, parseFunctionCalls } from '../../lib/rewards/function-match.js';
+import {
+  functionMatchReward,
+  matchFunctionCalls,
+  parseFunctionCalls,
+  parseReleasedCalls,
+  releasedFunctionReward,
+} from '../../lib/rewards/function-match.js';
 
 const solution = 'change_size(1, small), change_color(2, red)';
 
@@ -58,4 +64,17 @@ test('repeats take off by the repeat factor', () => {
   const repeated = `${solution} ${solution}`;
   assert.equal(functionMatchReward(`<answer>${repeated}</answer>`, { solution }, 'partial'), 0.5);
   assert.equal(matchFunctionCalls(repeated, solution, 'partial'), 1);
+});
+
+test('the released reward reads calls by the released expression', () => {
+  const expression = /(\w+)\((\w+),\s*'?(\w+)'?\)/g;
+  const text = `f(1, x) f(1,x) f(1,\n'x') f(1, 'x) f(1, x') f( 1, x) f(1 , x) f(1, x ) f(1, "x") f(g(1, x)) (1, x) f(1, x)(2, y)`;
+  const expected = [...text.matchAll(expression)].map(([, name, id, value]) => ({ name, id, value }));
+  assert.equal(expected.length, 7);
+  assert.deepEqual(parseReleasedCalls(text), expected);
+  const [spaced, gold] = ['<answer>change_size( 1, small )</answer>', { solution: 'change_size(1, small)' }];
+  assert.deepEqual([releasedFunctionReward(spaced, gold), functionMatchReward(spaced, gold)], [0, 1]);
+  // Whole matches alone, and two of four calls are repeats: 2 / 2 * 2 / 4.
+  assert.equal(releasedFunctionReward(`<answer>${solution} ${solution}</answer>`, { solution }), 0.5);
+  assert.equal(releasedFunctionReward('<answer>change_size(2, small)</answer>', gold), 0);
 });

@@ -35,7 +35,7 @@ export const TRANSFORMATION: Task = {
       .join(', '),
   spoil: spoilTransformation,
   rewards: ['function_reward', 'format_reward'],
-  releasedRewards: ['function_reward', 'released_format_reward'],
+  releasedRewards: ['released_function_reward', 'released_format_reward'],
   score: scoreTransformation,
   releasedScore: releasedScoreTransformation,
 };
