@@ -112,19 +112,23 @@ const schema = z.discriminatedUnion('model_type', [qwen2VL, qwen25VL]);
 /** The fields of Qwen2-VL's `config.json` that the model reads, in the file's own names. */
 export type Qwen2VLConfigFile = z.input<typeof qwen2VL>;
 
+/** What the whole model's part of a nested file says, not the decoder's, which may hold a copy or null. */
+const OF_WHOLE = ['model_type', 'image_token_id', 'vision_start_token_id', 'vision_end_token_id'] as const;
+
 /**
  * Brings the layout that transformers writes since 4.52 (`text_config`, since 5.0 with `rope_parameters` in it) into that of the
- * published checkpoints, where the decoder's fields stand at the top.
+ * published checkpoints, where the decoder's fields stand at the top. Where both hold one, transformers takes `text_config`'s:
+ * 4.52 to 4.57 leave old copies at the top, such as the vocabulary's size before it was enlarged.
  */
 function flattenLayout(json: unknown): unknown {
   if (json === null || typeof json !== 'object' || !('text_config' in json)) return json;
   const { text_config, ...top } = json as { text_config: { [field: string]: unknown }; [field: string]: unknown };
-  const { model_type: _, rope_parameters, ...text } = text_config ?? {};
+  const { rope_parameters, ...text } = text_config ?? {};
   const { rope_theta, ...rope } = (rope_parameters ?? {}) as { [field: string]: unknown };
   const rotary = rope_parameters ? { rope_theta, rope_scaling: rope } : {};
-  // Before 5.0 the nested layout tied in `text_config`; transformers takes it from either place.
-  const tied = text.tie_word_embeddings === true ? { tie_word_embeddings: true } : {};
-  return { ...text, ...rotary, ...top, ...tied };
+  const whole = Object.fromEntries(OF_WHOLE.map((field) => [field, top[field]]));
+  const tie_word_embeddings = top.tie_word_embeddings === true || text.tie_word_embeddings === true;
+  return { ...top, ...text, ...rotary, ...whole, tie_word_embeddings };
 }
 
 /**

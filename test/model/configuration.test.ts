@@ -24,6 +24,10 @@ describe('parseConfig', () => {
       const rope = { rope_theta, rope_scaling: { type: 'default', rope_type: 'default', mrope_section } };
       const text_config = { ...text, ...rope, tie_word_embeddings: config.tieWordEmbeddings };
       assert.deepEqual(parseConfig({ ...nested, text_config, tie_word_embeddings: false }), config);
+      // And it may hold copies: old ones of the decoder's fields at the top, nulls of the whole model's in `text_config`.
+      const copies = { vocab_size: 7, hidden_size: 8, rope_theta: 9, rope_scaling: null };
+      const nulls = { ...text_config, image_token_id: null, vision_end_token_id: null };
+      assert.deepEqual(parseConfig({ ...nested, ...copies, text_config: nulls }), config);
     });
   }
 
