@@ -38,6 +38,9 @@ const INFERRED_TYPES: { readonly [op: string]: readonly string[] } = { ExpandDim
 /** Bytes up to which a constant is compared with those that the graph has already. */
 const SMALL_CONSTANT = 64;
 
+/** Bytes from which tensors of the recorded run share memory. */
+const LARGE = 2 ** 20;
+
 /** At most this many graphs a step; the least recently used goes first. */
 const MOST_GRAPHS = 48;
 
@@ -67,7 +70,8 @@ function refillTree(tree: TensorTree, tensors: tf.Tensor[]): TensorTree {
 
 /**
  * Compiles `step`, a pure function: its outputs depend on its input tensors alone. It must not read tensor values, nor
- * use tensors made outside (pass them in). On a backend other than TensorFlow, and with `REASON_RFT_EAGER=1`, the
+ * use tensors made outside (pass them in). While it is recorded a large tensor of floats may hold the numbers of another (see
+ * `SharedMemory`), so that indices computed from such must be bounded whatever they are. On a backend other than TensorFlow, and with `REASON_RFT_EAGER=1`, the
  * function runs as it is.
  *
  * @param name for error messages
@@ -169,6 +173,7 @@ interface Binding {
   executeOp(op: string, attributes: RecordedAttribute[], inputs: number[], outputs: number): TensorMetadata[];
   loadSavedModel(folder: string, tags: string): number;
   deleteSavedModel(id: number): void;
+  deleteTensor(id: number): void;
   runSavedModel(id: number, inputs: number[], inputNames: string, outputNames: string): TensorMetadata[];
   [constant: string]: unknown;
 }
@@ -264,6 +269,7 @@ function record<I extends TensorTree, O extends TensorTree>(
   const nameOf = new Map<number, string>();
   const typeOf = new Map<number, number>();
   const constants = new Map<string, string>();
+  const memory = new SharedMemory(real);
   const fail = (problem: string): never => {
     throw new Error(`compiled step '${name}': ${problem}`);
   };
@@ -305,7 +311,7 @@ function record<I extends TensorTree, O extends TensorTree>(
     watch?.(node, op);
     let metadata: TensorMetadata[];
     try {
-      metadata = real.executeOp(op, attributes, ids, count);
+      metadata = real.executeOp(op, attributes, ids, count).map((each) => memory.share(each));
     } catch (error) {
       return fail(`${op} ${callerPlace()}: ${(error as Error).message}`);
     }
@@ -358,6 +364,7 @@ function record<I extends TensorTree, O extends TensorTree>(
   } finally {
     backend.binding = real;
     recordOrder = undefined;
+    memory.dispose();
   }
   const outputs = flattenTree(output);
   const fetches = backend.getInputTensorIds(outputs).map((id, i) => {
@@ -373,6 +380,36 @@ function record<I extends TensorTree, O extends TensorTree>(
   tf.dispose(outputs.filter((tensor) => !inputs.includes(tensor)));
   tf.dispose(copies);
   return new RecordedGraph<O>(loadGraph(real, nodes), placeholders.join(','), fetches.join(','), output);
+}
+
+/**
+ * What keeps the memory of a recorded run small, all of whose tensors live until its end. As nobody reads their numbers, a large
+ * tensor of floats gives its memory back and takes that of the first of its shape.
+ */
+class SharedMemory {
+  private readonly firsts = new Map<string, number>();
+
+  constructor(private readonly binding: Binding) {}
+
+  /** The tensor, or another of its shape in its place. */
+  share(tensor: TensorMetadata): TensorMetadata {
+    const { TF_FLOAT, TF_ATTR_TYPE } = this.binding as { [constant: string]: number };
+    const bytes = 4 * tensor.shape.reduce((a, b) => a * b, 1);
+    if (tensor.dtype !== TF_FLOAT || bytes < LARGE) return tensor;
+    const attributes = [{ name: 'T', type: TF_ATTR_TYPE!, value: tensor.dtype }];
+    const alias = (id: number) => this.binding.executeOp('Identity', attributes, [id], 1)[0] as TensorMetadata;
+    const first = this.firsts.get(String(tensor.shape));
+    if (first === undefined) {
+      this.firsts.set(String(tensor.shape), alias(tensor.id).id);
+      return tensor;
+    }
+    this.binding.deleteTensor(tensor.id);
+    return alias(first);
+  }
+
+  dispose(): void {
+    for (const id of this.firsts.values()) this.binding.deleteTensor(id);
+  }
 }
 
 /**

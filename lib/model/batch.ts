@@ -44,9 +44,13 @@ export interface CollatedBatch {
   tokenCount: number;
 }
 
-/** Rows are padded to a multiple of this, and targets to a power of two, so that few graphs are compiled. */
+/**
+ * Rows are padded to a multiple of this, and targets to a power of two, so that few graphs are compiled. With a large vocabulary,
+ * where the head is most of a layer's cost and more, fewer targets than 512 are worth a graph of their own.
+ */
 const LENGTH_STEP = 32;
-const FEWEST_TARGETS = 512;
+const FEWEST_TARGETS = { small: 512, large: 32 };
+const LARGE_VOCABULARY = 16_384;
 
 /** The smallest multiple of `step` that is not below `n`, and at least one step. */
 export function roundUp(n: number, step: number): number {
@@ -117,7 +121,8 @@ export function collate(
     tokenCount += row.tokens.length;
   });
 
-  const padded = 2 ** Math.ceil(Math.log2(Math.max(FEWEST_TARGETS, from.length)));
+  const fewest = config.vocabSize < LARGE_VOCABULARY ? FEWEST_TARGETS.small : FEWEST_TARGETS.large;
+  const padded = 2 ** Math.ceil(Math.log2(Math.max(fewest, from.length)));
   const indices = Int32Array.from({ length: padded }, (_, i) => from[i] ?? 0);
   const wanted = Int32Array.from({ length: padded }, (_, i) => predicted[i] ?? 0);
   const batch: TokenBatch = {

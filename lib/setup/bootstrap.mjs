@@ -16,7 +16,8 @@ const HELP = `npm start              set up what is missing, then run notebooks 
 npm test [-- PLACE]    set up what is missing, then types, lint and tests (all, or those of a file or folder)
 npm run lab            JupyterLab with the TypeScript kernel, on this machine's own address, token on
 npm run doctor         what computes here, what is missing and how to mend it (-- --json)
-npm run bench          speed and memory, beside PyTorch, transformers and TRL (-- --no-peers, -- --headlines)
+npm run bench          speed and memory, beside PyTorch, transformers and TRL (-- --no-peers, -- --headlines;
+                       -- --size=2b: a random checkpoint of Qwen2-VL-2B's shape, some 20 GB of memory)
 npm run pretrain       make the shipped base model again (resumable)
 npm run build          compile lib
 

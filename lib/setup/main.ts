@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { runBench } from '../bench/bench.js';
+import { runSize, SIZES } from '../bench/size.js';
 import { BASE_MODEL_RECIPE, pretrainBaseModel } from '../study/base-model.js';
 import { QUICK, TINY } from '../study/profile.js';
 import { TrainingStopped } from '../train/loop.js';
@@ -40,12 +41,18 @@ async function main(command: string, given: string[]): Promise<number> {
       await setUp(options);
       return lab(args);
     case 'bench': {
-      const known = ['--no-peers', '--headlines'];
+      const sizes = Object.keys(SIZES).map((size) => `--size=${size}`);
+      const known = ['--no-peers', '--headlines', ...sizes];
       const unknown = args.find((each) => !known.includes(each));
       if (unknown !== undefined)
-        throw new SetupFailure(`npm run bench takes ${known.join(' and ')}; it got '${unknown}'`, 2);
+        throw new SetupFailure(`npm run bench takes ${known.join(', ')}; it got '${unknown}'`, 2);
       await setUp(options);
       const peerPython = args.includes('--no-peers') ? undefined : await setUpPeers();
+      const size = args.find((each) => sizes.includes(each))?.slice('--size='.length);
+      if (size !== undefined) {
+        console.log(await runSize({ root: ROOT, size, peerPython }));
+        return 0;
+      }
       console.log(await runBench({ root: ROOT, peerPython, headlinesOnly: args.includes('--headlines') }));
       return 0;
     }

@@ -16,7 +16,7 @@ export function installedPeers(): string | undefined {
 }
 
 /**
- * Installs PyTorch, transformers and TRL where they are not there yet: some 5 GB.
+ * Installs PyTorch, transformers, PEFT and TRL where they are not there yet: some 5 GB.
  *
  * @returns the Python that has them; undefined, with a word why, where they cannot be installed: the kit is measured alone
  */
@@ -27,7 +27,7 @@ export async function setUpPeers(): Promise<string | undefined> {
   try {
     if ('lacks' in python) throw new Error(python.lacks);
     console.log(
-      'bench: installing PyTorch, transformers and TRL into runs/bench/peers (some 5 GB; -- --no-peers does without)',
+      'bench: installing PyTorch, transformers, PEFT and TRL into runs/bench/peers (some 5 GB; -- --no-peers does without)',
     );
     rmSync(PEERS, { recursive: true, force: true });
     mkdirSync(path.dirname(PEERS), { recursive: true });

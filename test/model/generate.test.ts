@@ -2,9 +2,12 @@ import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { startEngine } from '../../lib/engine/backend.js';
+import { parseConfig } from '../../lib/model/configuration.js';
 import { type GenerationSettings, Generator } from '../../lib/model/generate.js';
+import { addAdapters, LORA_DEFAULTS } from '../../lib/model/lora.js';
+import { initialParameters, parameterShapes } from '../../lib/model/parameters.js';
 import { GREEDY } from '../../lib/model/sampling.js';
-import { TINY_CONFIG, tinyParameters, tinyPrompt } from '../support/tiny-model.js';
+import { TINY_CONFIG, TINY_CONFIG_FILE, tinyParameters, tinyPrompt } from '../support/tiny-model.js';
 
 // No token has this id, so nothing ends early.
 const NO_END = -1;
@@ -27,6 +30,34 @@ test('cached greedy decoding equals the argmax of full forward passes', () => {
     assert.equal(token, logits.indexOf(Math.max(...logits)));
     tokens.push(token);
   }
+});
+
+test('so does that of a wide model, whose weights are not copied side by side, with and without adapters', () => {
+  const file = { ...TINY_CONFIG_FILE, hidden_size: 520, num_attention_heads: 65, num_key_value_heads: 13 };
+  const config = parseConfig({ ...file, vision_config: { ...file.vision_config, hidden_size: 520 } });
+  const wide: { [name: string]: tf.Tensor } = {};
+  for (const [name, values] of initialParameters(config, 1))
+    wide[name] = tf.tensor(values, parameterShapes(config).get(name)!);
+  const generator = new Generator(config, NO_END);
+  const prompt = tinyPrompt(1, [10, 11]);
+  const written: number[][] = [];
+  for (const adapted of [false, true]) {
+    if (adapted) {
+      addAdapters(wide, { ...LORA_DEFAULTS, rank: 2 });
+      for (const [name, tensor] of Object.entries(wide))
+        if (name.endsWith('.lora_B.weight')) wide[name] = tf.randomNormal(tensor.shape, 0, 0.3, 'float32', 7);
+    }
+    const [[completion]] = generator.generate(wide, [prompt], greedy) as unknown as [[{ tokens: number[] }]];
+    const tokens = [...prompt.tokens];
+    for (const token of completion.tokens) {
+      const { logits } = generator.promptLogits(wide, { tokens, images: prompt.images });
+      assert.equal(token, logits.indexOf(Math.max(...logits)));
+      tokens.push(token);
+    }
+    written.push(completion.tokens);
+  }
+  assert.notDeepEqual(written[0], written[1], 'the adapters change nothing: a weak test');
+  tf.dispose(wide);
 });
 
 test('a prompt’s completions do not depend on what else is in the batch, whatever its length', () => {

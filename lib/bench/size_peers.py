@@ -1,0 +1,172 @@
+"""The phases of size-worker.ts with transformers, PEFT and TRL: one JSON line each, with its seconds and the peak of resident memory.
+
+Arguments: the checkpoint's folder, and a JSON file {"text", "image"} with the image beside it.
+"""
+import json
+import os
+import sys
+import tempfile
+import time
+import warnings
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+warnings.filterwarnings("ignore")
+
+import datasets  # noqa: E402
+import torch  # noqa: E402
+from peft import LoraConfig, get_peft_model  # noqa: E402
+from PIL import Image  # noqa: E402
+from transformers import AutoProcessor, Qwen2VLForConditionalGeneration, TrainerCallback  # noqa: E402
+from trl import GRPOConfig, GRPOTrainer  # noqa: E402
+
+# What both sides do; size-worker.ts has the same numbers.
+NEW_TOKENS = 16
+COMPLETION = 32
+GROUP = 4
+LORA = LoraConfig(r=16, lora_alpha=32, lora_dropout=0.0, target_modules=["q_proj", "k_proj", "v_proj", "o_proj"])
+FILL = 300
+
+
+def reset_peak():
+    if sys.platform == "linux":
+        with open("/proc/self/clear_refs", "w") as file:
+            file.write("5")
+
+
+def peak_megabytes():
+    if sys.platform != "linux":
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM:")) / 1024
+
+
+def timed(run):
+    started = time.perf_counter()
+    run()
+    return time.perf_counter() - started
+
+
+def main():
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # What libraries print must not stand between answers.
+    checkpoint, prompt_file = sys.argv[1:]
+    with open(prompt_file) as file:
+        prompt = json.load(file)
+    image = Image.open(os.path.join(os.path.dirname(prompt_file), prompt["image"])).convert("RGB")
+
+    def phase(name, run):
+        reset_peak()
+        seconds = run()
+        answer = {"phase": name, "seconds": seconds, "peakMegabytes": peak_megabytes()}
+        print(json.dumps(answer), file=answers, flush=True)
+
+    loaded = {}
+
+    def load():
+        loaded["model"] = Qwen2VLForConditionalGeneration.from_pretrained(checkpoint, dtype=torch.float32)
+
+    phase("load", lambda: [timed(load)])
+    model = loaded["model"]
+    processor = AutoProcessor.from_pretrained(checkpoint)
+    messages = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": prompt["text"]}]}]
+    text = processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+    encoded = processor(text=[text], images=[image], return_tensors="pt")
+
+    def generate():
+        with torch.no_grad():
+            model.generate(**encoded, do_sample=False, min_new_tokens=NEW_TOKENS, max_new_tokens=NEW_TOKENS)
+
+    phase(f"generate {NEW_TOKENS} tokens", lambda: [timed(generate), timed(generate)])
+
+    def sft():
+        # The adapters train, as the kit's: the vision tower has none.
+        adapted = get_peft_model(model, LORA)
+        adapted.train()
+        ids = torch.cat([encoded["input_ids"], torch.full((1, COMPLETION), FILL)], dim=1)
+        labels = ids.clone()
+        labels[:, : encoded["input_ids"].shape[1]] = -100
+        batch = {
+            "input_ids": ids,
+            "attention_mask": torch.ones_like(ids),
+            "mm_token_type_ids": (ids == model.config.image_token_id).int(),
+            "pixel_values": encoded["pixel_values"],
+            "image_grid_thw": encoded["image_grid_thw"],
+            "labels": labels,
+        }
+        parameters = [p for p in adapted.parameters() if p.requires_grad]
+        optimizer = torch.optim.AdamW(parameters, lr=1e-5)
+
+        def step():
+            adapted(**batch).loss.backward()
+            torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+            optimizer.step()
+            optimizer.zero_grad()
+
+        seconds = [timed(step), timed(step)]
+        loaded["model"] = adapted.unload()
+        return seconds
+
+    phase("SFT step", sft)
+
+    def grpo():
+        seconds = []
+
+        class Clock(TrainerCallback):
+            def on_step_begin(self, args, state, control, **kwargs):
+                self.started = time.perf_counter()
+
+            def on_step_end(self, args, state, control, **kwargs):
+                seconds.append(time.perf_counter() - self.started)
+
+        features = datasets.Features(
+            {"prompt": [{"role": datasets.Value("string"), "content": datasets.Value("string")}], "image": datasets.Image()}
+        )
+        row = {"prompt": [{"role": "user", "content": prompt["text"]}], "image": image}
+        processor.tokenizer.padding_side = "left"
+        config = model.config
+        with tempfile.TemporaryDirectory() as output:
+            arguments = GRPOConfig(
+                output_dir=output,
+                per_device_train_batch_size=GROUP,
+                num_generations=GROUP,
+                max_completion_length=NEW_TOKENS,
+                # An image token that the policy writes itself ends TRL's step with a shape error.
+                generation_kwargs={
+                    "min_new_tokens": NEW_TOKENS,
+                    "suppress_tokens": [config.image_token_id, config.vision_start_token_id, config.vision_end_token_id],
+                },
+                beta=0.04,
+                loss_type="grpo",
+                temperature=1.0,
+                learning_rate=1e-6,
+                max_steps=2,
+                gradient_checkpointing=False,
+                bf16=False,
+                use_cpu=True,
+                report_to=[],
+                save_strategy="no",
+                logging_steps=10**6,
+                disable_tqdm=True,
+                dataloader_num_workers=0,
+            )
+            trainer = GRPOTrainer(
+                model=loaded["model"],
+                processing_class=processor,
+                reward_funcs=lambda completions, **_: [float(len(str(c)) % 7) for c in completions],
+                args=arguments,
+                train_dataset=datasets.Dataset.from_list([row, row], features=features),
+                peft_config=LORA,
+                callbacks=[Clock()],
+            )
+            trainer.train()
+        return seconds
+
+    phase("GRPO step", grpo)
+
+
+main()

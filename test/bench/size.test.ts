@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { test } from 'node:test';
+import { SIZES, sizeTable, writeRandomCheckpoint } from '../../lib/bench/size.js';
+import { startEngine } from '../../lib/engine/backend.js';
+import { parseConfig } from '../../lib/model/configuration.js';
+import { disposeModel, encodePrompt, loadModel } from '../../lib/model/model.js';
+import { countParameters } from '../../lib/model/parameters.js';
+import { repositoryRoot } from '../../lib/study/workspace.js';
+
+test("the shape is Qwen2-VL-2B's: 2,208,985,600 parameters, as the published checkpoint has", () => {
+  assert.equal(countParameters(parseConfig(SIZES['2b'])), 2_208_985_600);
+  assert.equal(Math.round(countParameters(parseConfig(SIZES['0.2b'])) / 1e7), 20);
+});
+
+test('a random checkpoint loads, with special tokens at their real ids and matrices of the spread asked for', async () => {
+  await startEngine();
+  const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-size-'));
+  try {
+    const file = structuredClone(SIZES['2b']) as { [field: string]: number } & {
+      vision_config: { [field: string]: number };
+    };
+    Object.assign(file, { hidden_size: 128, num_attention_heads: 1, num_key_value_heads: 1, intermediate_size: 64 });
+    Object.assign(file, { num_hidden_layers: 2 });
+    Object.assign(file.vision_config, { depth: 1, embed_dim: 64, hidden_size: 128 });
+    const checkpoint = path.join(folder, 'checkpoint');
+    writeRandomCheckpoint(file, path.join(repositoryRoot(), 'data', 'nano'), checkpoint);
+    const model = loadModel(checkpoint);
+    assert.equal(model.tokenizer.special.imagePad, 151_655);
+    assert.equal(model.tokenizer.special.imEnd, 151_645);
+    const image = { width: 56, height: 56, data: new Uint8Array(56 * 56 * 3) };
+    // 56 pixels are 4 patches of 14; 2 x 2 patches make a token.
+    const { tokens } = encodePrompt(model, [image], 'How many cubes are there?');
+    assert.equal(tokens.filter((token) => token === 151_655).length, 4);
+    const deviation = (name: string) => {
+      const values = model.parameters[name]!.dataSync() as Float32Array;
+      return Math.sqrt(values.reduce((sum, x) => sum + x * x, 0) / values.length);
+    };
+    assert.ok(Math.abs(deviation('model.layers.0.mlp.up_proj.weight') - 0.02) < 0.001);
+    // Into the residual stream: 0.02 / sqrt(2 x 2 layers).
+    assert.ok(Math.abs(deviation('model.layers.1.mlp.down_proj.weight') - 0.01) < 0.001);
+    assert.equal(deviation('model.norm.weight'), 1);
+    disposeModel(model);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test('the table has a line for each phase, and says what failed', () => {
+  const kit = {
+    phases: [
+      { phase: 'load', seconds: [2], peakMegabytes: 9000 },
+      { phase: 'SFT step', seconds: [10.04, 5], peakMegabytes: 12_340 },
+    ],
+  };
+  const peer = { phases: [{ phase: 'load', seconds: [3], peakMegabytes: 8000 }], error: 'ended by SIGKILL' };
+  assert.deepEqual(sizeTable(kit, peer).split('\n').slice(2), [
+    '| load | 2.0 | 3.0 | 9.0 GB | 8.0 GB |',
+    '| SFT step | 10.0, 5.0 | - | 12.3 GB | - |',
+    'the peer failed after that: ended by SIGKILL',
+  ]);
+});
