@@ -69,6 +69,8 @@ export * from './study/cell.js';
 export * from './study/examples.js';
 export * from './study/label-control.js';
 export * from './study/leakage.js';
+export * from './study/lessons.js';
+export * from './study/nano-model.js';
 export * from './study/paper.js';
 export * from './study/paradigms.js';
 export * from './study/profile.js';

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { runBench } from '../bench/bench.js';
 import { runSize, SIZES } from '../bench/size.js';
 import { BASE_MODEL_RECIPE, pretrainBaseModel } from '../study/base-model.js';
+import { LOOKS } from '../study/lessons.js';
 import { QUICK, TINY } from '../study/profile.js';
 import { TrainingStopped } from '../train/loop.js';
 import { examine, printReport } from './doctor.js';
@@ -81,20 +82,26 @@ function lab(args: string[]): Promise<number> {
   return new Promise((resolve) => child.on('close', (code) => resolve(code ?? 1)));
 }
 
+/** Pretrains into `runs/pretrain`; what is shipped stays as it is until somebody copies the new model over it. */
 async function pretrainShipped(): Promise<void> {
   const started = performance.now();
-  await pretrainBaseModel({
-    folder: path.join(ROOT, 'data', 'nano'),
-    runs: path.join(ROOT, 'runs', 'pretrain'),
+  const percent = (x: number) => `${(100 * x).toFixed(1)} %`;
+  const folder = await pretrainBaseModel(path.join(ROOT, 'runs', 'pretrain'), BASE_MODEL_RECIPE, {
     onStep: (done, steps, metrics) => {
-      if (done % 50 !== 0) return;
-      const minutes = (performance.now() - started) / 60000;
-      console.log(
-        `pretrain ${done}/${steps}  loss ${metrics.loss!.toFixed(3)}  token accuracy ${metrics.mean_token_accuracy!.toFixed(3)}  ${minutes.toFixed(1)} min`,
-      );
+      if (done % 50 === 0) {
+        const minutes = (performance.now() - started) / 60000;
+        console.log(
+          `pretrain ${done}/${steps}  loss ${metrics.loss!.toFixed(3)}  token accuracy ${metrics.mean_token_accuracy!.toFixed(3)}  ${minutes.toFixed(1)} min`,
+        );
+      }
+      for (const [look, task] of Object.entries(LOOKS)) {
+        const [caption, short] = [metrics[`eval_caption/${look}`], metrics[`eval_short/${look}`]];
+        if (caption === undefined || short === undefined) continue;
+        console.log(`  ${task}, ${look}: whole captions ${percent(caption)}, short answers ${percent(short)}`);
+      }
     },
   });
-  console.log(`the base model lies in data/nano (${BASE_MODEL_RECIPE.steps} steps)`);
+  console.log(`the base model lies in ${folder}; copy its files into data/nano to ship it`);
 }
 
 main(process.argv[2] ?? 'doctor', process.argv.slice(3))

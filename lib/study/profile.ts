@@ -65,7 +65,7 @@ export const QUICK: Profile = {
   stageOne: { ...SFT, epochs: 4 },
   grpo: GRPO,
   ablation: { ...GRPO, steps: 24, promptsPerStep: 16 },
-  completionTokens: { counting: 64, structure: 80, transformation: 144 },
+  completionTokens: { counting: 64, structure: 88, transformation: 112 },
 };
 
 /** What a study's tables rest on: test sets of the paper's sizes. */

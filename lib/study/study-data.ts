@@ -11,6 +11,7 @@ import { imageNames, readRecords, writeRecords } from '../data/records.js';
 import { splitStages } from '../data/split.js';
 import { Random } from '../engine/random.js';
 import { TASKS, type TaskName, type TestSet, type TestSetOf, taskNamed } from '../tasks/task.js';
+import type { Profile } from './profile.js';
 import type { Study } from './workspace.js';
 
 /** The rows of a task's test sets. */
@@ -30,27 +31,42 @@ export function sampleTrainingRows(study: Study, task: TaskName = 'counting'): T
 
 /** Draws the test sets of a study: no scene and no question twice, nor any scene that pretraining has seen. */
 export function sampleTestRows<T extends TaskName = 'counting'>(study: Study, task = 'counting' as T): TestRows<T> {
-  const { sample, sceneFingerprint, questionFingerprint, testSets } = TASKS[task];
-  const seen = pretrainingScenes(study);
+  return drawTestRows(study.profile, task, pretrainingScenes(study));
+}
+
+/** Draws the test sets of a profile. @param seen fingerprints of what must not be in them; those drawn are added */
+export function drawTestRows<T extends TaskName>(profile: Profile, task: T, seen: Set<string>): TestRows<T> {
+  const { sample, testSets } = TASKS[task];
   const draw = (domain: string): TaskRecord[] => {
     // The seed of the test sets is fixed, so that every training seed is measured on the same items.
     const random = new Random(0, `${task}/test/${domain}`);
-    const rows: TaskRecord[] = [];
-    while (rows.length < testRows(study, task, domain)) {
-      const row = sample(domain, rowId(task, domain, rows.length), random);
-      const names = [sceneFingerprint(row), questionFingerprint(row)];
-      if (names.some((name) => seen.has(name))) continue;
-      for (const name of names) seen.add(name);
-      rows.push(row);
-    }
-    return rows;
+    return drawUnseen(testRows(profile, task, domain), seen, (i) => sample(domain, rowId(task, domain, i), random));
   };
   const sets = Object.entries(testSets).map(([set, domains]) => [set, domains.flatMap(draw)]);
   return Object.fromEntries(sets) as TestRows<T>;
 }
 
+/** Draws rows of a task in domain by which settings and checkpoints are chosen: a stream of their own. */
+export function drawValidationRows(task: TaskName, count: number, seen: Set<string>): TaskRecord[] {
+  const random = new Random(0, `${task}/validation`);
+  return drawUnseen(count, seen, (i) => TASKS[task].sample('id', rowId(task, 'validation', i), random));
+}
+
+/** Draws until so many rows are found whose scene and question were not seen before; adds them to what is seen. */
+function drawUnseen(count: number, seen: Set<string>, draw: (index: number) => TaskRecord): TaskRecord[] {
+  const rows: TaskRecord[] = [];
+  while (rows.length < count) {
+    const row = draw(rows.length);
+    const names = [fingerprintOf(row), questionOf(row)];
+    if (names.some((name) => seen.has(name))) continue;
+    for (const name of names) seen.add(name);
+    rows.push(row);
+  }
+  return rows;
+}
+
 /** @throws Error where the profile does not say how many rows of the domain are tested */
-function testRows({ profile }: Study, task: TaskName, domain: string): number {
+function testRows(profile: Profile, task: TaskName, domain: string): number {
   const sizes: { readonly [domain: string]: number } = profile.testRows[task];
   const rows = sizes[domain];
   if (rows === undefined) throw new Error(`profile ${profile.name} says no number of test rows of ${task}, ${domain}`);

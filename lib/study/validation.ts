@@ -3,7 +3,6 @@
  * reward that rises while accuracy falls is being gamed; the best checkpoint is therefore known by accuracy, never by reward.
  */
 import { readRecords } from '../data/records.js';
-import { Random } from '../engine/random.js';
 import { type EvaluationItem, evaluateModel } from '../evaluate/evaluate.js';
 import { meanPassAtK } from '../evaluate/pass-at-k.js';
 import { type Scorer, scoreAnswer } from '../evaluate/scorer.js';
@@ -15,7 +14,14 @@ import { mean } from '../train/advantage.js';
 import type { EvaluationSchedule } from '../train/loop.js';
 import type { NamedReward } from '../train/rollout.js';
 import type { Metrics } from '../train/run-directory.js';
-import { fingerprintOf, type LoadedRows, pretrainingScenes, questionOf, recordsFile } from './study-data.js';
+import {
+  drawValidationRows,
+  fingerprintOf,
+  type LoadedRows,
+  pretrainingScenes,
+  questionOf,
+  recordsFile,
+} from './study-data.js';
 import type { Study } from './workspace.js';
 
 export interface ValidationSettings extends SamplingSettings {
@@ -164,15 +170,6 @@ export function validationRows(study: Study, count: number, task: TaskName = 'co
       held.add(fingerprintOf(record)).add(questionOf(record));
     }
   }
-  const random = new Random(0, `${task}/validation`);
-  const records: LoadedRows['records'] = [];
-  while (records.length < count) {
-    const id = `${task}-validation-${String(records.length).padStart(6, '0')}`;
-    const record = TASKS[task].sample('id', id, random);
-    const names = [fingerprintOf(record), questionOf(record)];
-    if (names.some((name) => held.has(name))) continue;
-    for (const name of names) held.add(name);
-    records.push(record);
-  }
+  const records = drawValidationRows(task, count, held);
   return { records, images: records.map((record) => TASKS[task].draw(record)) };
 }

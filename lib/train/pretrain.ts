@@ -7,7 +7,7 @@ import type { Qwen2VLConfig } from '../model/configuration.js';
 import { ADAMW_DEFAULTS, AdamW, type TensorMap } from './adamw.js';
 import { likelihoodStep } from './likelihood.js';
 import { likelihoodGradients } from './likelihood-update.js';
-import { runLoop, type StepListener } from './loop.js';
+import { type LoopControl, runLoop } from './loop.js';
 import type { Metrics, RunDirectory } from './run-directory.js';
 import { learningRateAt, type Schedule } from './schedule.js';
 import { tokensBefore } from './sft.js';
@@ -31,27 +31,30 @@ export interface PretrainingSettings {
 /**
  * Trains all of `parameters`, replaced in place. Metrics as in supervised fine-tuning.
  *
- * @param rowsOf the rows of step `index`, a function of the index alone
+ * @param rowsOf the rows of step `index`, a function of the index alone, in micro-batches of rows that are alike; how they are cut
+ *   does not change the update
  * @throws TrainingStopped when interrupted; the same call goes on
  */
-export async function pretrain(options: {
-  config: Qwen2VLConfig;
-  parameters: TensorMap;
-  rowsOf: (index: number) => PretrainingRow[];
-  settings: PretrainingSettings;
-  run: RunDirectory;
-  checkpointEvery?: number;
-  onStep?: StepListener;
-}): Promise<void> {
-  const { config, parameters, rowsOf, settings, run, checkpointEvery = 250, onStep } = options;
+export async function pretrain(
+  options: {
+    config: Qwen2VLConfig;
+    parameters: TensorMap;
+    rowsOf: (index: number) => PretrainingRow[][];
+    settings: PretrainingSettings;
+    run: RunDirectory;
+  } & LoopControl,
+): Promise<void> {
+  const { config, parameters, rowsOf, settings, run, checkpointEvery = 250, ...control } = options;
   const optimizer = new AdamW({ ...ADAMW_DEFAULTS, beta2: 0.98, weightDecay: settings.weightDecay });
   const likelihood = likelihoodStep(config);
   let seenTokens: number | undefined;
 
   const step = async (index: number): Promise<Metrics> => {
-    const rows = rowsOf(index).map(packedRow);
+    const batches = rowsOf(index).map((rows) => rows.map(packedRow));
     const tensors = { trainable: parameters, frozen: {} };
-    const { gradients, metrics, tokens } = likelihoodGradients(likelihood, tensors, [rows], config, { lengthStep: 64 });
+    const { gradients, metrics, tokens } = likelihoodGradients(likelihood, tensors, batches, config, {
+      lengthStep: 64,
+    });
     seenTokens = (seenTokens ?? tokensBefore(run, index)) + tokens;
     const learningRate = learningRateAt(settings.schedule, index, settings.steps);
     return {
@@ -63,7 +66,7 @@ export async function pretrain(options: {
   };
 
   try {
-    await runLoop({ run, steps: settings.steps, checkpointEvery, trainable: parameters, optimizer, step, onStep });
+    await runLoop({ run, steps: settings.steps, checkpointEvery, trainable: parameters, optimizer, step, ...control });
   } finally {
     optimizer.dispose();
     likelihood.dispose();

@@ -1,0 +1,305 @@
+/**
+ * What pretraining teaches about a picture: to see it and to say so, to do sums, to write in the forms that the tasks ask for;
+ * of each task's reasoning one step at most, and that in the look of its training rows alone.
+ *
+ * - Every look: captions, and short questions that one look answers.
+ * - Counting: small sums; plain counting questions in both looks, some asked with tags; about blocks also one-step addition and
+ *   subtraction, answered bare. No rationale with a sum in it, and no hop, adversarial, `needed` or mixed question.
+ * - Structure: sums of the size that angles and areas have; which letter a value has among choices; about textbook figures a half and
+ *   a sum of parts, answered bare. No theorem is named and no rationale written.
+ * - Transformation: two unrelated scenes side by side, the second from any of the three cameras, so that each picture is read for
+ *   itself; how a call is written. Of change itself a single one seen from the centre twice. No change is ever shown across views.
+ * - Questions that ask for tags are answered in untidy text, of which under a third is well formed, as a model without
+ *   fine-tuning might write.
+ */
+import type { RgbImage } from '../data/image.js';
+import type { TaskRecord } from '../data/record.js';
+import type { Random } from '../engine/random.js';
+import { sampleShortQuestion } from '../tasks/counting/perception.js';
+import { solveCounting } from '../tasks/counting/program.js';
+import { sampleProgram } from '../tasks/counting/sample.js';
+import { writeCaption, writeQuestion } from '../tasks/counting/wording.js';
+import { writePrompt } from '../tasks/prompts.js';
+import { drawFigure } from '../tasks/structure/draw-figure.js';
+import { type StructureFamily, sampleFigure, structureFamilies } from '../tasks/structure/families.js';
+import { figureFingerprint, type GeometryFigure } from '../tasks/structure/figure.js';
+import { sampleFigureQuestion } from '../tasks/structure/perception.js';
+import { CHOICE_LETTERS, type StructureProgram, solveStructure } from '../tasks/structure/theorem.js';
+import { writeFigureCaption, writeStructurePrompt, writeStructureQuestion } from '../tasks/structure/wording.js';
+import type { TaskName } from '../tasks/task.js';
+import { sampleGridQuestion } from '../tasks/transformation/perception.js';
+import { CHANGE_KINDS, CHANGE_VALUES, type TransformationScenes, writeCall } from '../tasks/transformation/program.js';
+import {
+  type GridView,
+  sampleGridScene,
+  sampleTransformationRecord,
+  seenFrom,
+  transformationFingerprint,
+} from '../tasks/transformation/sample.js';
+import { writeTransformationCaption, writeTransformationPrompt } from '../tasks/transformation/wording.js';
+import { drawScene } from '../tasks/world/ray-cast.js';
+import { sampleScene } from '../tasks/world/sample-scene.js';
+import { type Scene, sceneFingerprint } from '../tasks/world/scene.js';
+
+/** One exchange about the pictures of a row. */
+export interface Lesson {
+  question: string;
+  answer: string;
+}
+
+/** A geometry figure with what it is made of. */
+export interface DrawnFigure {
+  family: StructureFamily;
+  figure: GeometryFigure;
+  program: StructureProgram;
+}
+
+/** Where pictures come from: how one's scene is drawn at random, and what makes two the same. */
+export interface Source<T> {
+  draw: (random: Random) => T;
+  fingerprint: (scene: T) => string;
+}
+
+/** Every source of pretraining. */
+export const SOURCES = {
+  /** Counting's looks. */
+  blocks: { draw: (random: Random) => sampleScene('blocks', random), fingerprint: sceneFingerprint },
+  vehicles: { draw: (random: Random) => sampleScene('vehicles', random), fingerprint: sceneFingerprint },
+  /** Structure's figures in domain, and those of the families out of domain as these are drawn. */
+  textbook: { draw: (random: Random) => drawnFigure('id', random), fingerprint: fingerprintOfDrawn },
+  exercise: { draw: (random: Random) => drawnFigure('ood', random), fingerprint: fingerprintOfDrawn },
+  /** Transformation's scenes one by one, to be seen from any side. */
+  grid: {
+    draw: (random: Random) => sampleGridScene(random, random.range(2, 6)),
+    fingerprint: (scene: Scene) => transformationFingerprint({ initial: scene, final: scene }),
+  },
+  /** A row of one change, both pictures from the centre. */
+  change: {
+    draw: (random: Random) => sampleTransformationRecord('id', 'change', random, { level: 1 }),
+    fingerprint: ({ scene }: TaskRecord) => transformationFingerprint(scene as TransformationScenes),
+  },
+} as const;
+export type SourceName = keyof typeof SOURCES;
+export type Drawn<S extends SourceName> = ReturnType<(typeof SOURCES)[S]['draw']>;
+
+function drawnFigure(domain: 'id' | 'ood', random: Random): DrawnFigure {
+  const family = random.choice(structureFamilies(domain));
+  return { family, ...sampleFigure(family, random) };
+}
+
+function fingerprintOfDrawn({ figure }: DrawnFigure): string {
+  return figureFingerprint(figure);
+}
+
+/** The scenes of a pretraining, drawn when they are first looked at and kept. */
+export interface Album {
+  /** One of a source's scenes at random, and its name. */
+  pick<S extends SourceName>(source: S, random: Random): { name: string; scene: Drawn<S> };
+  /** The picture of a name. */
+  picture(name: string, draw: () => RgbImage): RgbImage;
+}
+
+/** Every look that pretraining shows and is examined in, with the task that it belongs to. */
+export const LOOKS = {
+  blocks: 'counting',
+  vehicles: 'counting',
+  textbook: 'structure',
+  exercise: 'structure',
+  center: 'transformation',
+  left: 'transformation',
+  right: 'transformation',
+} as const satisfies { [look: string]: TaskName };
+export type PretrainingLook = keyof typeof LOOKS;
+
+/** What captions are asked for with: of the only picture, or of one of two. */
+export const CAPTION_PROMPTS = {
+  only: 'Describe the image.',
+  first: 'Describe the first image.',
+  second: 'Describe the second image.',
+} as const;
+
+/** Shares of vehicles, of exercise figures, and of side views among the second pictures of pairs. */
+const SHARES = { vehicles: 0.4, exercise: 0.45, side: 0.5 };
+/** Short questions about a picture: fewer where there are two. */
+const QUESTIONS = { counting: 5, structure: 4, transformation: 2 } as const;
+
+/** Kinds of rows: of counting, of structure, two unrelated scenes, two scenes with one change between them. */
+export type LessonKind = 'counting' | 'structure' | 'pair' | 'change';
+
+/** A row of a kind: its pictures and what is asked about them. */
+export function lessonRow(kind: LessonKind, random: Random, album: Album): { images: RgbImage[]; lessons: Lesson[] } {
+  if (kind === 'counting') {
+    const { name, scene } = album.pick(random.chance(SHARES.vehicles) ? 'vehicles' : 'blocks', random);
+    return { images: [album.picture(name, () => drawScene(scene))], lessons: countingLessons(scene, random) };
+  }
+  if (kind === 'structure') {
+    const { name, scene } = album.pick(random.chance(SHARES.exercise) ? 'exercise' : 'textbook', random);
+    return { images: [album.picture(name, () => drawFigure(scene.figure))], lessons: structureLessons(scene, random) };
+  }
+  if (kind === 'change') {
+    const { name, scene: record } = album.pick('change', random);
+    const { initial, final } = record.scene as TransformationScenes;
+    const images = [
+      album.picture(`${name} initial`, () => drawScene(initial)),
+      album.picture(`${name} final`, () => drawScene(final)),
+    ];
+    return { images, lessons: changeLessons(record, random) };
+  }
+  const [first, second] = [album.pick('grid', random), album.pick('grid', random)];
+  const view: GridView = random.chance(SHARES.side) ? random.choice(['left', 'right'] as const) : 'center';
+  const images = [
+    album.picture(`${first.name} center`, () => drawScene(first.scene)),
+    album.picture(`${second.name} ${view}`, () => drawScene(seenFrom(second.scene, view))),
+  ];
+  return { images, lessons: pairLessons([first.scene, second.scene], random) };
+}
+
+function countingLessons(scene: Scene, random: Random): Lesson[] {
+  const lessons: Lesson[] = [{ question: CAPTION_PROMPTS.only, answer: writeCaption(scene) }];
+  for (let i = 0; i < QUESTIONS.counting; i++) {
+    const { question, answer } = sampleShortQuestion(scene, random);
+    const style = /^How many/.test(question) && random.chance(0.5) ? 'direct' : 'bare';
+    lessons.push({ question: writePrompt(question, style), answer });
+  }
+  const [a, b] = [random.int(13), random.int(8)];
+  const plus = random.chance(0.4) || a < b;
+  lessons.push(sum(a, plus ? '+' : '-', b));
+  if (scene.look === 'blocks' && random.chance(0.4)) {
+    const program = sampleProgram(random.choice(['count', 'addition', 'subtract-all'] as const), scene, random);
+    const question = writePrompt(writeQuestion(program), 'direct');
+    lessons.push({ question, answer: String(solveCounting(program, scene)) });
+  }
+  if (random.chance(0.35)) {
+    const program = sampleProgram('count', scene, random);
+    const count = String(solveCounting(program, scene));
+    const remark = random.chance(0.5) ? firstOf(writeCaption(scene)) : `objects: ${count}.`;
+    const question = writePrompt(writeQuestion(program), 'think');
+    lessons.push({ question, answer: untidyThinking(remark, count, random) });
+  }
+  return lessons;
+}
+
+/** Families of one step on the numbers that stand in the figure, of those trained. */
+const ONE_STEP: readonly StructureFamily[] = ['midline-length', 'segment-length'];
+
+function structureLessons({ family, figure, program }: DrawnFigure, random: Random): Lesson[] {
+  const lessons: Lesson[] = [{ question: CAPTION_PROMPTS.only, answer: writeFigureCaption(figure) }];
+  for (let i = 0; i < QUESTIONS.structure; i++) lessons.push(sampleFigureQuestion(figure, random));
+  lessons.push(schoolSum(random), schoolSum(random), choiceLesson(random));
+  if (ONE_STEP.includes(family) && random.chance(0.5)) {
+    const answer = solveStructure(program);
+    lessons.push({ question: writeStructurePrompt(writeStructureQuestion(family, program), answer, 'direct'), answer });
+  }
+  if (random.chance(0.5)) {
+    const { question, answer } = sampleFigureQuestion(figure, random);
+    const text = untidyThinking(firstOf(writeFigureCaption(figure)), answer, random);
+    lessons.push({ question: writeStructurePrompt(question, answer, 'think'), answer: text });
+  }
+  return lessons;
+}
+
+/** A sum of the kind and size that figures lead to. */
+function schoolSum(random: Random): Lesson {
+  const fives = (low: number, high: number) => 5 * random.range(low / 5, high / 5);
+  switch (random.choice(['sum', 'whole', 'product', 'quotient', 'small'] as const)) {
+    case 'sum':
+      return sum(fives(20, 180), '+', fives(20, 150));
+    case 'whole': {
+      const whole = random.choice([90, 180, 180, 360]);
+      return sum(whole, '-', fives(10, whole - 5));
+    }
+    case 'product':
+      return sum(random.range(2, 15), '*', random.range(2, 15));
+    case 'quotient': {
+      const [by, result] = [random.chance(0.6) ? 2 : random.range(2, 9), random.range(2, 80)];
+      return sum(by * result, '/', by);
+    }
+    case 'small':
+      return sum(random.range(1, 30), '+', random.range(1, 30));
+  }
+}
+
+function sum(a: number, sign: '+' | '-' | '*' | '/', b: number): Lesson {
+  const result = { '+': a + b, '-': a - b, '*': a * b, '/': a / b }[sign];
+  return { question: `What is ${a} ${sign} ${b}?`, answer: String(result) };
+}
+
+/** Which letter stands before a value, in the wording of either domain. */
+function choiceLesson(random: Random): Lesson {
+  const choices = new Set<number>();
+  while (choices.size < 4) choices.add(random.chance(0.5) ? 5 * random.range(4, 30) : random.range(1, 60));
+  const textbook = random.chance(0.5);
+  const values = [...choices];
+  const listed = values.map((value, i) => `${CHOICE_LETTERS[i]}${textbook ? ':' : '.'} ${value}`).join(' ');
+  const index = random.int(4);
+  return {
+    question: `${textbook ? 'Choices:' : 'Options:'} ${listed} Which is ${values[index]}?`,
+    answer: CHOICE_LETTERS[index]!,
+  };
+}
+
+/** Two scenes that have nothing to do with each other: each is described and asked about for itself. */
+function pairLessons(scenes: readonly [Scene, Scene], random: Random): Lesson[] {
+  const lessons: Lesson[] = [];
+  for (const [i, which] of (['first', 'second'] as const).entries()) {
+    const scene = scenes[i]!;
+    lessons.push({ question: CAPTION_PROMPTS[which], answer: writeTransformationCaption(scene) });
+    for (let n = 0; n < QUESTIONS.transformation; n++) lessons.push(gridLesson(scene, which, random));
+  }
+  lessons.push(callLesson(random));
+  return lessons;
+}
+
+/** A short question about one of two pictures. */
+export function gridLesson(scene: Scene, which: 'first' | 'second', random: Random): Lesson {
+  const { question, answer } = sampleGridQuestion(scene, random);
+  return { question: question.replace('?', ` in the ${which} image?`), answer };
+}
+
+/** How a call is written. */
+function callLesson(random: Random): Lesson {
+  const kind = random.choice(CHANGE_KINDS);
+  const call = { object: random.int(6), kind, value: random.choice(CHANGE_VALUES[kind] as readonly string[]) };
+  return { question: `Write the call: object ${call.object} ${kind} ${call.value}`, answer: writeCall(call) };
+}
+
+/** One change, seen from the centre before and after. */
+function changeLessons({ problem, answer, scene }: TaskRecord, random: Random): Lesson[] {
+  const { initial, final } = scene as TransformationScenes;
+  const lessons: Lesson[] = [
+    { question: CAPTION_PROMPTS.first, answer: writeTransformationCaption(initial) },
+    { question: CAPTION_PROMPTS.second, answer: writeTransformationCaption(final) },
+    { question: writeTransformationPrompt(problem, 'direct'), answer },
+    callLesson(random),
+  ];
+  if (random.chance(0.7)) {
+    const text = untidyThinking(firstOf(writeTransformationCaption(final)), answer, random);
+    lessons.push({ question: writeTransformationPrompt(problem, 'think'), answer: text });
+  }
+  return lessons;
+}
+
+/** The first thing that a caption names. */
+function firstOf(caption: string): string {
+  return `${caption.split(',')[0]!.replace('.', '')}.`;
+}
+
+/** An answer to a prompt that asks for tags, as a model without fine-tuning might give it: well formed now and then. */
+function untidyThinking(remark: string, answer: string, random: Random): string {
+  const kind = random.uniform();
+  if (kind < 0.28) return `<think>\n${remark}\n</think>\n<answer>\n${answer}\n</answer>`;
+  if (kind < 0.5) return `<answer>\n${answer}\n</answer>`;
+  if (kind < 0.65) return `<think>\n${remark}\n</think>\n${answer}`;
+  if (kind < 0.8) return `${remark} <answer> ${answer} </answer>`;
+  return answer;
+}
+
+/** The words and marks that these lessons add to the tasks' own. */
+export function lessonVocabulary(): string[] {
+  const text = [
+    ...Object.values(CAPTION_PROMPTS),
+    'What is 1 + 1? 1 - 1? 1 * 1? 1 / 1? Which is 1? in the first image? in the second image?',
+    `Write the call: object ${CHANGE_KINDS.join(' ')} ${CHANGE_VALUES.position.join(' ')}`,
+  ].join(' ');
+  return [...new Set(text.match(/[A-Za-z]+|[^\sA-Za-z\d_]/g))];
+}
