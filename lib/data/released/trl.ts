@@ -42,7 +42,7 @@ const [GROUP_ROWS, GROUP_BYTES] = [250, 16_000_000];
 
 /**
  * Writes columns `id`, `prompt` (a list of one message {role, content}; TRL puts the images before its text), `images` (a list
- * of {bytes, path}) and `solution`.
+ * of {bytes, path}) and `solution`. Files of both kinds have been opened by datasets 5.2.0 and trained on by TRL 1.16.0.
  *
  * @param embed with the bytes of the images; else `bytes` is null and `path` is where the image lies on this machine
  */
