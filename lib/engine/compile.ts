@@ -270,6 +270,10 @@ function record<I extends TensorTree, O extends TensorTree>(
   const typeOf = new Map<number, number>();
   const constants = new Map<string, string>();
   const memory = new SharedMemory(real);
+  const shapeOf = new Map<number, string>();
+  const noteShape = (id: number, dtype: number, shape: readonly number[]) => {
+    if (dtype === real.TF_FLOAT && shape.length > 0) shapeOf.set(id, `[${shape}]`);
+  };
   const fail = (problem: string): never => {
     throw new Error(`compiled step '${name}': ${problem}`);
   };
@@ -278,6 +282,7 @@ function record<I extends TensorTree, O extends TensorTree>(
   backend.getInputTensorIds(distinct).forEach((id, i) => {
     const tensor = distinct[i] as tf.Tensor;
     nameOf.set(id, `in${i}`);
+    noteShape(id, backend.typeAttributeFromTensor(tensor), tensor.shape);
     typeOf.set(id, backend.typeAttributeFromTensor(tensor));
     nodes.push({
       name: `in${i}`,
@@ -311,7 +316,10 @@ function record<I extends TensorTree, O extends TensorTree>(
     watch?.(node, op);
     let metadata: TensorMetadata[];
     try {
-      metadata = real.executeOp(op, attributes, ids, count).map((each) => memory.share(each));
+      // Integers, such as a shape or an axis, count by what they are, floats of one axis or more by their shape.
+      const inputs = ids.map((id) => shapeOf.get(id) ?? nameOf.get(id));
+      const kind = `${op} ${JSON.stringify(attributes)} ${inputs.join(' ')}`;
+      metadata = memory.execute(kind, () => real.executeOp(op, attributes, ids, count));
     } catch (error) {
       return fail(`${op} ${callerPlace()}: ${(error as Error).message}`);
     }
@@ -327,6 +335,7 @@ function record<I extends TensorTree, O extends TensorTree>(
       },
     });
     metadata.forEach((each, i) => {
+      noteShape(each.id, each.dtype, each.shape);
       typeOf.set(each.id, each.dtype);
       nameOf.set(each.id, i === 0 ? node : `${node}:${i}`);
     });
@@ -350,6 +359,7 @@ function record<I extends TensorTree, O extends TensorTree>(
     const inputs = [nameOf.get(id), `^${nameOf.get(after)?.replace(/:\d+$/, '')}`] as string[];
     nodes.push({ name: node, op: 'Identity', inputs, attributes: { T: { type } } });
     nameOf.set(metadata.id, node);
+    noteShape(metadata.id, type, metadata.shape);
     typeOf.set(metadata.id, type);
     return backend.createOutputTensor(metadata);
   };
@@ -383,32 +393,51 @@ function record<I extends TensorTree, O extends TensorTree>(
 }
 
 /**
- * What keeps the memory of a recorded run small, all of whose tensors live until its end. As nobody reads their numbers, a large
- * tensor of floats gives its memory back and takes that of the first of its shape.
+ * What keeps a recorded run small and short. All of its tensors live until its end, and nobody reads their numbers: so a large
+ * tensor of floats gives its memory back and takes that of the first of its shape, and an operation that has made only such
+ * tensors is not computed again on others of the same shapes.
  */
 class SharedMemory {
   private readonly firsts = new Map<string, number>();
+  private readonly results = new Map<string, TensorMetadata[]>();
 
   constructor(private readonly binding: Binding) {}
 
-  /** The tensor, or another of its shape in its place. */
-  share(tensor: TensorMetadata): TensorMetadata {
-    const { TF_FLOAT, TF_ATTR_TYPE } = this.binding as { [constant: string]: number };
-    const bytes = 4 * tensor.shape.reduce((a, b) => a * b, 1);
-    if (tensor.dtype !== TF_FLOAT || bytes < LARGE) return tensor;
-    const attributes = [{ name: 'T', type: TF_ATTR_TYPE!, value: tensor.dtype }];
-    const alias = (id: number) => this.binding.executeOp('Identity', attributes, [id], 1)[0] as TensorMetadata;
-    const first = this.firsts.get(String(tensor.shape));
-    if (first === undefined) {
-      this.firsts.set(String(tensor.shape), alias(tensor.id).id);
-      return tensor;
-    }
-    this.binding.deleteTensor(tensor.id);
-    return alias(first);
+  /** @param kind what the shapes of the results follow from: the operation, its attributes and inputs */
+  execute(kind: string, run: () => TensorMetadata[]): TensorMetadata[] {
+    const known = this.results.get(kind);
+    if (known) return known.map((each) => this.alias(each));
+    const results = run();
+    if (!results.every((each) => this.isLarge(each))) return results.map((each) => this.share(each));
+    this.results.set(kind, results);
+    return results.map((each) => this.share(each));
   }
 
   dispose(): void {
     for (const id of this.firsts.values()) this.binding.deleteTensor(id);
+  }
+
+  private isLarge({ dtype, shape }: TensorMetadata): boolean {
+    return dtype === this.binding.TF_FLOAT && 4 * shape.reduce((a, b) => a * b, 1) >= LARGE;
+  }
+
+  /** The tensor, or, of a large one, another of its shape in its place. */
+  private share(tensor: TensorMetadata): TensorMetadata {
+    if (!this.isLarge(tensor)) return tensor;
+    const key = String(tensor.shape);
+    if (!this.firsts.has(key)) {
+      this.firsts.set(key, tensor.id);
+    } else {
+      this.binding.deleteTensor(tensor.id);
+    }
+    return this.alias(tensor);
+  }
+
+  /** A tensor of its own in the memory of the first of this one's shape. */
+  private alias({ dtype, shape }: TensorMetadata): TensorMetadata {
+    const type = { name: 'T', type: this.binding.TF_ATTR_TYPE as number, value: dtype };
+    const [alias] = this.binding.executeOp('Identity', [type], [this.firsts.get(String(shape))!], 1);
+    return alias as TensorMetadata;
   }
 }
 
