@@ -30,6 +30,7 @@ export * from './model/batch.js';
 export * from './model/chat-template.js';
 export * from './model/configuration.js';
 export * from './model/generate.js';
+export * from './model/hub.js';
 export * from './model/image-processor.js';
 export * from './model/lora.js';
 export * from './model/model.js';

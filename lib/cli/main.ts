@@ -10,6 +10,7 @@ import { readPromptFile } from '../data/released/prompts.js';
 import { problemText, validateReleased } from '../data/released/read.js';
 import { askedPrecision, startEngine } from '../engine/backend.js';
 import { evaluateModel } from '../evaluate/evaluate.js';
+import { modelFolder } from '../model/hub.js';
 import {
   addAdapters,
   checkLora,
@@ -86,6 +87,19 @@ function askedTask(name: string): Task {
   return usage(() => taskNamed(name));
 }
 
+/** The folder of the model that is named, fetched from the hub where that is an id. */
+async function fetched(name: string): Promise<string> {
+  const progress = showProgress('download, MB');
+  const megabytes = (bytes: number) => Math.round(bytes / 1e6);
+  const onProgress = (done: number, total: number, file: string) =>
+    progress.update(megabytes(done), megabytes(total), file);
+  try {
+    return await modelFolder(name, { onProgress });
+  } finally {
+    progress.stop();
+  }
+}
+
 /** Trains in a run folder, saves the checkpoint to `final/` and reports it. */
 async function trainInto(
   kind: 'sft' | 'grpo',
@@ -100,11 +114,12 @@ async function trainInto(
   const lora = loraSettings(options);
   const precision = usage(askedPrecision);
   await startEngine();
-  const model = loadModel(options.model);
+  const folder = await fetched(options.model);
+  const model = loadModel(folder);
   if (lora) usage(() => addAdapters(model.parameters, lora));
   const run = RunDirectory.open(options.out, {
     kind,
-    model: digestOf(weightsFile(options.model)),
+    model: digestOf(weightsFile(folder)),
     ...(lora ? { lora } : {}),
     ...(precision === 'float32' ? {} : { precision }),
     ...configuration,
@@ -264,6 +279,8 @@ function styleNamed(text: string): PromptStyle {
   throw new UsageError(`the prompt style must be think, direct or bare, got '${text}'`);
 }
 
+const MODEL_IDS =
+  'a folder, or an id such as Qwen/Qwen2-VL-2B-Instruct or organisation/name@revision, which is fetched';
 const base = openStudy('quick').base;
 const program = new Command('reason-rft')
   .description('Reinforcement fine-tuning of Qwen2-VL models: the functions that the notebooks call.')
@@ -378,7 +395,7 @@ withRunOptions(program.command('sft'))
   .description('supervised fine-tuning of a checkpoint on records')
   .requiredOption('--data <file>', 'records (JSON Lines), images/ beside them')
   .requiredOption('--out <dir>', 'run folder; an unfinished run goes on')
-  .option('--model <dir>', 'start checkpoint', base)
+  .option('--model <dir or id>', `start checkpoint; ${MODEL_IDS}`, base)
   .option('--target <kind>', 'answer or cot', 'cot')
   .option('--preset <name>', "nano (what the shipped model learns with) or reason-rft (the paper's)", 'nano')
   .option('--config <file>', 'settings as JSON')
@@ -442,7 +459,7 @@ withRunOptions(program.command('grpo'))
   .description('GRPO of a checkpoint on records')
   .requiredOption('--data <file>', 'records (JSON Lines), images/ beside them')
   .requiredOption('--out <dir>', 'run folder; an unfinished run goes on')
-  .option('--model <dir>', 'start checkpoint', base)
+  .option('--model <dir or id>', `start checkpoint; ${MODEL_IDS}`, base)
   .option(
     '--rewards <list>',
     "names, with =weight where it is not 1 (default: the task's; with --preset reason-rft those of its released script)",
@@ -522,7 +539,7 @@ program
     if (existsSync(options.out)) throw new UsageError(`${options.out} exists already; choose another folder`);
     if (!isAdapterFolder(options.model)) throw new UsageError(`${options.model} holds no adapter_config.json`);
     await startEngine();
-    const model = loadModel(options.model);
+    const model = loadModel(await fetched(options.model));
     mergeAdapters(model.parameters);
     saveModel(model, options.out, { dtype });
     report(options.json, { checkpoint: options.out }, `the checkpoint lies in ${options.out}`);
@@ -533,7 +550,7 @@ program
   .description('accuracy of a checkpoint on records, with its 95 % interval')
   .requiredOption('--data <file>', 'records (JSON Lines), images/ beside them')
   .option('--images <dir>', 'where their images lie (default: images/ beside the records)')
-  .option('--model <dir>', 'checkpoint', base)
+  .option('--model <dir or id>', `checkpoint; ${MODEL_IDS}`, base)
   .option(...TASK_OF_RECORDS)
   .option('--style <style>', 'prompt: think, direct or bare', 'think')
   .option('--max-new-tokens <n>', 'longest completion (default: what the task needs)')
@@ -552,7 +569,7 @@ program
     const task = taskOf(options.data, rows, options.task);
     const longest = asked || QUICK.completionTokens[task.name];
     await startEngine();
-    const model = loadModel(options.model);
+    const model = loadModel(await fetched(options.model));
     const items = evaluationItems(model, rows, style);
     const progress = showProgress('evaluate');
     const onProgress = (done: number, total: number) => progress.update(done, total);
@@ -570,7 +587,7 @@ program
 program
   .command('generate')
   .description('one user turn, images first, through the checkpoint’s own chat template')
-  .option('--model <dir>', 'checkpoint', base)
+  .option('--model <dir or id>', `checkpoint; ${MODEL_IDS}`, base)
   .option(
     '--image <file>',
     'an image; give it again for more',
@@ -616,7 +633,7 @@ program
       usage(() => checkSampling(settings));
       const images = await Promise.all(options.image.map(readImage));
       await startEngine();
-      const model = loadModel(options.model);
+      const model = loadModel(await fetched(options.model));
       const prompt = encodePrompt(model, images, text);
       const completion = model.generator.generate(model.parameters, [prompt], settings)[0]![0]!;
       const written = model.tokenizer.decode(completion.ended ? completion.tokens.slice(0, -1) : completion.tokens);

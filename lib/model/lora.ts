@@ -8,6 +8,7 @@ import * as tf from '@tensorflow/tfjs';
 import { z } from 'zod';
 import { writeFileAtomic } from '../engine/atomic-write.js';
 import { Random } from '../engine/random.js';
+import { cachedModel } from './hub.js';
 import { effectiveWeight } from './projection.js';
 import { type HostTensor, readSafetensors, writeSafetensors } from './safetensors.js';
 import { moduleName, publishedName } from './tensor-names.js';
@@ -176,11 +177,22 @@ function readAdapterConfig(folder: string): z.output<typeof configSchema> {
   return parsed.data;
 }
 
-/** The folder of the model that an adapter was trained on, relative ones from the adapter's own folder. */
+/**
+ * The folder of the model that an adapter was trained on: relative ones from the adapter's own folder, or, for an id, that of
+ * the model in the hub's cache.
+ *
+ * @throws Error where there is none
+ */
 export function adapterBase(folder: string): string {
   const base = readAdapterConfig(folder).base_model_name_or_path;
   if (!base) throw new Error(`${folder}/adapter_config.json does not say its base model (base_model_name_or_path)`);
-  return path.resolve(folder, base);
+  const local = path.resolve(folder, base);
+  const found = existsSync(local) ? local : cachedModel(base);
+  if (found === undefined)
+    throw new Error(
+      `${folder}: its base model '${base}' is neither a folder nor in the cache; fetch it with modelFolder`,
+    );
+  return found;
 }
 
 /**

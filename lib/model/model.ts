@@ -9,6 +9,7 @@ import { downloadTensor, uploadTensor } from '../engine/transfer.js';
 import { type ChatTemplate, loadChatTemplate } from './chat-template.js';
 import { type Qwen2VLConfig, readConfig } from './configuration.js';
 import { type EncodedPrompt, Generator } from './generate.js';
+import { cachedModel } from './hub.js';
 import { type ImageProcessor, loadImageProcessor, processedGrid, processImage } from './image-processor.js';
 import { adapterBase, hasAdapters, isAdapterFolder, loadAdapters, saveAdapters } from './lora.js';
 import { parameterShapes } from './parameters.js';
@@ -38,7 +39,8 @@ export interface Model {
  * @throws Error when a tensor is missing, has another shape than the configuration says, or is not part of the model; when
  *   embedding and head are tied and yet differ
  */
-export function loadModel(folder: string): Model {
+export function loadModel(name: string): Model {
+  const folder = existsSync(name) ? name : (cachedModel(name) ?? name);
   if (!isAdapterFolder(folder)) return loadCheckpoint(folder);
   const model = loadCheckpoint(adapterBase(folder));
   try {

@@ -1,0 +1,302 @@
+/**
+ * Models by id from the Hugging Face hub, or from a mirror of it, into the cache folder that the field's programs share.
+ *
+ * The field's usual variables hold: `HF_HOME` or `HF_HUB_CACHE` (the cache), `HF_ENDPOINT` (a mirror), `HF_TOKEN` (for private
+ * and gated models), `HF_HUB_OFFLINE=1` (only what is in the cache).
+ */
+import { createHash } from 'node:crypto';
+import {
+  createReadStream,
+  createWriteStream,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs';
+import path from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { ReadableStream } from 'node:stream/web';
+import {
+  downloadFile,
+  getHFHubCachePath,
+  getRepoFolderName,
+  HUB_URL,
+  HubApiError,
+  type ListFileEntry,
+  listFiles,
+  modelInfo,
+} from '@huggingface/hub';
+import { writeFileAtomic } from '../engine/atomic-write.js';
+
+export interface FetchOptions {
+  /** Hears how far a download has come, in bytes of all files together, and of which file. */
+  onProgress?: (done: number, total: number, file: string) => void;
+}
+
+/** A model on the hub: `organisation/name`, and a branch, tag or commit of it. */
+interface ModelId {
+  repo: string;
+  revision: string;
+}
+
+/** The files of a model that the kit, transformers and vLLM read; not weights in other formats. */
+const WANTED =
+  /^(config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|chat_template|processor_config|preprocessor_config|video_preprocessor_config|adapter_config)\.json$|^(merges\.txt|chat_template\.jinja)$|^(model|adapter_model)[\w.-]*\.safetensors(\.index\.json)?$/;
+const COMMIT = /^[0-9a-f]{40}$/;
+/** So many transfers of a file in a row may be interrupted without a byte more. */
+const ATTEMPTS = 3;
+
+/**
+ * The folder of a model: `name` itself where it is a folder, else that of the model of this id (`organisation/name`, or
+ * `organisation/name@revision`) in the cache, into which it is downloaded where it is not there yet. The base model of an
+ * adapter comes along.
+ *
+ * An interrupted download goes on where it stopped; every file is compared with the hub's checksum.
+ *
+ * @throws Error saying whether the model is unknown, private, not in the cache and offline, the hub out of reach, the disk too
+ *   small, or a file damaged
+ */
+export async function modelFolder(name: string, options: FetchOptions = {}): Promise<string> {
+  const folder = existsSync(name) ? name : await folderOfId(name, options);
+  const base = baseId(folder);
+  if (base !== undefined) await folderOfId(base, options);
+  return folder;
+}
+
+async function folderOfId(name: string, options: FetchOptions): Promise<string> {
+  const id = parseId(name);
+  if (!id)
+    throw new Error(
+      `there is no folder '${name}', nor is it the id of a model, such as Qwen/Qwen2-VL-2B-Instruct or organisation/name@revision`,
+    );
+  const cached = cachedModel(name);
+  // A commit does not change; a branch or tag may have moved on.
+  if (cached !== undefined && (COMMIT.test(id.revision) || isOffline())) return cached;
+  if (isOffline())
+    throw new Error(
+      `${name} is not in the cache (${getHFHubCachePath()}), and HF_HUB_OFFLINE forbids to download it; unset that, or name a folder`,
+    );
+  try {
+    return await download(id, options);
+  } catch (error) {
+    if (cached === undefined || !isUnreachable(error)) throw explained(error as Error, id);
+    console.warn(`hub: ${endpoint()} cannot be reached; taking ${name} as it is in the cache`);
+    return cached;
+  }
+}
+
+/** The folder of a model by its id, where all of it is in the cache; else undefined. Nothing is downloaded. */
+export function cachedModel(name: string): string | undefined {
+  const id = parseId(name);
+  if (!id) return undefined;
+  const storage = storageOf(id);
+  const ref = path.join(storage, 'refs', id.revision);
+  const commit = COMMIT.test(id.revision) ? id.revision : existsSync(ref) ? readFileSync(ref, 'utf8').trim() : '';
+  const folder = path.join(storage, 'snapshots', commit);
+  return COMMIT.test(commit) && isComplete(folder) ? folder : undefined;
+}
+
+/** True where a folder holds a configuration and all the weights that it names. */
+function isComplete(folder: string): boolean {
+  const has = (file: string) => existsSync(path.join(folder, file));
+  if (has('adapter_config.json')) return has('adapter_model.safetensors');
+  if (!has('config.json')) return false;
+  if (has('model.safetensors')) return true;
+  if (!has('model.safetensors.index.json')) return false;
+  const index = JSON.parse(readFileSync(path.join(folder, 'model.safetensors.index.json'), 'utf8'));
+  return Object.values((index as { weight_map: { [name: string]: string } }).weight_map).every(has);
+}
+
+/** The id of an adapter's base model, where that is no folder on this machine. */
+function baseId(folder: string): string | undefined {
+  const file = path.join(folder, 'adapter_config.json');
+  if (!existsSync(file)) return undefined;
+  const base = (JSON.parse(readFileSync(file, 'utf8')) as { base_model_name_or_path?: unknown })
+    .base_model_name_or_path;
+  return typeof base === 'string' && !existsSync(path.resolve(folder, base)) && parseId(base) ? base : undefined;
+}
+
+function parseId(name: string): ModelId | undefined {
+  const match = /^(\w[\w.-]*\/\w[\w.-]*)(?:@(\w[\w./-]*))?$/.exec(name);
+  if (!match || name.includes('..')) return undefined;
+  return { repo: match[1]!, revision: match[2] ?? 'main' };
+}
+
+function storageOf({ repo }: ModelId): string {
+  return path.join(getHFHubCachePath(), getRepoFolderName({ type: 'model', name: repo }));
+}
+
+function endpoint(): string {
+  return (process.env.HF_ENDPOINT || HUB_URL).replace(/\/+$/, '');
+}
+
+function isOffline(): boolean {
+  return /^(1|on|yes|true)$/i.test(process.env.HF_HUB_OFFLINE ?? '');
+}
+
+function access(): { hubUrl: string; accessToken?: string } {
+  const token = process.env.HF_TOKEN;
+  return { hubUrl: endpoint(), ...(token ? { accessToken: token } : {}) };
+}
+
+async function download(id: ModelId, { onProgress }: FetchOptions): Promise<string> {
+  const { sha: commit } = await modelInfo({
+    name: id.repo,
+    revision: id.revision,
+    additionalFields: ['sha'],
+    ...access(),
+  });
+  const files: ListFileEntry[] = [];
+  for await (const entry of listFiles({ repo: id.repo, revision: commit, ...access() }))
+    if (entry.type === 'file' && WANTED.test(entry.path)) files.push(entry);
+  // They become names of files.
+  for (const hash of [commit, ...files.map(checksumOf)])
+    if (!/^[0-9a-f]{40}([0-9a-f]{24})?$/.test(hash)) throw new Error(`${endpoint()} gives '${hash}' for a checksum`);
+  if (!files.some(({ path: file }) => file.endsWith('.safetensors')))
+    throw new Error(`${id.repo} has no weights as .safetensors; convert it with transformers, and name the folder`);
+
+  const storage = storageOf(id);
+  const folder = path.join(storage, 'snapshots', commit);
+  mkdirSync(path.join(storage, 'blobs'), { recursive: true });
+  mkdirSync(folder, { recursive: true });
+  const missing = files.filter((file) => !existsSync(blobOf(storage, file)));
+  const total = missing.reduce((sum, file) => sum + file.size, 0);
+  const present = missing.reduce((sum, file) => sum + sizeOf(partialOf(storage, file)), 0);
+  const { bavail, bsize } = statfsSync(storage);
+  if (Number(bavail) * Number(bsize) < total - present)
+    throw new Error(
+      `${id.repo} needs ${((total - present) / 1e9).toFixed(1)} GB more in ${storage}, where ${((Number(bavail) * Number(bsize)) / 1e9).toFixed(1)} GB are free; set HF_HOME to a larger disk`,
+    );
+  let before = 0;
+  for (const file of missing) {
+    await fetchFile(id.repo, commit, file, storage, (bytes) => onProgress?.(before + bytes, total, file.path));
+    before += file.size;
+  }
+  for (const file of files) {
+    const link = path.join(folder, file.path);
+    if (!existsSync(link)) symlinkSync(path.relative(folder, blobOf(storage, file)), link);
+  }
+  // Last, so that a branch never names half a model.
+  if (id.revision !== commit) writeFileAtomic(path.join(storage, 'refs', id.revision), commit);
+  return folder;
+}
+
+/** SHA-256 of a large file, which is what Git LFS names it by; else the SHA-1 by which git names a file. */
+function checksumOf({ lfs, oid = '' }: ListFileEntry): string {
+  return lfs?.oid ?? oid;
+}
+
+function blobOf(storage: string, file: ListFileEntry): string {
+  return path.join(storage, 'blobs', checksumOf(file));
+}
+
+function partialOf(storage: string, file: ListFileEntry): string {
+  return `${blobOf(storage, file)}.incomplete`;
+}
+
+function sizeOf(file: string): number {
+  return existsSync(file) ? statSync(file).size : 0;
+}
+
+/** Brings one file, going on where an earlier transfer stopped. */
+async function fetchFile(
+  repo: string,
+  commit: string,
+  file: ListFileEntry,
+  storage: string,
+  onBytes: (bytes: number) => void,
+): Promise<void> {
+  const partial = partialOf(storage, file);
+  let fruitless = 0;
+  while (sizeOf(partial) < file.size || !existsSync(partial)) {
+    const from = sizeOf(partial);
+    try {
+      await transfer(repo, commit, file, partial, onBytes);
+      if (sizeOf(partial) < file.size) throw new Error('the connection was closed early');
+    } catch (error) {
+      if (error instanceof HubApiError && error.statusCode < 500) throw error;
+      fruitless = sizeOf(partial) > from ? 0 : fruitless + 1;
+      if (fruitless === ATTEMPTS)
+        throw new Error(
+          `the transfer of ${file.path} was interrupted at ${sizeOf(partial)} of ${file.size} bytes (${reasonOf(error)}); run the same again: it goes on from there`,
+          { cause: error },
+        );
+    }
+  }
+  const found = await checksum(partial, file);
+  if (found !== checksumOf(file)) {
+    rmSync(partial);
+    throw new Error(
+      `${file.path} of ${repo} arrived damaged: its checksum is ${found}, but ${endpoint()} says ${checksumOf(file)}; it was removed, run the same again`,
+    );
+  }
+  renameSync(partial, blobOf(storage, file));
+}
+
+async function transfer(
+  repo: string,
+  commit: string,
+  file: ListFileEntry,
+  partial: string,
+  onBytes: (bytes: number) => void,
+): Promise<void> {
+  const blob = await downloadFile({ repo, path: file.path, revision: commit, ...access() });
+  if (!blob) throw new Error(`${endpoint()} lists ${file.path}, but does not have it`);
+  let bytes = sizeOf(partial);
+  const rest = bytes > 0 ? blob.slice(bytes) : blob;
+  const counted = async function* (pieces: AsyncIterable<Uint8Array>) {
+    for await (const piece of pieces) {
+      bytes += piece.length;
+      onBytes(bytes);
+      yield piece;
+    }
+  };
+  await pipeline(
+    Readable.fromWeb(rest.stream() as ReadableStream),
+    counted,
+    createWriteStream(partial, { flags: 'a' }),
+  );
+}
+
+async function checksum(place: string, file: ListFileEntry): Promise<string> {
+  const hash = createHash(file.lfs ? 'sha256' : 'sha1');
+  if (!file.lfs) hash.update(`blob ${sizeOf(place)}\0`);
+  for await (const piece of createReadStream(place)) hash.update(piece as Buffer);
+  return hash.digest('hex');
+}
+
+/** True where no answer came: no network, a wrong address, a hub that is down. */
+function isUnreachable(error: unknown): boolean {
+  return (error instanceof TypeError && error.message === 'fetch failed') || statusOf(error) >= 500;
+}
+
+function statusOf(error: unknown): number {
+  return error instanceof HubApiError ? error.statusCode : 0;
+}
+
+function reasonOf(error: unknown): string {
+  const { message, cause } = error as Error;
+  return cause instanceof Error ? `${message}: ${cause.message}` : message;
+}
+
+/** The error with what to do. */
+function explained(error: Error, { repo, revision }: ModelId): Error {
+  const place = `${endpoint()}/${repo}`;
+  const status = statusOf(error);
+  const because = (text: string) => new Error(text, { cause: error });
+  if (status === 404) return because(`${place} does not exist, or has no revision '${revision}'; look at the spelling`);
+  if (status === 401 || status === 403)
+    return because(
+      `${place} does not exist, or is private or gated: look at the spelling, accept its terms on its page, and set HF_TOKEN`,
+    );
+  if (isUnreachable(error))
+    return because(
+      `${endpoint()} cannot be reached (${reasonOf(error)}); look at the network and HF_ENDPOINT, or name a folder that holds the model`,
+    );
+  return error;
+}
