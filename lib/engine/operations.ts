@@ -90,14 +90,14 @@ function typeAttribute(name: string, dtype: 'float32' | 'int32'): object {
 export function rmsNorm(x: tf.Tensor, weight: tf.Tensor, eps: number): tf.Tensor {
   return withGradient(
     ([x, w], save) => {
-      const scale = tf.rsqrt(tf.add(tf.mean(tf.square(x!), -1, true), eps));
+      const scale = tf.rsqrt(tf.add(meanOfRows(tf.square(x!)), eps));
       const unit = tf.mul(x!, scale);
       save([unit, scale, w!]);
       return {
         value: tf.mul(unit, w!),
         grad: (dy, [unit, scale, w]) => {
           const du = tf.mul(dy, w!);
-          const dx = tf.mul(scale!, tf.sub(du, tf.mul(unit!, tf.mean(tf.mul(du, unit!), -1, true))));
+          const dx = tf.mul(scale!, tf.sub(du, tf.mul(unit!, meanOfRows(tf.mul(du, unit!)))));
           return [dx, sumRows(tf.mul(dy, unit!))];
         },
       };
@@ -110,22 +110,31 @@ export function rmsNorm(x: tf.Tensor, weight: tf.Tensor, eps: number): tf.Tensor
 export function layerNorm(x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor, eps: number): tf.Tensor {
   return withGradient(
     ([x, w, b], save) => {
-      const centred = tf.sub(x!, tf.mean(x!, -1, true));
-      const scale = tf.rsqrt(tf.add(tf.mean(tf.square(centred), -1, true), eps));
+      const centred = tf.sub(x!, meanOfRows(x!));
+      const scale = tf.rsqrt(tf.add(meanOfRows(tf.square(centred)), eps));
       const unit = tf.mul(centred, scale);
       save([unit, scale, w!]);
       return {
         value: tf.add(tf.mul(unit, w!), b!),
         grad: (dy, [unit, scale, w]) => {
           const du = tf.mul(dy, w!);
-          const along = tf.mul(unit!, tf.mean(tf.mul(du, unit!), -1, true));
-          const dx = tf.mul(scale!, tf.sub(tf.sub(du, tf.mean(du, -1, true)), along));
+          const along = tf.mul(unit!, meanOfRows(tf.mul(du, unit!)));
+          const dx = tf.mul(scale!, tf.sub(tf.sub(du, meanOfRows(du)), along));
           return [dx, sumRows(tf.mul(dy, unit!)), sumRows(dy)];
         },
       };
     },
     [x, weight, bias],
   );
+}
+
+/** The mean over the last axis, which stays with length 1; without the cast and reshape of tf.mean, and without a gradient. */
+export function meanOfRows(x: tf.Tensor): tf.Tensor {
+  if (tf.getBackend() !== 'tensorflow') return tf.mean(x, -1, true);
+  const backend = tf.backend() as unknown as TensorFlowBackend;
+  const keep = { name: 'keep_dims', type: backend.binding.TF_ATTR_BOOL, value: true };
+  const attributes = [keep, typeAttribute('T', 'float32'), typeAttribute('Tidx', 'int32')];
+  return backend.executeSingleOutput('Mean', attributes, [x, tf.tensor1d([x.rank - 1], 'int32')]);
 }
 
 /** Sums all axes but the last. */
@@ -143,39 +152,90 @@ function sumRows(x: tf.Tensor): tf.Tensor {
  * @returns `[rows, out]`
  */
 export function linear(x: tf.Tensor2D, weight: tf.Tensor, bias?: tf.Tensor): tf.Tensor2D {
-  const product =
-    matrixPrecision() === 'bfloat16' ? roundedProduct(x, weight) : tf.matMul(x, weight as tf.Tensor2D, false, true);
+  const product = transposedProduct(x, weight as tf.Tensor2D);
   return (bias ? tf.add(product, bias) : product) as tf.Tensor2D;
 }
 
-/** x times the transposed weight in bfloat16; its gradient, `dx = dy w` and `dw = dy^T x`, in bfloat16 too. */
-function roundedProduct(x: tf.Tensor2D, weight: tf.Tensor): tf.Tensor {
-  return withGradient(
-    ([x, w], save) => {
-      save([x!, w!]);
-      return {
-        value: bfloat16Product(x!, w!, false, true),
-        grad: (dy, [x, w]) => [bfloat16Product(dy, w!, false, false), bfloat16Product(dy, x!, true, false)],
-      };
+interface GradientEngine {
+  runKernelFunc(call: {
+    forwardFunc: (backend: unknown, save: Save) => tf.Tensor;
+    backwardsFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => { [input: string]: () => tf.Tensor };
+    inputs: { [input: string]: tf.Tensor };
+  }): tf.Tensor;
+}
+
+/**
+ * `x w^T`, `[rows, in]` and `[out, in]` to `[rows, out]`; its gradient, `dx = dy w` and `dw = dy^T x`. Not by `withGradient`,
+ * which computes both: of a frozen weight, as large as the model under LoRA, nothing must be computed.
+ */
+function transposedProduct(x: tf.Tensor2D, w: tf.Tensor2D): tf.Tensor {
+  return (tf.engine() as unknown as GradientEngine).runKernelFunc({
+    forwardFunc: (_, save) => {
+      save([x, w]);
+      return matrixProduct(x, w, false, true);
     },
-    [x, weight],
-  );
+    backwardsFunc: (dy, [x, w]) => ({
+      x: () => matrixProduct(dy, w!, false, false),
+      w: () => matrixProduct(dy, x!, true, false),
+    }),
+    inputs: { x, w },
+  });
+}
+
+/**
+ * The product of the matrices in the last two axes, for each place in the axes before them, which are equal in both: always
+ * float32. tf.matMul would bring both factors and the result to three axes and back.
+ *
+ * @param a `[..., rows, inner]`
+ * @param b `[..., inner, columns]`, or `[..., columns, inner]` with `transposeB`
+ * @returns `[..., rows, columns]`
+ */
+export function batchedProduct(a: tf.Tensor, b: tf.Tensor, transposeB = false): tf.Tensor {
+  if (tf.getBackend() !== 'tensorflow') return tf.matMul(a, b, false, transposeB);
+  const product = (a: tf.Tensor, b: tf.Tensor, adjointA: boolean, adjointB: boolean) => {
+    const backend = tf.backend() as unknown as TensorFlowBackend;
+    const { binding } = backend;
+    const flag = (name: string, value: boolean) => ({ name, type: binding.TF_ATTR_BOOL, value });
+    const attributes = [typeAttribute('T', 'float32'), flag('adj_x', adjointA), flag('adj_y', adjointB)];
+    return backend.executeSingleOutput('BatchMatMulV2', attributes, [a, b]);
+  };
+  return (tf.engine() as unknown as GradientEngine).runKernelFunc({
+    forwardFunc: (_, save) => {
+      save([a, b]);
+      return product(a, b, false, transposeB);
+    },
+    backwardsFunc: (dy, [a, b]) => ({
+      a: () => product(dy, b!, false, !transposeB),
+      b: () => (transposeB ? product(dy, a!, true, false) : product(a!, dy, true, false)),
+    }),
+    inputs: { a, b },
+  });
 }
 
 /** TensorFlow's number for the type bfloat16, which tfjs has no tensors of. */
 const DT_BFLOAT16 = 14;
 
-/** A matrix product whose factors and result are rounded to bfloat16; float32 in and out. */
-function bfloat16Product(a: tf.Tensor, b: tf.Tensor, transposeA: boolean, transposeB: boolean): tf.Tensor {
+/**
+ * A product of two matrices in the engine's precision: with bfloat16, factors and result are rounded to it; float32 in and
+ * out. TensorFlow's MatMul itself, where tf.matMul would wrap its batched one in three reshapes.
+ */
+function matrixProduct(a: tf.Tensor, b: tf.Tensor, transposeA: boolean, transposeB: boolean): tf.Tensor {
+  if (tf.getBackend() !== 'tensorflow')
+    return tf.matMul(a as tf.Tensor2D, b as tf.Tensor2D, transposeA, transposeB) as tf.Tensor;
   const backend = tf.backend() as unknown as TensorFlowBackend;
   const { binding } = backend;
   const type = (name: string, value: number) => ({ name, type: binding.TF_ATTR_TYPE, value });
   const flag = (name: string, value: boolean) => ({ name, type: binding.TF_ATTR_BOOL, value });
+  const flags = [flag('transpose_a', transposeA), flag('transpose_b', transposeB)];
+  const given = backend.getInputTensorIds([a, b]);
+  if (matrixPrecision() === 'float32') {
+    const [product] = binding.executeOp('MatMul', [type('T', binding.TF_FLOAT), ...flags], given, 1);
+    return backend.createOutputTensor(product!);
+  }
   const cast = (id: number, from: number, to: number) =>
     binding.executeOp('Cast', [type('SrcT', from), type('DstT', to), flag('Truncate', false)], [id], 1)[0]!;
-  const factors = backend.getInputTensorIds([a, b]).map((id) => cast(id, binding.TF_FLOAT, DT_BFLOAT16).id);
-  const attributes = [type('T', DT_BFLOAT16), flag('transpose_a', transposeA), flag('transpose_b', transposeB)];
-  const [product] = binding.executeOp('MatMul', attributes, factors, 1) as [{ id: number }];
+  const factors = given.map((id) => cast(id, binding.TF_FLOAT, DT_BFLOAT16).id);
+  const [product] = binding.executeOp('MatMul', [type('T', DT_BFLOAT16), ...flags], factors, 1) as [{ id: number }];
   const out = backend.createOutputTensor(cast(product.id, DT_BFLOAT16, binding.TF_FLOAT));
   for (const id of [...factors, product.id]) binding.deleteTensor(id);
   return out;

@@ -5,6 +5,7 @@
  * of p this makes about p^2 + G n (p + 2 n) scores instead of (p + G n)^2.
  */
 import * as tf from '@tensorflow/tfjs';
+import { batchedProduct } from '../engine/operations.js';
 import { type Attention, FORBIDDEN, groupedMix, groupedScores, segmentBias } from './decoder.js';
 
 /** Where a row's segments begin, and how their tokens are cut. */
@@ -60,17 +61,20 @@ export function blockAttention(prefix: tf.Tensor2D, blocks: tf.Tensor3D, each: n
     // Queries of one key-value head stand side by side in each block.
     const rows = tf.reshape(swapEachAndBlocks(inBlocks), [batch, groups, count, each * size, headSize]);
     const near = { keys: withBlockBefore(late(keys), count), values: withBlockBefore(late(values), count) };
-    const toNear = tf.matMul(rows, near.keys, false, true);
-    if (width === 0) return fromBlocks(tf.matMul(tf.softmax(tf.add(toNear, bias!)), near.values), heads);
+    const toNear = batchedProduct(rows, near.keys, true);
+    if (width === 0) return fromBlocks(batchedProduct(tf.softmax(tf.add(toNear, bias!)), near.values), heads);
 
     const first = { keys: early(keys), values: early(values) };
     const flat = tf.reshape(rows, [batch, groups, count * each * size, headSize]);
-    const toPrefix = tf.reshape(tf.matMul(flat, first.keys, false, true), [batch, groups, count, each * size, width]);
+    const toPrefix = tf.reshape(batchedProduct(flat, first.keys, true), [batch, groups, count, each * size, width]);
     const shares = tf.softmax(tf.add(tf.concat([toPrefix, toNear], 4), bias!));
     const [ofFirst, ofNear] = tf.split(shares, [width, near.keys.shape[3]!], 4) as [tf.Tensor, tf.Tensor];
     const mixed = tf.add(
-      tf.reshape(tf.matMul(tf.reshape(ofFirst, [batch, groups, count * each * size, width]), first.values), rows.shape),
-      tf.matMul(ofNear, near.values),
+      tf.reshape(
+        batchedProduct(tf.reshape(ofFirst, [batch, groups, count * each * size, width]), first.values),
+        rows.shape,
+      ),
+      batchedProduct(ofNear, near.values),
     );
     const prefixShares = tf.softmax(tf.add(groupedScores(early(queries), first.keys), prefixBias!)) as tf.Tensor5D;
     return tf.concat([groupedMix(prefixShares, first.values), fromBlocks(mixed, heads)], 2);

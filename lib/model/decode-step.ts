@@ -4,11 +4,11 @@
  * once.
  */
 import * as tf from '@tensorflow/tfjs';
-import { linear, rmsNorm, swiGlu, takeRows } from '../engine/operations.js';
+import { batchedProduct, linear, meanOfRows, rmsNorm, swiGlu, takeRows } from '../engine/operations.js';
 import type { DecodeState, PromptCache, Shard } from './cache.js';
 import type { Qwen2VLConfig } from './configuration.js';
 import { logits } from './log-probability.js';
-import { effectiveWeight } from './projection.js';
+import { effectiveWeight, project } from './projection.js';
 import { type SamplingSettings, sampleTokens } from './sampling.js';
 import type { Parameters } from './vision.js';
 
@@ -23,18 +23,21 @@ export type ChunkOutput = {
   shards: { state: DecodeState; tokens: tf.Tensor2D; logProbs: tf.Tensor2D }[];
 };
 
-/** The weights of a layer as decoding uses them. */
-interface LayerWeights {
-  inputNorm: tf.Tensor;
-  /** Queries (divided by sqrt(headSize)), keys and values: `[(heads + 2 keyValueHeads) x headSize, hidden]`. */
-  qkv: tf.Tensor2D;
-  qkvBias: tf.Tensor1D;
-  output: tf.Tensor;
-  afterNorm: tf.Tensor;
-  /** `[2 x intermediate, hidden]`. */
-  gateUp: tf.Tensor2D;
-  down: tf.Tensor;
+/** The linear maps of a layer as decoding uses them, norms included. */
+interface LayerMaps {
+  /** Queries (divided by sqrt(headSize)), keys and values side by side: `[rows, (heads + 2 keyValueHeads) x headSize]`. */
+  queriesKeysValues: (x: tf.Tensor2D) => tf.Tensor2D;
+  output: (x: tf.Tensor2D) => tf.Tensor2D;
+  /** `[rows, 2 x intermediate]`. */
+  gateAndUp: (x: tf.Tensor2D) => tf.Tensor2D;
+  down: (x: tf.Tensor2D) => tf.Tensor2D;
 }
+
+/**
+ * Up to this hidden size a layer's weights are laid side by side for each chunk of tokens, which saves operations; above it
+ * the copy would take more than they do.
+ */
+const WIDEST_COPIED = 512;
 
 /** As many tokens a row as `uniform` has rows: draw from the last hidden state, run the token through the layers, and again. */
 export function decodeChunk(
@@ -43,33 +46,64 @@ export function decodeChunk(
   endTokenId: number,
   config: Qwen2VLConfig,
 ): ChunkOutput {
-  const layers = Array.from({ length: config.layers }, (_, i) => sideBySide(parameters, i, config));
+  const maps = config.hiddenSize <= WIDEST_COPIED ? mapsSideBySide : mapsOneByOne;
+  const layers = Array.from({ length: config.layers }, (_, i) => maps(parameters, i, config));
   return { shards: shards.map((shard) => decodeShard(parameters, layers, shard, sampling, endTokenId, config)) };
 }
 
-function sideBySide(parameters: Parameters, layer: number, config: Qwen2VLConfig): LayerWeights {
-  const of = (name: string) => parameters[`model.layers.${layer}.${name}`]!;
-  const weight = (name: string) => effectiveWeight(parameters, `model.layers.${layer}.${name}`);
-  const [query, key, value] = ['q_proj', 'k_proj', 'v_proj'].map((name) => `self_attn.${name}`) as [
-    string,
-    string,
-    string,
-  ];
+/** Each product for itself, as in training. */
+function mapsOneByOne(parameters: Parameters, layer: number, config: Qwen2VLConfig): LayerMaps {
+  const norm = (name: string, x: tf.Tensor2D) =>
+    rmsNorm(x, parameters[`model.layers.${layer}.${name}.weight`]!, config.rmsNormEps) as tf.Tensor2D;
+  const through = (name: string, x: tf.Tensor2D) => project(parameters, `model.layers.${layer}.${name}`, x);
   const scale = 1 / Math.sqrt(config.headSize);
   return {
-    inputNorm: of('input_layernorm.weight'),
-    qkv: tf.concat([tf.mul(weight(query), scale), weight(key), weight(value)], 0) as tf.Tensor2D,
-    qkvBias: tf.concat([tf.mul(of(`${query}.bias`), scale), of(`${key}.bias`), of(`${value}.bias`)], 0) as tf.Tensor1D,
-    output: weight('self_attn.o_proj'),
-    afterNorm: of('post_attention_layernorm.weight'),
-    gateUp: tf.concat([weight('mlp.gate_proj'), weight('mlp.up_proj')], 0) as tf.Tensor2D,
-    down: weight('mlp.down_proj'),
+    queriesKeysValues: (x) => {
+      const normed = norm('input_layernorm', x);
+      const [q, k, v] = ['q_proj', 'k_proj', 'v_proj'].map((name) => through(`self_attn.${name}`, normed));
+      return tf.concat([tf.mul(q!, scale), k!, v!], 1) as tf.Tensor2D;
+    },
+    output: (x) => through('self_attn.o_proj', x),
+    gateAndUp: (x) => {
+      const normed = norm('post_attention_layernorm', x);
+      return tf.concat([through('mlp.gate_proj', normed), through('mlp.up_proj', normed)], 1) as tf.Tensor2D;
+    },
+    down: (x) => through('mlp.down_proj', x),
+  };
+}
+
+/** One product for queries, keys and values and one for gate and up, the norms' weights multiplied into theirs. */
+function mapsSideBySide(parameters: Parameters, layer: number, config: Qwen2VLConfig): LayerMaps {
+  const of = (name: string) => parameters[`model.layers.${layer}.${name}`]!;
+  const weight = (name: string) => effectiveWeight(parameters, `model.layers.${layer}.${name}`);
+  const scale = 1 / Math.sqrt(config.headSize);
+  const unit = (x: tf.Tensor2D) =>
+    tf.mul(x, tf.rsqrt(tf.add(meanOfRows(tf.square(x)), config.rmsNormEps))) as tf.Tensor2D;
+  const qkv = tf.mul(
+    tf.concat([tf.mul(weight('self_attn.q_proj'), scale), weight('self_attn.k_proj'), weight('self_attn.v_proj')], 0),
+    of('input_layernorm.weight'),
+  );
+  const bias = tf.concat([
+    tf.mul(of('self_attn.q_proj.bias'), scale),
+    of('self_attn.k_proj.bias'),
+    of('self_attn.v_proj.bias'),
+  ]);
+  const gateUp = tf.mul(
+    tf.concat([weight('mlp.gate_proj'), weight('mlp.up_proj')], 0),
+    of('post_attention_layernorm.weight'),
+  );
+  const [output, down] = [weight('self_attn.o_proj'), weight('mlp.down_proj')];
+  return {
+    queriesKeysValues: (x) => linear(unit(x), qkv, bias),
+    output: (x) => linear(x, output),
+    gateAndUp: (x) => linear(unit(x), gateUp),
+    down: (x) => linear(x, down),
   };
 }
 
 function decodeShard(
   parameters: Parameters,
-  layers: readonly LayerWeights[],
+  layers: readonly LayerMaps[],
   { prompt, state, uniform }: ChunkInput['shards'][number],
   sampling: SamplingSettings,
   endTokenId: number,
@@ -78,6 +112,7 @@ function decodeShard(
   const [steps, rows] = uniform.shape;
   const angles = chunkAngles(state.position, steps, config);
   const biases = chunkBiases(prompt, state, steps);
+  const past = layers.map((_, i) => pastOf(prompt, state, i));
   const recent: Recent[] = layers.map(() => ({ keys: [], values: [] }));
   const tokens: tf.Tensor1D[] = [];
   const logProbs: tf.Tensor1D[] = [];
@@ -92,7 +127,7 @@ function decodeShard(
     logProbs.push(sampled.logProbs);
     let x = takeRows(parameters['model.embed_tokens.weight'] as tf.Tensor2D, token);
     layers.forEach((layer, i) => {
-      x = decodeLayer(layer, x, { prompt, state }, i, recent[i]!, angles[t]!, biases[t]!, config);
+      x = decodeLayer(layer, x, past[i]!, recent[i]!, angles[t]!, biases[t]!, config);
     });
     hidden = rmsNorm(x, parameters['model.norm.weight']!, config.rmsNormEps) as tf.Tensor2D;
   });
@@ -106,6 +141,24 @@ function decodeShard(
     tokens: tf.stack(tokens) as tf.Tensor2D,
     logProbs: tf.stack(logProbs) as tf.Tensor2D,
   };
+}
+
+/** Keys and values of one layer that queries look at. */
+interface Seen {
+  /** `[prompts, keyValueHeads, slots, width, headSize]`; slots is 1 where all slots of a prompt see the same. */
+  keys: tf.Tensor;
+  values: tf.Tensor;
+}
+
+/** What was there before the chunk: the prompt, for all slots at once, and each slot's window; with one slot, both as one. */
+function pastOf(prompt: PromptCache, state: DecodeState, layer: number): Seen[] {
+  const shared = {
+    keys: tf.expandDims(prompt.keys[layer]!, 2),
+    values: tf.expandDims(prompt.values[layer]!, 2),
+  };
+  const own = { keys: state.keys[layer]!, values: state.values[layer]! };
+  if (own.keys.shape[2] > 1) return [shared, own];
+  return [{ keys: tf.concat([shared.keys, own.keys], 3), values: tf.concat([shared.values, own.values], 3) }];
 }
 
 /** Keys and values of the chunk's tokens so far, each `[prompts, keyValueHeads, slots, 1, headSize]`. */
@@ -153,63 +206,47 @@ function swapSlotsAndGroups(x: tf.Tensor, prompts: number, first: number, second
 }
 
 function decodeLayer(
-  weights: LayerWeights,
+  maps: LayerMaps,
   x: tf.Tensor2D,
-  { prompt, state }: Shard,
-  layer: number,
+  past: readonly Seen[],
   recent: Recent,
   angles: HeadAngles,
   bias: tf.Tensor,
-  config: Qwen2VLConfig,
+  { heads, keyValueHeads: groups, headSize: size }: Qwen2VLConfig,
 ): tf.Tensor2D {
-  const { heads, keyValueHeads: groups, headSize: size, rmsNormEps } = config;
-  const [prompts, , slots, window] = state.keys[layer]!.shape;
-  const width = prompt.keys[layer]!.shape[2];
+  const own = past[past.length - 1]!;
+  const [prompts, , slots] = own.keys.shape as [number, number, number];
   const each = heads / groups;
-  const flat = linear(rmsNorm(x, weights.inputNorm, rmsNormEps) as tf.Tensor2D, weights.qkv, weights.qkvBias);
-  const all = tf.reshape(flat, [prompts * slots, heads + 2 * groups, size]);
+  const all = tf.reshape(maps.queriesKeysValues(x), [prompts * slots, heads + 2 * groups, size]);
   const [rotated, value] = tf.split(all, [heads + groups, groups], 1) as [tf.Tensor, tf.Tensor];
   const [query, key] = tf.split(turn(rotated, angles), [heads, groups], 1) as [tf.Tensor, tf.Tensor];
-  const queries = swapSlotsAndGroups(query, prompts, slots, groups, each * size);
   const perSlot = (y: tf.Tensor) =>
     tf.reshape(swapSlotsAndGroups(y, prompts, slots, groups, size), [prompts, groups, slots, 1, size]) as tf.Tensor5D;
   recent.keys.push(perSlot(key));
   recent.values.push(perSlot(value));
-  const recentKeys = tf.concat(recent.keys, 3);
-  const recentValues = tf.concat(recent.values, 3);
 
-  const ofSlots = tf.reshape(queries, [prompts, groups, slots, each, size]);
-  const ofPrompt = tf.reshape(queries, [prompts, groups, slots * each, size]);
-  const scores = tf.concat(
-    [
-      tf.reshape(tf.matMul(ofPrompt, prompt.keys[layer]!, false, true), [prompts, groups, slots, each, width]),
-      tf.matMul(ofSlots, state.keys[layer]!, false, true),
-      tf.matMul(ofSlots, recentKeys, false, true),
-    ],
-    4,
-  );
-  const shares = tf.split(tf.softmax(tf.add(scores, bias)), [width, window, recent.keys.length], 4);
-  const [toPrompt, toOwn, toRecent] = shares as [tf.Tensor, tf.Tensor, tf.Tensor];
-  const mixed = tf.addN([
-    tf.reshape(tf.matMul(tf.reshape(toPrompt, [prompts, groups, slots * each, width]), prompt.values[layer]!), [
-      prompts,
-      groups,
-      slots,
-      each,
-      size,
-    ]),
-    tf.matMul(toOwn, state.values[layer]!),
-    tf.matMul(toRecent, recentValues),
-  ]);
-  const back = tf.reshape(swapSlotsAndGroups(mixed, prompts, groups, slots, each * size), [
+  const queries = swapSlotsAndGroups(query, prompts, slots, groups, each * size);
+  const seen = [...past, { keys: tf.concat(recent.keys, 3), values: tf.concat(recent.values, 3) }];
+  const widths = seen.map(({ keys }) => keys.shape[3] as number);
+  // Where all slots see the same keys, their queries stand in one matrix.
+  const rowsFor = ({ keys }: Seen) => (keys.shape[2] === slots ? each : slots * each);
+  const scores = seen.map((part, i) => {
+    const rows = tf.reshape(queries, [prompts, groups, -1, rowsFor(part), size]);
+    return tf.reshape(batchedProduct(rows, part.keys, true), [prompts, groups, slots, each, widths[i]!]);
+  });
+  const shares = tf.split(tf.softmax(tf.add(tf.concat(scores, 4), bias)), widths, 4);
+  const mixed = seen.map((part, i) => {
+    const rows = tf.reshape(shares[i]!, [prompts, groups, -1, rowsFor(part), widths[i]!]);
+    return tf.reshape(batchedProduct(rows, part.values), [prompts, groups, slots, each * size]);
+  });
+  const back = tf.reshape(swapSlotsAndGroups(tf.addN(mixed), prompts, groups, slots, each * size), [
     prompts * slots,
     heads * size,
   ]);
-  const attended = tf.add(x, linear(back as tf.Tensor2D, weights.output)) as tf.Tensor2D;
+  const attended = tf.add(x, maps.output(back as tf.Tensor2D)) as tf.Tensor2D;
 
-  const inner = linear(rmsNorm(attended, weights.afterNorm, rmsNormEps) as tf.Tensor2D, weights.gateUp);
-  const [gate, up] = tf.split(inner, 2, 1) as [tf.Tensor2D, tf.Tensor2D];
-  return tf.add(attended, linear(swiGlu(gate, up) as tf.Tensor2D, weights.down)) as tf.Tensor2D;
+  const [gate, up] = tf.split(maps.gateAndUp(attended), 2, 1) as [tf.Tensor2D, tf.Tensor2D];
+  return tf.add(attended, maps.down(swiGlu(gate, up) as tf.Tensor2D)) as tf.Tensor2D;
 }
 
 /** Rotates heads `[rows, heads, headSize]`. */

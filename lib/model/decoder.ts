@@ -1,7 +1,7 @@
 /** The decoder of Qwen2-VL: grouped-query attention with M-RoPE, SwiGLU, root-mean-square norms. */
 import * as tf from '@tensorflow/tfjs';
 import { checkpointed } from '../engine/checkpoint.js';
-import { rmsNorm, rotate, swiGlu } from '../engine/operations.js';
+import { batchedProduct, rmsNorm, rotate, swiGlu } from '../engine/operations.js';
 import type { Qwen2VLConfig } from './configuration.js';
 import type { RotaryAngles } from './mrope.js';
 import { project } from './projection.js';
@@ -105,13 +105,13 @@ export function groupedScores(queries: tf.Tensor4D, keys: tf.Tensor4D): tf.Tenso
   const [batch, heads, tokens, size] = queries.shape;
   const [, groups, seen] = keys.shape;
   const rows = tf.reshape(tf.mul(queries, 1 / Math.sqrt(size)), [batch, groups, (heads / groups) * tokens, size]);
-  return tf.reshape(tf.matMul(rows, keys, false, true), [batch, groups, heads / groups, tokens, seen]) as tf.Tensor5D;
+  return tf.reshape(batchedProduct(rows, keys, true), [batch, groups, heads / groups, tokens, seen]) as tf.Tensor5D;
 }
 
 /** Attention shares `[batch, groups, heads / groups, tokens, seen]` times values `[batch, groups, seen, size]`, ungrouped. */
 export function groupedMix(shares: tf.Tensor5D, values: tf.Tensor4D): tf.Tensor4D {
   const [batch, groups, each, tokens, seen] = shares.shape;
-  const mixed = tf.matMul(tf.reshape(shares, [batch, groups, each * tokens, seen]), values);
+  const mixed = batchedProduct(tf.reshape(shares, [batch, groups, each * tokens, seen]), values);
   return tf.reshape(mixed, [batch, groups * each, tokens, values.shape[3]]) as tf.Tensor4D;
 }
 

@@ -210,7 +210,9 @@ export class Generator {
       const slots = numbers.map((p) =>
         Array.from({ length: completions }, (_, g) => (p < prompts.length ? p * completions + g : -1)),
       );
-      return { slots, prompts: numbers.map((p) => prompts[Math.min(p, prompts.length - 1)]!) };
+      // Read once: a prompt cuts its images into patches whenever it is asked for them.
+      const filled = numbers.map((p) => ({ ...prompts[Math.min(p, prompts.length - 1)]! }));
+      return { slots, prompts: filled };
     });
     const collated = parts.map((part) => {
       const rows = part.prompts.map(({ tokens, images }) => ({ prefix: { tokens }, images, segments: [] }));

@@ -7,7 +7,7 @@
  * needs to look no further than the runs beside it: the work grows with the patches, not with their square.
  */
 import * as tf from '@tensorflow/tfjs';
-import { takeRows, topK } from '../engine/operations.js';
+import { batchedProduct, takeRows, topK } from '../engine/operations.js';
 import type { VisionConfig } from './configuration.js';
 import { FORBIDDEN } from './decoder.js';
 import type { ImageBatch } from './vision.js';
@@ -133,8 +133,8 @@ function at(axis: number, place: number): number[] {
 /** softmax(q k^T / sqrt(size) + bias) v over the last two axes. */
 function biased(bias: tf.Tensor): PatchAttention {
   return (queries, keys, values) => {
-    const scores = tf.matMul(queries, keys, false, true);
+    const scores = batchedProduct(queries, keys, true);
     const scale = 1 / Math.sqrt(queries.shape.at(-1)!);
-    return tf.matMul(tf.softmax(tf.add(tf.mul(scores, scale), bias)), values);
+    return batchedProduct(tf.softmax(tf.add(tf.mul(scores, scale), bias)), values);
   };
 }
