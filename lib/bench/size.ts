@@ -1,6 +1,6 @@
 /**
  * `npm run bench -- --size=2b`: a random checkpoint in the exact shape of Qwen2-VL-2B, loaded, generated from and trained with
- * LoRA, beside transformers, PEFT and TRL; seconds and peak memory of each phase in `runs/size.json` and a table.
+ * LoRA, beside transformers, PEFT and TRL; seconds and peak memory of each phase in `runs/size-2b.json` and a table.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';

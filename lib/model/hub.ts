@@ -32,6 +32,8 @@ import {
   modelInfo,
 } from '@huggingface/hub';
 import { writeFileAtomic } from '../engine/atomic-write.js';
+import { adapterBaseName, isAdapterFolder } from './lora.js';
+import { readShards } from './safetensors.js';
 
 export interface FetchOptions {
   /** Hears how far a download has come, in bytes of all files together, and of which file. */
@@ -108,17 +110,41 @@ function isComplete(folder: string): boolean {
   if (!has('config.json')) return false;
   if (has('model.safetensors')) return true;
   if (!has('model.safetensors.index.json')) return false;
-  const index = JSON.parse(readFileSync(path.join(folder, 'model.safetensors.index.json'), 'utf8'));
-  return Object.values((index as { weight_map: { [name: string]: string } }).weight_map).every(has);
+  return [...readShards(path.join(folder, 'model.safetensors.index.json')).keys()].every(has);
 }
 
 /** The id of an adapter's base model, where that is no folder on this machine. */
 function baseId(folder: string): string | undefined {
-  const file = path.join(folder, 'adapter_config.json');
-  if (!existsSync(file)) return undefined;
-  const base = (JSON.parse(readFileSync(file, 'utf8')) as { base_model_name_or_path?: unknown })
-    .base_model_name_or_path;
-  return typeof base === 'string' && !existsSync(path.resolve(folder, base)) && parseId(base) ? base : undefined;
+  if (!isAdapterFolder(folder)) return undefined;
+  const base = adapterBaseName(folder);
+  return !existsSync(path.resolve(folder, base)) && parseId(base) ? base : undefined;
+}
+
+/**
+ * The folder of the model that an adapter was trained on: relative ones from the adapter's own folder, or, for an id, that of
+ * the model in the cache.
+ *
+ * @throws Error where there is none
+ */
+export function adapterBase(folder: string): string {
+  const base = adapterBaseName(folder);
+  const local = path.resolve(folder, base);
+  const found = existsSync(local) ? local : cachedModel(base);
+  if (found === undefined)
+    throw new Error(
+      `${folder}: its base model '${base}' is neither a folder nor in the cache; fetch it with modelFolder`,
+    );
+  return found;
+}
+
+/** The id and commit of a folder that lies in the hub's cache, as adapters name their base model; else undefined. */
+export function idOfFolder(folder: string): { repo: string; revision: string } | undefined {
+  const [storage, snapshots, commit, ...rest] = path
+    .relative(getHFHubCachePath(), path.resolve(folder))
+    .split(path.sep);
+  const match = /^models--(.+?)--(.+)$/.exec(storage ?? '');
+  if (!match || snapshots !== 'snapshots' || !COMMIT.test(commit ?? '') || rest.length > 0) return undefined;
+  return { repo: `${match[1]}/${match[2]}`, revision: commit! };
 }
 
 function parseId(name: string): ModelId | undefined {
@@ -289,10 +315,13 @@ function explained(error: Error, { repo, revision }: ModelId): Error {
   const place = `${endpoint()}/${repo}`;
   const status = statusOf(error);
   const because = (text: string) => new Error(text, { cause: error });
-  if (status === 404) return because(`${place} does not exist, or has no revision '${revision}'; look at the spelling`);
+  if (status === 404)
+    return because(
+      `there is no folder '${repo}', and ${place} does not exist, or has no revision '${revision}'; look at the spelling`,
+    );
   if (status === 401 || status === 403)
     return because(
-      `${place} does not exist, or is private or gated: look at the spelling, accept its terms on its page, and set HF_TOKEN`,
+      `there is no folder '${repo}', and ${place} does not exist, or is private or gated: look at the spelling, accept its terms on its page, and set HF_TOKEN`,
     );
   if (isUnreachable(error))
     return because(

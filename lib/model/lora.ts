@@ -8,7 +8,6 @@ import * as tf from '@tensorflow/tfjs';
 import { z } from 'zod';
 import { writeFileAtomic } from '../engine/atomic-write.js';
 import { Random } from '../engine/random.js';
-import { cachedModel } from './hub.js';
 import { effectiveWeight } from './projection.js';
 import { type HostTensor, readSafetensors, writeSafetensors } from './safetensors.js';
 import { moduleName, publishedName } from './tensor-names.js';
@@ -144,6 +143,7 @@ export function mergeAdapters(parameters: TensorMap): void {
 const configSchema = z.object({
   peft_type: z.literal('LORA'),
   base_model_name_or_path: z.string().nullish(),
+  revision: z.string().nullish(),
   r: z.number().int().positive(),
   lora_alpha: z.number().positive(),
   target_modules: z.union([z.array(z.string()), z.string()]).nullish(),
@@ -177,31 +177,26 @@ function readAdapterConfig(folder: string): z.output<typeof configSchema> {
   return parsed.data;
 }
 
-/**
- * The folder of the model that an adapter was trained on: relative ones from the adapter's own folder, or, for an id, that of
- * the model in the hub's cache.
- *
- * @throws Error where there is none
- */
-export function adapterBase(folder: string): string {
-  const base = readAdapterConfig(folder).base_model_name_or_path;
+/** What an adapter's folder calls its base model: a folder, or an id with a revision where one is given. */
+export function adapterBaseName(folder: string): string {
+  const { base_model_name_or_path: base, revision } = readAdapterConfig(folder);
   if (!base) throw new Error(`${folder}/adapter_config.json does not say its base model (base_model_name_or_path)`);
-  const local = path.resolve(folder, base);
-  const found = existsSync(local) ? local : cachedModel(base);
-  if (found === undefined)
-    throw new Error(
-      `${folder}: its base model '${base}' is neither a folder nor in the cache; fetch it with modelFolder`,
-    );
-  return found;
+  return revision ? `${base}@${revision}` : base;
 }
 
 /**
  * Writes the adapters as PEFT does.
  *
  * @param base the folder of the model without adapters, for whoever loads them
+ * @param id its name on the hub, where it came from there, which other machines know too
  * @throws Error where the map holds no adapter, or adapters of different rank or scaling
  */
-export function saveAdapters(parameters: TensorMap, base: string, folder: string): void {
+export function saveAdapters(
+  parameters: TensorMap,
+  base: string,
+  folder: string,
+  id?: { repo: string; revision: string },
+): void {
   const modules = linearModules(parameters).filter((module) => parameters[`${module}.lora_A.weight`]);
   if (modules.length === 0) throw new Error('lora: the model has no adapters to save');
   const kinds = modules.map((module) => {
@@ -214,7 +209,8 @@ export function saveAdapters(parameters: TensorMap, base: string, folder: string
   const config = {
     peft_type: 'LORA',
     task_type: 'CAUSAL_LM',
-    base_model_name_or_path: path.resolve(base),
+    base_model_name_or_path: id?.repo ?? path.resolve(base),
+    revision: id?.revision ?? null,
     r: rank,
     // Stored so that alpha / r is the scaling, whichever rule gave it.
     lora_alpha: scaling * rank,

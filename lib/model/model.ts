@@ -9,9 +9,9 @@ import { downloadTensor, uploadTensor } from '../engine/transfer.js';
 import { type ChatTemplate, loadChatTemplate } from './chat-template.js';
 import { type Qwen2VLConfig, readConfig } from './configuration.js';
 import { type EncodedPrompt, Generator } from './generate.js';
-import { cachedModel } from './hub.js';
+import { adapterBase, cachedModel, idOfFolder } from './hub.js';
 import { type ImageProcessor, loadImageProcessor, processedGrid, processImage } from './image-processor.js';
-import { adapterBase, hasAdapters, isAdapterFolder, loadAdapters, saveAdapters } from './lora.js';
+import { hasAdapters, isAdapterFolder, loadAdapters, saveAdapters } from './lora.js';
 import { parameterShapes } from './parameters.js';
 import { readCheckpointTensors, writeCheckpointTensors } from './safetensors.js';
 import { moduleName, publishedName, type TensorLayout } from './tensor-names.js';
@@ -33,14 +33,18 @@ export interface Model {
 
 /**
  * Loads a checkpoint folder: `config.json`, `model.safetensors`, tokenizer, chat template and image processor; or the folder
- * of an adapter, with the model that it was trained on. Weights are held as float32, whatever type they are stored in; loading
+ * of an adapter, with the model that it was trained on; or the same by the id of a model that `modelFolder` has fetched. Weights are held as float32, whatever type they are stored in; loading
  * takes hardly more memory than that.
  *
  * @throws Error when a tensor is missing, has another shape than the configuration says, or is not part of the model; when
  *   embedding and head are tied and yet differ
  */
 export function loadModel(name: string): Model {
-  const folder = existsSync(name) ? name : (cachedModel(name) ?? name);
+  const folder = existsSync(name) ? name : cachedModel(name);
+  if (folder === undefined)
+    throw new Error(
+      `there is no folder '${name}', nor is it a model in the hub's cache; to fetch one by its id: loadModel(await modelFolder('${name}'))`,
+    );
   if (!isAdapterFolder(folder)) return loadCheckpoint(folder);
   const model = loadCheckpoint(adapterBase(folder));
   try {
@@ -153,7 +157,7 @@ export function saveModel(model: Model, folder: string, { dtype = 'float32', sha
     throw new Error(`${folder} holds other files and no checkpoint; save the model into a folder of its own`);
   writeFolderAtomic(folder, (partial) => {
     if (hasAdapters(model.parameters)) {
-      saveAdapters(model.parameters, model.folder, partial);
+      saveAdapters(model.parameters, model.folder, partial, idOfFolder(model.folder));
       return;
     }
     const config = path.join(model.folder, 'config.json');

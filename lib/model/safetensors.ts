@@ -125,8 +125,8 @@ export function* readCheckpointTensors(folder: string): Generator<StoredTensor> 
   }
 }
 
-/** The tensor names of each shard. */
-function readShards(index: string): Map<string, Set<string>> {
+/** The tensor names of each shard of a checkpoint's index. */
+export function readShards(index: string): Map<string, Set<string>> {
   const shards = new Map<string, Set<string>>();
   let map: unknown;
   try {

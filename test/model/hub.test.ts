@@ -226,11 +226,15 @@ test('offline, only the cache counts; without a network, the cache is taken too'
 });
 
 test('unknown, private and misspelt models, each with what to do', async () => {
-  await assert.rejects(modelFolder('kit/nothing'), /\/kit\/nothing does not exist, or has no revision 'main'/);
+  await assert.rejects(
+    modelFolder('kit/nothing'),
+    /no folder 'kit\/nothing', and .*\/kit\/nothing does not exist, or has no revision 'main'/,
+  );
   await assert.rejects(modelFolder('kit/nano@v9'), /has no revision 'v9'/);
   await assert.rejects(modelFolder('kit/gated'), /is private or gated: .* set HF_TOKEN/);
   process.env.HF_TOKEN = 'hf_good';
   await modelFolder('kit/gated');
+  assert.throws(() => loadModel('kit/nothing'), /no folder 'kit\/nothing', nor is it a model in the hub's cache/);
   for (const name of ['runs/my-sft/final', 'nano', '../kit/nano', 'kit/nano@../../x'])
     await assert.rejects(modelFolder(name), /there is no folder '.*', nor is it the id of a model/);
 });
@@ -248,5 +252,10 @@ test("an adapter's base model comes along by its id", async () => {
   assert.equal(await modelFolder(adapter), adapter);
   const adapted = loadModel(adapter);
   assert.equal(adapted.folder, cachedModel('kit/nano'));
+  // Saved again it names its base by id and commit, which other machines know, as this one's cache they do not.
+  saveModel(adapted, path.join(folder, 'again'));
   disposeModel(adapted);
+  const again = JSON.parse(readFileSync(path.join(folder, 'again', 'adapter_config.json'), 'utf8'));
+  assert.deepEqual([again.base_model_name_or_path, again.revision], ['kit/nano', COMMIT]);
+  disposeModel(loadModel(path.join(folder, 'again')));
 });
