@@ -1,5 +1,6 @@
 /** Everything that notebooks and other programs import from `reason-rft`. */
 
+export * from './bench/footprint.js';
 export * from './data/convert.js';
 export * from './data/curation.js';
 export * from './data/image.js';
@@ -18,6 +19,7 @@ export * from './data/tables.js';
 export * from './engine/atomic-write.js';
 export * from './engine/backend.js';
 export * from './engine/compile.js';
+export * from './engine/file-digest.js';
 export * from './engine/operations.js';
 export * from './engine/random.js';
 export * from './evaluate/evaluate.js';

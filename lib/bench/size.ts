@@ -40,7 +40,7 @@ const FIRST_SPECIAL = 151_643;
 const idOf = (content: string) => FIRST_SPECIAL + SPECIAL.indexOf(content);
 
 /** The `config.json` of Qwen/Qwen2-VL-2B-Instruct, as far as a model needs it. */
-const QWEN2_VL_2B = {
+export const QWEN2_VL_2B = {
   architectures: ['Qwen2VLForConditionalGeneration'],
   model_type: 'qwen2_vl',
   hidden_size: 1536,

@@ -1,6 +1,5 @@
 /** The command line: the functions that the notebooks call, for headless and remote runs. */
-import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { readImage } from '../data/image.js';
@@ -9,6 +8,7 @@ import { type ReleasedSet, releasedSet, releasedSets, stageRows } from '../data/
 import { readPromptFile } from '../data/released/prompts.js';
 import { problemText, validateReleased } from '../data/released/read.js';
 import { askedPrecision, startEngine } from '../engine/backend.js';
+import { fileDigest } from '../engine/file-digest.js';
 import { evaluateModel } from '../evaluate/evaluate.js';
 import { modelFolder } from '../model/hub.js';
 import {
@@ -19,7 +19,7 @@ import {
   type LoraSettings,
   mergeAdapters,
 } from '../model/lora.js';
-import { encodePrompt, loadModel, type Model, saveModel } from '../model/model.js';
+import { encodePrompt, loadModel, type Model, saveModel, weightsFile } from '../model/model.js';
 import { checkSampling, type SamplingSettings } from '../model/sampling.js';
 import { REWARDS, type RewardName } from '../rewards/rewards.js';
 import { examine, printReport } from '../setup/doctor.js';
@@ -55,18 +55,6 @@ const EXIT_CODES =
 /** Where results go: one JSON object with `--json`, else readable lines. */
 function report(json: boolean | undefined, result: object, text: string): void {
   process.stdout.write(json ? `${JSON.stringify(result)}\n` : `${text}\n`);
-}
-
-/** What stands for a file in a run's configuration: its content, so that other content under its name is another run. */
-function digestOf(file: string): string {
-  return createHash('sha256').update(readFileSync(file)).digest('hex').slice(0, 16);
-}
-
-/** The file that stands for a checkpoint's weights: the weights themselves, the index of their shards, or the adapters. */
-function weightsFile(folder: string): string {
-  if (isAdapterFolder(folder)) return path.join(folder, 'adapter_model.safetensors');
-  const single = path.join(folder, 'model.safetensors');
-  return existsSync(single) ? single : `${single}.index.json`;
 }
 
 /**
@@ -119,7 +107,7 @@ async function trainInto(
   if (lora) usage(() => addAdapters(model.parameters, lora));
   const run = RunDirectory.open(options.out, {
     kind,
-    model: digestOf(weightsFile(folder)),
+    model: fileDigest(weightsFile(folder)),
     ...(lora ? { lora } : {}),
     ...(precision === 'float32' ? {} : { precision }),
     ...configuration,
@@ -262,7 +250,7 @@ async function heldOutRows(
   const { temperature, topP, topK, maxNewTokens } = sampling;
   const settings = { evaluateEvery, items: rows.records.length, samples, maxNewTokens, temperature, topP, topK };
   usage(() => checkValidation(settings));
-  return { rows, settings, identity: { validation: { ...settings, data: digestOf(options.validation) } } };
+  return { rows, settings, identity: { validation: { ...settings, data: fileDigest(options.validation) } } };
 }
 
 /** Runs a check of settings as a matter of usage. */
@@ -436,7 +424,7 @@ withRunOptions(program.command('sft'))
       await trainInto(
         'sft',
         options,
-        { data: digestOf(options.data), target, settings, ...heldOut?.identity },
+        { data: fileDigest(options.data), target, settings, ...heldOut?.identity },
         (model, run, onStep) => {
           const evaluate =
             heldOut &&
@@ -505,7 +493,7 @@ withRunOptions(program.command('grpo'))
       await trainInto(
         'grpo',
         options,
-        { data: digestOf(options.data), rewards: weights, settings, ...heldOut?.identity },
+        { data: fileDigest(options.data), rewards: weights, settings, ...heldOut?.identity },
         (model, run, onStep) => {
           const items = heldOut ? evaluationItems(model, heldOut.rows, 'think') : [];
           return trainGrpo({

@@ -189,6 +189,13 @@ function configOfType(file: string, dtype: Precision): string {
   return `${JSON.stringify(config, null, 2)}\n`;
 }
 
+/** The file that stands for a checkpoint's weights: the weights themselves, the index of their shards, or the adapters. */
+export function weightsFile(folder: string): string {
+  if (isAdapterFolder(folder)) return path.join(folder, 'adapter_model.safetensors');
+  const single = path.join(folder, 'model.safetensors');
+  return existsSync(single) ? single : `${single}.index.json`;
+}
+
 /** Frees the weights and the compiled steps. */
 export function disposeModel(model: Model): void {
   tf.dispose(model.parameters);

@@ -7,9 +7,10 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { writeFileAtomic } from '../engine/atomic-write.js';
 import { askedPrecision, startEngine } from '../engine/backend.js';
+import { fileDigest } from '../engine/file-digest.js';
 import { type Evaluation, evaluateModel } from '../evaluate/evaluate.js';
 import { addAdapters, type LoraSettings } from '../model/lora.js';
-import { disposeModel, loadModel, type Model } from '../model/model.js';
+import { disposeModel, loadModel, type Model, weightsFile } from '../model/model.js';
 import { REWARDS, type RewardName } from '../rewards/rewards.js';
 import type { PromptStyle } from '../tasks/prompts.js';
 import { TASKS, type TaskName, type TestSet, testSetsOf } from '../tasks/task.js';
@@ -81,7 +82,7 @@ export function cellFolder(study: Study, cell: Cell): string {
   const configuration = {
     cell,
     data: dataDigest(study, cell.task),
-    base: fileDigest(path.join(study.base, 'model.safetensors'), cell.task),
+    base: digestOf(weightsFile(study.base), cell.task),
     ...(precision === 'float32' ? {} : { precision }),
   };
   return path.join(study.folder, 'cells', `${cell.kind}-${configurationHash(configuration as unknown as Json)}`);
@@ -180,7 +181,7 @@ export async function evaluateCell(
   const longest = study.profile.completionTokens[task];
   const digest = createHash('sha256').update(
     dataDigest(study, task) +
-      fileDigest(path.join(study.base, 'model.safetensors'), task) +
+      digestOf(weightsFile(study.base), task) +
       longest +
       (askedPrecision() === 'float32' ? '' : askedPrecision()),
   );
@@ -202,19 +203,19 @@ export async function evaluateCell(
 /** A digest of a task's data: of its record files, from which all images follow. */
 function dataDigest(study: Study, task: TaskName): string {
   const sets = ['train', ...testSetsOf(task)] as const;
-  return sets.map((set) => fileDigest(recordsFile(study, set, task), task)).join('');
+  return sets.map((set) => digestOf(recordsFile(study, set, task), task)).join('');
 }
 
 const digests = new Map<string, string>();
 
-function fileDigest(file: string, task: TaskName): string {
+function digestOf(file: string, task: TaskName): string {
   if (!existsSync(file)) throw missingData(file, task);
   // Known by time and size too: a live kernel must notice that the data was drawn anew.
   const { mtimeMs, size } = statSync(file);
   const key = `${file} ${mtimeMs} ${size}`;
   let digest = digests.get(key);
   if (!digest) {
-    digest = createHash('sha256').update(readFileSync(file)).digest('hex').slice(0, 16);
+    digest = fileDigest(file);
     digests.set(key, digest);
   }
   return digest;
