@@ -21,6 +21,7 @@ import {
   type Entry,
   entryOf,
   type Finding,
+  precisionTable,
   reportTable,
   type SeriesPoint,
   type Side,
@@ -32,6 +33,8 @@ import {
   type BenchRequest,
   FACTORS,
   HEADLINES,
+  LEARN,
+  type LearnAnswer,
   seriesWorkload,
   WORKLOADS,
   type Workload,
@@ -101,7 +104,16 @@ export async function runBench({ root, peerPython, headlinesOnly = false }: Benc
     console.log(reportTable([entry]).split('\n')[1]);
   }
   const points: SeriesPoint[] = [];
+  const learned: { [precision in Precision]?: LearnAnswer } = {};
   if (!headlinesOnly) {
+    for (const precision of ['float32', 'bfloat16'] as const) {
+      const worker = await kitOf(precision);
+      const answer = await worker.ask({ ...LEARN, checkpoint: nano });
+      worker.close();
+      if (answer.learned) learned[precision] = answer.learned;
+      else console.error(`bench: training in ${precision} failed: ${answer.error}`);
+    }
+    console.log(precisionTable(learned));
     for (const kind of ['sft', 'decode'] as const) {
       for (const axis of AXES) {
         for (const factor of FACTORS) {
@@ -142,6 +154,7 @@ export async function runBench({ root, peerPython, headlinesOnly = false }: Benc
       productRate: { float32: hello.float32.productRate, bfloat16: hello.bfloat16.productRate },
     },
     rateShare: share,
+    precision: learned,
     workloads: entries,
     growth: points,
   };
@@ -150,6 +163,7 @@ export async function runBench({ root, peerPython, headlinesOnly = false }: Benc
   return [
     reportTable(entries),
     '',
+    ...(Object.keys(learned).length > 0 ? [precisionTable(learned), ''] : []),
     `matrix products here: ${gigaflops(hello.float32.productRate)} float32, ${gigaflops(hello.bfloat16.productRate)} bfloat16`,
     ...(share === undefined
       ? []

@@ -1,12 +1,12 @@
 /** A worker process of the benchmark, asked line by line. */
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import type { BenchAnswer, BenchRequest } from './workload.js';
+import type { BenchAnswer, BenchRequest, LearnRequest } from './workload.js';
 
 export interface Worker<Hello> {
   /** What the worker says of itself when it is ready. */
   hello: Hello;
-  ask(request: BenchRequest): Promise<BenchAnswer>;
+  ask(request: BenchRequest | LearnRequest): Promise<BenchAnswer>;
   close(): void;
 }
 

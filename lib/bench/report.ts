@@ -2,7 +2,16 @@
 import { median } from 'simple-statistics';
 import { type PanelFrame, panelFigure } from '../plots/panels.js';
 import { type Figure, seriesStyle } from '../plots/style.js';
-import { AXES, type Axis, FACTORS, tokensOf, type Workload, workloadText } from './workload.js';
+import {
+  AXES,
+  type Axis,
+  FACTORS,
+  LEARN,
+  type LearnAnswer,
+  tokensOf,
+  type Workload,
+  workloadText,
+} from './workload.js';
 
 /** One side's figures for a workload. */
 export interface Side {
@@ -76,7 +85,10 @@ export function reportTable(entries: readonly Entry[]): string {
       `${Math.round(entry.peakMegabytes)} / ${entry.peerPeakMegabytes === null ? '-' : Math.round(entry.peerPeakMegabytes)} MB`,
     ];
   });
-  const table = [['workload', 'this kit', 'PyTorch / transformers / TRL', 'as fast', 'peak memory'], ...lines];
+  return columns([['workload', 'this kit', 'PyTorch / transformers / TRL', 'as fast', 'peak memory'], ...lines]);
+}
+
+function columns(table: readonly string[][]): string {
   const widths = table[0]!.map((_, c) => Math.max(...table.map((row) => row[c]!.length)));
   return table
     .map((row) =>
@@ -86,6 +98,20 @@ export function reportTable(entries: readonly Entry[]): string {
         .trimEnd(),
     )
     .join('\n');
+}
+
+/** One line a precision: the same training and test in each. */
+export function precisionTable(learned: { readonly [precision: string]: LearnAnswer }): string {
+  const { rows, epochs, items } = LEARN;
+  const percent = (share: number) => (100 * share).toFixed(1);
+  const lines = Object.entries(learned).map(([precision, { loss, accuracy, interval, stepSeconds }]) => [
+    precision,
+    loss.toFixed(4),
+    `${percent(accuracy)} % (${interval.map(percent).join(' to ')})`,
+    `${stepSeconds.toFixed(3)} s`,
+  ]);
+  const title = `CoT-SFT on ${rows} counting rows, ${epochs} passes`;
+  return columns([[title, 'loss, last pass', `accuracy on ${items} held-out rows`, 'a step'], ...lines]);
 }
 
 /** A point of a series: seconds of the kit and the peer where `axis` has grown by `factor`. */

@@ -1,6 +1,5 @@
 /** The kit's side of the benchmark: reads one request a line, answers with the seconds of each sample. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import * as tf from '@tensorflow/tfjs';
@@ -17,9 +16,11 @@ import { GREEDY } from '../model/sampling.js';
 import type { Parameters } from '../model/vision.js';
 import { trainGrpo } from '../train/grpo.js';
 import { REASON_RFT_GRPO } from '../train/grpo-settings.js';
-import { RunDirectory } from '../train/run-directory.js';
+import type { RunDirectory } from '../train/run-directory.js';
 import { trainSft } from '../train/sft.js';
-import type { BenchAnswer, BenchRequest } from './workload.js';
+import { learn } from './learn.js';
+import { inTemporaryRun } from './temporary-run.js';
+import type { BenchAnswer, BenchRequest, LearnRequest } from './workload.js';
 
 async function promptsOf({ prompts, rows }: BenchRequest, model: Model): Promise<EncodedPrompt[]> {
   const given = JSON.parse(readFileSync(prompts, 'utf8')) as { text: string; image: string }[];
@@ -42,18 +43,14 @@ function timed(samples: number, run: () => void): number[] {
 }
 
 /** Runs a trainer in a folder of its own; the seconds of its steps but the first. */
-async function trained(train: (run: RunDirectory) => Promise<void>): Promise<number[]> {
-  const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-bench-'));
-  try {
-    const run = RunDirectory.open(path.join(folder, 'run'), {});
+function trained(train: (run: RunDirectory) => Promise<void>): Promise<number[]> {
+  return inTemporaryRun(async (run) => {
     await train(run);
     return run
-      .rows<{ step_time: number }>('timing.jsonl')
+      .rows<{ step: number; step_time: number }>('timing.jsonl')
       .map((row) => row.step_time)
       .slice(1);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  });
 }
 
 /** Whole steps of `trainSft`: collation, forward, backward, clipping, AdamW, the log. */
@@ -158,9 +155,10 @@ async function run(request: BenchRequest, model: Model): Promise<Omit<BenchAnswe
   return { seconds: await { sft, prefill, decode }[request.kind](request, model) };
 }
 
-async function answer(request: BenchRequest): Promise<Omit<BenchAnswer, 'peakMegabytes'>> {
+async function answer(request: BenchRequest | LearnRequest): Promise<Omit<BenchAnswer, 'peakMegabytes'>> {
   let loaded: Model | undefined;
   try {
+    if (request.kind === 'learn') return { learned: await learn(request) };
     loaded = loadModel(request.checkpoint);
     const model = { ...loaded, generator: new Generator(loaded.config, NO_END) };
     const found = await run(request, model);
@@ -200,7 +198,7 @@ async function main(): Promise<void> {
   const hello = { versions: { tensorflow: version, tfjs: tf.version.tfjs }, gpu, productRate: productRate() };
   process.stdout.write(`${JSON.stringify(hello)}\n`);
   for await (const line of createInterface({ input: process.stdin })) {
-    const reply = await answer(JSON.parse(line) as BenchRequest);
+    const reply = await answer(JSON.parse(line) as BenchRequest | LearnRequest);
     const peakMegabytes = process.resourceUsage().maxRSS / 1024;
     process.stdout.write(`${JSON.stringify({ ...reply, peakMegabytes })}\n`);
   }

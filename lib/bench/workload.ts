@@ -34,11 +34,38 @@ export interface BenchAnswer {
   seconds?: number[];
   /** GRPO: the part of each sample that drew the completions. */
   rolloutSeconds?: number[];
+  /** The answer to a `LearnRequest`. */
+  learned?: LearnAnswer;
   /** Why there are no figures. */
   error?: string;
   /** The largest resident memory of the process so far, in MB. */
   peakMegabytes: number;
 }
+
+/** Training and evaluating on the counting task's own rows: what a precision does to what is learned. */
+export interface LearnRequest {
+  kind: 'learn';
+  checkpoint: string;
+  /** Rows trained on, 32 a step, each in every pass. */
+  rows: number;
+  epochs: number;
+  /** Held-out rows that are answered. */
+  items: number;
+}
+
+/** What it came to. */
+export interface LearnAnswer {
+  /** Mean loss of the last pass's steps. */
+  loss: number;
+  /** Share of the held-out rows answered right, with its 95 % interval. */
+  accuracy: number;
+  interval: [number, number];
+  /** Median seconds of a step. */
+  stepSeconds: number;
+}
+
+/** A few minutes of CoT-SFT. */
+export const LEARN = { kind: 'learn', rows: 640, epochs: 6, items: 400 } as const;
 
 const SFT: Workload = { kind: 'sft', rows: 32, length: 160, width: 128, precision: 'float32' };
 const PREFILL: Workload = { kind: 'prefill', rows: 64, width: 128, precision: 'float32' };

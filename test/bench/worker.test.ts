@@ -39,6 +39,15 @@ test('the worker answers each workload with a second for each sample, and a bad 
       assert.ok(seconds![0]! > 0 && peakMegabytes > 10);
       if (request.kind === 'grpo') assert.ok(rolloutSeconds![0]! < seconds![0]!);
     }
+    const { learned } = await worker.ask({
+      kind: 'learn',
+      checkpoint: small.checkpoint,
+      rows: 32,
+      epochs: 2,
+      items: 4,
+    });
+    assert.ok(learned!.loss > 0 && learned!.stepSeconds > 0);
+    assert.ok([0, 0.25, 0.5, 0.75, 1].includes(learned!.accuracy));
     const lost = await worker.ask({ ...requests[0]!, checkpoint: path.join(folder, 'nothing') });
     assert.match(lost.error!, /nothing/);
   } finally {

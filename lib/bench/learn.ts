@@ -1,0 +1,54 @@
+/** What a precision does to what is learned: CoT-SFT on the counting task and the accuracy on held-out rows. */
+import { median } from 'simple-statistics';
+import { Random } from '../engine/random.js';
+import { evaluateModel } from '../evaluate/evaluate.js';
+import { disposeModel, loadModel } from '../model/model.js';
+import { evaluationItems, sftExamples } from '../study/examples.js';
+import type { LoadedRows } from '../study/study-data.js';
+import { COUNTING } from '../tasks/counting/task.js';
+import { mean } from '../train/advantage.js';
+import { trainSft } from '../train/sft.js';
+import { inTemporaryRun } from './temporary-run.js';
+import type { LearnAnswer, LearnRequest } from './workload.js';
+
+const BATCH = 32;
+
+/** Rows with their images, from a stream of their own. */
+function sampleRows(name: string, count: number): LoadedRows {
+  const random = new Random(1, `bench/learn/${name}`);
+  const records = Array.from({ length: count }, (_, i) => COUNTING.sample('id', `${name}-${i}`, random));
+  return { records, images: records.map(COUNTING.draw) };
+}
+
+/** Trains and evaluates in the precision of this process. */
+export async function learn({ checkpoint, rows, epochs, items }: LearnRequest): Promise<LearnAnswer> {
+  const model = loadModel(checkpoint);
+  try {
+    const steps = await inTemporaryRun(async (run) => {
+      await trainSft({
+        model,
+        examples: sftExamples(model, sampleRows('train', rows), 'cot'),
+        settings: {
+          epochs,
+          batchSize: BATCH,
+          examplesPerMicroBatch: BATCH,
+          gradientCheckpointing: false,
+          packTo: 0,
+          schedule: { learningRate: 1e-3, warmupSteps: 0, decay: 'cosine' },
+          weightDecay: 0.1,
+          freezeVision: false,
+          seed: 1,
+        },
+        run,
+      });
+      const seconds = run.rows<{ step: number; step_time: number }>('timing.jsonl').map((row) => row.step_time);
+      return { losses: run.metrics().map(({ loss }) => loss!), seconds };
+    });
+    const held = evaluationItems(model, sampleRows('held-out', items), 'think');
+    const { accuracy, interval } = await evaluateModel(model, held, 96);
+    const lastPass = steps.losses.slice(-Math.ceil(rows / BATCH));
+    return { loss: mean(lastPass), accuracy, interval, stepSeconds: median(steps.seconds) };
+  } finally {
+    disposeModel(model);
+  }
+}
