@@ -8,7 +8,7 @@ import type { Evaluation } from '../evaluate/evaluate.js';
 import type { StartAndEnd } from '../evaluate/trend.js';
 import type { AblationResult } from '../study/ablations.js';
 import { cellRun, type GrpoCell } from '../study/cell.js';
-import { PAPER_COUNTING } from '../study/paper.js';
+import { PAPER } from '../study/paper.js';
 import { PARADIGM_NAMES, PARADIGMS } from '../study/paradigms.js';
 import { dataFolder, recordsFile } from '../study/study-data.js';
 import type { Comparison, Summary } from '../study/summary.js';
@@ -81,8 +81,8 @@ function imagesOf(study: Study, record: TaskRecord) {
   return Promise.all(imageNames(record).map((name) => readImage(path.join(folder, name))));
 }
 
-/** The accuracies of a study, then the paper's on visual counting, paradigm by paradigm. */
-export function paradigmRows({ paradigms }: Summary): ParadigmRow[] {
+/** The accuracies of a study on a task, then the paper's on it, paradigm by paradigm. */
+export function paradigmRows({ task, paradigms }: Summary): ParadigmRow[] {
   const ours = paradigms.map(
     ({ paradigm, testSet, accuracy, interval: [low, high] }): ParadigmRow => ({
       paradigm: PARADIGM_NAMES[paradigm],
@@ -93,7 +93,7 @@ export function paradigmRows({ paradigms }: Summary): ParadigmRow[] {
       high,
     }),
   );
-  const theirs = PAPER_COUNTING.map(
+  const theirs = PAPER.filter((number) => number.task === task).map(
     ({ paradigm, set, model, accuracy }): ParadigmRow => ({
       paradigm: PARADIGM_NAMES[paradigm],
       set: TEST_SET_NAMES[set],

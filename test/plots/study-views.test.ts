@@ -63,6 +63,17 @@ test('our numbers stand beside the paper’s, paradigm by paradigm; only ours ha
   ]);
 });
 
+test('beside a task stand the paper’s numbers on that task', () => {
+  const rows = paradigmRows({ ...summary(0, 0, 1), task: 'transformation', paradigms: [] });
+  const left = rows.filter((r) => r.paradigm === 'Reason-RFT' && r.set === 'out of domain, left camera');
+  assert.deepEqual(left, [
+    { paradigm: 'Reason-RFT', set: 'out of domain, left camera', source: 'paper, 2B', value: 0.6405 },
+    { paradigm: 'Reason-RFT', set: 'out of domain, left camera', source: 'paper, 7B', value: 0.5936 },
+  ]);
+  // Five paradigms, three test sets, two models.
+  assert.equal(rows.length, 30);
+});
+
 test('ablation results become rows of their figure', () => {
   const result = { ablation: 'Reward', setting: 'a', testSet: 'id' as const, accuracy: 0.5, formatted: 1 };
   assert.deepEqual(ablationRows([{ ...result, interval: [0.25, 0.75] }]), [
