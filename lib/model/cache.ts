@@ -1,6 +1,7 @@
 /**
  * The key-value cache of a generation. The keys and values of a prompt are held once for all of its completions; each
- * completion has a window of its own tokens, which slides to the left as tokens are added on the right.
+ * completion has a window of its own tokens, which slides to the left as tokens are added on the right, and is widened when it
+ * is full.
  *
  * Completions are laid out as `[prompts, slots]`, so many completions to each prompt. A slot whose completion has ended is
  * idle; when half of the rows are idle or more, the rest are packed closer (`packSlots`).
@@ -63,6 +64,19 @@ export function emptyWindows(
   const [prompts, groups, , size] = keys[0]!.shape;
   const empty = () => tf.zeros([prompts, groups, slots, window, size]) as tf.Tensor5D;
   return { keys: keys.map(empty), values: keys.map(empty), bias: tf.fill([window], FORBIDDEN) as tf.Tensor1D };
+}
+
+/** The same state with windows that have `more` empty places on the left; the old one is freed. */
+export function widenWindows(state: DecodeState, more: number): DecodeState {
+  const wider = (x: tf.Tensor5D): tf.Tensor5D => {
+    const [prompts, groups, slots, , size] = x.shape;
+    const widened = tf.tidy(() => tf.concat([tf.zeros([prompts, groups, slots, more, size]), x], 3));
+    x.dispose();
+    return widened as tf.Tensor5D;
+  };
+  const bias = tf.tidy(() => tf.concat([tf.fill([more], FORBIDDEN), state.bias])) as tf.Tensor1D;
+  state.bias.dispose();
+  return { ...state, keys: state.keys.map(wider), values: state.values.map(wider), bias };
 }
 
 /**

@@ -1,8 +1,9 @@
 /**
  * Batched generation with a key-value cache: one prefill for each distinct prompt, then decoding in chunks of compiled steps.
  *
- * A completion's window of own tokens has a fixed width and slides, so that one graph serves the whole generation. The batch
- * is cut into shards that compute side by side, and packed closer as completions end.
+ * A completion's window of own tokens slides, so that one graph serves many chunks, and doubles when it is full, so that short
+ * completions never pay for a large limit. The batch is cut into shards that compute side by side, and packed closer as
+ * completions end.
  */
 import * as tf from '@tensorflow/tfjs';
 import { shardCount } from '../engine/backend.js';
@@ -19,6 +20,7 @@ import {
   promptBias,
   type Shard,
   type Slots,
+  widenWindows,
 } from './cache.js';
 import type { Qwen2VLConfig } from './configuration.js';
 import { type ChunkInput, type ChunkOutput, decodeChunk } from './decode-step.js';
@@ -61,6 +63,8 @@ const BELOW_ONE = 1 - 2 ** -24;
  */
 const CHUNK = { small: 4, large: 8 };
 const LARGE_BATCH = 64;
+/** Own tokens for which a completion has room at first. */
+const FIRST_WINDOW = 64;
 const PROMPT_STEP = 32;
 
 type Prefilled = { keys: tf.Tensor4D[]; values: tf.Tensor4D[]; hidden: tf.Tensor2D };
@@ -116,7 +120,8 @@ export class Generator {
     if (prompts.length === 0) return [];
     const step = this.chunkStep(settings);
     const chunk = prompts.length * completions < LARGE_BATCH ? CHUNK.small : CHUNK.large;
-    const parts = this.start(parameters, prompts, completions, roundUp(maxNewTokens, chunk));
+    let window = Math.min(FIRST_WINDOW, roundUp(maxNewTokens, chunk));
+    const parts = this.start(parameters, prompts, completions, window);
     const random = streams.flatMap((stream) =>
       Array.from({ length: completions }, (_, g) => new Random(settings.seed, `generate/${stream}/${g}`)),
     );
@@ -125,6 +130,10 @@ export class Generator {
 
     for (let done = 0; done < maxNewTokens && out.some((each) => !each.ended); done += chunk) {
       packParts(parts, live);
+      if (done === window) {
+        for (const { shard } of parts) shard.state = widenWindows(shard.state, window);
+        window *= 2;
+      }
       const draws = parts.map(({ slots }) => drawsOf(slots.flat(), random, chunk));
       const next = step({ parameters, shards: parts.map(({ shard }, i) => ({ ...shard, uniform: draws[i]! })) });
       next.shards.forEach(({ state, tokens, logProbs }, i) => {

@@ -98,6 +98,25 @@ test('reported log-probabilities are those of a full forward pass', () => {
   }
 });
 
+test('150 tokens, past two widenings of the window: the log-probabilities of a full forward pass', () => {
+  const generator = new Generator(TINY_CONFIG, NO_END);
+  const prompt = tinyPrompt(1, [10, 11]);
+  const settings = { ...sampled, maxNewTokens: 150, completions: 2 };
+  const [group] = generator.generate(parameters, [prompt], settings);
+  for (const { tokens, logProbs } of group!) {
+    assert.equal(tokens.length, 150);
+    // At the edges of the windows of 64 and 128, and at the end.
+    for (const t of [0, 63, 64, 65, 127, 128, 129, 149]) {
+      const before = { tokens: [...prompt.tokens, ...tokens.slice(0, t)], images: prompt.images };
+      const { logits } = generator.promptLogits(parameters, before);
+      const most = Math.max(...logits);
+      const logZ = most + Math.log(logits.reduce((sum, x) => sum + Math.exp(x - most), 0));
+      const wanted = logits[tokens[t]!]! - logZ;
+      assert.ok(Math.abs(logProbs[t]! - wanted) < 1e-4, `token ${t}: ${logProbs[t]} against ${wanted}`);
+    }
+  }
+});
+
 test('generation stops at the end token and keeps it', () => {
   const prompt = tinyPrompt(1, [10, 11]);
   const [[free]] = new Generator(TINY_CONFIG, NO_END).generate(parameters, [prompt], greedy) as unknown as [
