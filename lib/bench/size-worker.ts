@@ -23,12 +23,36 @@ const FILL = 300;
 /** No token has this id, so nothing ends before its limit. */
 const NO_END = -1;
 
-/** Runs a phase and writes its line; it gives the seconds of its runs, or takes the whole time. */
-async function phase(name: string, run: () => Promise<number[] | undefined>): Promise<void> {
+/** What one run of a phase took; `cpu` is the time of all threads, which other work on the machine changes less. */
+interface Taken {
+  seconds: number;
+  cpu: number;
+}
+
+/** A clock that gives what went by since it was last asked. */
+function stopwatch(): () => Taken {
+  const now = () => {
+    const { user, system } = process.cpuUsage();
+    return { seconds: performance.now() / 1000, cpu: (user + system) / 1e6 };
+  };
+  let last = now();
+  return () => {
+    const next = now();
+    const taken = { seconds: next.seconds - last.seconds, cpu: next.cpu - last.cpu };
+    last = next;
+    return taken;
+  };
+}
+
+/** Runs a phase, which calls `lap` after each of its runs, and writes its line. */
+async function phase(name: string, run: (lap: () => void) => Promise<void>): Promise<void> {
   resetPeak();
-  const started = performance.now();
-  const seconds = (await run()) ?? [(performance.now() - started) / 1000];
-  process.stdout.write(`${JSON.stringify({ phase: name, seconds, peakMegabytes: peakMegabytes() })}\n`);
+  const laps: Taken[] = [];
+  const watch = stopwatch();
+  await run(() => laps.push(watch()));
+  const of = (field: keyof Taken) => laps.map((each) => each[field]);
+  const line = { phase: name, seconds: of('seconds'), cpuSeconds: of('cpu'), peakMegabytes: peakMegabytes() };
+  process.stdout.write(`${JSON.stringify(line)}\n`);
 }
 
 /** Linux lets a process begin its peak anew; elsewhere a phase's peak is that of all phases so far. */
@@ -41,40 +65,34 @@ function peakMegabytes(): number {
   return Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync('/proc/self/status', 'utf8'))![1]) / 1024;
 }
 
-function timed(run: () => void): number {
-  const started = performance.now();
-  run();
-  return (performance.now() - started) / 1000;
-}
-
 async function main(): Promise<void> {
   const [checkpoint, promptFile] = process.argv.slice(2) as [string, string];
   const { text, image } = JSON.parse(readFileSync(promptFile, 'utf8')) as { text: string; image: string };
   const scratch = mkdtempSync(path.join(tmpdir(), 'reason-rft-size-'));
-  const stepTimes = (run: RunDirectory) => run.rows<{ step_time: number }>('timing.jsonl').map((row) => row.step_time);
   try {
     await startEngine();
     let loaded: ReturnType<typeof loadModel> | undefined;
-    await phase('load', async () => {
+    await phase('load', async (lap) => {
       loaded = loadModel(checkpoint);
-      return undefined;
+      lap();
     });
     const model = { ...loaded!, generator: new Generator(loaded!.config, NO_END) };
     const prompt = encodePrompt(model, [await readImage(path.join(path.dirname(promptFile), image))], text);
-    await phase(`generate ${NEW_TOKENS} tokens`, async () => {
+    await phase(`generate ${NEW_TOKENS} tokens`, async (lap) => {
       const settings = { ...GREEDY, maxNewTokens: NEW_TOKENS, completions: 1, seed: 1 };
-      const generate = () => timed(() => model.generator.generate(model.parameters, [prompt], settings));
-      return [generate(), generate()];
+      for (let run = 0; run < 2; run++) {
+        model.generator.generate(model.parameters, [prompt], settings);
+        lap();
+      }
     });
     addAdapters(model.parameters, LORA);
-    await phase('SFT step', async () => {
+    await phase('SFT step', async (lap) => {
       const run = RunDirectory.open(path.join(scratch, 'sft'), {});
       const completion = Array.from({ length: COMPLETION }, () => FILL);
       const settings = { ...REASON_RFT_SFT, epochs: 2, batchSize: 1, weightDecay: 0 };
-      await trainSft({ model, examples: [{ prompt, completion }], settings, run });
-      return stepTimes(run);
+      await trainSft({ model, examples: [{ prompt, completion }], settings, run, onStep: lap });
     });
-    await phase('GRPO step', async () => {
+    await phase('GRPO step', async (lap) => {
       const run = RunDirectory.open(path.join(scratch, 'grpo'), {});
       await trainGrpo({
         model,
@@ -92,8 +110,8 @@ async function main(): Promise<void> {
           topP: 1,
         },
         run,
+        onStep: lap,
       });
-      return stepTimes(run);
     });
   } finally {
     rmSync(scratch, { recursive: true, force: true });

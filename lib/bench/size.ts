@@ -102,6 +102,8 @@ export interface Phase {
   phase: string;
   /** Of its first run, in which the kit builds its graphs, and of the next. */
   seconds: number[];
+  /** The same in the time of all threads, which other work on the machine changes less. */
+  cpuSeconds: number[];
   /** Resident memory at its highest, in megabytes. */
   peakMegabytes: number;
 }
@@ -242,28 +244,23 @@ function phasesOf(program: string, args: readonly string[]): Promise<SizeSide> {
   });
 }
 
-/** One line a phase: seconds of the first run and the next, and peak memory, of both sides. */
+/** One line a phase: seconds of the first run and the next with those of all threads, and peak memory, of both sides. */
 export function sizeTable(kit: SizeSide, peer: SizeSide | undefined): string {
-  const names = [...new Set([...kit.phases, ...(peer?.phases ?? [])].map(({ phase }) => phase))];
-  const seconds = (side: SizeSide | undefined, name: string) =>
-    side?.phases
-      .find(({ phase }) => phase === name)
-      ?.seconds.map((each) => each.toFixed(1))
-      .join(', ') ?? '-';
-  const memory = (side: SizeSide | undefined, name: string) => {
-    const found = side?.phases.find(({ phase }) => phase === name);
-    return found ? `${(found.peakMegabytes / 1000).toFixed(1)} GB` : '-';
-  };
-  const lines = names.map(
-    (name) =>
-      `| ${name} | ${seconds(kit, name)} | ${seconds(peer, name)} | ${memory(kit, name)} | ${memory(peer, name)} |`,
-  );
+  const sides = [kit, peer];
+  const names = [...new Set(sides.flatMap((side) => side?.phases.map(({ phase }) => phase) ?? []))];
+  const lines = names.map((name) => {
+    const found = sides.map((side) => side?.phases.find(({ phase }) => phase === name));
+    const list = (values: readonly number[]) => values.map((each) => each.toFixed(1)).join(', ');
+    const seconds = found.map((each) => (each ? `${list(each.seconds)} (${list(each.cpuSeconds)})` : '-'));
+    const memory = found.map((each) => (each ? `${((each.peakMegabytes * 2 ** 20) / 1e9).toFixed(1)} GB` : '-'));
+    return `| ${[name, ...seconds, ...memory].join(' | ')} |`;
+  });
   const failures = [
     ...(kit.error === undefined ? [] : [`the kit failed after that: ${kit.error}`]),
     ...(peer?.error === undefined ? [] : [`the peer failed after that: ${peer.error}`]),
   ];
   return [
-    '| phase | seconds here: first, next | PyTorch | peak memory here | PyTorch |',
+    '| phase | seconds here: first, next (all threads) | PyTorch | peak memory here | PyTorch |',
     '|---|---|---|---|---|',
     ...lines,
     ...failures,

@@ -51,14 +51,20 @@ test('a random checkpoint loads, with special tokens at their real ids and matri
 test('the table has a line for each phase, and says what failed', () => {
   const kit = {
     phases: [
-      { phase: 'load', seconds: [2], peakMegabytes: 9000 },
-      { phase: 'SFT step', seconds: [10.04, 5], peakMegabytes: 12_340 },
+      { phase: 'load', seconds: [2], cpuSeconds: [3], peakMegabytes: 9000 },
+      { phase: 'SFT step', seconds: [10.04, 5], cpuSeconds: [18, 8.25], peakMegabytes: 12_000 },
     ],
   };
-  const peer = { phases: [{ phase: 'load', seconds: [3], peakMegabytes: 8000 }], error: 'ended by SIGKILL' };
-  assert.deepEqual(sizeTable(kit, peer).split('\n').slice(2), [
-    '| load | 2.0 | 3.0 | 9.0 GB | 8.0 GB |',
-    '| SFT step | 10.0, 5.0 | - | 12.3 GB | - |',
-    'the peer failed after that: ended by SIGKILL',
-  ]);
+  const load = { phase: 'load', seconds: [3], cpuSeconds: [4], peakMegabytes: 8000 };
+  // A megabyte here is 2^20 bytes, as the system counts; a GB is 10^9.
+  assert.deepEqual(
+    sizeTable(kit, { phases: [load], error: 'ended by SIGKILL' })
+      .split('\n')
+      .slice(2),
+    [
+      '| load | 2.0 (3.0) | 3.0 (4.0) | 9.4 GB | 8.4 GB |',
+      '| SFT step | 10.0, 5.0 (18.0, 8.3) | - | 12.6 GB | - |',
+      'the peer failed after that: ended by SIGKILL',
+    ],
+  );
 });
