@@ -59,7 +59,7 @@ export interface BaseModelRecipe extends PretrainingSettings {
 
 export const BASE_MODEL_RECIPE: BaseModelRecipe = {
   seed: 21,
-  steps: 16_000,
+  steps: 32_000,
   schedule: { learningRate: 2e-3, warmupSteps: 200, decay: 'cosine' },
   weightDecay: 0.01,
   scenes: { blocks: 18_000, vehicles: 12_000, textbook: 12_000, exercise: 12_000, grid: 24_000, change: 8_000 },
