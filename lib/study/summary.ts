@@ -40,9 +40,9 @@ export interface Summary {
   comparisons: Comparison[];
 }
 
-/** Where the summary of a task is written. */
+/** Where the summary of a task is written: `summary.json` for counting, which every profile begins with; `summary-{task}.json`. */
 export function summaryFile(study: Study, task: TaskName = 'counting'): string {
-  return path.join(study.folder, `summary-${task}.json`);
+  return path.join(study.folder, task === 'counting' ? 'summary.json' : `summary-${task}.json`);
 }
 
 /** Evaluates all paradigms on a task (those trained already are not trained again) and writes its summary. */

@@ -10,6 +10,8 @@ test('SFT: medians 0.2 s and 0.5 s of 32 x 160 tokens are 25,600 and 10,240 toke
   assert.equal(entry.value, 25600);
   assert.equal(entry.peer, 10240);
   assert.equal(entry.ratio, 2.5);
+  // The fastest samples: 0.4 s against 0.1 s.
+  assert.equal(entry.fastestRatio, 4);
   assert.equal(entry.unit, 'tokens/s');
 });
 

@@ -39,7 +39,7 @@ test('every notebook runs to its end and leaves data, cells, figures and the sum
       `${name} has no picture that shows without JavaScript`,
     );
   }
-  const summary = JSON.parse(readFileSync(path.join(runs, 'tiny', 'summary-counting.json'), 'utf8')) as Summary;
+  const summary = JSON.parse(readFileSync(path.join(runs, 'tiny', 'summary.json'), 'utf8')) as Summary;
   assert.deepEqual(
     summary.paradigms.map((row) => `${row.paradigm} ${row.testSet}`),
     PARADIGMS.flatMap((paradigm) => [`${paradigm} id`, `${paradigm} ood`]),
