@@ -1,6 +1,7 @@
 /** Everything that notebooks and other programs import from `reason-rft`. */
 
 export * from './bench/footprint.js';
+export * from './bench/footprint-table.js';
 export * from './data/convert.js';
 export * from './data/curation.js';
 export * from './data/image.js';

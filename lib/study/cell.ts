@@ -9,8 +9,8 @@ import { writeFileAtomic } from '../engine/atomic-write.js';
 import { askedPrecision, startEngine } from '../engine/backend.js';
 import { fileDigest } from '../engine/file-digest.js';
 import { type Evaluation, evaluateModel } from '../evaluate/evaluate.js';
-import { addAdapters, type LoraSettings } from '../model/lora.js';
-import { disposeModel, loadModel, type Model, weightsFile } from '../model/model.js';
+import { addAdapters, hasAdapters, type LoraSettings, mergeAdapters } from '../model/lora.js';
+import { disposeModel, loadModel, type Model, saveModel, weightsFile } from '../model/model.js';
 import { REWARDS, type RewardName } from '../rewards/rewards.js';
 import type { PromptStyle } from '../tasks/prompts.js';
 import { TASKS, type TaskName, type TestSet, testSetsOf } from '../tasks/task.js';
@@ -50,7 +50,7 @@ export interface GrpoCell {
   settings: GrpoSettings;
   /** Evaluation on held-out rows while it trains; none unless told. */
   validation?: ValidationSettings;
-  /** Trains adapters in place of all weights. */
+  /** Trains adapters in place of all weights; those of the start cell are merged first. */
   lora?: LoraSettings;
 }
 
@@ -123,7 +123,10 @@ export async function runCell(
   }
   const model = loadModel(path.resolve(study.folder, start));
   try {
-    if (cell.lora) addAdapters(model.parameters, cell.lora);
+    if (cell.lora) {
+      if (hasAdapters(model.parameters)) mergeStart(model, run);
+      addAdapters(model.parameters, cell.lora);
+    }
     const evaluate = cellValidation(study, cell, model);
     if (cell.kind === 'sft') {
       const examples = sftExamples(model, rows, cell.target);
@@ -149,6 +152,17 @@ export async function runCell(
   } finally {
     disposeModel(model);
   }
+}
+
+/**
+ * Merges the adapters of the start cell into a checkpoint of its own, which the new ones are for: GRPO's reference is then what
+ * the start cell trained, as without adapters, and not the base below it.
+ */
+function mergeStart(model: Model, run: RunDirectory): void {
+  mergeAdapters(model.parameters);
+  const folder = path.join(run.folder, 'start');
+  saveModel(model, folder);
+  model.folder = folder;
 }
 
 function cellValidation(study: Study, cell: Cell, model: Model): EvaluationSchedule | undefined {

@@ -1,6 +1,6 @@
-/** The four notebooks, executed by their kernel in order with the tiny profile. */
+/** The notebooks, executed by their kernel in order with the tiny profile. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
@@ -12,6 +12,9 @@ import { repositoryRoot } from '../../lib/study/workspace.js';
 const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-notebooks-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
+/** Those of `npm start`, and the chapter on checkpoints, which is run by hand. */
+const ALL = [...NOTEBOOKS, '05-qwen2-vl'];
+
 interface Notebook {
   cells: { cell_type: string; source: string | string[]; outputs?: { output_type: string; data?: object }[] }[];
 }
@@ -19,7 +22,7 @@ interface Notebook {
 /** Executes all notebooks into a runs folder of their own. */
 async function executeAll(runs: string): Promise<void> {
   process.env.REASON_RFT_RUNS = runs;
-  for (const name of NOTEBOOKS) {
+  for (const name of ALL) {
     const source = path.join(repositoryRoot(), 'notebooks', `${name}.ipynb`);
     await executeNotebook(source, path.join(runs, `${name}.ipynb`), 'tiny');
   }
@@ -28,7 +31,7 @@ async function executeAll(runs: string): Promise<void> {
 test('every notebook runs to its end and leaves data, cells, figures and the summary', async () => {
   const runs = path.join(folder, 'first');
   await executeAll(runs);
-  for (const name of NOTEBOOKS) {
+  for (const name of ALL) {
     const notebook = JSON.parse(readFileSync(path.join(runs, `${name}.ipynb`), 'utf8')) as Notebook;
     const code = notebook.cells.filter((cell) => cell.cell_type === 'code');
     const outputs = code.flatMap((cell) => cell.outputs ?? []);
@@ -48,6 +51,15 @@ test('every notebook runs to its end and leaves data, cells, figures and the sum
     assert.equal(row.count, 8);
     assert.ok(row.interval[0] <= row.accuracy && row.accuracy <= row.interval[1]);
   }
+  const merged = readFileSync(path.join(runs, 'tiny', 'export', 'merged', 'config.json'), 'utf8');
+  assert.equal((JSON.parse(merged) as { model_type: string }).model_type, 'qwen2_vl');
+  // GRPO with adapters, from a start with adapters: trained on that start merged, not on the model below it.
+  const cells = path.join(runs, 'tiny', 'cells');
+  const starts = readdirSync(cells).map((cell) => path.join(cells, cell, 'start'));
+  const [start, ...others] = starts.filter((each) => existsSync(each));
+  assert.ok(start !== undefined && others.length === 0);
+  const adapter = readFileSync(path.join(start, '..', 'final', 'adapter_config.json'), 'utf8');
+  assert.equal((JSON.parse(adapter) as { base_model_name_or_path: string }).base_model_name_or_path, start);
   for (const format of ['png', 'svg', 'html']) {
     assert.ok(existsSync(path.join(runs, 'tiny', 'figures', `paradigms.${format}`)), `no figure as ${format}`);
   }
