@@ -20,8 +20,8 @@ const GROUP = 4;
 const LORA = { ...LORA_DEFAULTS, rank: 16, alpha: 32, targetModules: 'q_proj,k_proj,v_proj,o_proj' };
 /** An ordinary word of the vocabulary. */
 const FILL = 300;
-/** No token has this id, so nothing ends before its limit. */
-const NO_END = -1;
+/** Nothing ends before its limit. */
+const NO_END: readonly number[] = [];
 
 /** What one run of a phase took; `cpu` is the time of all threads, which other work on the machine changes less. */
 interface Taken {

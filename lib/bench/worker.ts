@@ -171,8 +171,8 @@ async function answer(request: BenchRequest | LearnRequest): Promise<Omit<BenchA
   }
 }
 
-/** No token has this id, so nothing ends before its limit. */
-const NO_END = -1;
+/** Nothing ends before its limit. */
+const NO_END: readonly number[] = [];
 
 /** Floating-point operations a second of the matrix product of two 2048 x 2048 tensors, the best of nine: the machine's limit. */
 function productRate(): number {

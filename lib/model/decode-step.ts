@@ -43,12 +43,12 @@ const WIDEST_COPIED = 512;
 export function decodeChunk(
   { parameters, shards }: ChunkInput,
   sampling: SamplingSettings,
-  endTokenId: number,
+  endTokenIds: readonly number[],
   config: Qwen2VLConfig,
 ): ChunkOutput {
   const maps = config.hiddenSize <= WIDEST_COPIED ? mapsSideBySide : mapsOneByOne;
   const layers = Array.from({ length: config.layers }, (_, i) => maps(parameters, i, config));
-  return { shards: shards.map((shard) => decodeShard(parameters, layers, shard, sampling, endTokenId, config)) };
+  return { shards: shards.map((shard) => decodeShard(parameters, layers, shard, sampling, endTokenIds, config)) };
 }
 
 /** Each product for itself, as in training. */
@@ -106,7 +106,7 @@ function decodeShard(
   layers: readonly LayerMaps[],
   { prompt, state, uniform }: ChunkInput['shards'][number],
   sampling: SamplingSettings,
-  endTokenId: number,
+  endTokenIds: readonly number[],
   config: Qwen2VLConfig,
 ): ChunkOutput['shards'][number] {
   const [steps, rows] = uniform.shape;
@@ -120,9 +120,9 @@ function decodeShard(
   (tf.unstack(uniform) as tf.Tensor1D[]).forEach((draw, t) => {
     const sampled = sampleTokens(logits(parameters, hidden), draw, sampling);
     // A row that ended goes on with end tokens that nobody reads.
-    const ended = tf.fill([rows], endTokenId, 'int32');
+    const ended = tf.fill([rows], endTokenIds[0] ?? 0, 'int32');
     const token = tf.cast(tf.where(tf.greater(done, 0), ended, sampled.tokens), 'int32') as tf.Tensor1D;
-    done = tf.maximum(done, tf.cast(tf.equal(token, endTokenId), 'int32')) as tf.Tensor1D;
+    for (const end of endTokenIds) done = tf.maximum(done, tf.cast(tf.equal(token, end), 'int32'));
     tokens.push(token);
     logProbs.push(sampled.logProbs);
     let x = takeRows(parameters['model.embed_tokens.weight'] as tf.Tensor2D, token);

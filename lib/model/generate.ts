@@ -87,10 +87,10 @@ export class Generator {
   private readonly prefill: CompiledStep<PrefillInput, PrefillOutput>;
   private readonly chunks = new Map<string, CompiledStep<ChunkInput, ChunkOutput>>();
 
-  /** @param endTokenId the token that ends a completion, `<|im_end|>` */
+  /** @param endTokenIds the tokens that end a completion, see `endTokens` */
   constructor(
     private readonly config: Qwen2VLConfig,
-    private readonly endTokenId: number,
+    private readonly endTokenIds: readonly number[],
   ) {
     const prefill = ({ parameters, shards }: PrefillInput) => ({
       shards: shards.map((batch) => prefillStep(parameters, batch, config)),
@@ -165,7 +165,7 @@ export class Generator {
         const token = drawn[t * rows.length + r] as number;
         completion.tokens.push(token);
         completion.logProbs.push(scores[t * rows.length + r] as number);
-        completion.ended = token === this.endTokenId;
+        completion.ended = this.endTokenIds.includes(token);
       });
     }
   }
@@ -196,9 +196,9 @@ export class Generator {
     let step = this.chunks.get(key);
     if (!step) {
       const sampling = { temperature: settings.temperature, topK: settings.topK, topP: settings.topP };
-      const { endTokenId, config } = this;
-      const decode = (input: ChunkInput) => decodeChunk(input, sampling, endTokenId, config);
-      step = compile('decode', decode, { sampling, endTokenId, config });
+      const { endTokenIds, config } = this;
+      const decode = (input: ChunkInput) => decodeChunk(input, sampling, endTokenIds, config);
+      step = compile('decode', decode, { sampling, endTokenIds, config });
       this.chunks.set(key, step);
     }
     return step;

@@ -9,6 +9,7 @@ import { downloadTensor, uploadTensor } from '../engine/transfer.js';
 import { type ChatTemplate, loadChatTemplate } from './chat-template.js';
 import { type Qwen2VLConfig, readConfig } from './configuration.js';
 import { type EncodedPrompt, Generator } from './generate.js';
+import { endTokens } from './generation-config.js';
 import { adapterBase, cachedModel, idOfFolder } from './hub.js';
 import { type ImageProcessor, loadImageProcessor, processedGrid, processImage } from './image-processor.js';
 import { hasAdapters, isAdapterFolder, loadAdapters, saveAdapters } from './lora.js';
@@ -33,8 +34,8 @@ export interface Model {
 
 /**
  * Loads a checkpoint folder: `config.json`, `model.safetensors`, tokenizer, chat template and image processor; or the folder
- * of an adapter, with the model that it was trained on; or the same by the id of a model that `modelFolder` has fetched. Weights are held as float32, whatever type they are stored in; loading
- * takes hardly more memory than that.
+ * of an adapter, with the model that it was trained on; or the same by the id of a model that `modelFolder` has fetched. Weights
+ * are held as float32, whatever type they are stored in; loading takes hardly more memory than that.
  *
  * @throws Error when a tensor is missing, has another shape than the configuration says, or is not part of the model; when
  *   embedding and head are tied and yet differ
@@ -93,7 +94,7 @@ function loadCheckpoint(folder: string): Model {
     imageProcessor,
     parameters,
     tensorLayout,
-    generator: new Generator(config, tokenizer.special.imEnd),
+    generator: new Generator(config, endTokens(folder, tokenizer.special.imEnd)),
   };
 }
 

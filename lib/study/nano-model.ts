@@ -109,7 +109,7 @@ export function newNanoModel(seed: number): { model: Model; files: { readonly [n
   const model: Model = {
     ...{ folder: '', config, tokenizer, imageProcessor: PROCESSOR, parameters, tensorLayout: 'published' },
     template: new ChatTemplate(NANO_CHAT_TEMPLATE),
-    generator: new Generator(config, tokenizer.special.imEnd),
+    generator: new Generator(config, [tokenizer.special.imEnd]),
   };
   const files = {
     'config.json': configFile,

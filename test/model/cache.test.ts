@@ -37,7 +37,7 @@ test('nothing moves where more than half of the rows would stay', () => {
 
 test('completions that end at different times, packed and in shards, are those of each prompt alone', () => {
   // Any of the tokens 6 and above may end a completion; 9 comes up now and then.
-  const generator = new Generator(TINY_CONFIG, 9);
+  const generator = new Generator(TINY_CONFIG, [9]);
   const parameters = tinyParameters();
   const prompts = Array.from({ length: 70 }, (_, p) => tinyPrompt(p, [6 + (p % 26)]));
   const settings = { temperature: 1, topK: 0, topP: 1, maxNewTokens: 40, completions: 4, seed: 3 };

@@ -9,8 +9,8 @@ import { initialParameters, parameterShapes } from '../../lib/model/parameters.j
 import { GREEDY } from '../../lib/model/sampling.js';
 import { TINY_CONFIG, TINY_CONFIG_FILE, tinyParameters, tinyPrompt } from '../support/tiny-model.js';
 
-// No token has this id, so nothing ends early.
-const NO_END = -1;
+// Nothing ends early.
+const NO_END: readonly number[] = [];
 const greedy: GenerationSettings = { ...GREEDY, maxNewTokens: 12, completions: 1, seed: 1 };
 const sampled: GenerationSettings = { temperature: 1, topK: 0, topP: 1, maxNewTokens: 12, completions: 3, seed: 1 };
 let parameters: { [name: string]: tf.Tensor };
@@ -123,7 +123,7 @@ test('generation stops at the end token and keeps it', () => {
     [{ tokens: number[] }],
   ];
   const end = free.tokens[4]!;
-  const [[stopped]] = new Generator(TINY_CONFIG, end).generate(parameters, [prompt], greedy) as unknown as [
+  const [[stopped]] = new Generator(TINY_CONFIG, [end]).generate(parameters, [prompt], greedy) as unknown as [
     [{ tokens: number[]; ended: boolean }],
   ];
   assert.deepEqual(stopped.tokens, free.tokens.slice(0, free.tokens.indexOf(end) + 1));

@@ -81,7 +81,7 @@ test('merged weights give the adapted logits to 1e-5, and the map is a plain mod
 
 test('cached decoding uses the adapters too: greedy tokens are the argmax of full passes', () => {
   const parameters = moved(tinyParameters());
-  const generator = new Generator(TINY_CONFIG, -1);
+  const generator = new Generator(TINY_CONFIG, []);
   const prompt = tinyPrompt(1, [20, 21]);
   const [[completion]] = generator.generate(parameters, [prompt], {
     ...GREEDY,

@@ -13,7 +13,7 @@ export function tinyPolicy(seed = 1): Model {
     folder: 'tiny',
     config: TINY_CONFIG,
     parameters: tinyParameters(seed),
-    generator: new Generator(TINY_CONFIG, TINY_END),
+    generator: new Generator(TINY_CONFIG, [TINY_END]),
     tokenizer: { decode: (tokens: readonly number[]) => tokens.join(' ') },
   } as unknown as Model;
 }

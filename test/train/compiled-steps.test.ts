@@ -56,14 +56,14 @@ const flat = (map: { [name: string]: tf.Tensor }) =>
 const STEPS: { [name: string]: () => number[] } = {
   prefill: () => {
     // The first token's log-probabilities come from the prefill alone.
-    const generator = new Generator(TINY_CONFIG, TINY_END);
+    const generator = new Generator(TINY_CONFIG, [TINY_END]);
     const settings = { temperature: 1, topK: 0, topP: 1, maxNewTokens: 1, completions: 6, seed: 1 };
     const prompts = examples.map(({ prompt }) => prompt);
     const groups = generator.generate(tinyParameters(), prompts, settings);
     return groups.flat().flatMap(({ tokens, logProbs }) => [...tokens, ...logProbs]);
   },
   decode: () => {
-    const generator = new Generator(TINY_CONFIG, TINY_END);
+    const generator = new Generator(TINY_CONFIG, [TINY_END]);
     const prompts = examples.map(({ prompt }) => prompt);
     return [
       { temperature: 0, topK: 0, topP: 1 },

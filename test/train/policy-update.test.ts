@@ -127,7 +127,7 @@ test('log-probabilities noted at sampling are those of a pass over the rollout, 
   assert.equal(scoresAreNoted(settings), true);
   const examples = [0, 1, 2].map((p) => ({ id: String(p), prompt: tinyPrompt(p, [22, 23]), solution: '' }));
   const parameters = tinyParameters(1);
-  const generator = new Generator(TINY_CONFIG, 31);
+  const generator = new Generator(TINY_CONFIG, [31]);
   const prompts = examples.map(({ prompt }) => prompt);
   const completions = generator.generate(parameters, prompts, settings);
   const drawn: Rollout = { examples, completions, advantages: [] };
