@@ -62,6 +62,8 @@ export async function trainGrpo(
   const start: TensorMap = beta > 0 ? withoutAdapters(model.parameters) : {};
   const startTensors = new Set(Object.values(start));
   const { trainable, frozen } = partParameters(model.parameters, settings);
+  const held = new Set(Object.values(frozen));
+  const ownReference = Object.fromEntries(Object.entries(start).filter(([, tensor]) => !held.has(tensor)));
   const refreshed: TensorMap = settings.referenceRefreshEvery > 0 ? copies(trainable) : {};
   const optimizer = new AdamW({ ...ADAMW_DEFAULTS });
   const logitTemperature = settings.temperatureInLoss ? settings.temperature : 1;
@@ -85,7 +87,7 @@ export async function trainGrpo(
     const updates: Metrics[] = [];
     for (let pass = 0; pass < settings.updatesPerRollout; pass++) {
       for (const update of miniBatches(rollout, settings, scores)) {
-        const tensors = { trainable, frozen, reference: { ...start, ...refreshed } };
+        const tensors = { trainable, frozen, reference: { ...ownReference, ...refreshed } };
         const { gradients, metrics } = policyGradients(policy, tensors, update, model.config, settings);
         const norm = optimizer.apply(trainable, gradients, learningRate, startTensors);
         updates.push({ ...metrics, grad_norm: norm });

@@ -36,7 +36,7 @@ export function scoreStep(config: Qwen2VLConfig, logitTemperature: number): Comp
 export type PolicyInput = {
   trainable: TensorMap;
   frozen: TensorMap;
-  /** Parameters of the reference model; empty when beta is 0. */
+  /** Parameters of the reference model, those left out that it shares with `frozen`: a tensor given twice is held twice. */
   reference: TensorMap;
   batch: TokenBatch;
   targets: Targets;
@@ -81,7 +81,7 @@ export function policyStep(
       const headIsFrozen = Object.values(frozen).includes(headOf(parameters));
       return predictTargets(parameters, hidden, targets, { temperature: logitTemperature, headIsFrozen });
     };
-    const referenceLogProbs = beta > 0 ? predict(reference).logProbs : undefined;
+    const referenceLogProbs = beta > 0 ? predict({ ...frozen, ...reference }).logProbs : undefined;
     let seen: Omit<PolicyOutput, 'gradients' | 'loss'> | undefined;
     const { value, grads } = gradientsOf(trainable, (some) => {
       const { logProbs, entropies } = predict({ ...frozen, ...some });
