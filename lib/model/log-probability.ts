@@ -20,7 +20,7 @@ export interface Predictions {
   logProbs: tf.Tensor1D;
   /** In nats. */
   entropies: tf.Tensor1D;
-  /** 1 where no token has a larger logit than the target; the gradient stops here. */
+  /** 1 where the target is the most probable token, else 0; between equal logits the first counts, in chunks any. No gradient. */
   hits: tf.Tensor1D;
 }
 
