@@ -78,6 +78,7 @@ export * from './study/nano-model.js';
 export * from './study/paper.js';
 export * from './study/paradigms.js';
 export * from './study/profile.js';
+export * from './study/results.js';
 export * from './study/study-data.js';
 export * from './study/summary.js';
 export * from './study/validation.js';
