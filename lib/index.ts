@@ -81,6 +81,7 @@ export * from './study/profile.js';
 export * from './study/results.js';
 export * from './study/study-data.js';
 export * from './study/summary.js';
+export * from './study/uncurated.js';
 export * from './study/validation.js';
 export * from './study/workspace.js';
 export * from './tasks/counting/perception.js';

@@ -8,6 +8,7 @@ import path from 'node:path';
 import { writeFileAtomic } from '../engine/atomic-write.js';
 import { askedPrecision, startEngine } from '../engine/backend.js';
 import { fileDigest } from '../engine/file-digest.js';
+import { Random } from '../engine/random.js';
 import { type Evaluation, evaluateModel } from '../evaluate/evaluate.js';
 import { addAdapters, hasAdapters, type LoraSettings, mergeAdapters } from '../model/lora.js';
 import { disposeModel, loadModel, type Model, saveModel, weightsFile } from '../model/model.js';
@@ -23,7 +24,9 @@ import { type SftSettings, trainSft } from '../train/sft.js';
 import { saveTrained } from '../train/trained.js';
 import type { TrainingWarning } from '../train/warnings.js';
 import { evaluationItems, grpoExamples, sftExamples, sliceRows } from './examples.js';
-import { loadRows, missingData, recordsFile } from './study-data.js';
+import { shuffleLabels } from './label-control.js';
+import { type LoadedRows, loadRows, missingData, recordsFile } from './study-data.js';
+import { spoilRows } from './uncurated.js';
 import { type ValidationSettings, validation, validationRows } from './validation.js';
 import type { Study } from './workspace.js';
 
@@ -38,6 +41,10 @@ export interface SftCell {
   validation?: ValidationSettings;
   /** Trains adapters in place of all weights. */
   lora?: LoraSettings;
+  /** Spoils this share of the rows first, as a careless annotator would: what curation takes out. None unless told. */
+  spoiledShare?: number;
+  /** Deals the rows' answers and rationales anew among rows of their kind first: the control that must score at chance. */
+  shuffledLabels?: true;
 }
 
 /** GRPO from the base model, or from what another cell of the same task trained, on training rows [from, to). */
@@ -117,10 +124,7 @@ export async function runCell(
     cell.kind === 'grpo' && cell.start !== 'base'
       ? (await runCell(study, cell.start, { signal: options.signal })).checkpoint
       : study.base;
-  const rows = sliceRows(await loadRows(study, 'train', cell.task), cell.rows[0], cell.rows[1]);
-  if (rows.records.length < cell.rows[1] - cell.rows[0]) {
-    throw new Error(`a cell asks for training rows ${cell.rows[0]} to ${cell.rows[1]}, but the data holds fewer`);
-  }
+  const rows = await cellRows(study, cell);
   const model = loadModel(path.resolve(study.folder, start));
   try {
     if (cell.lora) {
@@ -152,6 +156,19 @@ export async function runCell(
   } finally {
     disposeModel(model);
   }
+}
+
+/** The rows that a cell trains on, as it trains on them. */
+async function cellRows(study: Study, cell: Cell): Promise<LoadedRows> {
+  const rows = sliceRows(await loadRows(study, 'train', cell.task), cell.rows[0], cell.rows[1]);
+  if (rows.records.length < cell.rows[1] - cell.rows[0]) {
+    throw new Error(`a cell asks for training rows ${cell.rows[0]} to ${cell.rows[1]}, but the data holds fewer`);
+  }
+  if (cell.kind === 'grpo') return rows;
+  const random = (name: string) => new Random(study.profile.seed, `${cell.task}/${name}`);
+  const spoiled = cell.spoiledShare === undefined ? rows : spoilRows(rows, cell.spoiledShare, random('uncurated'));
+  if (!cell.shuffledLabels) return spoiled;
+  return { ...spoiled, records: shuffleLabels(spoiled.records, random('shuffled labels')) };
 }
 
 /**
@@ -190,28 +207,101 @@ export async function evaluateCell(
   onProgress?: (done: number, total: number) => void,
 ): Promise<Evaluation> {
   const { task } = cell;
+  return measured(study, cell, evaluationFile(study, cell, set, style), async (model) => {
+    const items = evaluationItems(model, await loadRows(study, set, task), style);
+    return evaluateModel(model, items, study.profile.completionTokens[task], onProgress, TASKS[task].score);
+  });
+}
+
+/**
+ * Measures the base model or a finished cell on held-out rows (`accuracy`, `format`, `pass@1`, `pass@k`): what a checkpoint may be
+ * chosen by, as test sets may not. The result is kept beside the checkpoint.
+ */
+export async function measureHeldOut(
+  study: Study,
+  cell: Cell | BaseCell,
+  settings: ValidationSettings,
+): Promise<Metrics> {
+  return measured(study, cell, heldOutFile(study, cell, settings), async (model) => {
+    const items = evaluationItems(model, validationRows(study, settings.items, cell.task), 'think');
+    const { measure } = validation({ model, items, settings, score: TASKS[cell.task].score })!;
+    return (await measure(model.parameters, 0)).metrics;
+  });
+}
+
+/** What a finished cell left in `result.json`, or undefined while it is not finished; makes no folder. */
+export function finishedCell(study: Study, cell: Cell): CellResult | undefined {
+  const file = path.join(cellFolder(study, cell), 'result.json');
+  return readJson<CellResult>(file);
+}
+
+/** What `evaluateCell` left, or undefined where it has not been called. */
+export function finishedEvaluation(
+  study: Study,
+  cell: Cell | BaseCell,
+  set: TestSet,
+  style: PromptStyle,
+): Evaluation | undefined {
+  return readJson<Evaluation>(evaluationFile(study, cell, set, style));
+}
+
+/** What `measureHeldOut` left, or undefined where it has not been called. */
+export function finishedHeldOut(
+  study: Study,
+  cell: Cell | BaseCell,
+  settings: ValidationSettings,
+): Metrics | undefined {
+  return readJson<Metrics>(heldOutFile(study, cell, settings));
+}
+
+/** Trains what is not trained, loads it, measures it and keeps what was found in a file; takes the file where it is there. */
+async function measured<T>(
+  study: Study,
+  cell: Cell | BaseCell,
+  file: string,
+  measure: (model: Model) => Promise<T>,
+): Promise<T> {
   const trained = cell.kind === 'base' ? undefined : await runCell(study, cell);
-  const home = cell.kind === 'base' ? path.join(study.folder, 'cells', `base-${task}`) : cellFolder(study, cell);
-  const longest = study.profile.completionTokens[task];
-  const digest = createHash('sha256').update(
-    dataDigest(study, task) +
-      digestOf(weightsFile(study.base), task) +
-      longest +
-      (askedPrecision() === 'float32' ? '' : askedPrecision()),
-  );
-  const file = path.join(home, `evaluation-${set}-${style}-${digest.digest('hex').slice(0, 8)}.json`);
-  if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8')) as Evaluation;
+  const held = readJson<T>(file);
+  if (held !== undefined) return held;
   await startEngine();
   const model = loadModel(trained ? path.resolve(study.folder, trained.checkpoint) : study.base);
   try {
-    const rows = await loadRows(study, set, task);
-    const items = evaluationItems(model, rows, style);
-    const evaluation = await evaluateModel(model, items, longest, onProgress, TASKS[task].score);
-    writeFileAtomic(file, `${JSON.stringify(evaluation)}\n`);
-    return evaluation;
+    const found = await measure(model);
+    writeFileAtomic(file, `${JSON.stringify(found)}\n`);
+    return found;
   } finally {
     disposeModel(model);
   }
+}
+
+function readJson<T>(file: string): T | undefined {
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as T) : undefined;
+}
+
+function evaluationFile(study: Study, cell: Cell | BaseCell, set: TestSet, style: PromptStyle): string {
+  const longest = study.profile.completionTokens[cell.task];
+  return path.join(
+    measuresFolder(study, cell),
+    `evaluation-${set}-${style}-${measureHash(study, cell, `${longest}`)}.json`,
+  );
+}
+
+function heldOutFile(study: Study, cell: Cell | BaseCell, settings: ValidationSettings): string {
+  const hash = measureHash(study, cell, configurationHash(settings as unknown as Json));
+  return path.join(measuresFolder(study, cell), `held-out-${hash}.json`);
+}
+
+/** Where measures of a cell are kept: beside its checkpoint; the base model's in a folder of the task. */
+function measuresFolder(study: Study, cell: Cell | BaseCell): string {
+  return cell.kind === 'base' ? path.join(study.folder, 'cells', `base-${cell.task}`) : cellFolder(study, cell);
+}
+
+/** What a measure depends on beside the cell: data, base model, precision and its own settings. */
+function measureHash(study: Study, { task }: Cell | BaseCell, settings: string): string {
+  const precision = askedPrecision() === 'float32' ? '' : askedPrecision();
+  const text = dataDigest(study, task) + digestOf(weightsFile(study.base), task) + settings + precision;
+  return createHash('sha256').update(text).digest('hex').slice(0, 8);
 }
 
 /** A digest of a task's data: of its record files, from which all images follow. */

@@ -2,6 +2,7 @@
 import type { PromptStyle } from '../tasks/prompts.js';
 import type { TestSet } from '../tasks/task.js';
 import type { BaseCell, Cell } from './cell.js';
+import type { ValidationSettings } from './validation.js';
 
 /** One cell of a study with the questions it is evaluated on. */
 export interface GridCell {
@@ -10,4 +11,6 @@ export interface GridCell {
   cell: Cell | BaseCell;
   /** Test sets and the prompt style that each is asked in. */
   evaluations: readonly { set: TestSet; style: PromptStyle }[];
+  /** Measures it on held-out rows too (`measureHeldOut`), where something is chosen by that. */
+  heldOut?: ValidationSettings;
 }
