@@ -9,6 +9,10 @@ import type { Study } from './workspace.js';
 export const PARADIGMS = ['zero-shot', 'ans-sft', 'cot-sft', 'reason-rft-zero', 'reason-rft'] as const;
 export type Paradigm = (typeof PARADIGMS)[number];
 
+/** Those that train something. */
+export const TRAINED_PARADIGMS = ['ans-sft', 'cot-sft', 'reason-rft-zero', 'reason-rft'] as const;
+export type TrainedParadigm = (typeof TRAINED_PARADIGMS)[number];
+
 /** The paradigms' names as the paper writes them. */
 export const PARADIGM_NAMES: { readonly [paradigm in Paradigm]: string } = {
   'zero-shot': 'Zero-shot',
@@ -33,47 +37,64 @@ export function taskRewards(task: TaskName): GrpoCell['rewards'] {
 }
 
 /** A profile's settings of GRPO, with completions as long as the task needs. */
-export function taskGrpo(settings: GrpoSettings, profile: Profile, task: TaskName): GrpoSettings {
-  return { ...settings, maxNewTokens: profile.completionTokens[task] };
+export function taskGrpo(settings: GrpoSettings, profile: Profile, task: TaskName, seed: number): GrpoSettings {
+  return { ...settings, maxNewTokens: profile.completionTokens[task], seed };
 }
 
 /** Stage 1 of Reason-RFT: chain-of-thought fine-tuning on the first rows. */
-export function stageOneCell({ profile }: Study, rows = profile.stageOneRows, task: TaskName = 'counting'): SftCell {
-  return { kind: 'sft', task, target: 'cot', rows: [0, rows], settings: profile.stageOne };
+export function stageOneCell(
+  { profile }: Study,
+  rows = profile.stageOneRows,
+  task: TaskName = 'counting',
+  seed = profile.seeds[0]!,
+): SftCell {
+  return { kind: 'sft', task, target: 'cot', rows: [0, rows], settings: { ...profile.stageOne, seed } };
 }
 
-/** What a paradigm trains; zero-shot is the base model. */
-export function paradigmCell(study: Study, paradigm: 'zero-shot', task?: TaskName): BaseCell;
-export function paradigmCell(study: Study, paradigm: 'ans-sft' | 'cot-sft', task?: TaskName): SftCell;
-export function paradigmCell(study: Study, paradigm: 'reason-rft-zero' | 'reason-rft', task?: TaskName): GrpoCell;
-export function paradigmCell(study: Study, paradigm: Paradigm, task?: TaskName): Cell | BaseCell;
-export function paradigmCell(study: Study, paradigm: Paradigm, task: TaskName = 'counting'): Cell | BaseCell {
+/** What a paradigm trains; zero-shot is the base model. The seed is the profile's first unless told. */
+export function paradigmCell(study: Study, paradigm: 'zero-shot', task?: TaskName, seed?: number): BaseCell;
+export function paradigmCell(study: Study, paradigm: 'ans-sft' | 'cot-sft', task?: TaskName, seed?: number): SftCell;
+export function paradigmCell(
+  study: Study,
+  paradigm: 'reason-rft-zero' | 'reason-rft',
+  task?: TaskName,
+  seed?: number,
+): GrpoCell;
+export function paradigmCell(study: Study, paradigm: TrainedParadigm, task?: TaskName, seed?: number): Cell;
+export function paradigmCell(study: Study, paradigm: Paradigm, task?: TaskName, seed?: number): Cell | BaseCell;
+export function paradigmCell(
+  study: Study,
+  paradigm: Paradigm,
+  task: TaskName = 'counting',
+  seed = study.profile.seeds[0]!,
+): Cell | BaseCell {
   const { profile } = study;
-  const rewards = taskRewards(task);
   const rows: [number, number] = [0, profile.trainRows];
   switch (paradigm) {
     case 'zero-shot':
       return { kind: 'base', task };
     case 'ans-sft':
-      return { kind: 'sft', task, target: 'answer', rows, settings: profile.answerSft };
+      return { kind: 'sft', task, target: 'answer', rows, settings: { ...profile.answerSft, seed } };
     case 'cot-sft':
-      return { kind: 'sft', task, target: 'cot', rows, settings: profile.cotSft };
-    case 'reason-rft-zero':
-      return { kind: 'grpo', task, start: 'base', rows, rewards, settings: taskGrpo(profile.grpo, profile, task) };
+      return { kind: 'sft', task, target: 'cot', rows, settings: { ...profile.cotSft, seed } };
+    case 'reason-rft-zero': {
+      const settings = taskGrpo(profile.grpo, profile, task, seed);
+      return { kind: 'grpo', task, start: 'base', rows, rewards: taskRewards(task), settings };
+    }
     case 'reason-rft':
-      return reasonRftCell(study, task);
+      return reasonRftCell(study, task, seed);
   }
 }
 
 /** Reason-RFT: stage 1, then GRPO on the rest of the rows. */
-export function reasonRftCell(study: Study, task: TaskName = 'counting'): GrpoCell {
+export function reasonRftCell(study: Study, task: TaskName = 'counting', seed = study.profile.seeds[0]!): GrpoCell {
   const { profile } = study;
   return {
     kind: 'grpo',
     task,
-    start: stageOneCell(study, profile.stageOneRows, task),
+    start: stageOneCell(study, profile.stageOneRows, task, seed),
     rows: [profile.stageOneRows, profile.trainRows],
     rewards: taskRewards(task),
-    settings: taskGrpo(profile.grpo, profile, task),
+    settings: taskGrpo(profile.grpo, profile, task, seed),
   };
 }

@@ -5,8 +5,10 @@ import type { SftSettings } from '../train/sft.js';
 
 export interface Profile {
   name: string;
-  /** Seed of data and training. */
+  /** Seed of the data: one draw for all training seeds. */
   seed: number;
+  /** Training seeds. */
+  seeds: readonly number[];
   /** Rows of each task that curation should keep. */
   trainRows: number;
   /** The first so many go to stage 1; the paper's 1,600. */
@@ -19,8 +21,23 @@ export interface Profile {
   cotSft: SftSettings;
   stageOne: SftSettings;
   grpo: GrpoSettings;
+  /** Data efficiency. */
+  efficiency: {
+    /** Training rows of the curve, rising: 5 % of all rows, which a claim rests on, and all of them are among them. */
+    rows: readonly number[];
+    /** Training seeds of the sizes between; those two have every seed. */
+    seeds: readonly number[];
+    /** Steps that SFT takes at least at a smaller size, where its passes over few rows would be fewer. */
+    leastSftSteps: number;
+  };
   /** What an ablation's GRPO cells run with. */
   ablation: GrpoSettings;
+  /** Which tasks and training seeds have ablations, and the held-out rows that a start checkpoint is chosen by. */
+  ablations: {
+    tasks: readonly TaskName[];
+    seeds: readonly number[];
+    heldOut: { items: number; samples: number };
+  };
   /** Longest completion in tokens, in training's rollouts and in evaluation. */
   completionTokens: { readonly [task in TaskName]: number };
 }
@@ -52,6 +69,7 @@ const GRPO: GrpoSettings = {
 export const QUICK: Profile = {
   name: 'quick',
   seed: 1,
+  seeds: [1],
   trainRows: 6400,
   stageOneRows: 1600,
   testRows: {
@@ -64,7 +82,9 @@ export const QUICK: Profile = {
   cotSft: SFT,
   stageOne: { ...SFT, epochs: 4 },
   grpo: GRPO,
+  efficiency: { rows: [320, 800, 1600, 3200, 6400], seeds: [1], leastSftSteps: 100 },
   ablation: { ...GRPO, steps: 24, promptsPerStep: 16 },
+  ablations: { tasks: ['counting'], seeds: [1], heldOut: { items: 200, samples: 8 } },
   completionTokens: { counting: 64, structure: 88, transformation: 112 },
 };
 
@@ -72,6 +92,7 @@ export const QUICK: Profile = {
 export const STANDARD: Profile = {
   ...QUICK,
   name: 'standard',
+  seeds: [1, 2, 3],
   testRows: {
     counting: { id: 1000, 'ood-look': 750, 'ood-look-question': 250 },
     structure: { id: 820, ood: 800 },
@@ -83,6 +104,7 @@ export const STANDARD: Profile = {
 export const TINY: Profile = {
   ...QUICK,
   name: 'tiny',
+  seeds: [1, 2],
   trainRows: 48,
   stageOneRows: 16,
   testRows: {
@@ -95,7 +117,9 @@ export const TINY: Profile = {
   stageOne: { ...SFT, epochs: 1, batchSize: 8 },
   // Seconds enough for a hand, or a test, to interrupt it.
   grpo: { ...GRPO, steps: 60, promptsPerStep: 4, completions: 4, promptsPerMicroBatch: 4, maxNewTokens: 16 },
+  efficiency: { rows: [2, 8, 16, 24, 48], seeds: [1], leastSftSteps: 1 },
   ablation: { ...GRPO, steps: 1, promptsPerStep: 2, completions: 4, promptsPerMicroBatch: 2, maxNewTokens: 16 },
+  ablations: { tasks: ['counting'], seeds: [1], heldOut: { items: 4, samples: 2 } },
   completionTokens: { counting: 16, structure: 16, transformation: 16 },
 };
 

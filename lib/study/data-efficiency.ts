@@ -1,0 +1,62 @@
+/** Data efficiency: the trained paradigms on fewer and fewer rows, always the first ones of the same data. */
+import type { TaskName } from '../tasks/task.js';
+import type { SftSettings } from '../train/sft.js';
+import type { Cell, SftCell } from './cell.js';
+import { paradigmCell, stageOneCell, type TrainedParadigm } from './paradigms.js';
+import type { Study } from './workspace.js';
+
+/** The share of the training rows at which the paper's claim of data efficiency is looked at. */
+export const SMALL_SHARE = 0.05;
+
+/** The number of rows that is 5 % of all. */
+export function fewRows({ profile }: Study): number {
+  return Math.round(SMALL_SHARE * profile.trainRows);
+}
+
+/** The training seeds of a size: all for 5 % and for all rows, which claims rest on; else the profile's choice. */
+export function efficiencySeeds(study: Study, rows: number): readonly number[] {
+  const { seeds, efficiency, trainRows } = study.profile;
+  return rows === trainRows || rows === fewRows(study) ? seeds : efficiency.seeds;
+}
+
+/**
+ * A paradigm on the first rows. At all rows it is the paradigm's own cell. At fewer
+ *
+ * - SFT makes the same number of passes, but takes no fewer steps than the profile says: a handful of steps would show how
+ *   short the training was, not how few its rows;
+ * - GRPO takes the same number of steps, on prompts that come again more often;
+ * - Reason-RFT trains stage 1 on the first half of the rows, though never on more than it has at all rows, and GRPO on the rest.
+ *
+ * @param rows of all stages together, 2 or more
+ */
+export function efficiencyCell(
+  study: Study,
+  paradigm: TrainedParadigm,
+  rows: number,
+  task: TaskName,
+  seed: number,
+): Cell {
+  const { trainRows, stageOneRows, efficiency } = study.profile;
+  if (!Number.isInteger(rows) || rows < 2 || rows > trainRows)
+    throw new Error(`data efficiency: rows must be a whole number from 2 to ${trainRows}, all rows, got ${rows}`);
+  const whole = paradigmCell(study, paradigm, task, seed);
+  if (rows === trainRows) return whole;
+  if (whole.kind === 'sft') return fewer(whole, rows, efficiency.leastSftSteps);
+  if (whole.start === 'base') return { ...whole, rows: [0, rows] };
+  const first = Math.min(stageOneRows, Math.floor(rows / 2));
+  const start =
+    first === stageOneRows
+      ? whole.start
+      : fewer(stageOneCell(study, first, task, seed), first, efficiency.leastSftSteps);
+  return { ...whole, start, rows: [first, rows] };
+}
+
+/** An SFT cell on its first rows. */
+function fewer(cell: SftCell, rows: number, leastSteps: number): SftCell {
+  return { ...cell, rows: [0, rows], settings: withLeastSteps(cell.settings, rows, leastSteps) };
+}
+
+/** Settings whose passes over so many rows make at least so many steps. */
+function withLeastSteps(settings: SftSettings, rows: number, leastSteps: number): SftSettings {
+  return { ...settings, epochs: Math.max(settings.epochs, (leastSteps * settings.batchSize) / rows) };
+}
