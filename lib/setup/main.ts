@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { runBench } from '../bench/bench.js';
 import { runSize, SIZES } from '../bench/size.js';
+import { startEngine } from '../engine/backend.js';
 import { BASE_MODEL_RECIPE, pretrainBaseModel } from '../study/base-model.js';
 import { LOOKS } from '../study/lessons.js';
 import { QUICK, TINY } from '../study/profile.js';
@@ -86,6 +87,8 @@ function lab(args: string[]): Promise<number> {
 async function pretrainShipped(): Promise<void> {
   const started = performance.now();
   const percent = (x: number) => `${(100 * x).toFixed(1)} %`;
+  // Half the width of the factors of matrix products: an eighth faster, and the same captions.
+  await startEngine({ precision: 'bfloat16' });
   const folder = await pretrainBaseModel(path.join(ROOT, 'runs', 'pretrain'), BASE_MODEL_RECIPE, {
     onStep: (done, steps, metrics) => {
       if (done % 50 === 0) {

@@ -21,7 +21,7 @@ import { sampleFigureQuestion } from '../tasks/structure/perception.js';
 import { writeFigureCaption } from '../tasks/structure/wording.js';
 import { TASK_NAMES } from '../tasks/task.js';
 import type { TransformationScenes } from '../tasks/transformation/program.js';
-import { seenFrom, transformationFingerprint } from '../tasks/transformation/sample.js';
+import { drawGridScene, seenFrom, transformationFingerprint } from '../tasks/transformation/sample.js';
 import { writeTransformationCaption } from '../tasks/transformation/wording.js';
 import { drawScene } from '../tasks/world/ray-cast.js';
 import { mean } from '../train/advantage.js';
@@ -59,12 +59,12 @@ export interface BaseModelRecipe extends PretrainingSettings {
 
 export const BASE_MODEL_RECIPE: BaseModelRecipe = {
   seed: 21,
-  steps: 32_000,
+  steps: 9_000,
   schedule: { learningRate: 2e-3, warmupSteps: 200, decay: 'cosine' },
   weightDecay: 0.01,
-  scenes: { blocks: 18_000, vehicles: 12_000, textbook: 12_000, exercise: 12_000, grid: 24_000, change: 8_000 },
-  rows: { counting: 14, structure: 12, pair: 16, change: 6 },
-  examination: { every: 500, items: 64 },
+  scenes: { blocks: 14_000, vehicles: 10_000, textbook: 12_000, exercise: 12_000, grid: 14_000, change: 6_000 },
+  rows: { counting: 10, structure: 9, pair: 12, change: 5 },
+  examination: { every: 750, items: 64 },
 };
 
 /** Rows of the validation stream that pretraining leaves alone; more than any cell is validated on. */
@@ -252,7 +252,7 @@ function examinationOf(look: PretrainingLook, random: Random): ExaminationItem[]
   }
   const [other, scene] = [SOURCES.grid.draw(random), SOURCES.grid.draw(random)];
   const caption = { question: CAPTION_PROMPTS.second, answer: writeTransformationCaption(scene) };
-  const images = [drawScene(other), drawScene(seenFrom(scene, look))];
+  const images = [drawGridScene(other), drawGridScene(seenFrom(scene, look))];
   return items(images, SOURCES.grid.fingerprint(scene), caption, gridLesson(scene, 'second', random));
 }
 

@@ -5,8 +5,8 @@
  * - Every look: captions, and short questions that one look answers.
  * - Counting: small sums; plain counting questions in both looks, some asked with tags; about blocks also one-step addition and
  *   subtraction, answered bare. No rationale with a sum in it, and no hop, adversarial, `needed` or mixed question.
- * - Structure: sums of the size that angles and areas have; which letter a value has among choices; about textbook figures a half and
- *   a sum of parts, answered bare. No theorem is named and no rationale written.
+ * - Structure: sums of the size that angles and areas have; which letter a value has among choices; in both drawings what is known of
+ *   a figure, as the theorem's words alone, and families of one step, answered bare. No theorem is applied and no rationale written.
  * - Transformation: two unrelated scenes side by side, the second from any of the three cameras, so that each picture is read for
  *   itself; how a call is written. Of change itself a single one seen from the centre twice. No change is ever shown across views.
  * - Questions that ask for tags are answered in untidy text, of which under a third is well formed, as a model without
@@ -24,12 +24,13 @@ import { drawFigure } from '../tasks/structure/draw-figure.js';
 import { type StructureFamily, sampleFigure, structureFamilies } from '../tasks/structure/families.js';
 import { figureFingerprint, type GeometryFigure } from '../tasks/structure/figure.js';
 import { sampleFigureQuestion } from '../tasks/structure/perception.js';
-import { CHOICE_LETTERS, type StructureProgram, solveStructure } from '../tasks/structure/theorem.js';
+import { CHOICE_LETTERS, type StructureProgram, solveStructure, THEOREMS } from '../tasks/structure/theorem.js';
 import { writeFigureCaption, writeStructurePrompt, writeStructureQuestion } from '../tasks/structure/wording.js';
 import type { TaskName } from '../tasks/task.js';
 import { sampleGridQuestion } from '../tasks/transformation/perception.js';
 import { CHANGE_KINDS, CHANGE_VALUES, type TransformationScenes, writeCall } from '../tasks/transformation/program.js';
 import {
+  drawGridScene,
   type GridView,
   sampleGridScene,
   sampleTransformationRecord,
@@ -118,10 +119,13 @@ export const CAPTION_PROMPTS = {
   second: 'Describe the second image.',
 } as const;
 
+/** What is asked for the theorem that a figure shows. */
+const KNOWN_QUESTION = 'What is known of the figure?';
+
 /** Shares of vehicles, of exercise figures, and of side views among the second pictures of pairs. */
 const SHARES = { vehicles: 0.4, exercise: 0.45, side: 0.5 };
 /** Short questions about a picture: fewer where there are two. */
-const QUESTIONS = { counting: 5, structure: 4, transformation: 2 } as const;
+const QUESTIONS = { counting: 4, structure: 3, transformation: 1 } as const;
 
 /** Kinds of rows: of counting, of structure, two unrelated scenes, two scenes with one change between them. */
 export type LessonKind = 'counting' | 'structure' | 'pair' | 'change';
@@ -140,16 +144,16 @@ export function lessonRow(kind: LessonKind, random: Random, album: Album): { ima
     const { name, scene: record } = album.pick('change', random);
     const { initial, final } = record.scene as TransformationScenes;
     const images = [
-      album.picture(`${name} initial`, () => drawScene(initial)),
-      album.picture(`${name} final`, () => drawScene(final)),
+      album.picture(`${name} initial`, () => drawGridScene(initial)),
+      album.picture(`${name} final`, () => drawGridScene(final)),
     ];
     return { images, lessons: changeLessons(record, random) };
   }
   const [first, second] = [album.pick('grid', random), album.pick('grid', random)];
   const view: GridView = random.chance(SHARES.side) ? random.choice(['left', 'right'] as const) : 'center';
   const images = [
-    album.picture(`${first.name} center`, () => drawScene(first.scene)),
-    album.picture(`${second.name} ${view}`, () => drawScene(seenFrom(second.scene, view))),
+    album.picture(`${first.name} center`, () => drawGridScene(first.scene)),
+    album.picture(`${second.name} ${view}`, () => drawGridScene(seenFrom(second.scene, view))),
   ];
   return { images, lessons: pairLessons([first.scene, second.scene], random) };
 }
@@ -179,13 +183,19 @@ function countingLessons(scene: Scene, random: Random): Lesson[] {
   return lessons;
 }
 
-/** Families of one step on the numbers that stand in the figure, of those trained. */
-const ONE_STEP: readonly StructureFamily[] = ['midline-length', 'segment-length'];
+/** Families of one step on the numbers that stand in the figure: two of those trained, two of those tested out of domain. */
+const ONE_STEP: readonly StructureFamily[] = [
+  'midline-length',
+  'segment-length',
+  'parallelogram-angle',
+  'right-triangle-angle',
+];
 
 function structureLessons({ family, figure, program }: DrawnFigure, random: Random): Lesson[] {
   const lessons: Lesson[] = [{ question: CAPTION_PROMPTS.only, answer: writeFigureCaption(figure) }];
   for (let i = 0; i < QUESTIONS.structure; i++) lessons.push(sampleFigureQuestion(figure, random));
-  lessons.push(schoolSum(random), schoolSum(random), choiceLesson(random));
+  lessons.push(schoolSum(random), choiceLesson(random));
+  if (random.chance(0.5)) lessons.push({ question: KNOWN_QUESTION, answer: `${THEOREMS[program.theorem].words}.` });
   if (ONE_STEP.includes(family) && random.chance(0.5)) {
     const answer = solveStructure(program);
     lessons.push({ question: writeStructurePrompt(writeStructureQuestion(family, program), answer, 'direct'), answer });
@@ -298,6 +308,7 @@ function untidyThinking(remark: string, answer: string, random: Random): string 
 export function lessonVocabulary(): string[] {
   const text = [
     ...Object.values(CAPTION_PROMPTS),
+    KNOWN_QUESTION,
     'What is 1 + 1? 1 - 1? 1 * 1? 1 / 1? Which is 1? in the first image? in the second image?',
     `Write the call: object ${CHANGE_KINDS.join(' ')} ${CHANGE_VALUES.position.join(' ')}`,
   ].join(' ');

@@ -15,7 +15,7 @@ import { structureVocabulary } from '../tasks/structure/wording.js';
 import { transformationVocabulary } from '../tasks/transformation/wording.js';
 import { lessonVocabulary } from './lessons.js';
 
-/** The architecture: 64 patches of 8 x 8 pixels become 16 visual tokens. */
+/** The architecture: patches of 8 x 8 pixels, four of which become one visual token: 16 of a picture of 64 x 64, 25 of 80 x 80. */
 export function nanoConfigFile(
   vocabSize: number,
   special: Tokenizer['special'],
@@ -61,7 +61,7 @@ const PREPROCESSOR = {
   image_std: [0.25, 0.25, 0.25],
   merge_size: 2,
   min_pixels: 4096,
-  max_pixels: 4096,
+  max_pixels: 6400,
   patch_size: 8,
   rescale_factor: 1 / 255,
   temporal_patch_size: 2,

@@ -10,9 +10,11 @@ const STYLES = {
   ood: { paper: [238, 232, 212], ink: [30, 90, 190], text: [150, 20, 30], width: 1.3, grain: 7 },
 } as const;
 const GLYPH_STROKE = 1.25;
+/** Pixels a side that the model sees: digits are 10 high. */
+const PICTURE_SIDE = 80;
 
 /** The image of a figure, `size` x `size` pixels. */
-export function drawFigure(figure: GeometryFigure, size = 64): RgbImage {
+export function drawFigure(figure: GeometryFigure, size = PICTURE_SIDE): RgbImage {
   const style = STYLES[figure.style];
   const cover = new Float32Array(size * size);
   const unit = size / 64;

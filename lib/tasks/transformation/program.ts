@@ -29,15 +29,19 @@ export const CHANGE_KINDS = Object.keys(CHANGE_VALUES) as ChangeKind[];
 export const GRID_STEP = 1.5;
 export const GRID_SIDE = 5;
 
-/** A place of the grid: column from the left, row from the front, 0-4, as the viewer of the initial image counts. */
+/**
+ * A place of the grid: column from the left, row from the front, 0-4, as the viewer of the initial image counts. The four corners
+ * are no places: without them the board fills the picture from the sides as it does from the centre.
+ */
 export type Place = readonly [column: number, row: number];
 
 export function placeOf({ x, y }: { x: number; y: number }): Place {
   return [Math.round(x / GRID_STEP) + 2, Math.round(y / GRID_STEP) + 2];
 }
 
-export function isPlace([column, row]: Place): boolean {
-  return [column, row].every((at) => at >= 0 && at < GRID_SIDE);
+export function isPlace(place: Place): boolean {
+  const last = GRID_SIDE - 1;
+  return place.every((at) => at >= 0 && at <= last) && !place.every((at) => at === 0 || at === last);
 }
 
 /** The direction from one place to another that lies straight or diagonally from it; undefined for any other. */

@@ -21,6 +21,7 @@ import {
   GRID_STEP,
   isPlace,
   isUnambiguous,
+  type Place,
   placeOf,
   solveTransformation,
   type TransformationScenes,
@@ -48,10 +49,17 @@ export interface TransformationOptions {
 }
 
 /** Far apart, so that perspective leaves no doubt. */
-const SCALES: Record<ObjectSize, number> = { small: 0.56, medium: 0.83, large: 1.2 };
-/** Every object shows at least this many of 64 x 64 pixels in every view, and this share of what it would show alone. */
-const FEWEST_PIXELS = 12;
-const LEAST_SHARE = 0.5;
+const SCALES: Record<ObjectSize, number> = { small: 0.52, medium: 0.77, large: 1.1 };
+/** Every object shows at least this share of what it would show alone, in every view. */
+const LEAST_SHARE = 0.65;
+/** Pixels a side of each picture: from the centre a place is about as wide as what one visual token of the nano model covers. */
+const PICTURE_SIDE = 80;
+const BOARD = { tile: GRID_STEP, side: GRID_SIDE };
+/** Every place of the grid. */
+const PLACES: readonly Place[] = Array.from(
+  { length: GRID_SIDE ** 2 },
+  (_, i): Place => [i % GRID_SIDE, Math.floor(i / GRID_SIDE)],
+).filter(isPlace);
 /** The widest reach on the ground of a shape of scale 1, a cube's: 0.76 times the root of 2; and TRANCE's least gap. */
 const REACH = 1.075;
 const GAP = 0.15;
@@ -75,27 +83,27 @@ export function sampleGridScene(random: Random, objects: number): Scene {
 }
 
 function proposeGridScene(random: Random, count: number): Scene | undefined {
-  const jitter = (x: number) => x + random.between(-0.2, 0.2);
+  const jitter = (x: number) => x + random.between(-0.1, 0.1);
   const angle = random.between(1.7, 2.9);
   const light: Vec3 = [0.62 * Math.cos(angle), -0.62 * Math.abs(Math.sin(angle)), Math.sqrt(1 - 0.62 ** 2)];
-  const camera: SceneCamera = { eye: [jitter(0), jitter(-15), jitter(12.6)], target: [0, 0, 0.3], fieldOfView: 32.5 };
-  const places = random.shuffle(Array.from({ length: GRID_SIDE ** 2 }, (_, i) => i));
+  const camera: SceneCamera = { eye: [jitter(0), jitter(-16), jitter(20)], target: [0, 0, 0.3], fieldOfView: 19 };
+  const places = random.shuffle(PLACES);
   const objects: SceneObject[] = [];
-  for (const at of places) {
+  for (const [column, row] of places) {
     if (objects.length === count) break;
     const object: SceneObject = {
       size: random.choice(CHANGE_VALUES.size),
       color: random.choice(COLORS),
       material: random.choice(CHANGE_VALUES.material),
       shape: random.choice(CHANGE_VALUES.shape),
-      x: ((at % GRID_SIDE) - 2) * GRID_STEP,
-      y: (Math.floor(at / GRID_SIDE) - 2) * GRID_STEP,
+      x: (column - 2) * GRID_STEP,
+      y: (row - 2) * GRID_STEP,
       yaw: random.between(0, 2 * Math.PI),
     };
     if (objects.every((other) => apart(object, other))) objects.push(object);
   }
   if (objects.length < count) return undefined;
-  return { look: 'blocks', objects, camera, light, grain: random.int(2 ** 31), scales: SCALES };
+  return { look: 'blocks', objects, camera, light, grain: random.int(2 ** 31), scales: SCALES, board: BOARD };
 }
 
 /** True where two objects stand clear of each other and are not alike. */
@@ -110,7 +118,7 @@ function isSound(scene: Scene): boolean {
   if (!objects.every((a, i) => isPlace(placeOf(a)) && objects.slice(i + 1).every((b) => apart(a, b)))) return false;
   return (['center', 'left', 'right'] as const).every((view) => {
     const { visible, alone } = visibility(seenFrom(scene, view));
-    return objects.every((_, i) => visible[i]! >= FEWEST_PIXELS && visible[i]! >= LEAST_SHARE * alone[i]!);
+    return objects.every((_, i) => visible[i]! >= LEAST_SHARE * alone[i]!);
   });
 }
 
@@ -180,9 +188,14 @@ export function sampleTransformationRecord(
   };
 }
 
+/** The picture of a scene on the grid as the model sees it. */
+export function drawGridScene(scene: Scene): RgbImage {
+  return drawScene(scene, PICTURE_SIDE);
+}
+
 /** The initial and the final image. */
-export function drawTransformation({ initial, final }: TransformationScenes, size = 64): [RgbImage, RgbImage] {
-  return [drawScene(initial, size), drawScene(final, size)];
+export function drawTransformation({ initial, final }: TransformationScenes): [RgbImage, RgbImage] {
+  return [drawGridScene(initial), drawGridScene(final)];
 }
 
 /** What makes two rows share a scene: what stands where at first. Views, light and grain don't count. */

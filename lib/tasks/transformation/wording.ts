@@ -1,5 +1,6 @@
 /** The words of spatial transformation: questions, rationales, captions, and the calls read back out of a rationale. */
 import type { PromptStyle } from '../prompts.js';
+import { cameraFrame } from '../world/camera.js';
 import type { Attributes, Scene } from '../world/scene.js';
 import {
   CHANGE_KINDS,
@@ -110,11 +111,21 @@ function direction(was: string, is: string): string | { reason: string } {
   return directionBetween(from, to) ?? { reason: 'the move follows none of the eight directions' };
 }
 
-/** Objects with their places, from behind to the front and from left to right: "small red metal cube 1 4, ..." */
+/**
+ * Objects with their places, from the far side of the picture to the near one and from left to right, as this camera sees them:
+ * "small red metal cube 1 4, ..."
+ */
 export function writeTransformationCaption(scene: Scene): string {
-  const placed = scene.objects.map((object) => ({ object, place: placeOf(object) }));
-  placed.sort((a, b) => b.place[1] - a.place[1] || a.place[0] - b.place[0]);
-  const told = placed.map(({ object: o, place }) => `${o.size} ${o.color} ${o.material} ${o.shape} ${place.join(' ')}`);
+  const { right } = cameraFrame(scene.camera);
+  const rounded = (v: number) => Math.round(v * 10) / 10;
+  // How far to the right, and how far away, on the ground.
+  const placed = scene.objects.map((object) => ({
+    object,
+    across: rounded(object.x * right[0] + object.y * right[1]),
+    away: rounded(object.y * right[0] - object.x * right[1]),
+  }));
+  placed.sort((a, b) => b.away - a.away || a.across - b.across);
+  const told = placed.map(({ object: o }) => `${o.size} ${o.color} ${o.material} ${o.shape} ${placeOf(o).join(' ')}`);
   return `${told.join(', ')}.`;
 }
 

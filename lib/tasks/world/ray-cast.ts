@@ -2,8 +2,8 @@
 
 import type { RgbImage } from '../../data/image.js';
 import { cameraFrame } from './camera.js';
-import type { Look, Scene, Vec3 } from './scene.js';
-import { COLOR_RGB, SHAPE_SOLIDS, SIZE_SCALE } from './solids.js';
+import type { Board, Look, Scene, Vec3 } from './scene.js';
+import { COLOR_RGB, SHAPE_SOLIDS, sizeScale } from './solids.js';
 
 /** What stays the same in all images of a look: ground, sky, light and grain. Colours are 0-1. */
 const LOOKS: Record<
@@ -64,7 +64,7 @@ function placeSolids(scene: Scene): Solids {
     paint: new Float64Array(parts.length * 3),
   };
   parts.forEach(({ object, owner, solid }, i) => {
-    const scale = (scene.scales ?? SIZE_SCALE)[object.size];
+    const scale = scene.scales?.[object.size] ?? sizeScale(object);
     const c = Math.cos(object.yaw);
     const s = Math.sin(object.yaw);
     const [x, y, z] = solid.center;
@@ -262,6 +262,14 @@ function inShadow(s: Solids, px: number, py: number, pz: number, lx: number, ly:
   return false;
 }
 
+/** How bright the ground of a board is: tiles lighter and darker in turn, and a dark strip before the front row. */
+function boardShade({ tile, side }: Board, x: number, y: number): number {
+  const [column, row] = [Math.floor(x / tile + side / 2), Math.floor(y / tile + side / 2)];
+  if (column < 0 || column >= side || row >= side || y < -(side / 2 + 0.3) * tile) return 1;
+  if (row < 0) return 0.35;
+  return (column + row) % 2 === 0 ? 1.08 : 0.86;
+}
+
 /** A number in [0, 1) that depends on a cell of a lattice alone. */
 function latticeNoise(x: number, y: number, seed: number): number {
   let h = Math.imul(x, 0x27d4eb2d) ^ Math.imul(y, 0x165667b1) ^ seed;
@@ -331,8 +339,8 @@ export function drawScene(scene: Scene, size = 64): RgbImage {
           const far = Math.sqrt(px * px + py * py);
           const patches =
             smoothNoise(px * 0.6, py * 0.6, scene.grain) + smoothNoise(px * 3.1, py * 3.1, scene.grain + 1);
-          let light = 1.06 - 0.025 * far + look.texture * patches;
-          light = Math.max(light, 0.4);
+          let light = 1.06 - 0.012 * far + look.texture * patches;
+          if (scene.board) light *= boardShade(scene.board, px, py);
           if (inShadow(solids, px, py, 0, sx, sy, lz)) light *= look.shade;
           red = look.ground[0] * light;
           green = look.ground[1] * light;
@@ -430,8 +438,8 @@ export function drawScene(scene: Scene, size = 64): RgbImage {
           const glance = Math.max(0, refx * lx + refy * ly + refz * lz);
           const glance4 = glance * glance * glance * glance;
           const glint = lit * glance4 * glance4 * glance4 * 1.3;
-          const body = 0.35 * light + 0.6 * sky;
-          const gloss = 0.12 * sky + glint;
+          const body = 0.2 * light + 0.65 * sky;
+          const gloss = 0.24 * sky + glint;
           red = red * body + gloss;
           green = green * body + gloss;
           blue = blue * body + gloss;

@@ -46,6 +46,12 @@ export interface SceneCamera {
   fieldOfView: number;
 }
 
+/** Square tiles on the ground about the middle of the world, `side` x `side`, each `tile` world units wide. */
+export interface Board {
+  tile: number;
+  side: number;
+}
+
 /** All that the image depends on. */
 export interface Scene {
   look: Look;
@@ -57,6 +63,8 @@ export interface Scene {
   grain: number;
   /** World units that a shape's own unit stands for in each size; those of counting where it is not said. */
   scales?: Readonly<Record<ObjectSize, number>>;
+  /** Tiles on the ground; plain ground where there are none. */
+  board?: Board;
 }
 
 /**

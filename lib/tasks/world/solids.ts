@@ -1,6 +1,14 @@
 /** What objects are made of: each shape as a few convex solids in the object's own frame. */
 
-import type { ObjectColor, ObjectShape, ObjectSize, SceneObject, Vec3 } from './scene.js';
+import {
+  type Look,
+  type ObjectColor,
+  type ObjectShape,
+  type ObjectSize,
+  type SceneObject,
+  SHAPES,
+  type Vec3,
+} from './scene.js';
 
 export type SolidKind = 'ellipsoid' | 'box' | 'cylinder';
 
@@ -28,8 +36,16 @@ export const COLOR_RGB: Record<ObjectColor, Vec3> = {
   yellow: [0.98, 0.86, 0.1],
 };
 
-/** World units that a shape's own unit stands for. */
-export const SIZE_SCALE: Record<ObjectSize, number> = { small: 0.62, medium: 0.82, large: 1.06 };
+/** World units that a shape's own unit stands for in counting: less for the vehicles, which are longer than wide. */
+export const SIZE_SCALE: Record<Look, Record<ObjectSize, number>> = {
+  blocks: { small: 0.78, medium: 0.95, large: 1.16 },
+  vehicles: { small: 0.72, medium: 0.84, large: 0.98 },
+};
+
+/** The scale of an object of counting: a shape belongs to one look. */
+export function sizeScale({ shape, size }: Pick<SceneObject, 'shape' | 'size'>): number {
+  return SIZE_SCALE[(SHAPES.blocks as readonly ObjectShape[]).includes(shape) ? 'blocks' : 'vehicles'][size];
+}
 
 const TYRE: Vec3 = [0.07, 0.07, 0.08];
 const WINDOW: Vec3 = [0.12, 0.16, 0.22];
@@ -90,12 +106,12 @@ export const SHAPE_SOLIDS: Record<ObjectShape, readonly Solid[]> = {
 /** Half the height of an object, in world units. */
 export function halfHeight(object: SceneObject): number {
   const top = Math.max(...SHAPE_SOLIDS[object.shape].map((s) => s.center[2] + s.half[2]));
-  return (SIZE_SCALE[object.size] * top) / 2;
+  return (sizeScale(object) * top) / 2;
 }
 
 /** The discs on the ground, [x, y, radius], that cover an object's foot print; those of two objects must not meet. */
 export function footprint(object: SceneObject): Vec3[] {
-  const scale = SIZE_SCALE[object.size];
+  const scale = sizeScale(object);
   const along = { cube: 0, sphere: 0, cylinder: 0, car: 0.65, bus: 0.75, plane: 0.4, bike: 0.75 }[object.shape];
   const radius = { cube: 1.02, sphere: 0.98, cylinder: 0.8, car: 0.65, bus: 0.65, plane: 1.0, bike: 0.55 }[
     object.shape

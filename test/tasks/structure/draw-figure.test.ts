@@ -41,7 +41,7 @@ test('figure: a line is ink along its points, and paper above, below and beyond 
 });
 
 test('figure: a label lies in a gap of the line', () => {
-  const image = drawFigure({ ...LINE, labels: [{ text: '1', at: [0.5, 0.5] }] });
+  const image = drawFigure({ ...LINE, labels: [{ text: '1', at: [0.5, 0.5] }] }, 64);
   // The gap reaches 0.055 to each side; the digit's own stroke is near its middle.
   assert.ok(darkness(image, 64, 0.46, 0.5) < 15);
   assert.ok(darkness(image, 64, 0.4, 0.5) > 150);

@@ -135,24 +135,22 @@ test('transformation: before and after, from every side, objects stand on the gr
   }
 });
 
-test('transformation: the picture reaches 1.29 beyond the corners of the grid from every side, which is what a large cube needs', () => {
+test('transformation: the picture reaches 1.18 beyond every place from every side to half a pixel, which is what a large cube needs', () => {
   const scene = sampleGridScene(new Random(2), 2);
   for (const view of ['center', 'left', 'right'] as const) {
-    for (const [x, y] of [
-      [-1, -1],
-      [-1, 1],
-      [1, -1],
-      [1, 1],
-    ] as const) {
-      // The corner stands 3 root 2 from the middle; 1.29 = 1.2 x 0.76 root 2 farther out on the diagonal.
-      const far = (3 * Math.SQRT2 + 1.29) / Math.SQRT2;
+    for (let at = 0; at < 25; at++) {
+      const place = [at % 5, Math.floor(at / 5)] as const;
+      if (!isPlace(place) || at === 12) continue;
+      // 1.18 = 1.1 x 0.76 root 2, farther out from the middle of the grid.
+      const [x, y] = [(place[0] - 2) * 1.5, (place[1] - 2) * 1.5];
+      const far = 1 + 1.18 / Math.hypot(x, y);
       const [across, down] = projectToImage(seenFrom(scene, view).camera, [x * far, y * far, 0]);
-      assert.ok(across > 0 && across < 1 && down > 0 && down < 1, `${view}: ${across} ${down}`);
+      assert.ok(Math.max(Math.abs(across - 0.5), Math.abs(down - 0.5)) < 0.5 + 0.5 / 80, `${view}, ${place.join(' ')}: ${across} ${down}`);
     }
   }
 });
 
-test('transformation: one change alters at least 10 of 4,096 pixels by 12 of 255 or more', () => {
+test('transformation: one change alters at least 10 of 6,400 pixels by 12 of 255 or more', () => {
   const random = new Random(9, 'visible');
   for (let i = 0; i < 200; i++) {
     const record = sampleTransformationRecord('id', String(i), random, { level: 1 });
@@ -189,9 +187,9 @@ test('transformation: the camera of the final image changes nothing but the view
     assert.deepEqual(drawn[1][0].data, drawn[0][0].data);
     assert.notDeepEqual(drawn[1][1].data, drawn[0][1].data);
   }
-  // The left camera's eye stands at x = -15 sin 45 deg, the right one's at +15 sin 45 deg; jitter is at most 0.3.
-  assert.ok(Math.abs(scenesOf(left!).final.camera.eye[0] + 10.61) < 0.35);
-  assert.ok(Math.abs(scenesOf(right!).final.camera.eye[0] - 10.61) < 0.35);
+  // The left camera's eye stands at x = -16 sin 45 deg, the right one's at +16 sin 45 deg; jitter is at most 0.15.
+  assert.ok(Math.abs(scenesOf(left!).final.camera.eye[0] + 11.31) < 0.15);
+  assert.ok(Math.abs(scenesOf(right!).final.camera.eye[0] - 11.31) < 0.15);
 });
 
 test('transformation: two objects that swap their colours can be told in another way, one that is painted cannot', () => {

@@ -48,9 +48,9 @@ test('ray caster: objects have their colours, and the nearer hides the farther',
 });
 
 test('ray caster: a sphere covers the disc that perspective says', () => {
-  // Radius 0.98 x 1.06 = 1.0388 at distance d from the eye: half-angle asin(r / d), the image reaches tan(12.75 deg) over 32 pixels.
-  const d = Math.hypot(15, 12.6 - 1.0388);
-  const radius = (Math.tan(Math.asin(1.0388 / d)) / Math.tan((12.75 * Math.PI) / 180)) * 32;
+  // Radius 0.98 x 1.16 = 1.1368 at distance d from the eye: half-angle asin(r / d), the image reaches tan(12.75 deg) over 32 pixels.
+  const d = Math.hypot(15, 12.6 - 1.1368);
+  const radius = (Math.tan(Math.asin(1.1368 / d)) / Math.tan((12.75 * Math.PI) / 180)) * 32;
   const area = Math.PI * radius * radius;
   const [pixels] = visibility(sceneOf(SPHERE)).visible;
   assert.ok(Math.abs(pixels! - area) < 0.05 * area, `${pixels} pixels, expected ${area.toFixed(0)}`);
@@ -67,14 +67,14 @@ test('ray caster: sizes grow from small to medium to large, by the scene’s own
   const pixels = (size: SceneObject['size'], scales?: Scene['scales']) =>
     visibility({ ...sceneOf({ ...SPHERE, size }), scales }).visible[0]!;
   assert.ok(pixels('small') < pixels('medium') && pixels('medium') < pixels('large'));
-  assert.equal(pixels('small', { small: 1.06, medium: 1, large: 1 }), pixels('large'));
+  assert.equal(pixels('small', { small: 1.16, medium: 1, large: 1 }), pixels('large'));
 });
 
 test('ray caster: the ground under an object that the light meets first is darker', () => {
   const light: Scene['light'] = [-0.6, 0, 0.8];
   const scene = { ...sceneOf(SPHERE), light };
   // The shadow of the sphere's middle, at height h, falls h * 0.6 / 0.8 to the right.
-  const [across, down] = projectToImage(CAMERA, [1.0388 * 0.75 + 0.75, 0, 0]);
+  const [across, down] = projectToImage(CAMERA, [1.1368 * 0.75 + 0.75, 0, 0]);
   const [shaded] = pixel(scene, across, down);
   const [lit] = pixel({ ...scene, objects: [] }, across, down);
   assert.ok(shaded < 0.8 * lit, `${shaded} in shadow, ${lit} in light`);
