@@ -25,6 +25,7 @@ export * from './engine/operations.js';
 export * from './engine/random.js';
 export * from './evaluate/evaluate.js';
 export * from './evaluate/interval.js';
+export * from './evaluate/over-seeds.js';
 export * from './evaluate/pass-at-k.js';
 export * from './evaluate/scorer.js';
 export * from './evaluate/student-t.js';

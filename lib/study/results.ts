@@ -2,19 +2,12 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { writeFileAtomic } from '../engine/atomic-write.js';
+import type { Estimate } from '../evaluate/over-seeds.js';
 import type { TaskName, TestSet } from '../tasks/task.js';
 import type { Paradigm } from './paradigms.js';
 import type { Study } from './workspace.js';
 
-/** A share over seeds with its 95 % interval. */
-export interface Estimate {
-  mean: number;
-  interval: [low: number, high: number];
-  /** In the order of the seeds that were there. */
-  perSeed: number[];
-  /** Test items of one seed. */
-  items: number;
-}
+export type { Estimate };
 
 /** The difference of two shares on the same items, seed by seed; in [-1, 1], positive where the first is higher. */
 export type Difference = Estimate;
@@ -147,7 +140,7 @@ export interface ControlResult {
   control: 'shuffled labels';
   testSet: TestSet;
   accuracy: Estimate;
-  /** The score of the best constant answer on the test set. */
+  /** What is known without pictures: the score of the best constant answer to each of the test set's question families. */
   chance: number;
   /** Whether the interval reaches down to chance: what is above it leaks. */
   holds: boolean;
