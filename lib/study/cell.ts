@@ -231,6 +231,7 @@ export async function measureHeldOut(
 
 /** What a finished cell left in `result.json`, or undefined while it is not finished; makes no folder. */
 export function finishedCell(study: Study, cell: Cell): CellResult | undefined {
+  if (!hasData(study, cell.task)) return undefined;
   const file = path.join(cellFolder(study, cell), 'result.json');
   return readJson<CellResult>(file);
 }
@@ -242,6 +243,7 @@ export function finishedEvaluation(
   set: TestSet,
   style: PromptStyle,
 ): Evaluation | undefined {
+  if (!hasData(study, cell.task)) return undefined;
   return readJson<Evaluation>(evaluationFile(study, cell, set, style));
 }
 
@@ -251,6 +253,7 @@ export function finishedHeldOut(
   cell: Cell | BaseCell,
   settings: ValidationSettings,
 ): Metrics | undefined {
+  if (!hasData(study, cell.task)) return undefined;
   return readJson<Metrics>(heldOutFile(study, cell, settings));
 }
 
@@ -302,6 +305,11 @@ function measureHash(study: Study, { task }: Cell | BaseCell, settings: string):
   const precision = askedPrecision() === 'float32' ? '' : askedPrecision();
   const text = dataDigest(study, task) + digestOf(weightsFile(study.base), task) + settings + precision;
   return createHash('sha256').update(text).digest('hex').slice(0, 8);
+}
+
+/** Whether a task's data was drawn or converted already; without it no cell has a folder. */
+export function hasData(study: Study, task: TaskName): boolean {
+  return (['train', ...testSetsOf(task)] as const).every((set) => existsSync(recordsFile(study, set, task)));
 }
 
 /** A digest of a task's data: of its record files, from which all images follow. */
