@@ -1,5 +1,7 @@
 /** Figures to files: PNG, SVG, PDF and interactive HTML, drawn by plotly.js in a headless Chromium, without a network. */
 
+import { createHash } from 'node:crypto';
+import { existsSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
@@ -17,6 +19,9 @@ export interface ExportOptions {
   /** PNG pixels per CSS pixel; 2 unless told, which is 300 dots an inch at 152 mm for a width of 900. */
   scale?: number;
 }
+
+/** Where an interactive page has plotly.js from: inside itself (4.8 MB), or from the one file that its folder's pages share. */
+export type PlotlyPlace = 'inside' | 'beside';
 
 /** A file that was written. */
 export interface ExportedFile {
@@ -99,7 +104,29 @@ function sizeOf(options: ExportOptions): Required<ExportOptions> {
 }
 
 /**
- * Draws a figure.
+ * An SVG whose names within do not change from one drawing to the next, as plotly.js's do: they follow from the figure, so that
+ * one figure gives one file, and two in one page do not meet.
+ */
+function withStableNames(svg: string, figure: Figure): string {
+  const drawn = /id="defs-([0-9a-f]{6})"/.exec(svg)?.[1];
+  if (drawn === undefined) return svg;
+  const digest = createHash('sha256').update(JSON.stringify(figure)).digest('hex').slice(0, 6);
+  const traces: string[] = [];
+  return svg
+    .replaceAll(new RegExp(`(?<=[a-z]-?)${drawn}`, 'g'), digest)
+    .replaceAll(/(?<= trace)[0-9a-f]{6}(?=")/g, (name) => {
+      if (!traces.includes(name)) traces.push(name);
+      return String(traces.indexOf(name));
+    });
+}
+
+/** A PDF without the times of its making; of the same length, so that the places of its objects hold. */
+function withoutTimes(pdf: Buffer): Buffer {
+  return Buffer.from(pdf.toString('latin1').replaceAll(/(?<=Date \(D:)\d{14}/g, '20000101000000'), 'latin1');
+}
+
+/**
+ * Draws a figure. The same figure gives the same bytes on one machine, whose fonts and browser a picture depends on.
  *
  * @returns the bytes of the file: a PNG, an SVG in UTF-8, or a PDF of one page
  * @throws where no Chromium can be found or started, saying what to do
@@ -116,18 +143,16 @@ export async function renderFigure(
       return Buffer.from(url.slice(url.indexOf(',') + 1), 'base64');
     }
     const url = await draw(page, figure, 'svg', { ...size, scale: 1 });
-    const svg = decodeURIComponent(url.slice(url.indexOf(',') + 1));
+    const svg = withStableNames(decodeURIComponent(url.slice(url.indexOf(',') + 1)), figure);
     if (format === 'svg') return Buffer.from(svg, 'utf8');
     const context = await browser.newContext({ offline: true });
     try {
       const paper = await context.newPage();
       await paper.setContent(`<!doctype html><style>body{margin:0}svg{display:block}</style>${svg}`);
-      return await paper.pdf({
-        width: `${size.width}px`,
-        height: `${size.height}px`,
-        printBackground: true,
-        pageRanges: '1',
-      });
+      const { width, height } = size;
+      return withoutTimes(
+        await paper.pdf({ width: `${width}px`, height: `${height}px`, printBackground: true, pageRanges: '1' }),
+      );
     } finally {
       await context.close();
     }
@@ -142,15 +167,27 @@ export function scriptJson(value: unknown): string {
     .replaceAll('\u2029', '\\u2029');
 }
 
-/** A page that shows the figure interactively and needs nothing else: plotly.js (4.8 MB) stands inside. */
-async function interactivePage(figure: Figure, title: string, size: Required<ExportOptions>): Promise<Buffer> {
-  const plotly = await readFile(plotlyPath(), 'utf8');
+/** Name of the file that pages with plotly.js beside them share. */
+const SHARED_PLOTLY = 'plotly.min.js';
+
+/** A page that shows the figure interactively, without a network. */
+async function interactivePage(
+  figure: Figure,
+  title: string,
+  size: Required<ExportOptions>,
+  place: PlotlyPlace,
+): Promise<Buffer> {
+  const plotly =
+    place === 'inside'
+      ? `<script>${await readFile(plotlyPath(), 'utf8')}</script>`
+      : `<script src="${SHARED_PLOTLY}"></script>`;
   const name = title.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
   return Buffer.from(`<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
 <title>${name}</title>
-<script>${plotly}</script>
+${plotly}
 <div id="figure" style="max-width:${size.width}px;height:${size.height}px"></div>
 <script>
 const figure = ${scriptJson(figure)};
@@ -160,25 +197,35 @@ Plotly.newPlot('figure', figure.data, figure.layout, { responsive: true, display
 `);
 }
 
+/** Writes plotly.js into a folder, unless it lies there. */
+async function sharePlotly(folder: string): Promise<void> {
+  const file = join(folder, SHARED_PLOTLY);
+  if (existsSync(file) && statSync(file).size === statSync(plotlyPath()).size) return;
+  writeFileAtomic(file, await readFile(plotlyPath()));
+}
+
 /**
  * Writes a figure as `<basePath>.png`, `.svg`, `.pdf` and `.html`, each whole or not at all; the folder is made if needed.
  *
- * @param formats PNG, SVG and HTML unless told
+ * @param options.formats PNG, SVG and HTML unless told
+ * @param options.plotly inside the HTML unless told
  * @returns the files in the order of `formats`
  */
 export async function exportFigure(
   figure: Figure,
   basePath: string,
-  options: ExportOptions & { formats?: readonly FigureFormat[] } = {},
+  options: ExportOptions & { formats?: readonly FigureFormat[]; plotly?: PlotlyPlace } = {},
 ): Promise<ExportedFile[]> {
   const base = resolve(basePath);
+  const place = options.plotly ?? 'inside';
   const files: ExportedFile[] = [];
   for (const format of options.formats ?? (['png', 'svg', 'html'] as const)) {
     const bytes =
       format === 'html'
-        ? await interactivePage(figure, basename(base), sizeOf(options))
+        ? await interactivePage(figure, basename(base), sizeOf(options), place)
         : await renderFigure(figure, format, options);
     const path = join(dirname(base), `${basename(base)}.${format}`);
+    if (format === 'html' && place === 'beside') await sharePlotly(dirname(base));
     writeFileAtomic(path, bytes);
     files.push({ path, bytes: bytes.length });
   }

@@ -38,14 +38,19 @@ export interface PanelFrame {
   yaxis?: Partial<LayoutAxis>;
 }
 
-/** A figure of panels: `traces(place, i)` draws panel `i` on the axes of its place. */
+/**
+ * A figure of panels: `traces(place, i)` draws panel `i` on the axes of its place.
+ *
+ * @param gapY the space between two rows, as a share of the figure's height
+ */
 export function panelFigure(
   frames: readonly PanelFrame[],
   columns: number,
   traces: (place: PanelPlace, index: number) => Figure['data'],
   layout: Partial<Layout> = {},
+  gapY?: number,
 ): Figure {
-  const places = panelGrid(frames.length, Math.min(columns, frames.length));
+  const places = panelGrid(frames.length, Math.min(columns, frames.length), undefined, gapY);
   const axes: Record<string, Partial<LayoutAxis>> = {};
   const titles: Partial<Annotations>[] = [];
   const data: Figure['data'] = [];

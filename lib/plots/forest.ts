@@ -1,0 +1,222 @@
+/** Forest plots: a line for each setting, a dot with its 95 % interval, names written out level, so that nothing is turned or cut. */
+
+import type { Annotations, Data, LayoutAxis } from 'plotly.js';
+import type { IntervalValue } from './bars.js';
+import { type Figure, figureTemplate, seriesStyle } from './style.js';
+import { plotlyText } from './wording.js';
+
+/** One dot; shares and differences of shares as fractions of 1. */
+export interface ForestPoint extends IntervalValue {
+  /** The title of the panel that it stands in. */
+  panel: string;
+  /** Whose number it is: a marker. A series without any interval, such as a published number, is drawn hollow. */
+  series: string;
+  /** The values that it is the mean of, drawn as small ticks over the dot. */
+  seeds?: readonly number[];
+}
+
+export interface ForestRow {
+  label: string;
+  /** Written bold, with a dotted guide at its value through the lines of its group: what the others are compared with. */
+  marked?: boolean;
+  points: readonly ForestPoint[];
+}
+
+/** Lines under one heading. */
+export interface ForestGroup {
+  title?: string;
+  rows: readonly ForestRow[];
+}
+
+export interface ForestPanel {
+  title: string;
+  /** Below the horizontal axis. */
+  axis: string;
+  /** Of the horizontal axis, in percent; as wide as the points unless told. */
+  range?: readonly [number, number];
+  /** Whether a line marks zero: a panel of differences. */
+  zero?: boolean;
+}
+
+/** Pixels: of a line with one series, and more for each further series. */
+const LINE = 24;
+const MORE = 6;
+/** Between the dots of two series on one line, and from a dot to the ticks of its seeds. */
+const BESIDE = 8;
+const ABOVE = 8;
+const HEAD = 74;
+const FOOT = 58;
+const LEGEND = 32;
+/** A character of 12-pixel type at its widest usual font, so that no name reaches into the chart. */
+const CHARACTER = 7;
+
+/**
+ * Draws groups of lines beside each other's panels. The layout holds the height that the lines take.
+ *
+ * @param panels columns, from the left
+ * @throws Error naming the line whose value is no fraction
+ */
+export function forestFigure(groups: readonly ForestGroup[], panels: readonly ForestPanel[], title: string): Figure {
+  const series = [...new Set(groups.flatMap((g) => g.rows.flatMap((r) => r.points.map((p) => p.series))))];
+  const lines = placeLines(groups);
+  const labelWidth = 14 + CHARACTER * Math.max(1, ...lines.map(({ text }) => text.length));
+  const last = lines.at(-1)?.y ?? 0;
+  const linePixels = LINE + MORE * (series.length - 1);
+  const foot = FOOT + (series.length > 1 ? LEGEND : 0);
+  const gap = 0.05;
+  const width = (1 - gap * (panels.length - 1)) / panels.length;
+  const axes: Record<string, Partial<LayoutAxis>> = {};
+  const annotations: Partial<Annotations>[] = lines.map((line) => ({
+    text: line.row && !line.row.marked ? plotlyText(line.text) : `<b>${plotlyText(line.text)}</b>`,
+    ...{ x: 0, xref: 'paper' as const, xanchor: 'left' as const, xshift: line.row ? 8 - labelWidth : -labelWidth },
+    ...{ y: line.y, yref: 'y' as const, yanchor: 'middle' as const, showarrow: false, font: { size: 12 } },
+  }));
+  const data: Data[] = [];
+  const inLegend = new Set<string>();
+  panels.forEach((panel, p) => {
+    const n = p === 0 ? '' : String(p + 1);
+    const left = p * (width + gap);
+    axes[`xaxis${n}`] = {
+      ...{ domain: [left, left + width], anchor: `y${n}` as LayoutAxis['anchor'], title: { text: panel.axis } },
+      ...(panel.range ? { range: [...panel.range] } : panel.zero ? { rangemode: 'tozero' as const } : {}),
+      ...{ showgrid: true, zeroline: panel.zero ?? false, zerolinecolor: '#1A1A1A', zerolinewidth: 1.2, nticks: 6 },
+    };
+    axes[`yaxis${n}`] = {
+      ...{ domain: [0, 1], anchor: `x${n}` as LayoutAxis['anchor'], range: [last + 0.6, -0.6], showticklabels: false },
+      ...{ ticks: '' as const, tickvals: lines.filter((line) => line.row).map((line) => line.y), showline: true },
+      ...{ gridcolor: '#F0F0F0' },
+    };
+    annotations.push({
+      text: plotlyText(panel.title),
+      ...{ x: left, xref: 'paper' as const, xanchor: 'left' as const },
+      ...{ y: 1, yref: 'paper' as const, yanchor: 'bottom' as const, yshift: 4, showarrow: false, font: { size: 13 } },
+    });
+    const place = { xaxis: `x${n}`, yaxis: `y${n}` };
+    data.push(...guides(lines, panel, place));
+    for (const [s, name] of series.entries()) {
+      const drawn = lines.flatMap(({ row, y }) =>
+        (row?.points ?? [])
+          .filter((point) => point.panel === panel.title && point.series === name)
+          .map((point) => ({
+            point,
+            label: row!.label,
+            y: y + ((s - (series.length - 1) / 2) * BESIDE) / linePixels,
+          })),
+      );
+      if (drawn.length === 0) continue;
+      data.push(...seriesTraces(drawn, name, s, place, series.length > 1 && !inLegend.has(name), ABOVE / linePixels));
+      inLegend.add(name);
+    }
+  });
+  return {
+    data,
+    layout: {
+      template: figureTemplate,
+      title: { text: plotlyText(title), x: 0, xref: 'container', pad: { l: 16, t: 14 } },
+      ...axes,
+      annotations,
+      height: Math.ceil(HEAD + foot + linePixels * (last + 1.2)),
+      margin: { l: labelWidth + 16, r: 20, t: HEAD, b: foot },
+      legend: { x: 16 / 900, xref: 'container' } as Figure['layout']['legend'],
+    },
+  };
+}
+
+interface Line {
+  text: string;
+  /** Absent for a heading. */
+  row?: ForestRow;
+  y: number;
+  group: number;
+}
+
+/** A line for each heading and row, from the top; half a line of air between groups. */
+function placeLines(groups: readonly ForestGroup[]): Line[] {
+  const lines: Line[] = [];
+  let y = 0;
+  groups.forEach((group, g) => {
+    if (g > 0) y += 0.5;
+    if (group.title !== undefined) lines.push({ text: group.title, y: y++, group: g });
+    for (const row of group.rows) lines.push({ text: row.label, row, y: y++, group: g });
+  });
+  return lines;
+}
+
+/** A dotted line through each group at the value of its marked row. */
+function guides(lines: readonly Line[], panel: ForestPanel, place: { xaxis: string; yaxis: string }): Data[] {
+  return lines.flatMap((marked) => {
+    const point = marked.row?.marked ? marked.row.points.find((p) => p.panel === panel.title) : undefined;
+    if (!point) return [];
+    const ys = lines.filter((line) => line.group === marked.group && line.row).map((line) => line.y);
+    const x = percentOf(point.value, marked.text);
+    return [
+      {
+        ...{ type: 'scatter', mode: 'lines', ...place, x: [x, x], y: [Math.min(...ys) - 0.5, Math.max(...ys) + 0.5] },
+        ...{ line: { color: '#666666', width: 1, dash: 'dot' }, hoverinfo: 'skip', showlegend: false },
+      } as Data,
+    ];
+  });
+}
+
+/** The dots of a series with their intervals, and the ticks of their seeds. */
+function seriesTraces(
+  drawn: readonly { point: ForestPoint; label: string; y: number }[],
+  name: string,
+  index: number,
+  place: { xaxis: string; yaxis: string },
+  showlegend: boolean,
+  above: number,
+): Data[] {
+  const style = seriesStyle(index);
+  const points = drawn.map(({ point }) => point);
+  const hollow = points.every((point) => point.low === undefined && point.high === undefined);
+  const ticks = drawn.flatMap(({ point, label, y }) =>
+    (point.seeds ?? []).map((seed) => ({ x: percentOf(seed, label), y: y - above, label })),
+  );
+  const length = (from: number, to: number) => Math.max(0, 100 * (to - from));
+  return [
+    {
+      ...{ type: 'scatter', mode: 'markers', name, legendgroup: name, showlegend, ...place, cliponaxis: false },
+      x: drawn.map(({ point, label }) => percentOf(point.value, label)),
+      y: drawn.map(({ y }) => y),
+      error_x: {
+        ...{ type: 'data', symmetric: false, visible: !hollow, color: style.color, thickness: 1.6, width: 4 },
+        array: points.map((point) => length(point.value, point.high ?? point.value)),
+        arrayminus: points.map((point) => length(point.low ?? point.value, point.value)),
+      },
+      marker: {
+        ...{ symbol: hollow ? `${style.marker}-open` : style.marker, size: 9, color: style.color },
+        line: { color: style.color, width: hollow ? 1.8 : 0 },
+      },
+      text: drawn.map(({ label }) => plotlyText(label)),
+      hovertemplate: '%{text}: %{x:.1f}<extra>%{fullData.name}</extra>',
+    } as unknown as Data,
+    ...(ticks.length === 0
+      ? []
+      : [
+          {
+            ...{
+              type: 'scatter',
+              mode: 'markers',
+              name: `${name}, a seed`,
+              legendgroup: name,
+              showlegend: false,
+              ...place,
+            },
+            ...{
+              x: ticks.map(({ x }) => x),
+              y: ticks.map(({ y }) => y),
+              text: ticks.map(({ label }) => plotlyText(label)),
+            },
+            marker: { symbol: 'line-ns-open', size: 6, color: style.color, line: { color: style.color, width: 1.2 } },
+            hovertemplate: '%{text}: %{x:.1f}<extra>a seed</extra>',
+          } as Data,
+        ]),
+  ];
+}
+
+/** Fractions to percent; says which line's value is none, where percents were passed by mistake. */
+function percentOf(value: number, what: string): number {
+  if (!(value >= -1 && value <= 1)) throw new Error(`${what}: expected a fraction of 1, got ${value}`);
+  return 100 * value;
+}
