@@ -66,23 +66,31 @@ function meet(a: Word, b: Word): boolean {
   return across > 1 && down > 3;
 }
 
-test('no words of any figure meet one another, and none leaves the page', async () => {
+/** Whether a mark, or a line without a width, runs through a word. */
+function crosses(mark: Word, { left, right, top, bottom }: Word): boolean {
+  return mark.left < right - 2 && mark.right > left + 2 && mark.top < bottom - 3 && mark.bottom > top + 3;
+}
+
+test('no words of any figure meet one another or a mark, and none leaves the page', async () => {
   const page = await browser.newPage();
   const faults: string[] = [];
   for (const { name, figure, height } of figures) {
     const svg = (await renderFigure(figure, 'svg', { width: 900, height })).toString('utf8');
     await page.setContent(`<!doctype html><body style="margin:0">${svg}</body>`);
-    const boxes = await page.locator('svg text').evaluateAll((nodes) =>
-      nodes.map((node) => {
-        const { left, right, top, bottom } = node.getBoundingClientRect();
-        return { text: node.textContent ?? '', left, right, top, bottom };
-      }),
-    );
-    const words: Word[] = boxes.filter(({ text, left, right }) => text.trim() !== '' && right > left);
+    const boxes = (selector: string) =>
+      page.locator(selector).evaluateAll((nodes) =>
+        nodes.map((node) => {
+          const { left, right, top, bottom } = node.getBoundingClientRect();
+          return { text: node.textContent ?? '', left, right, top, bottom };
+        }),
+      );
+    const marks = await boxes('.plot .points path, path.ylines-above, path.xlines-above');
+    const words = (await boxes('svg text')).filter(({ text, left, right }) => text.trim() !== '' && right > left);
     assert.ok(words.length > 5, name);
     words.forEach((a, i) => {
       const cut = a.left < -1 || a.right > 901 || a.top < -1 || a.bottom > height + 1;
       if (cut) faults.push(`${name}: ${a.text} is cut`);
+      if (marks.some((mark) => crosses(mark, a))) faults.push(`${name}: ${a.text} over a mark or an axis`);
       for (const b of words.slice(i + 1)) if (meet(a, b)) faults.push(`${name}: ${a.text} over ${b.text}`);
     });
   }
