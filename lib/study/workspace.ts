@@ -10,6 +10,8 @@ export interface Study {
   folder: string;
   /** The base model's checkpoint folder. */
   base: string;
+  /** Takes what other code has trained or measured as it is; where not, it is made again beside that. */
+  acceptStale?: boolean;
 }
 
 /** The repository's root: the nearest folder above this file that holds `notebooks` and `data`. */
@@ -28,11 +30,13 @@ export function repositoryRoot(): string {
  * Opens the study of a profile.
  *
  * @param name default: what `REASON_RFT_PROFILE` says, else `quick`
- * @param folder default: `runs/<name>` of the repository, or what `REASON_RFT_RUNS` says in place of `runs`
+ * @param folder default: `runs/<name>` of the repository, or what `REASON_RFT_RUNS` says in place of `runs`. `REASON_RFT_ACCEPT_STALE=1`
+ *   accepts what other code has trained
  */
 export function openStudy(name = process.env.REASON_RFT_PROFILE ?? 'quick', folder?: string): Study {
   const profile = profileNamed(name);
   const root = repositoryRoot();
   const runs = process.env.REASON_RFT_RUNS ?? path.join(root, 'runs');
-  return { profile, folder: folder ?? path.join(runs, name), base: path.join(root, 'data', 'nano') };
+  const acceptStale = process.env.REASON_RFT_ACCEPT_STALE === '1';
+  return { profile, folder: folder ?? path.join(runs, name), base: path.join(root, 'data', 'nano'), acceptStale };
 }

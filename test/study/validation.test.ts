@@ -8,7 +8,8 @@ import * as tf from '@tensorflow/tfjs';
 import { startEngine } from '../../lib/engine/backend.js';
 import { disposeModel, loadModel, type Model } from '../../lib/model/model.js';
 import { formatReward } from '../../lib/rewards/format.js';
-import { cellFolder, cellRun, runCell, type SftCell } from '../../lib/study/cell.js';
+import { cellRun, runCell, type SftCell } from '../../lib/study/cell.js';
+import { cellFolder } from '../../lib/study/cell-identity.js';
 import { evaluationItems } from '../../lib/study/examples.js';
 import { stageOneCell } from '../../lib/study/paradigms.js';
 import {

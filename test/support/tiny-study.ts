@@ -1,0 +1,30 @@
+/** A study of seconds in a temporary folder, its data written, and cells of a few steps. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { GrpoCell, SftCell } from '../../lib/study/cell.js';
+import { curateTrainingRows, sampleTestRows, sampleTrainingRows, writeStudyData } from '../../lib/study/study-data.js';
+import { openStudy, type Study } from '../../lib/study/workspace.js';
+
+/** Makes the study; `remove` takes it away again. */
+export async function tinyStudy(name: string): Promise<{ study: Study; remove: () => void }> {
+  const folder = mkdtempSync(path.join(tmpdir(), `reason-rft-${name}-`));
+  const study = openStudy('tiny', folder);
+  const tests = sampleTestRows(study);
+  await writeStudyData(study, curateTrainingRows(study, sampleTrainingRows(study), tests).kept, tests);
+  return { study, remove: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+/** Stage 1 in one step of 8 rows. */
+export function tinySft({ profile }: Study): SftCell {
+  return { kind: 'sft', task: 'counting', target: 'cot', rows: [0, 8], settings: profile.stageOne };
+}
+
+/** Two steps of GRPO from the base model or a start cell. */
+export function tinyGrpo({ profile }: Study, start: GrpoCell['start'], steps = 2): GrpoCell {
+  const size = { steps, promptsPerStep: 2, completions: 2, promptsPerMicroBatch: 2, maxNewTokens: 8 };
+  return {
+    ...{ kind: 'grpo', task: 'counting', start, rows: [8, 16] },
+    ...{ rewards: { accuracy_reward: 1, format_reward: 1 }, settings: { ...profile.grpo, ...size } },
+  };
+}
