@@ -24,8 +24,11 @@ import { checkSampling, type SamplingSettings } from '../model/sampling.js';
 import { REWARDS, type RewardName } from '../rewards/rewards.js';
 import { examine, printReport } from '../setup/doctor.js';
 import { resultsText } from '../setup/start.js';
+import { computeResults } from '../study/compute-results.js';
 import { evaluationItems, grpoExamples, sftExamples } from '../study/examples.js';
-import { QUICK } from '../study/profile.js';
+import { PROFILE_NAMES, QUICK } from '../study/profile.js';
+import { writeResults } from '../study/results.js';
+import { studyResultsText } from '../study/results-text.js';
 import {
   curateTrainingRows,
   type LoadedRows,
@@ -279,7 +282,7 @@ program
   .command('curate')
   .description('sample, check and write the data of a profile and a task')
   .option('--task <name>', TASK_NAMES.join(', '), 'counting')
-  .option('--profile <name>', 'quick, standard or tiny', 'quick')
+  .option('--profile <name>', PROFILE_NAMES.join(', '), 'quick')
   .option('--json', 'one JSON object on stdout')
   .addHelpText('after', '\nExample: reason-rft curate --task structure --profile quick')
   .action(async (options: { task: string; profile: string; json?: boolean }) => {
@@ -642,7 +645,7 @@ program
   .command('study')
   .description('train what is left of the five paradigms on a task, evaluate them, write their summary')
   .option('--task <name>', TASK_NAMES.join(', '), 'counting')
-  .option('--profile <name>', 'quick, standard or tiny', 'quick')
+  .option('--profile <name>', PROFILE_NAMES.join(', '), 'quick')
   .option('--json', 'one JSON object on stdout')
   .addHelpText('after', '\nExample: reason-rft study --task counting --profile quick')
   .action(async (options: { task: string; profile: string; json?: boolean }) => {
@@ -652,6 +655,19 @@ program
       askedTask(options.task).name,
     );
     report(options.json, summary, resultsText(summary));
+  });
+
+program
+  .command('results')
+  .description('tables, claims and findings from the cells that are finished, into results.json; trains nothing')
+  .option('--profile <name>', PROFILE_NAMES.join(', '), 'quick')
+  .option('--json', 'one JSON object on stdout')
+  .addHelpText('after', '\nExample: reason-rft results --profile standard')
+  .action((options: { profile: string; json?: boolean }) => {
+    const study = usage(() => openStudy(options.profile));
+    const results = computeResults(study);
+    const file = writeResults(study, results);
+    report(options.json, results, `${studyResultsText(results)}\n\nwritten to ${file}`);
   });
 
 program

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { PARADIGM_NAMES } from '../study/paradigms.js';
+import { textTable } from '../study/results-text.js';
 import { type Summary, summaryFile } from '../study/summary.js';
 import { openStudy } from '../study/workspace.js';
 import { TEST_SET_NAMES, testSetsOf } from '../tasks/task.js';
@@ -79,7 +80,5 @@ export function resultsText({ task, paradigms }: Summary): string {
   const sets = testSetsOf(task);
   const names = [...new Set(paradigms.map((row) => row.paradigm))];
   const lines = names.map((name) => [PARADIGM_NAMES[name], ...sets.map((set) => cell(name, set))]);
-  const table = [['accuracy, % [95 %]', ...sets.map((set) => TEST_SET_NAMES[set])], ...lines];
-  const widths = table[0]!.map((_, i) => Math.max(...table.map((line) => line[i]!.length)));
-  return table.map((line) => line.map((text, i) => text.padEnd(widths[i]!)).join('  ')).join('\n');
+  return textTable([['accuracy, % [95 %]', ...sets.map((set) => TEST_SET_NAMES[set])], ...lines]);
 }

@@ -36,6 +36,25 @@ export function chanceScore(records: readonly TaskRecord[], score: Scorer): numb
   return sum / records.length;
 }
 
+/**
+ * Chance: the score of the best constant answer to each group of rows, which is the most that can be had without looking at pictures
+ * or numbers. The constants tried are the group's own answers.
+ */
+export function bestConstantScore(records: readonly TaskRecord[], score: Scorer): number {
+  let sum = 0;
+  for (const places of groupsOf(records).values()) {
+    const counts = new Map<string, number>();
+    for (const place of places) counts.set(records[place]!.answer, (counts.get(records[place]!.answer) ?? 0) + 1);
+    const totals = [...counts.keys()].map((constant) => {
+      let total = 0;
+      for (const [gold, times] of counts) total += times * score(constant, gold);
+      return total;
+    });
+    sum += Math.max(...totals);
+  }
+  return sum / records.length;
+}
+
 /** The places of the rows among which labels may move. */
 function groupsOf(records: readonly TaskRecord[]): Map<string, number[]> {
   const groups = new Map<string, number[]>();

@@ -123,9 +123,13 @@ export const TINY: Profile = {
   completionTokens: { counting: 16, structure: 16, transformation: 16 },
 };
 
+const PROFILES = [QUICK, STANDARD, TINY];
+/** What profiles are called. */
+export const PROFILE_NAMES = PROFILES.map(({ name }) => name);
+
 /** The profile of a name. */
 export function profileNamed(name: string): Profile {
-  const profile = [QUICK, STANDARD, TINY].find((each) => each.name === name);
-  if (!profile) throw new Error(`there is no profile '${name}'; choose quick, standard or tiny`);
+  const profile = PROFILES.find((each) => each.name === name);
+  if (!profile) throw new Error(`there is no profile '${name}'; choose ${PROFILE_NAMES.join(', ')}`);
   return profile;
 }

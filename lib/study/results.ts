@@ -154,6 +154,7 @@ export interface LeakageResult {
   testItems: number;
   /** Distinct rows that any cell trains on. */
   trainingRows: number;
+  /** Test items whose scene one of those rows shows, and whose question one of them asks of the same things. */
   sharedScenes: number;
   sharedQuestions: number;
 }

@@ -42,7 +42,7 @@ export function describeEnvironment(engine: Engine): Environment {
   const kit = kitPackage();
   return {
     kit: kit.version,
-    commit: gitCommit(),
+    commit: kitCommit(),
     node: process.versions.node,
     platform: `${process.platform} ${process.arch}`,
     processor: os.cpus()[0]?.model.trim() ?? 'unknown',
@@ -78,7 +78,8 @@ function installedVersions(names: readonly string[]): { [name: string]: string }
   return versions;
 }
 
-function gitCommit(): string | null {
+/** The commit of the repository that the kit lies in, `-dirty` where tracked files were changed; null outside of one. */
+export function kitCommit(): string | null {
   try {
     const args = ['describe', '--always', '--dirty', '--abbrev=40', '--exclude=*'];
     return execFileSync('git', args, {
