@@ -17,6 +17,8 @@ export type HtmlCell =
       columns?: number;
       /** What a model wrote, or code: as it stands, white space kept. */
       code?: boolean;
+      /** Sentences, which want room to run. */
+      prose?: boolean;
       /** A class that gives a verdict its colour and sign. */
       mark?: string;
     };
@@ -52,7 +54,9 @@ function headHtml(cell: HtmlCell): string {
 
 function cellHtml(cell: HtmlCell): string {
   if (typeof cell === 'string') return `<td>${escapeHtml(cell)}</td>`;
-  const names = [cell.number && 'number', cell.faint && 'faint', cell.mark].filter(Boolean).join(' ');
+  const names = [cell.number && 'number', cell.faint && 'faint', cell.prose && 'prose', cell.mark]
+    .filter(Boolean)
+    .join(' ');
   const attribute = names === '' ? '' : ` class="${escapeHtml(names)}"`;
   const text = escapeHtml(cell.text);
   const inner = cell.code ? `<code>${text}</code>` : cell.bold ? `<b>${text}</b>` : text;

@@ -1,11 +1,10 @@
 /** What the paradigms wrote on the same test items, with the images that they saw: samples for the results page. */
 
-import { existsSync } from 'node:fs';
 import path from 'node:path';
 import sharp from 'sharp';
 import { imageFile, type RgbImage, readImage } from '../data/image.js';
 import { imageNames, readRecords } from '../data/records.js';
-import { finishedCell, finishedEvaluation } from '../study/cell.js';
+import { finishedCell, finishedEvaluation, hasData } from '../study/cell.js';
 import { PARADIGM_PROMPTS, PARADIGMS, type Paradigm, paradigmCell } from '../study/paradigms.js';
 import { dataFolder, recordsFile } from '../study/study-data.js';
 import type { Study } from '../study/workspace.js';
@@ -49,8 +48,7 @@ export async function studySamples(study: Study, items = 3): Promise<PageSample[
 }
 
 async function setSamples(study: Study, task: TaskName, testSet: TestSet, items: number): Promise<PageSample[]> {
-  const file = recordsFile(study, testSet, task);
-  if (!existsSync(file)) return [];
+  if (!hasData(study, task)) return [];
   const evaluations = PARADIGMS.flatMap((paradigm) => {
     const cell = paradigmCell(study, paradigm, task);
     if (cell.kind !== 'base' && !finishedCell(study, cell)) return [];
@@ -60,7 +58,7 @@ async function setSamples(study: Study, task: TaskName, testSet: TestSet, items:
   if (evaluations.length === 0) return [];
   const folder = path.join(dataFolder(study, task), 'images');
   return Promise.all(
-    readRecords(file)
+    readRecords(recordsFile(study, testSet, task))
       .slice(0, items)
       .map(async (record, i) => ({
         ...{ task, testSet, question: record.problem, answer: record.answer },

@@ -21,6 +21,18 @@ export interface PageFigure extends StudyFigure {
   svg: string;
 }
 
+/** Figures numbered in the order of the page, as they are put into it. */
+class Figures {
+  private count = 0;
+  constructor(readonly all: readonly PageFigure[]) {}
+
+  /** Those of these names that there are, in the order of the names. */
+  html(...names: readonly string[]): string {
+    const found = names.flatMap((name) => this.all.find((figure) => figure.name === name) ?? []);
+    return found.map((figure) => figureHtml(figure, ++this.count)).join('\n');
+  }
+}
+
 /**
  * The page as text.
  *
@@ -33,13 +45,14 @@ export function resultsPage(
   figures: readonly PageFigure[],
   samples: readonly PageSample[],
 ): string {
+  const numbered = new Figures(figures);
   const sections = [
-    section('claims', 'The claims', claimsPart(results, figures)),
-    section('paradigms', 'Five paradigms', paradigmsPart(results, figures)),
-    section('data-efficiency', 'Data efficiency', efficiencyPart(results, figures)),
-    section('ablations', 'Ablations', ablationsPart(results, figures)),
-    section('training', 'Training', trainingPart(results, figures)),
-    section('controls', 'Controls', controlsPart(results, figures)),
+    section('claims', 'The claims', claimsPart(results, numbered)),
+    section('paradigms', 'Five paradigms', paradigmsPart(results, numbered)),
+    section('data-efficiency', 'Data efficiency', efficiencyPart(results, numbered)),
+    section('ablations', 'Ablations', ablationsPart(results, numbered)),
+    section('training', 'Training', trainingPart(results, numbered)),
+    section('controls', 'Controls', controlsPart(results, numbered)),
     section('samples', 'Samples', samplesPart(samples)),
     section('missing', 'Not finished', missingPart(results)),
   ].filter(({ html }) => html !== '');
@@ -90,15 +103,7 @@ const points = ({ mean, interval }: Estimate) => {
   return `${signed(mean)} [${interval.map(signed).join(', ')}]`;
 };
 
-/** The figures whose names begin so, as HTML. */
-function drawn(figures: readonly PageFigure[], ...names: string[]): string {
-  return figures
-    .filter(({ name }) => names.some((each) => name === each))
-    .map(figureHtml)
-    .join('\n');
-}
-
-function figureHtml({ name, title, caption, alt, svg, height }: PageFigure): string {
+function figureHtml({ name, title, caption, alt, svg, height }: PageFigure, number: number): string {
   const source = `data:image/svg+xml;base64,${Buffer.from(svg, 'utf8').toString('base64')}`;
   const links = (['html', 'pdf', 'svg', 'png'] as const).map((format) => {
     const words = format === 'html' ? 'interactive' : format.toUpperCase();
@@ -106,7 +111,7 @@ function figureHtml({ name, title, caption, alt, svg, height }: PageFigure): str
   });
   return `<figure id="figure-${name}">
 <div class="wide" tabindex="0" role="region" aria-label="${escapeHtml(title)}"><img src="${source}" width="900" height="${height}" alt="${escapeHtml(alt)}"></div>
-<figcaption><b>${escapeHtml(title)}.</b> ${escapeHtml(caption)} <span class="files">${links.join(' ')}</span></figcaption>
+<figcaption><b>Figure ${number}.</b> ${escapeHtml(caption)} <span class="files">${links.join(' ')}</span></figcaption>
 </figure>`;
 }
 
@@ -117,13 +122,13 @@ const VERDICT_CLASSES: { readonly [verdict in ClaimVerdict['verdict']]: string }
   missing: 'open',
 };
 
-function claimsPart({ claims }: StudyResults, figures: readonly PageFigure[]): string {
+function claimsPart({ claims }: StudyResults, figures: Figures): string {
   if (claims.length === 0) return '';
   const rows = claims.map(({ task, claim, verdict, text }): HtmlCell[] => [
     { text: TASK_TITLES[task], head: true },
     claim,
     { text: verdict, mark: VERDICT_CLASSES[verdict] },
-    text,
+    { text, prose: true },
   ]);
   const names = TASK_NAMES.map((task) => `claims-${task}`);
   return [
@@ -131,18 +136,18 @@ function claimsPart({ claims }: StudyResults, figures: readonly PageFigure[]): s
       'A claim holds on a task where the 95 % intervals of what it compares lie apart, the way it says, in each of its comparisons. Where they overlap it is not shown, which is not the same as false.',
     ),
     htmlTable('The claims, task by task', [['task', 'claim', 'verdict', 'in numbers']], rows),
-    drawn(figures, ...names),
+    figures.html(...names),
   ].join('\n');
 }
 
-function paradigmsPart(results: StudyResults, figures: readonly PageFigure[]): string {
+function paradigmsPart(results: StudyResults, figures: Figures): string {
   const tasks = TASK_NAMES.filter((task) => results.paradigms.some((each) => each.task === task));
   if (tasks.length === 0) return '';
   return [
-    drawn(figures, 'paradigms'),
+    figures.html('paradigms'),
     ...tasks.map(
       (task) =>
-        `<h3>${TASK_TITLES[task]}</h3>\n${accuracyTable(results, task)}\n${drawn(figures, `paradigms-${task}`)}\n${costTable(results, task)}`,
+        `<h3>${TASK_TITLES[task]}</h3>\n${accuracyTable(results, task)}\n${figures.html(`paradigms-${task}`)}\n${costTable(results, task)}`,
     ),
   ].join('\n');
 }
@@ -215,7 +220,7 @@ function costTable({ paradigms }: StudyResults, task: TaskName): string {
   );
 }
 
-function efficiencyPart({ efficiency }: StudyResults, figures: readonly PageFigure[]): string {
+function efficiencyPart({ efficiency }: StudyResults, figures: Figures): string {
   return TASK_NAMES.filter((task) => efficiency.some((point) => point.task === task))
     .map((task) => {
       const own = efficiency.filter((point) => point.task === task);
@@ -241,26 +246,26 @@ function efficiencyPart({ efficiency }: StudyResults, figures: readonly PageFigu
           ]),
         ),
       );
-      return `<h3>${TASK_TITLES[task]}</h3>\n${drawn(figures, `data-efficiency-${task}`)}\n${tables.join('\n')}`;
+      return `<h3>${TASK_TITLES[task]}</h3>\n${figures.html(`data-efficiency-${task}`)}\n${tables.join('\n')}`;
     })
     .join('\n');
 }
 
-function ablationsPart({ ablations, findings }: StudyResults, figures: readonly PageFigure[]): string {
+function ablationsPart({ ablations, findings }: StudyResults, figures: Figures): string {
   return TASK_NAMES.filter((task) => ablations.some((point) => point.task === task))
     .map((task) => {
       const own = ablations.filter((point) => point.task === task);
       const said = findings
         .filter((each) => each.task === task)
         .map(({ ablation, text }) => `<dt>${escapeHtml(ablation)}</dt><dd>${escapeHtml(text)}</dd>`);
-      const single = figures.filter(({ name }) => name.startsWith(`ablation-${task}-`));
+      const single = figures.all.filter(({ name }) => name.startsWith(`ablation-${task}-`));
       const links = single.map(
         ({ name, title }) => `<a href="figures/${name}.html">${escapeHtml(title.replace(/^.*?: /, ''))}</a>`,
       );
       return [
         `<h3>${TASK_TITLES[task]}</h3>`,
         said.length > 0 ? `<dl>${said.join('')}</dl>` : '',
-        drawn(figures, `ablations-${task}`),
+        figures.html(`ablations-${task}`),
         links.length > 0 ? `<p>Each alone: ${links.join(', ')}.</p>` : '',
         ablationTable(own, task),
       ].join('\n');
@@ -298,7 +303,7 @@ function ablationTable(own: readonly AblationPoint[], task: TaskName): string {
   );
 }
 
-function trainingPart({ phenomena }: StudyResults, figures: readonly PageFigure[]): string {
+function trainingPart({ phenomena }: StudyResults, figures: Figures): string {
   if (phenomena.length === 0) return '';
   const seen = (value: boolean | null): HtmlCell =>
     value === null
@@ -310,10 +315,10 @@ function trainingPart({ phenomena }: StudyResults, figures: readonly PageFigure[
     { text: phenomenon, head: true },
     TASK_TITLES[task],
     seen(found),
-    text,
-    paper,
+    { text, prose: true },
+    { text: paper, prose: true },
   ]);
-  const names = figures
+  const names = figures.all
     .map(({ name }) => name)
     .filter((name) => name.startsWith('phenomenon-') || name === 'learning-curves');
   return [
@@ -322,11 +327,11 @@ function trainingPart({ phenomena }: StudyResults, figures: readonly PageFigure[
       [['phenomenon', 'task', 'here', 'in our runs', 'in the paper']],
       rows,
     ),
-    drawn(figures, ...names),
+    figures.html(...names),
   ].join('\n');
 }
 
-function controlsPart({ controls, leakage }: StudyResults, figures: readonly PageFigure[]): string {
+function controlsPart({ controls, leakage }: StudyResults, figures: Figures): string {
   const parts: string[] = [];
   if (controls.length > 0) {
     const rows = controls.map(({ task, control, testSet, accuracy, chance, holds, text }): HtmlCell[] => [
@@ -336,7 +341,7 @@ function controlsPart({ controls, leakage }: StudyResults, figures: readonly Pag
       { text: share(accuracy), number: true },
       { text: percent(chance), number: true },
       holds ? { text: 'holds', mark: 'good' } : { text: 'leaks', mark: 'bad' },
-      text,
+      { text, prose: true },
     ]);
     const heads: HtmlCell[] = [
       'task',
@@ -349,7 +354,7 @@ function controlsPart({ controls, leakage }: StudyResults, figures: readonly Pag
     ];
     parts.push(
       htmlTable('Training on labels that say nothing must score at chance', [heads], rows),
-      drawn(figures, 'controls'),
+      figures.html('controls'),
     );
   }
   if (leakage.length > 0) {
@@ -445,6 +450,7 @@ th[colspan] { border-bottom: 1px solid var(--rule); }
 thead th { color: #333; }
 tbody th { font-weight: 600; white-space: nowrap; }
 .number { text-align: right; white-space: nowrap; }
+td.prose { min-width: 19rem; white-space: normal; }
 .faint { color: var(--faint); }
 .good, .bad, .open { white-space: nowrap; font-weight: 600; }
 .good { color: var(--good); } .good::before { content: '\\2713\\00a0'; }
@@ -464,6 +470,8 @@ footer { margin-top: 3rem; font-size: .84rem; color: var(--faint); }
   body { padding: 1.25rem 1rem 3rem; }
   .sample { grid-template-columns: 1fr; gap: .6rem; }
   .pictures { display: flex; gap: .6rem; } .pictures img { width: 9rem; }
+  .sample thead { display: none; } .sample tr { display: block; padding: .4rem 0; }
+  .sample tbody th, .sample td { display: inline-block; } .sample td:last-child { display: block; }
 }
 @media print {
   html { font-size: 10pt; } body { max-width: none; padding: 0; }

@@ -278,7 +278,7 @@ export function claimsFigure(claims: readonly ClaimVerdict[], task: TaskName): S
   const groups = drawn.map(({ claim, verdict, comparisons }) => ({
     title: `${capital(claim)}: ${verdict}`,
     rows: comparisons.map(({ testSet, first, second, firstAccuracy, secondAccuracy, difference }) => ({
-      label: `${first} - ${second}, ${SHORT_SETS[testSet]}`,
+      label: `${first} vs ${second}, ${SHORT_SETS[testSet]}`,
       points: [
         dot(firstAccuracy, shares, 'claimed to be higher'),
         { ...dot(difference, differences, 'their difference'), seeds: [] },

@@ -92,6 +92,7 @@ export function madeUpResults(tasks: readonly TaskName[] = TASK_NAMES): StudyRes
         settings.map((setting, s) => ({
           ...{ task, ablation, setting, base: s === base, testSet, seeds },
           ...{ accuracy: of('reason-rft', testSet, 0.02 * s), formatted: estimate(random, 0.95, ITEMS[testSet]) },
+          ...(s === base ? {} : { difference: estimate(random, 0.05, ITEMS[testSet]) }),
         })),
       ),
     ),
