@@ -21,6 +21,9 @@ import {
 } from '../model/lora.js';
 import { encodePrompt, loadModel, type Model, saveModel, weightsFile } from '../model/model.js';
 import { checkSampling, type SamplingSettings } from '../model/sampling.js';
+import { closeFigureBrowser } from '../plots/export.js';
+import { figuresFolder } from '../plots/export-study.js';
+import { reportStudy } from '../plots/report.js';
 import { REWARDS, type RewardName } from '../rewards/rewards.js';
 import { examine, printReport } from '../setup/doctor.js';
 import { resultsText } from '../setup/start.js';
@@ -668,6 +671,31 @@ program
     const results = computeResults(study);
     const file = writeResults(study, results);
     report(options.json, results, `${studyResultsText(results)}\n\nwritten to ${file}`);
+  });
+
+program
+  .command('report')
+  .description(
+    'figures (PNG, SVG, PDF, HTML) with captions, and the page results.html, from results.json; trains nothing',
+  )
+  .option('--profile <name>', PROFILE_NAMES.join(', '), 'quick')
+  .option('--json', 'one JSON object on stdout')
+  .addHelpText('after', '\nExample: reason-rft report --profile standard')
+  .action(async (options: { profile: string; json?: boolean }) => {
+    const study = usage(() => openStudy(options.profile));
+    const progress = showProgress('figures');
+    try {
+      const { page, figures } = await reportStudy(study, (done, total) => progress.update(done, total));
+      const files = figures.flatMap((figure) => figure.files.map((file) => file.path));
+      report(
+        options.json,
+        { page, files },
+        `${figures.length} figures in ${figuresFolder(study)}\nthe page is ${page}`,
+      );
+    } finally {
+      progress.stop();
+      await closeFigureBrowser();
+    }
   });
 
 program

@@ -3,7 +3,7 @@
 import type { Annotations, Data, LayoutAxis } from 'plotly.js';
 import type { IntervalValue } from './bars.js';
 import { type Figure, figureTemplate, seriesStyle } from './style.js';
-import { plotlyText } from './wording.js';
+import { plotlyText, wrapLines } from './wording.js';
 
 /** One dot; shares and differences of shares as fractions of 1. */
 export interface ForestPoint extends IntervalValue {
@@ -47,6 +47,9 @@ const ABOVE = 8;
 const HEAD = 74;
 const FOOT = 58;
 const LEGEND = 32;
+/** Names longer than so many characters take two lines, which are so many pixels high. */
+const LONG = 36;
+const TWO_LINES = 36;
 /** A character of 12-pixel type at its widest usual font, so that no name reaches into the chart. */
 const CHARACTER = 7;
 
@@ -59,15 +62,20 @@ const CHARACTER = 7;
 export function forestFigure(groups: readonly ForestGroup[], panels: readonly ForestPanel[], title: string): Figure {
   const series = [...new Set(groups.flatMap((g) => g.rows.flatMap((r) => r.points.map((p) => p.series))))];
   const lines = placeLines(groups);
-  const labelWidth = 14 + CHARACTER * Math.max(1, ...lines.map(({ text }) => text.length));
+  const labels = lines.map(({ text }) => wrapLines(text, LONG));
+  const labelWidth = 14 + CHARACTER * Math.max(1, ...labels.flat().map((text) => text.length));
   const last = lines.at(-1)?.y ?? 0;
-  const linePixels = LINE + MORE * (series.length - 1);
+  const linePixels = Math.max(
+    LINE + MORE * (series.length - 1),
+    labels.some((label) => label.length > 1) ? TWO_LINES : 0,
+  );
   const foot = FOOT + (series.length > 1 ? LEGEND : 0);
   const gap = 0.05;
   const width = (1 - gap * (panels.length - 1)) / panels.length;
   const axes: Record<string, Partial<LayoutAxis>> = {};
-  const annotations: Partial<Annotations>[] = lines.map((line) => ({
-    text: line.row && !line.row.marked ? plotlyText(line.text) : `<b>${plotlyText(line.text)}</b>`,
+  const annotations: Partial<Annotations>[] = lines.map((line, i) => ({
+    text: labelText(labels[i]!, line.row !== undefined && !line.row.marked),
+    align: 'left' as const,
     ...{ x: 0, xref: 'paper' as const, xanchor: 'left' as const, xshift: line.row ? 8 - labelWidth : -labelWidth },
     ...{ y: line.y, yref: 'y' as const, yanchor: 'middle' as const, showarrow: false, font: { size: 12 } },
   }));
@@ -120,6 +128,12 @@ export function forestFigure(groups: readonly ForestGroup[], panels: readonly Fo
       legend: { x: 16 / 900, xref: 'container' } as Figure['layout']['legend'],
     },
   };
+}
+
+/** The lines of a name; headings and marked rows are bold. */
+function labelText(lines: readonly string[], plain: boolean): string {
+  const text = lines.map(plotlyText).join('<br>');
+  return plain ? text : `<b>${text}</b>`;
 }
 
 interface Line {

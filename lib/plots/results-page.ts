@@ -137,7 +137,39 @@ function claimsPart({ claims }: StudyResults, figures: Figures): string {
     ),
     htmlTable('The claims, task by task', [['task', 'claim', 'verdict', 'in numbers']], rows),
     figures.html(...names),
+    comparisonTable(claims),
   ].join('\n');
+}
+
+/** The comparisons that the claims rest on. */
+function comparisonTable(claims: readonly ClaimVerdict[]): string {
+  const small = (p: number) => (p < 0.001 ? '< 0.001' : p.toFixed(3));
+  const rows = claims.flatMap(({ task, claim, comparisons }) =>
+    comparisons.map((each, i): HtmlCell[] => [
+      { text: i === 0 ? `${TASK_TITLES[task]}, ${claim}` : '', head: true },
+      TEST_SET_NAMES[each.testSet],
+      `${each.first} vs ${each.second}`,
+      { text: share(each.firstAccuracy), number: true },
+      { text: share(each.secondAccuracy), number: true },
+      { text: points(each.difference), number: true },
+      { text: each.pValues.map(small).join(', '), number: true },
+      { text: each.verdict, mark: VERDICT_CLASSES[each.verdict] },
+    ]),
+  );
+  if (rows.length === 0) return '';
+  const numbers = ['first (%)', 'second (%)', 'difference (points)', 'p, seed by seed'];
+  const heads = [
+    'claim',
+    'test set',
+    'comparison',
+    ...numbers.map((text): HtmlCell => ({ text, number: true })),
+    'verdict',
+  ];
+  return htmlTable(
+    'The comparisons of the claims, on the same items; p of the exact McNemar test, two-sided',
+    [heads],
+    rows,
+  );
 }
 
 function paradigmsPart(results: StudyResults, figures: Figures): string {

@@ -274,7 +274,7 @@ function learningCurves(phenomena: readonly Phenomenon[]): StudyFigure {
 /** What a task's three claims rest on: both accuracies on the left, their difference on the right. */
 export function claimsFigure(claims: readonly ClaimVerdict[], task: TaskName): StudyFigure {
   const drawn = claims.filter((each) => each.task === task && each.comparisons.length > 0);
-  const [shares, differences] = ['accuracy', 'difference'];
+  const [shares, differences] = ['accuracy, or reward', 'difference'];
   const groups = drawn.map(({ claim, verdict, comparisons }) => ({
     title: `${capital(claim)}: ${verdict}`,
     rows: comparisons.map(({ testSet, first, second, firstAccuracy, secondAccuracy, difference }) => ({
@@ -287,7 +287,7 @@ export function claimsFigure(claims: readonly ClaimVerdict[], task: TaskName): S
     })),
   }));
   const panels = [
-    { title: shares, axis: ACCURACY_AXIS },
+    { title: shares, axis: 'accuracy or reward (%)' },
     { title: differences, axis: 'difference (points)', zero: true },
   ];
   const title = `${TASK_TITLES[task]}: the claims`;
@@ -298,8 +298,8 @@ export function claimsFigure(claims: readonly ClaimVerdict[], task: TaskName): S
     `claims-${task}`,
     title,
     forestFigure(groups, panels, title),
-    'The comparisons that the three claims rest on: the two accuracies, and the difference on the same items, seed by seed. A claim holds where the intervals ' +
-      `of the two accuracies lie apart in each of its comparisons. ${SEED_TICKS} ${measure(estimates)}`,
+    'The comparisons that the three claims rest on: two accuracies (of reinforcement, the reward that GRPO is trained by), and their difference on the same ' +
+      `items, seed by seed. A claim holds where the two intervals lie apart in each of its comparisons. ${SEED_TICKS} ${measure(estimates)}`,
     drawn.map(({ text }) => text).join(' '),
   );
 }

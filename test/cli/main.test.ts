@@ -270,3 +270,14 @@ test('an interrupted run exits with 130, goes on, and ends as one that was not i
   assert.equal(other.status, 1);
   assert.match(other.stderr, /another configuration/);
 });
+
+test('report says what makes the results that it draws, and writes nothing without them', () => {
+  const env = { ...process.env, REASON_RFT_RUNS: out('none') };
+  const { status, stderr } = spawnSync(process.execPath, [...program, 'report', '--profile', 'tiny'], {
+    encoding: 'utf8',
+    env,
+  });
+  assert.equal(status, 1);
+  assert.match(stderr, /results\.json does not exist yet: run 'npx reason-rft results --profile tiny' first/);
+  assert.ok(!existsSync(out('none')));
+});

@@ -14,29 +14,30 @@ after(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 const study = openStudy('tiny', folder);
-const results = { ...madeUpResults(['counting']), ablations: [], phenomena: [], controls: [], claims: [] };
+const none = { paradigms: [], ablations: [], phenomena: [], controls: [], claims: [] };
+const results = { ...madeUpResults(['counting']), ...none };
 
 test('each figure in four formats with its caption; the interactive ones share one plotly.js', async () => {
   const counted: string[] = [];
   const figures = await exportStudyFigures(study, results, undefined, (done, total) =>
     counted.push(`${done}/${total}`),
   );
-  const names = ['paradigms-counting', 'data-efficiency-counting'];
+  const names = ['data-efficiency-counting'];
   assert.deepEqual(
     figures.map(({ name }) => name),
     names,
   );
-  assert.deepEqual(counted, ['1/2', '2/2']);
+  assert.deepEqual(counted, ['1/1']);
   const expected = names.flatMap((name) => ['html', 'pdf', 'png', 'svg', 'txt'].map((ending) => `${name}.${ending}`));
   assert.deepEqual(readdirSync(path.join(folder, 'figures')).sort(), [...expected, 'plotly.min.js'].sort());
-  const html = readFileSync(path.join(folder, 'figures', 'paradigms-counting.html'), 'utf8');
+  const html = readFileSync(path.join(folder, 'figures', 'data-efficiency-counting.html'), 'utf8');
   assert.ok(html.length < 100_000 && html.includes('<script src="plotly.min.js">'), `${html.length} bytes`);
 });
 
 test('a caption states configuration, seeds, items, interval and commit', () => {
-  const text = readFileSync(path.join(folder, 'figures', 'paradigms-counting.txt'), 'utf8');
+  const text = readFileSync(path.join(folder, 'figures', 'data-efficiency-counting.txt'), 'utf8');
   const flat = text.replaceAll('\n', ' ');
-  assert.match(flat, /^Visual counting: five paradigms\. /);
+  assert.match(flat, /^Visual counting: data efficiency\. /);
   assert.match(flat, /800 to 1,000 test items a set\. Intervals are 95 %/);
   assert.match(
     flat,

@@ -24,7 +24,7 @@ const study = openStudy('tiny', mkdtempSync(path.join(tmpdir(), 'reason-rft-repo
 const made = madeUpResults(['counting']);
 const results = {
   ...made,
-  ablations: made.ablations.filter(({ ablation }) => ablation === 'Reward' || ablation === 'Group size'),
+  ablations: made.ablations.filter(({ ablation }) => ablation === 'Reward'),
   phenomena: made.phenomena.slice(0, 1),
 };
 results.ablations[0]!.setting = HOSTILE;

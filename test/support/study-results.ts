@@ -103,7 +103,9 @@ export function madeUpResults(tasks: readonly TaskName[] = TASK_NAMES): StudyRes
       (['generalization', 'data efficiency', 'reinforcement'] as ClaimName[]).map((claim) => ({
         ...{ task, claim, statement: `The claim of ${claim}.`, verdict: 'not shown' as const },
         text: `${claim} is not shown on ${task}: the intervals overlap.`,
-        comparisons: testSetsOf(task).flatMap((set) => ['ANS-SFT', 'CoT-SFT'].map((second) => comparison(set, second))),
+        comparisons: testSetsOf(task).flatMap((set) =>
+          ['ANS-SFT', 'zero-shot, asked for tags too'].map((second) => comparison(set, second)),
+        ),
       })),
     ),
     phenomena: tasks.flatMap((task) =>
