@@ -97,6 +97,7 @@ export * from './study/paper.js';
 export * from './study/paradigms.js';
 export * from './study/phenomena.js';
 export * from './study/profile.js';
+export * from './study/released-data.js';
 export * from './study/results.js';
 export * from './study/results-text.js';
 export * from './study/study-data.js';

@@ -30,6 +30,7 @@ import { resultsText } from '../setup/start.js';
 import { computeResults } from '../study/compute-results.js';
 import { evaluationItems, grpoExamples, sftExamples } from '../study/examples.js';
 import { PROFILE_NAMES, QUICK } from '../study/profile.js';
+import { writeReleasedData } from '../study/released-data.js';
 import { writeResults } from '../study/results.js';
 import { studyResultsText } from '../study/results-text.js';
 import {
@@ -42,7 +43,7 @@ import {
 } from '../study/study-data.js';
 import { summarizeStudy } from '../study/summary.js';
 import { checkValidation, type ValidationSettings, validation } from '../study/validation.js';
-import { openStudy } from '../study/workspace.js';
+import { openStudy, releasedDataset } from '../study/workspace.js';
 import { type PromptStyle, writePrompt } from '../tasks/prompts.js';
 import { TASK_NAMES, type Task, taskNamed } from '../tasks/task.js';
 import { trainGrpo } from '../train/grpo.js';
@@ -283,14 +284,27 @@ const program = new Command('reason-rft')
 
 program
   .command('curate')
-  .description('sample, check and write the data of a profile and a task')
+  .description(
+    'sample, check and write the data of a profile and a task; of the profile paper, convert the released data',
+  )
   .option('--task <name>', TASK_NAMES.join(', '), 'counting')
   .option('--profile <name>', PROFILE_NAMES.join(', '), 'quick')
+  .option('--skip-bad', 'with paper: leave bad rows out; else one of them stops the conversion')
   .option('--json', 'one JSON object on stdout')
-  .addHelpText('after', '\nExample: reason-rft curate --task structure --profile quick')
-  .action(async (options: { task: string; profile: string; json?: boolean }) => {
+  .addHelpText(
+    'after',
+    '\nThe profile paper reads the checkpoint in REASON_RFT_MODEL and the dataset in REASON_RFT_DATASET.\nExample: reason-rft curate --task structure --profile quick',
+  )
+  .action(async (options: { task: string; profile: string; skipBad?: boolean; json?: boolean }) => {
     const study = usage(() => openStudy(options.profile));
     const task = askedTask(options.task).name;
+    if (study.profile.released) {
+      const written = await writeReleasedData(study, task, usage(releasedDataset), options);
+      const counts = Object.entries(written.rows).map(([set, rows]) => `${set} ${rows}`);
+      for (const problem of written.problems) process.stderr.write(`left out: ${problemText(problem)}\n`);
+      report(options.json, written, `rows: ${counts.join(', ')}; in ${written.folder}`);
+      return;
+    }
     const tests = sampleTestRows(study, task);
     const { kept, dropped } = curateTrainingRows(study, sampleTrainingRows(study, task), tests);
     const progress = showProgress('images');

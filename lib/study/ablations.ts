@@ -3,7 +3,8 @@ import { TASKS, type TaskName, type TestSet, testSetsOf } from '../tasks/task.js
 import type { LossType } from '../train/policy-loss.js';
 import type { SftSettings } from '../train/sft.js';
 import { evaluateCell, type GrpoCell, runCell, type SftCell } from './cell.js';
-import { stageOneCell, taskGrpo, taskRewards } from './paradigms.js';
+import { stageOneCell, stageTwoRows, taskGrpo, taskRewards } from './paradigms.js';
+import { taskProfile } from './profile.js';
 import { type ValidationSettings, validationSettings } from './validation.js';
 import type { Study } from './workspace.js';
 
@@ -47,12 +48,12 @@ type Variant = [setting: string, cell: GrpoCell];
 
 /** The cell that all ablations of a task share: Reason-RFT with the profile's settings of ablations. */
 export function ablationBase(study: Study, task: TaskName = 'counting', seed = study.profile.seeds[0]!): GrpoCell {
-  const { profile } = study;
+  const profile = taskProfile(study.profile, task);
   return {
     kind: 'grpo',
     task,
     start: stageOneCell(study, profile.stageOneRows, task, seed),
-    rows: [profile.stageOneRows, profile.trainRows],
+    rows: stageTwoRows(profile, profile.stageOneRows, profile.trainRows),
     rewards: taskRewards(task),
     settings: taskGrpo(profile.ablation, profile, task, seed),
   };
@@ -80,9 +81,10 @@ export function ablationCells(
   );
 }
 
-/** How the start checkpoints are measured that one would be chosen of. */
-export function startMeasure(study: Study, task: TaskName): ValidationSettings {
-  return validationSettings(study, study.profile.ablations.heldOut, task);
+/** How the start checkpoints are measured that one would be chosen of; undefined where there are no held-out rows. */
+export function startMeasure(study: Study, task: TaskName): ValidationSettings | undefined {
+  const { heldOut } = study.profile.ablations;
+  return heldOut && validationSettings(study, heldOut, task);
 }
 
 function rewardVariants(base: GrpoCell): Variant[] {

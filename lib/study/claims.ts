@@ -57,7 +57,7 @@ export function jointVerdict(verdicts: readonly ClaimComparison['verdict'][]): C
 /** The three claims on a task. A claim is missing where a seed of one of its cells is not trained or not evaluated yet. */
 export function claimVerdicts(study: Study, task: TaskName): ClaimVerdict[] {
   const { seeds } = study.profile;
-  const few = fewRows(study);
+  const few = fewRows(study, task);
   const outside = testSetsOf(task).filter((set) => set !== 'id');
   const againstFineTuning = (cell: (paradigm: TrainedParadigm, seed: number) => Cell) => {
     const side = (paradigm: TrainedParadigm, set: TestSet): Side | undefined => {

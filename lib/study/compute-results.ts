@@ -17,7 +17,7 @@ import {
   hasData,
 } from './cell.js';
 import { claimVerdicts } from './claims.js';
-import { efficiencyCell, efficiencySeeds } from './data-efficiency.js';
+import { efficiencyCell, efficiencyRows, efficiencySeeds } from './data-efficiency.js';
 import type { GridCell } from './grid.js';
 import { bestConstantScore } from './label-control.js';
 import { studyLeakage } from './leakage.js';
@@ -129,12 +129,18 @@ function stageResults(study: Study, cell: Cell | BaseCell): CellResult[] {
 }
 
 function efficiencyPoints(study: Study, task: TaskName): EfficiencyPoint[] {
-  return study.profile.efficiency.rows.flatMap((rows) =>
+  return efficiencyRows(study, task).flatMap((rows) =>
     TRAINED_PARADIGMS.flatMap((paradigm) =>
       testSetsOf(task).flatMap((testSet): EfficiencyPoint[] => {
         const cellOf = (seed: number) => efficiencyCell(study, paradigm, rows, task, seed);
         const style = PARADIGM_PROMPTS[paradigm];
-        const { seeds, evaluations } = evaluationsBySeed(study, efficiencySeeds(study, rows), cellOf, testSet, style);
+        const { seeds, evaluations } = evaluationsBySeed(
+          study,
+          efficiencySeeds(study, rows, task),
+          cellOf,
+          testSet,
+          style,
+        );
         if (evaluations.length === 0) return [];
         return [{ task, paradigm, rows, testSet, accuracy: estimatesOf(evaluations).accuracy, seeds }];
       }),
@@ -169,6 +175,7 @@ function ablationPoints(study: Study, task: TaskName): AblationPoint[] {
 /** pass@k of the checkpoints that cells start from, on held-out rows. */
 function startPassAtK(study: Study, task: TaskName, { cells }: BySeed): AblationPoint['startPassAtK'] {
   const settings = startMeasure(study, task);
+  if (!settings) return undefined;
   const each = cells.flatMap((cell) => {
     const start = cell.kind === 'grpo' && cell.start !== 'base' ? cell.start : undefined;
     return start ? (finishedHeldOut(study, start, settings)?.[`pass@${settings.samples}`] ?? []) : [];

@@ -2,21 +2,27 @@
 import type { TaskName } from '../tasks/task.js';
 import type { SftSettings } from '../train/sft.js';
 import type { Cell, SftCell } from './cell.js';
-import { paradigmCell, stageOneCell, type TrainedParadigm } from './paradigms.js';
+import { paradigmCell, stageOneCell, stageTwoRows, type TrainedParadigm, withPrompts } from './paradigms.js';
+import { taskProfile } from './profile.js';
 import type { Study } from './workspace.js';
 
 /** The share of the training rows at which the paper's claim of data efficiency is looked at. */
 export const SMALL_SHARE = 0.05;
 
-/** The number of rows that is 5 % of all. */
-export function fewRows({ profile }: Study): number {
-  return Math.round(SMALL_SHARE * profile.trainRows);
+/** The number of rows that is 5 % of all; two at least, one for each stage. */
+export function fewRows({ profile }: Study, task: TaskName): number {
+  return Math.max(2, Math.round(SMALL_SHARE * taskProfile(profile, task).trainRows));
+}
+
+/** The sizes of a task's curve. */
+export function efficiencyRows({ profile }: Study, task: TaskName): readonly number[] {
+  return taskProfile(profile, task).efficiency.rows;
 }
 
 /** The training seeds of a size: all for 5 % and for all rows, which claims rest on; else the profile's choice. */
-export function efficiencySeeds(study: Study, rows: number): readonly number[] {
-  const { seeds, efficiency, trainRows } = study.profile;
-  return rows === trainRows || rows === fewRows(study) ? seeds : efficiency.seeds;
+export function efficiencySeeds(study: Study, rows: number, task: TaskName): readonly number[] {
+  const { seeds, efficiency, trainRows } = taskProfile(study.profile, task);
+  return rows === trainRows || rows === fewRows(study, task) ? seeds : efficiency.seeds;
 }
 
 /**
@@ -24,7 +30,7 @@ export function efficiencySeeds(study: Study, rows: number): readonly number[] {
  *
  * - SFT makes the same number of passes, but takes no fewer steps than the profile says: a handful of steps would show how
  *   short the training was, not how few its rows;
- * - GRPO takes the same number of steps, on prompts that come again more often;
+ * - GRPO takes the same number of steps, on prompts that come again more often, unless the profile counts passes;
  * - Reason-RFT trains stage 1 on the first half of the rows, though never on more than it has at all rows, and GRPO on the rest.
  *
  * @param rows of all stages together, 2 or more
@@ -36,19 +42,20 @@ export function efficiencyCell(
   task: TaskName,
   seed: number,
 ): Cell {
-  const { trainRows, stageOneRows, efficiency } = study.profile;
+  const profile = taskProfile(study.profile, task);
+  const { trainRows, stageOneRows, efficiency } = profile;
   if (!Number.isInteger(rows) || rows < 2 || rows > trainRows)
     throw new Error(`data efficiency: rows must be a whole number from 2 to ${trainRows}, all rows, got ${rows}`);
   const whole = paradigmCell(study, paradigm, task, seed);
   if (rows === trainRows) return whole;
   if (whole.kind === 'sft') return fewer(whole, rows, efficiency.leastSftSteps);
-  if (whole.start === 'base') return { ...whole, rows: [0, rows] };
+  if (whole.start === 'base') return withPrompts(whole, [0, rows], profile);
   const first = Math.min(stageOneRows, Math.floor(rows / 2));
   const start =
     first === stageOneRows
       ? whole.start
       : fewer(stageOneCell(study, first, task, seed), first, efficiency.leastSftSteps);
-  return { ...whole, start, rows: [first, rows] };
+  return withPrompts({ ...whole, start }, stageTwoRows(profile, first, rows), profile);
 }
 
 /** An SFT cell on its first rows. */

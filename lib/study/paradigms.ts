@@ -3,7 +3,7 @@ import type { PromptStyle } from '../tasks/prompts.js';
 import { TASKS, type TaskName } from '../tasks/task.js';
 import type { GrpoSettings } from '../train/grpo-settings.js';
 import type { BaseCell, Cell, GrpoCell, SftCell } from './cell.js';
-import type { Profile } from './profile.js';
+import { type Profile, taskProfile } from './profile.js';
 import type { Study } from './workspace.js';
 
 export const PARADIGMS = ['zero-shot', 'ans-sft', 'cot-sft', 'reason-rft-zero', 'reason-rft'] as const;
@@ -36,19 +36,32 @@ export function taskRewards(task: TaskName): GrpoCell['rewards'] {
   return Object.fromEntries(TASKS[task].rewards.map((name) => [name, 1]));
 }
 
-/** A profile's settings of GRPO, with completions as long as the task needs. */
+/** Settings of GRPO, with completions as long as the task needs. */
 export function taskGrpo(settings: GrpoSettings, profile: Profile, task: TaskName, seed: number): GrpoSettings {
   return { ...settings, maxNewTokens: profile.completionTokens[task], seed };
 }
 
+/** A GRPO cell on some rows, whose steps follow from them where the profile counts passes. */
+export function withPrompts(cell: GrpoCell, rows: GrpoCell['rows'], { grpoEpochs }: Profile): GrpoCell {
+  const { promptsPerStep, steps } = cell.settings;
+  const passes = grpoEpochs && Math.max(1, Math.round(((rows[1] - rows[0]) * grpoEpochs) / promptsPerStep));
+  return { ...cell, rows, settings: { ...cell.settings, steps: passes ?? steps } };
+}
+
+/** The rows that stage 2 of Reason-RFT trains on, of so many that stage 1 takes the first of. */
+export function stageTwoRows({ stageTwoFrom }: Profile, first: number, rows: number): GrpoCell['rows'] {
+  return [Math.min(stageTwoFrom ?? first, first), rows];
+}
+
 /** Stage 1 of Reason-RFT: chain-of-thought fine-tuning on the first rows. */
 export function stageOneCell(
-  { profile }: Study,
-  rows = profile.stageOneRows,
+  study: Study,
+  rows = study.profile.stageOneRows,
   task: TaskName = 'counting',
-  seed = profile.seeds[0]!,
+  seed = study.profile.seeds[0]!,
 ): SftCell {
-  return { kind: 'sft', task, target: 'cot', rows: [0, rows], settings: { ...profile.stageOne, seed } };
+  const { stageOne } = taskProfile(study.profile, task);
+  return { kind: 'sft', task, target: 'cot', rows: [0, rows], settings: { ...stageOne, seed } };
 }
 
 /** What a paradigm trains; zero-shot is the base model. The seed is the profile's first unless told. */
@@ -68,7 +81,7 @@ export function paradigmCell(
   task: TaskName = 'counting',
   seed = study.profile.seeds[0]!,
 ): Cell | BaseCell {
-  const { profile } = study;
+  const profile = taskProfile(study.profile, task);
   const rows: [number, number] = [0, profile.trainRows];
   switch (paradigm) {
     case 'zero-shot':
@@ -79,7 +92,11 @@ export function paradigmCell(
       return { kind: 'sft', task, target: 'cot', rows, settings: { ...profile.cotSft, seed } };
     case 'reason-rft-zero': {
       const settings = taskGrpo(profile.grpo, profile, task, seed);
-      return { kind: 'grpo', task, start: 'base', rows, rewards: taskRewards(task), settings };
+      return withPrompts(
+        { kind: 'grpo', task, start: 'base', rows, rewards: taskRewards(task), settings },
+        rows,
+        profile,
+      );
     }
     case 'reason-rft':
       return reasonRftCell(study, task, seed);
@@ -88,13 +105,10 @@ export function paradigmCell(
 
 /** Reason-RFT: stage 1, then GRPO on the rest of the rows. */
 export function reasonRftCell(study: Study, task: TaskName = 'counting', seed = study.profile.seeds[0]!): GrpoCell {
-  const { profile } = study;
-  return {
-    kind: 'grpo',
-    task,
-    start: stageOneCell(study, profile.stageOneRows, task, seed),
-    rows: [profile.stageOneRows, profile.trainRows],
-    rewards: taskRewards(task),
-    settings: taskGrpo(profile.grpo, profile, task, seed),
-  };
+  const profile = taskProfile(study.profile, task);
+  const { stageOneRows, trainRows } = profile;
+  const rows = stageTwoRows(profile, stageOneRows, trainRows);
+  const start = stageOneCell(study, stageOneRows, task, seed);
+  const settings = taskGrpo(profile.grpo, profile, task, seed);
+  return withPrompts({ kind: 'grpo', task, start, rows, rewards: taskRewards(task), settings }, rows, profile);
 }

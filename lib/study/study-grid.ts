@@ -3,7 +3,7 @@ import { TASK_NAMES, type TaskName, testSetsOf } from '../tasks/task.js';
 import { canonicalJson, type Json } from '../train/run-directory.js';
 import { ablationBase, ablationCells, startMeasure } from './ablations.js';
 import type { BaseCell, Cell, SftCell } from './cell.js';
-import { efficiencyCell, efficiencySeeds } from './data-efficiency.js';
+import { efficiencyCell, efficiencyRows, efficiencySeeds } from './data-efficiency.js';
 import type { GridCell } from './grid.js';
 import { PARADIGM_PROMPTS, paradigmCell, stageOneCell, TRAINED_PARADIGMS } from './paradigms.js';
 import type { Study } from './workspace.js';
@@ -88,8 +88,8 @@ function planParadigms(plan: Plan, study: Study, task: TaskName): void {
 }
 
 function planEfficiency(plan: Plan, study: Study, task: TaskName): void {
-  for (const rows of study.profile.efficiency.rows) {
-    for (const seed of efficiencySeeds(study, rows)) {
+  for (const rows of efficiencyRows(study, task)) {
+    for (const seed of efficiencySeeds(study, rows, task)) {
       for (const paradigm of TRAINED_PARADIGMS) {
         const named = (name: string) => `${task}/${name}/${rows} rows/seed ${seed}`;
         const cell = efficiencyCell(study, paradigm, rows, task, seed);
@@ -107,8 +107,8 @@ function planAblations(plan: Plan, study: Study, task: TaskName): void {
     for (const { ablation, setting, cell } of ablationCells(study, task, seed)) {
       const name = `${ablation}: ${setting}`;
       plan.add('ablations', evaluated(named(name), cell), named(`${name}, stage 1`));
-      if (ablation === 'Start checkpoint' && cell.start !== 'base') {
-        const heldOut = startMeasure(study, task);
+      const heldOut = startMeasure(study, task);
+      if (heldOut && ablation === 'Start checkpoint' && cell.start !== 'base') {
         plan.add('ablations', { name: named(name), cell: cell.start, evaluations: [], heldOut });
       }
     }

@@ -162,8 +162,12 @@ function rewardMeans(
 /**
  * Rows of a task in domain that share no scene and no question with any set of the study, nor a scene with pretraining: what is
  * chosen by them is not chosen by the test sets. The same for every training seed.
+ *
+ * @throws Error where the study's rows are not drawn
  */
 export function validationRows(study: Study, count: number, task: TaskName = 'counting'): LoadedRows {
+  if (study.profile.released)
+    throw new Error(`held-out rows are drawn, which released data have none of; validate ${task} without them`);
   const held = pretrainingScenes(study);
   for (const set of ['train', ...testSetsOf(task)] as const) {
     for (const record of readRecords(recordsFile(study, set, task))) {

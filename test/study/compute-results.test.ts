@@ -185,7 +185,7 @@ test('ablations: the base in each, differences on the same items, pass@k of star
   finish(base);
   both(base, 'think', 2, 4);
   const cells = ablationCells(study);
-  const settings = startMeasure(study, 'counting');
+  const settings = startMeasure(study, 'counting')!;
   for (const { cell, setting } of cells.filter((each) => ['G = 2', '2 passes', '0.25 passes'].includes(each.setting))) {
     finish(cell);
     both(cell, 'think', setting === 'G = 2' ? 8 : 2, 4);

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ABLATIONS, ablationBase, ablationCells } from '../../lib/study/ablations.js';
 import type { GrpoCell, SftCell } from '../../lib/study/cell.js';
-import { efficiencyCell, efficiencySeeds, fewRows } from '../../lib/study/data-efficiency.js';
+import { efficiencyCell, efficiencyRows, efficiencySeeds, fewRows } from '../../lib/study/data-efficiency.js';
 import { paradigmCell, TRAINED_PARADIGMS } from '../../lib/study/paradigms.js';
-import { QUICK, STANDARD, TINY } from '../../lib/study/profile.js';
+import { PAPER_PROFILE, QUICK, STANDARD, TINY, taskProfile } from '../../lib/study/profile.js';
 import { GRID_PARTS, studyGrid } from '../../lib/study/study-grid.js';
 import type { Study } from '../../lib/study/workspace.js';
 import { TASK_NAMES } from '../../lib/tasks/task.js';
@@ -18,7 +18,7 @@ const of = (changes: Partial<typeof QUICK>): Study => ({ ...study, profile: { ..
 const text = (value: unknown) => canonicalJson(value as Json);
 
 test('every cell occurs once, with a name of its own, after the cell that it starts from; its settings are possible', () => {
-  for (const profile of [QUICK, STANDARD, TINY]) {
+  for (const profile of [QUICK, STANDARD, TINY, PAPER_PROFILE]) {
     const grid = studyGrid({ ...study, profile });
     assert.equal(new Set(grid.map(({ name }) => name)).size, grid.length);
     const before = new Set<string>();
@@ -28,7 +28,8 @@ test('every cell occurs once, with a name of its own, after the cell that it sta
       before.add(text(cell));
       if (cell.kind === 'grpo') checkGrpo(cell.settings);
       if (cell.kind === 'sft') checkSft(cell.settings);
-      if (cell.kind !== 'base') assert.ok(cell.rows[0] < cell.rows[1] && cell.rows[1] <= profile.trainRows, name);
+      if (cell.kind === 'base') continue;
+      assert.ok(cell.rows[0] < cell.rows[1] && cell.rows[1] <= taskProfile(profile, cell.task).trainRows, name);
     }
   }
 });
@@ -83,19 +84,23 @@ test('a seed is the only thing that the cells of two seeds differ in, stage 1 in
 });
 
 test('5 % of the rows and all rows are points of the curve, 1,600 too; they have every seed', () => {
-  for (const profile of [QUICK, STANDARD, TINY]) {
-    const { rows } = profile.efficiency;
-    assert.ok(rows.length >= 5 && rows.includes(profile.trainRows) && rows.includes(fewRows({ ...study, profile })));
-    assert.deepEqual(
-      rows,
-      [...rows].sort((a, b) => a - b),
-    );
-    if (profile !== TINY) assert.ok(rows.includes(1600));
+  for (const profile of [QUICK, STANDARD, TINY, PAPER_PROFILE]) {
+    for (const task of TASK_NAMES) {
+      const own = { ...study, profile };
+      const rows = efficiencyRows(own, task);
+      assert.ok(rows.length >= 5 && rows.includes(fewRows(own, task)));
+      assert.equal(rows.at(-1), taskProfile(profile, task).trainRows);
+      assert.deepEqual(
+        rows,
+        [...rows].sort((a, b) => a - b),
+      );
+      if (profile !== TINY) assert.ok(rows.includes(1600));
+    }
   }
-  assert.equal(fewRows(study), 320);
+  assert.equal(fewRows(study, 'counting'), 320);
   const three = of({ seeds: [1, 2, 3], efficiency: { ...QUICK.efficiency, seeds: [2] } });
   assert.deepEqual(
-    [320, 800, 6400].map((rows) => efficiencySeeds(three, rows)),
+    [320, 800, 6400].map((rows) => efficiencySeeds(three, rows, 'counting')),
     [[1, 2, 3], [2], [1, 2, 3]],
   );
 });
@@ -182,4 +187,39 @@ test('the settings of ablations, by name', () => {
     measured.map(({ cell }) => (cell as SftCell).settings.epochs).sort((a, b) => a - b),
     [1, 2, 4, 8],
   );
+});
+
+test('the paper’s study: its rows, its flags, and the steps that one pass makes, five of structure', () => {
+  const paper = { ...study, profile: PAPER_PROFILE };
+  const rft = (task: (typeof TASK_NAMES)[number]) => paradigmCell(paper, 'reason-rft', task, 1);
+  // 33,400 / 14 = 2,385.7; 4,500 x 5 / 14 = 1,607.1; 58,400 / 14 = 4,171.4.
+  assert.deepEqual(
+    TASK_NAMES.map((task) => [...rft(task).rows, rft(task).settings.steps]),
+    [
+      [1600, 35_000, 2386],
+      [0, 4500, 1607],
+      [1600, 60_000, 4171],
+    ],
+  );
+  // 35,000 / 14; 3,200 / 14 = 228.6; half of 3,200 is stage 1's, 1,600 / 14 = 114.3.
+  assert.equal(paradigmCell(paper, 'reason-rft-zero', 'counting', 1).settings.steps, 2500);
+  const few = (paradigm: 'reason-rft-zero' | 'reason-rft') =>
+    efficiencyCell(paper, paradigm, 3200, 'counting', 1).settings as GrpoCell['settings'];
+  assert.deepEqual([few('reason-rft-zero').steps, few('reason-rft').steps], [229, 114]);
+  const { settings } = rft('counting');
+  assert.deepEqual(
+    [settings.completions, settings.promptsPerStep, settings.beta, settings.temperature, settings.topP, settings.topK],
+    [8, 14, 0.04, 0.9, 0.9, 50],
+  );
+  assert.deepEqual(
+    [settings.schedule.learningRate, settings.schedule.decay, settings.maxNewTokens],
+    [1e-6, 'linear', 512],
+  );
+  const sft = (rft('counting').start as SftCell).settings;
+  assert.deepEqual(
+    [sft.schedule.learningRate, sft.schedule.warmupSteps, sft.weightDecay, sft.batchSize, sft.epochs, sft.freezeVision],
+    [1e-5, 100, 0.1, 16, 1, true],
+  );
+  // 1,600 rows / 16.
+  assert.equal(sftSteps(1600, sft), 100);
 });
