@@ -62,6 +62,7 @@ export * from './plots/results-page.js';
 export * from './plots/rollout-table.js';
 export * from './plots/run-live.js';
 export * from './plots/study-figures.js';
+export * from './plots/study-tables.js';
 export * from './plots/study-views.js';
 export * from './plots/style.js';
 export * from './plots/tables.js';

@@ -1,6 +1,7 @@
-/** Tables of a page with a style sheet: captions, heads with their scope, everything escaped. */
+/** Tables as data, shown on a page with a style sheet or in a notebook without one; everything escaped. */
 
-import { escapeHtml } from './tables.js';
+import type { DisplayBundle } from './notebook.js';
+import { escapeHtml, tableBundle } from './tables.js';
 
 /** A cell: its text, or its text and how it is shown. */
 export type HtmlCell =
@@ -19,21 +20,23 @@ export type HtmlCell =
       code?: boolean;
       /** Sentences, which want room to run. */
       prose?: boolean;
-      /** A class that gives a verdict its colour and sign. */
-      mark?: string;
+      /** Gives a verdict its colour and sign. */
+      mark?: 'good' | 'open' | 'bad';
     };
+
+export interface HtmlTable {
+  caption?: string;
+  /** One row of heads or several. */
+  heads: readonly (readonly HtmlCell[])[];
+  rows: readonly (readonly HtmlCell[])[];
+}
 
 /**
  * A table in a frame that scrolls where it is wider than the page.
  *
- * @param heads one row of heads or several
  * @throws Error where a row has not as many cells as the last row of heads
  */
-export function htmlTable(
-  caption: string | undefined,
-  heads: readonly (readonly HtmlCell[])[],
-  rows: readonly (readonly HtmlCell[])[],
-): string {
+export function htmlTable({ caption, heads, rows }: HtmlTable): string {
   const width = heads.at(-1)!.length;
   const wrong = rows.findIndex((row) => row.length !== width);
   if (wrong >= 0) throw new Error(`table: row ${wrong} has ${rows[wrong]!.length} cells, expected ${width}`);
@@ -61,4 +64,27 @@ function cellHtml(cell: HtmlCell): string {
   const text = escapeHtml(cell.text);
   const inner = cell.code ? `<code>${text}</code>` : cell.bold ? `<b>${text}</b>` : text;
   return cell.head && cell.text !== '' ? `<th scope="row"${attribute}>${inner}</th>` : `<td${attribute}>${inner}</td>`;
+}
+
+/** The table as one output of a notebook: heads of several rows in one, `out of domain: this study`. */
+export function notebookTable({ caption, heads, rows }: HtmlTable): DisplayBundle {
+  const spread = heads.map((row) =>
+    row.flatMap((cell) => Array<string>(typeof cell === 'string' ? 1 : (cell.columns ?? 1)).fill(textOf(cell))),
+  );
+  const columns = heads.at(-1)!.map((cell, i) => ({
+    title: spread
+      .map((row) => row[i]!)
+      .filter(Boolean)
+      .join(': '),
+    align: typeof cell !== 'string' && cell.number ? ('right' as const) : ('left' as const),
+  }));
+  return tableBundle(
+    columns,
+    rows.map((row) => row.map(textOf)),
+    caption,
+  );
+}
+
+function textOf(cell: HtmlCell): string {
+  return typeof cell === 'string' ? cell : cell.text;
 }

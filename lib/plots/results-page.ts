@@ -3,15 +3,25 @@
  * content policy lets none run, nor anything be fetched: what a model wrote is shown and nothing more.
  */
 
-import { PAPER } from '../study/paper.js';
-import { PARADIGM_NAMES, PARADIGMS } from '../study/paradigms.js';
-import type { AblationPoint, ClaimVerdict, Estimate, StudyResults } from '../study/results.js';
+import { PARADIGM_NAMES } from '../study/paradigms.js';
+import type { StudyResults } from '../study/results.js';
 import type { Study } from '../study/workspace.js';
 import { TASK_NAMES, type TaskName, TEST_SET_NAMES, testSetsOf } from '../tasks/task.js';
 import { configurationWords, intervalWords, sourceWords } from './captions.js';
-import { type HtmlCell, htmlTable } from './html-table.js';
+import { type HtmlCell, type HtmlTable, htmlTable } from './html-table.js';
 import type { PageSample } from './page-samples.js';
 import type { StudyFigure } from './study-figures.js';
+import {
+  ablationsTable,
+  accuracyTable,
+  claimsTable,
+  comparisonsTable,
+  controlsTable,
+  costTable,
+  efficiencyTable,
+  leakageTable,
+  phenomenaTable,
+} from './study-tables.js';
 import { escapeHtml } from './tables.js';
 import { TASK_TITLES } from './wording.js';
 
@@ -94,14 +104,14 @@ function section(id: string, title: string, content: string) {
 }
 
 const paragraph = (text: string) => `<p>${escapeHtml(text)}</p>`;
-const percent = (share: number) => (100 * share).toFixed(1);
-/** `74.2 [71.0, 77.1]`. */
-const share = ({ mean, interval }: Estimate) => `${percent(mean)} [${interval.map(percent).join(', ')}]`;
-/** The same with its sign: points of difference. */
-const points = ({ mean, interval }: Estimate) => {
-  const signed = (value: number) => `${value < 0 ? '\u2212' : '+'}${percent(Math.abs(value))}`;
-  return `${signed(mean)} [${interval.map(signed).join(', ')}]`;
-};
+
+/** A table, or nothing where it has no rows. */
+const tableHtml = (table: HtmlTable) => (table.rows.length > 0 ? htmlTable(table) : '');
+
+/** What there is, one below the other. */
+const stacked = (...parts: readonly string[]) => parts.filter((part) => part !== '').join('\n');
+
+const titled = (task: TaskName, ...parts: readonly string[]) => stacked(`<h3>${TASK_TITLES[task]}</h3>`, ...parts);
 
 function figureHtml({ name, title, caption, alt, svg, height }: PageFigure, number: number): string {
   const source = `data:image/svg+xml;base64,${Buffer.from(svg, 'utf8').toString('base64')}`;
@@ -115,294 +125,69 @@ function figureHtml({ name, title, caption, alt, svg, height }: PageFigure, numb
 </figure>`;
 }
 
-const VERDICT_CLASSES: { readonly [verdict in ClaimVerdict['verdict']]: string } = {
-  holds: 'good',
-  'not shown': 'open',
-  contradicted: 'bad',
-  missing: 'open',
-};
-
-function claimsPart({ claims }: StudyResults, figures: Figures): string {
-  if (claims.length === 0) return '';
-  const rows = claims.map(({ task, claim, verdict, text }): HtmlCell[] => [
-    { text: TASK_TITLES[task], head: true },
-    claim,
-    { text: verdict, mark: VERDICT_CLASSES[verdict] },
-    { text, prose: true },
-  ]);
-  const names = TASK_NAMES.map((task) => `claims-${task}`);
-  return [
-    paragraph(
-      'A claim holds on a task where the 95 % intervals of what it compares lie apart, the way it says, in each of its comparisons. Where they overlap it is not shown, which is not the same as false.',
-    ),
-    htmlTable('The claims, task by task', [['task', 'claim', 'verdict', 'in numbers']], rows),
-    figures.html(...names),
-    comparisonTable(claims),
-  ].join('\n');
-}
-
-/** The comparisons that the claims rest on. */
-function comparisonTable(claims: readonly ClaimVerdict[]): string {
-  const small = (p: number) => (p < 0.001 ? '< 0.001' : p.toFixed(3));
-  const rows = claims.flatMap(({ task, claim, comparisons }) =>
-    comparisons.map((each, i): HtmlCell[] => [
-      { text: i === 0 ? `${TASK_TITLES[task]}, ${claim}` : '', head: true },
-      TEST_SET_NAMES[each.testSet],
-      `${each.first} vs ${each.second}`,
-      { text: share(each.firstAccuracy), number: true },
-      { text: share(each.secondAccuracy), number: true },
-      { text: points(each.difference), number: true },
-      { text: each.pValues.map(small).join(', '), number: true },
-      { text: each.verdict, mark: VERDICT_CLASSES[each.verdict] },
-    ]),
-  );
-  if (rows.length === 0) return '';
-  const numbers = ['first (%)', 'second (%)', 'difference (points)', 'p, seed by seed'];
-  const heads = [
-    'claim',
-    'test set',
-    'comparison',
-    ...numbers.map((text): HtmlCell => ({ text, number: true })),
-    'verdict',
-  ];
-  return htmlTable(
-    'The comparisons of the claims, on the same items; p of the exact McNemar test, two-sided',
-    [heads],
-    rows,
+function claimsPart(results: StudyResults, figures: Figures): string {
+  if (results.claims.length === 0) return '';
+  const rule =
+    'A claim holds on a task where the 95 % intervals of what it compares lie apart, the way it says, in each of its comparisons. Where they overlap it is not shown, which is not the same as false.';
+  return stacked(
+    paragraph(rule),
+    htmlTable(claimsTable(results)),
+    figures.html(...TASK_NAMES.map((task) => `claims-${task}`)),
+    tableHtml(comparisonsTable(results)),
   );
 }
 
 function paradigmsPart(results: StudyResults, figures: Figures): string {
   const tasks = TASK_NAMES.filter((task) => results.paradigms.some((each) => each.task === task));
-  if (tasks.length === 0) return '';
-  return [
-    figures.html('paradigms'),
-    ...tasks.map(
-      (task) =>
-        `<h3>${TASK_TITLES[task]}</h3>\n${accuracyTable(results, task)}\n${figures.html(`paradigms-${task}`)}\n${costTable(results, task)}`,
+  const parts = tasks.map((task) =>
+    titled(
+      task,
+      htmlTable(accuracyTable(results, task)),
+      figures.html(`paradigms-${task}`),
+      htmlTable(costTable(results, task)),
     ),
-  ].join('\n');
+  );
+  return stacked(figures.html('paradigms'), ...parts);
 }
 
-/** A row a paradigm; for each test set ours, the paper's 2B and 7B. */
-function accuracyTable({ paradigms }: StudyResults, task: TaskName): string {
-  const own = paradigms.filter((each) => each.task === task);
-  const sets = testSetsOf(task);
-  const best = sets.map((set) =>
-    Math.max(...own.filter((each) => each.testSet === set).map((each) => each.accuracy.mean)),
-  );
-  const rows = PARADIGMS.filter((paradigm) => own.some((each) => each.paradigm === paradigm)).map(
-    (paradigm): HtmlCell[] => [
-      { text: PARADIGM_NAMES[paradigm], head: true },
-      ...sets.flatMap((set, s): HtmlCell[] => {
-        const ours = own.find((each) => each.paradigm === paradigm && each.testSet === set)?.accuracy;
-        const paper = (['2B', '7B'] as const).map((model): HtmlCell => {
-          const number = PAPER.find(
-            (p) => p.task === task && p.paradigm === paradigm && p.set === set && p.model === model,
-          );
-          return { text: number ? percent(number.accuracy) : '', number: true, faint: true };
-        });
-        return [{ text: ours ? share(ours) : '', number: true, bold: ours?.mean === best[s] }, ...paper];
-      }),
-    ],
-  );
-  const heads: HtmlCell[][] = [
-    ['', ...sets.map((set): HtmlCell => ({ text: TEST_SET_NAMES[set], columns: 3 }))],
-    [
-      'paradigm',
-      ...sets.flatMap((): HtmlCell[] =>
-        ['this study', 'paper, 2B', 'paper, 7B'].map((text) => ({ text, number: true })),
-      ),
-    ],
-  ];
-  const score = task === 'transformation' ? ', mean score with partial credit' : '';
-  return htmlTable(
-    `Accuracy on ${TASK_TITLES[task].toLowerCase()}, %${score}, with 95 % intervals; bold: the highest of this study`,
-    heads,
-    rows,
-  );
-}
-
-/** What a paradigm was trained on and took, and how often it kept to the format. */
-function costTable({ paradigms }: StudyResults, task: TaskName): string {
-  const sets = testSetsOf(task);
-  const own = paradigms.filter((each) => each.task === task);
-  const rows = PARADIGMS.flatMap((paradigm): HtmlCell[][] => {
-    const any = own.find((each) => each.paradigm === paradigm);
-    if (!any) return [];
-    const whole = (value: number): HtmlCell => ({ text: Math.round(value).toLocaleString('en'), number: true });
-    return [
-      [
-        { text: PARADIGM_NAMES[paradigm], head: true },
-        { text: any.seeds.join(', ') || 'none', number: true },
-        whole(any.trainingRows),
-        whole(any.tokens),
-        ...sets.map((set): HtmlCell => {
-          const formatted = own.find((each) => each.paradigm === paradigm && each.testSet === set)?.formatted;
-          return { text: formatted ? share(formatted) : '', number: true };
-        }),
-      ],
-    ];
+function efficiencyPart(results: StudyResults, figures: Figures): string {
+  const tasks = TASK_NAMES.filter((task) => results.efficiency.some((point) => point.task === task));
+  const parts = tasks.map((task) => {
+    const tables = testSetsOf(task).map((set) => tableHtml(efficiencyTable(results, task, set)));
+    return titled(task, figures.html(`data-efficiency-${task}`), ...tables);
   });
-  const heads = ['seeds', 'training rows', 'tokens', ...sets.map((set) => `in format, ${TEST_SET_NAMES[set]} (%)`)];
-  return htmlTable(
-    `What it took on ${TASK_TITLES[task].toLowerCase()}, and the share of completions in the format asked for (zero-shot and ANS-SFT are not asked for it)`,
-    [['paradigm', ...heads.map((text): HtmlCell => ({ text, number: true }))]],
-    rows,
-  );
+  return stacked(...parts);
 }
 
-function efficiencyPart({ efficiency }: StudyResults, figures: Figures): string {
-  return TASK_NAMES.filter((task) => efficiency.some((point) => point.task === task))
-    .map((task) => {
-      const own = efficiency.filter((point) => point.task === task);
-      const sizes = [...new Set(own.map((point) => point.rows))].sort((a, b) => a - b);
-      const paradigms = PARADIGMS.filter((paradigm) => own.some((point) => point.paradigm === paradigm));
-      const tables = testSetsOf(task).map((set) =>
-        htmlTable(
-          `${TASK_TITLES[task]}, ${TEST_SET_NAMES[set]}: accuracy (%) by training rows`,
-          [
-            [
-              { text: 'rows', number: true },
-              ...paradigms.map((each): HtmlCell => ({ text: PARADIGM_NAMES[each], number: true })),
-            ],
-          ],
-          sizes.map((rows): HtmlCell[] => [
-            { text: rows.toLocaleString('en'), head: true, number: true },
-            ...paradigms.map((paradigm): HtmlCell => {
-              const point = own.find(
-                (each) => each.paradigm === paradigm && each.rows === rows && each.testSet === set,
-              );
-              return { text: point ? share(point.accuracy) : '', number: true };
-            }),
-          ]),
-        ),
-      );
-      return `<h3>${TASK_TITLES[task]}</h3>\n${figures.html(`data-efficiency-${task}`)}\n${tables.join('\n')}`;
-    })
-    .join('\n');
+function ablationsPart(results: StudyResults, figures: Figures): string {
+  const tasks = TASK_NAMES.filter((task) => results.ablations.some((point) => point.task === task));
+  const parts = tasks.map((task) => {
+    const said = results.findings
+      .filter((each) => each.task === task)
+      .map(({ ablation, text }) => `<dt>${escapeHtml(ablation)}</dt><dd>${escapeHtml(text)}</dd>`);
+    const links = figures.all
+      .filter(({ name }) => name.startsWith(`ablation-${task}-`))
+      .map(({ name, title }) => `<a href="figures/${name}.html">${escapeHtml(title.replace(/^.*?: /, ''))}</a>`);
+    return titled(
+      task,
+      said.length > 0 ? `<dl>${said.join('')}</dl>` : '',
+      figures.html(`ablations-${task}`),
+      links.length > 0 ? `<p>Each alone: ${links.join(', ')}.</p>` : '',
+      htmlTable(ablationsTable(results, task)),
+    );
+  });
+  return stacked(...parts);
 }
 
-function ablationsPart({ ablations, findings }: StudyResults, figures: Figures): string {
-  return TASK_NAMES.filter((task) => ablations.some((point) => point.task === task))
-    .map((task) => {
-      const own = ablations.filter((point) => point.task === task);
-      const said = findings
-        .filter((each) => each.task === task)
-        .map(({ ablation, text }) => `<dt>${escapeHtml(ablation)}</dt><dd>${escapeHtml(text)}</dd>`);
-      const single = figures.all.filter(({ name }) => name.startsWith(`ablation-${task}-`));
-      const links = single.map(
-        ({ name, title }) => `<a href="figures/${name}.html">${escapeHtml(title.replace(/^.*?: /, ''))}</a>`,
-      );
-      return [
-        `<h3>${TASK_TITLES[task]}</h3>`,
-        said.length > 0 ? `<dl>${said.join('')}</dl>` : '',
-        figures.html(`ablations-${task}`),
-        links.length > 0 ? `<p>Each alone: ${links.join(', ')}.</p>` : '',
-        ablationTable(own, task),
-      ].join('\n');
-    })
-    .join('\n');
-}
-
-/** A row a setting; for each test set the accuracy and its difference from the base setting. */
-function ablationTable(own: readonly AblationPoint[], task: TaskName): string {
-  const sets = testSetsOf(task).filter((set) => own.some((point) => point.testSet === set));
-  const settings = [...new Map(own.map((point) => [`${point.ablation}\n${point.setting}`, point])).values()];
-  const rows = settings.map(({ ablation, setting, base }, i): HtmlCell[] => [
-    { text: settings[i - 1]?.ablation === ablation ? '' : ablation, head: true },
-    { text: base ? `${setting} (base)` : setting, bold: base },
-    ...sets.flatMap((set): HtmlCell[] => {
-      const point = own.find((p) => p.ablation === ablation && p.setting === setting && p.testSet === set);
-      return [
-        { text: point ? share(point.accuracy) : '', number: true },
-        { text: point?.difference ? points(point.difference) : '', number: true },
-      ];
-    }),
-  ]);
-  const heads: HtmlCell[][] = [
-    ['', '', ...sets.map((set): HtmlCell => ({ text: TEST_SET_NAMES[set], columns: 2 }))],
-    [
-      'ablation',
-      'setting',
-      ...sets.flatMap((): HtmlCell[] => ['accuracy', 'against the base'].map((text) => ({ text, number: true }))),
-    ],
-  ];
-  return htmlTable(
-    `Ablations on ${TASK_TITLES[task].toLowerCase()}: accuracy and its difference from the base on the same items, in points`,
-    heads,
-    rows,
-  );
-}
-
-function trainingPart({ phenomena }: StudyResults, figures: Figures): string {
-  if (phenomena.length === 0) return '';
-  const seen = (value: boolean | null): HtmlCell =>
-    value === null
-      ? { text: 'missing', mark: 'open' }
-      : value
-        ? { text: 'seen', mark: 'good' }
-        : { text: 'not seen', mark: 'open' };
-  const rows = phenomena.map(({ phenomenon, task, seen: found, paper, text }): HtmlCell[] => [
-    { text: phenomenon, head: true },
-    TASK_TITLES[task],
-    seen(found),
-    { text, prose: true },
-    { text: paper, prose: true },
-  ]);
+function trainingPart(results: StudyResults, figures: Figures): string {
   const names = figures.all
     .map(({ name }) => name)
     .filter((name) => name.startsWith('phenomenon-') || name === 'learning-curves');
-  return [
-    htmlTable(
-      'What the paper saw while training, looked for here',
-      [['phenomenon', 'task', 'here', 'in our runs', 'in the paper']],
-      rows,
-    ),
-    figures.html(...names),
-  ].join('\n');
+  return stacked(tableHtml(phenomenaTable(results)), figures.html(...names));
 }
 
-function controlsPart({ controls, leakage }: StudyResults, figures: Figures): string {
-  const parts: string[] = [];
-  if (controls.length > 0) {
-    const rows = controls.map(({ task, control, testSet, accuracy, chance, holds, text }): HtmlCell[] => [
-      { text: TASK_TITLES[task], head: true },
-      control,
-      TEST_SET_NAMES[testSet],
-      { text: share(accuracy), number: true },
-      { text: percent(chance), number: true },
-      holds ? { text: 'holds', mark: 'good' } : { text: 'leaks', mark: 'bad' },
-      { text, prose: true },
-    ]);
-    const heads: HtmlCell[] = [
-      'task',
-      'control',
-      'test set',
-      { text: 'accuracy (%)', number: true },
-      { text: 'chance (%)', number: true },
-      'verdict',
-      'in words',
-    ];
-    parts.push(
-      htmlTable('Training on labels that say nothing must score at chance', [heads], rows),
-      figures.html('controls'),
-    );
-  }
-  if (leakage.length > 0) {
-    const whole = (value: number): HtmlCell => ({ text: value.toLocaleString('en'), number: true });
-    const heads = ['test items', 'rows trained on', 'shared scenes', 'shared questions'].map(
-      (text): HtmlCell => ({ text, number: true }),
-    );
-    const rows = leakage.map((each): HtmlCell[] => [
-      { text: TASK_TITLES[each.task], head: true },
-      ...[each.testItems, each.trainingRows, each.sharedScenes, each.sharedQuestions].map(whole),
-    ]);
-    parts.push(
-      htmlTable('Whether anything that is tested occurs in anything that is trained on', [['task', ...heads]], rows),
-    );
-  }
-  return parts.join('\n');
+function controlsPart(results: StudyResults, figures: Figures): string {
+  return stacked(tableHtml(controlsTable(results)), figures.html('controls'), tableHtml(leakageTable(results)));
 }
 
 function samplesPart(samples: readonly PageSample[]): string {
@@ -438,7 +223,7 @@ function sampleHtml({ task, testSet, question, answer, images, outputs }: PageSa
   return `<article class="sample">
 <div class="pictures">${pictures.join('')}</div>
 <div class="words"><p class="set">${TEST_SET_NAMES[testSet]}</p><p class="question">${escapeHtml(question)}</p><p>Gold answer: <code>${escapeHtml(answer)}</code></p>
-${htmlTable(undefined, [['paradigm', 'scored', 'completion']], rows)}</div>
+${htmlTable({ heads: [['paradigm', 'scored', 'completion']], rows })}</div>
 </article>`;
 }
 

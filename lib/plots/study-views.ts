@@ -10,6 +10,7 @@ import type { AblationResult } from '../study/ablations.js';
 import { cellRun, type GrpoCell } from '../study/cell.js';
 import { PAPER } from '../study/paper.js';
 import { PARADIGM_NAMES, PARADIGMS } from '../study/paradigms.js';
+import type { StudyResults } from '../study/results.js';
 import { dataFolder, recordsFile } from '../study/study-data.js';
 import type { Comparison, Summary } from '../study/summary.js';
 import type { Study } from '../study/workspace.js';
@@ -19,6 +20,7 @@ import type { AblationRow, ParadigmRow } from './bars.js';
 import { exportFigure } from './export.js';
 import { showFigure } from './notebook.js';
 import type { RolloutView, SampleView } from './rollout-table.js';
+import { studyFigures } from './study-figures.js';
 import type { Figure } from './style.js';
 
 /**
@@ -159,4 +161,22 @@ export function trendText(name: string, { start, end, difference, standardError 
 export async function publishFigure(study: Study, figure: Figure, name: string): Promise<void> {
   await showFigure(figure);
   await exportFigure(figure, path.join(study.folder, 'figures', name));
+}
+
+/**
+ * Shows figures of a study's results under the running cell by their names, each above its caption: `paradigms-counting`.
+ *
+ * @throws Error naming those that there are, where one of them is not
+ */
+export async function showStudyFigures(results: StudyResults, ...names: readonly string[]): Promise<void> {
+  const figures = studyFigures(results);
+  for (const name of names) {
+    const found = figures.find((figure) => figure.name === name);
+    if (!found) {
+      const known = figures.map((figure) => figure.name).join(', ');
+      throw new Error(`these results hold no figure '${name}'; they hold ${known || 'none yet'}`);
+    }
+    await showFigure(found.figure, { height: found.height });
+    console.log(found.caption);
+  }
 }

@@ -12,6 +12,7 @@ import {
   paradigmRows,
   rolloutViews,
   sampleViews,
+  showStudyFigures,
   trendText,
 } from '../../lib/plots/study-views.js';
 import { cellRun } from '../../lib/study/cell.js';
@@ -20,6 +21,7 @@ import { dataFolder } from '../../lib/study/study-data.js';
 import type { Summary, SummaryRow } from '../../lib/study/summary.js';
 import { openStudy } from '../../lib/study/workspace.js';
 import { writeCompletions } from '../../lib/train/completions.js';
+import { madeUpResults } from '../support/study-results.js';
 
 const study = openStudy('tiny', mkdtempSync(path.join(tmpdir(), 'reason-rft-views-')));
 after(() => rmSync(study.folder, { recursive: true, force: true }));
@@ -163,4 +165,12 @@ test('the steps of a cell: GRPO’s own number, or the batches of all epochs', (
   assert.equal(cellSteps(paradigmCell(study, 'reason-rft')), study.profile.grpo.steps);
   // 16 rows in batches of 8, once.
   assert.equal(cellSteps(stageOneCell(study)), 2);
+});
+
+test('a figure that the results do not hold is named with those that they do', async () => {
+  const none = { ...madeUpResults(['counting']), ablations: [], phenomena: [], controls: [], claims: [] };
+  await assert.rejects(
+    showStudyFigures(none, 'paradigm'),
+    /no figure 'paradigm'; they hold paradigms-counting, data-efficiency-counting/,
+  );
 });
