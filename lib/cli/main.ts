@@ -26,7 +26,6 @@ import { figuresFolder } from '../plots/export-study.js';
 import { reportStudy } from '../plots/report.js';
 import { REWARDS, type RewardName } from '../rewards/rewards.js';
 import { examine, printReport } from '../setup/doctor.js';
-import { resultsText } from '../setup/start.js';
 import { computeResults } from '../study/compute-results.js';
 import { evaluationItems, grpoExamples, sftExamples } from '../study/examples.js';
 import { PROFILE_NAMES, QUICK } from '../study/profile.js';
@@ -41,7 +40,6 @@ import {
   sampleTrainingRows,
   writeStudyData,
 } from '../study/study-data.js';
-import { summarizeStudy } from '../study/summary.js';
 import { checkValidation, type ValidationSettings, validation } from '../study/validation.js';
 import { openStudy, releasedDataset } from '../study/workspace.js';
 import { type PromptStyle, writePrompt } from '../tasks/prompts.js';
@@ -54,15 +52,12 @@ import { checkSft, REASON_RFT_SFT, trainSft } from '../train/sft.js';
 import { saveTrained, type TrainedCheckpoints } from '../train/trained.js';
 import { warningText } from '../train/warnings.js';
 import { showProgress } from './progress.js';
-import { mergeSettings, settingPairs, UsageError } from './settings.js';
+import { report } from './report.js';
+import { mergeSettings, settingPairs, UsageError, usage, wholeNumber } from './settings.js';
+import { addStudyCommands } from './study.js';
 
 const EXIT_CODES =
   '\nExit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted (a checkpoint is left; run the same again to go on).';
-
-/** Where results go: one JSON object with `--json`, else readable lines. */
-function report(json: boolean | undefined, result: object, text: string): void {
-  process.stdout.write(json ? `${JSON.stringify(result)}\n` : `${text}\n`);
-}
 
 /**
  * The task of the records of a file: what they say, which `--task` has to agree with where it is given.
@@ -258,15 +253,6 @@ async function heldOutRows(
   const settings = { evaluateEvery, items: rows.records.length, samples, maxNewTokens, temperature, topP, topK };
   usage(() => checkValidation(settings));
   return { rows, settings, identity: { validation: { ...settings, data: fileDigest(options.validation) } } };
-}
-
-/** Runs a check of settings as a matter of usage. */
-function usage<T>(check: () => T): T {
-  try {
-    return check();
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
 }
 
 function styleNamed(text: string): PromptStyle {
@@ -658,21 +644,7 @@ program
     },
   );
 
-program
-  .command('study')
-  .description('train what is left of the five paradigms on a task, evaluate them, write their summary')
-  .option('--task <name>', TASK_NAMES.join(', '), 'counting')
-  .option('--profile <name>', PROFILE_NAMES.join(', '), 'quick')
-  .option('--json', 'one JSON object on stdout')
-  .addHelpText('after', '\nExample: reason-rft study --task counting --profile quick')
-  .action(async (options: { task: string; profile: string; json?: boolean }) => {
-    const summary = await summarizeStudy(
-      usage(() => openStudy(options.profile)),
-      (row) => process.stderr.write(`${row.paradigm} ${row.testSet}: ${(100 * row.accuracy).toFixed(1)} %\n`),
-      askedTask(options.task).name,
-    );
-    report(options.json, summary, resultsText(summary));
-  });
+addStudyCommands(program);
 
 program
   .command('results')
@@ -765,18 +737,16 @@ async function withBytes<T>(
   }
 }
 
-function wholeNumber(name: string, text: string, least = 0): number {
-  const value = Number(text);
-  if (text.trim() === '' || !Number.isInteger(value) || value < least)
-    throw new UsageError(`${name} must be a whole number of ${least} or more, got '${text}'`);
-  return value;
-}
-
 program.parseAsync().catch((error: unknown) => {
   if (error instanceof CommanderError) {
     process.exitCode = error.exitCode === 0 ? 0 : 2;
     return;
   }
   process.stderr.write(`reason-rft: ${(error as Error).message}\n`);
-  process.exitCode = error instanceof TrainingStopped ? 130 : error instanceof UsageError ? 2 : 1;
+  process.exitCode =
+    error instanceof TrainingStopped || (error as Error).name === 'AbortError'
+      ? 130
+      : error instanceof UsageError
+        ? 2
+        : 1;
 });

@@ -93,3 +93,20 @@ function splitOnce(argument: string): [string, string | undefined] {
   const at = argument.indexOf('=');
   return at < 0 ? [argument, undefined] : [argument.slice(0, at), argument.slice(at + 1)];
 }
+
+/** Runs a check of settings as a matter of usage. */
+export function usage<T>(check: () => T): T {
+  try {
+    return check();
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}
+
+/** The whole number that an option says. */
+export function wholeNumber(name: string, text: string, least = 0): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isInteger(value) || value < least)
+    throw new UsageError(`${name} must be a whole number of ${least} or more, got '${text}'`);
+  return value;
+}

@@ -1,19 +1,13 @@
 /** Training cells as a notebook shows them: curves while it trains, the finished figure in files and in the notebook. */
 
 import path from 'node:path';
-import { type Cell, type CellResult, cellMetrics, runCell } from '../study/cell.js';
+import { type Cell, type CellResult, cellMetrics, cellSteps, runCell } from '../study/cell.js';
 import type { Study } from '../study/workspace.js';
 import type { Metrics } from '../train/run-directory.js';
-import { sftSteps } from '../train/sft.js';
 import { type TrainingWarning, warningText } from '../train/warnings.js';
 import { exportFigure } from './export.js';
 import { GRPO_PANELS, livePlot, SFT_PANELS, validationPanels } from './live.js';
 import { DisplaySlot } from './notebook.js';
-
-/** The number of steps that a cell trains. */
-export function cellSteps(cell: Cell): number {
-  return cell.kind === 'grpo' ? cell.settings.steps : sftSteps(cell.rows[1] - cell.rows[0], cell.settings);
-}
 
 /** What a cell has logged so far, as curves show it: the log counts steps from 0, a curve the steps that are done. */
 export function cellCurves(study: Study, cell: Cell): (Metrics & { step: number })[] {

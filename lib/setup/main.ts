@@ -58,6 +58,9 @@ async function main(command: string, given: string[]): Promise<number> {
       console.log(await runBench({ root: ROOT, peerPython, headlinesOnly: args.includes('--headlines') }));
       return 0;
     }
+    case 'study':
+      await setUp(options);
+      return study(args);
     case 'pretrain':
       await setUp(options);
       await pretrainShipped();
@@ -79,6 +82,14 @@ function lab(args: string[]): Promise<number> {
   const root = process.getuid?.() === 0 ? ['--allow-root'] : [];
   const child = spawn(JUPYTER, [...options, ...root], { cwd: ROOT, env: jupyterEnvironment(), stdio: 'inherit' });
   // The server asks about an interrupt itself.
+  process.on('SIGINT', () => {});
+  return new Promise((resolve) => child.on('close', (code) => resolve(code ?? 1)));
+}
+
+/** `reason-rft study` once all is set up; an interrupt is its own affair. */
+function study(args: string[]): Promise<number> {
+  const line = [path.join(__dirname, '..', 'cli', 'main.js'), 'study', ...args];
+  const child = spawn(process.execPath, line, { cwd: ROOT, stdio: 'inherit' });
   process.on('SIGINT', () => {});
   return new Promise((resolve) => child.on('close', (code) => resolve(code ?? 1)));
 }

@@ -14,7 +14,7 @@ import type { PromptStyle } from '../tasks/prompts.js';
 import { TASKS, type TaskName, type TestSet, testSetsOf } from '../tasks/task.js';
 import type { GrpoSettings } from '../train/grpo-settings.js';
 import { type Json, type Metrics, RunDirectory } from '../train/run-directory.js';
-import type { SftSettings } from '../train/sft.js';
+import { type SftSettings, sftSteps } from '../train/sft.js';
 import { cellFolder, evaluationFile, heldOutFile, keepCode, staleCell, staleText } from './cell-identity.js';
 import { cellRows } from './cell-rows.js';
 import { evaluationItems } from './examples.js';
@@ -75,6 +75,11 @@ export interface CellResult {
   tokens: number;
   seed: number;
   steps: number;
+}
+
+/** The number of steps that a cell trains. */
+export function cellSteps(cell: Cell): number {
+  return cell.kind === 'grpo' ? cell.settings.steps : sftSteps(cell.rows[1] - cell.rows[0], cell.settings);
 }
 
 /** The metrics that a cell has logged so far, for a live plot that goes on where it stopped. */

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { after, test } from 'node:test';
 import { writePng } from '../../lib/data/image.js';
 import { writeRecords } from '../../lib/data/records.js';
-import { cellCurves, cellSteps } from '../../lib/plots/run-live.js';
+import { cellCurves } from '../../lib/plots/run-live.js';
 import {
   ablationRows,
   comparisonText,
@@ -15,7 +15,7 @@ import {
   showStudyFigures,
   trendText,
 } from '../../lib/plots/study-views.js';
-import { cellRun } from '../../lib/study/cell.js';
+import { cellRun, cellSteps } from '../../lib/study/cell.js';
 import { paradigmCell, stageOneCell } from '../../lib/study/paradigms.js';
 import { dataFolder } from '../../lib/study/study-data.js';
 import type { Summary, SummaryRow } from '../../lib/study/summary.js';

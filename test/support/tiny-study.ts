@@ -10,9 +10,14 @@ import { openStudy, type Study } from '../../lib/study/workspace.js';
 export async function tinyStudy(name: string): Promise<{ study: Study; remove: () => void }> {
   const folder = mkdtempSync(path.join(tmpdir(), `reason-rft-${name}-`));
   const study = openStudy('tiny', folder);
+  await writeTinyData(study);
+  return { study, remove: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+/** Writes the counting data of a study. */
+export async function writeTinyData(study: Study): Promise<void> {
   const tests = sampleTestRows(study);
   await writeStudyData(study, curateTrainingRows(study, sampleTrainingRows(study), tests).kept, tests);
-  return { study, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
 /** Stage 1 in one step of 8 rows. */
