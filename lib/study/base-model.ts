@@ -59,12 +59,12 @@ export interface BaseModelRecipe extends PretrainingSettings {
 
 export const BASE_MODEL_RECIPE: BaseModelRecipe = {
   seed: 21,
-  steps: 9_000,
+  steps: 6_500,
   schedule: { learningRate: 2e-3, warmupSteps: 200, decay: 'cosine' },
   weightDecay: 0.01,
-  scenes: { blocks: 14_000, vehicles: 10_000, textbook: 12_000, exercise: 12_000, grid: 14_000, change: 6_000 },
-  rows: { counting: 10, structure: 9, pair: 12, change: 5 },
-  examination: { every: 750, items: 64 },
+  scenes: { blocks: 12_000, vehicles: 9_000, textbook: 16_000, exercise: 16_000, grid: 10_000, change: 4_000 },
+  rows: { counting: 9, structure: 10, pair: 9, change: 4 },
+  examination: { every: 1000, items: 64 },
 };
 
 /** Rows of the validation stream that pretraining leaves alone; more than any cell is validated on. */

@@ -52,7 +52,7 @@ test('the tokenizer spells no word of pretraining or of the three tasks in lette
     }),
   );
   const rows = pretrainingRows({ ...BASE_MODEL_RECIPE, scenes: few }, model, new Set())(0).flat();
-  assert.equal(rows.length, 36);
+  assert.equal(rows.length, 32);
   const taught = rows.flatMap((row) => row.conversations.flatMap(({ question, answer }) => [...question, ...answer]));
   for (const id of [...texts.flatMap((text) => tokenizer.encodePlain(text)), ...taught]) {
     const piece = tokenizer.decode([id]);

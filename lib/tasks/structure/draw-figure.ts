@@ -2,15 +2,15 @@
 import type { RgbImage } from '../../data/image.js';
 import { Random } from '../../engine/random.js';
 import type { FigurePoint, FigureStroke, GeometryFigure } from './figure.js';
-import { GLYPH_HEIGHT, glyphStrokes, halfWidth } from './glyphs.js';
+import { CELL, glyphStrokes, halfWidth } from './glyphs.js';
 
 /** Colours 0-255; widths in the picture's 64ths. */
 const STYLES = {
-  id: { paper: [250, 250, 248], ink: [25, 30, 45], text: [0, 0, 0], width: 1.7, grain: 3 },
+  id: { paper: [250, 250, 248], ink: [125, 135, 155], text: [0, 0, 0], width: 1.7, grain: 3 },
   ood: { paper: [238, 232, 212], ink: [30, 90, 190], text: [150, 20, 30], width: 1.3, grain: 7 },
 } as const;
 const GLYPH_STROKE = 1.25;
-/** Pixels a side that the model sees: digits are 10 high. */
+/** Pixels a side that the model sees: a digit fills a patch of 8 x 8. */
 const PICTURE_SIDE = 80;
 
 /** The image of a figure, `size` x `size` pixels. */
@@ -23,7 +23,7 @@ export function drawFigure(figure: GeometryFigure, size = PICTURE_SIDE): RgbImag
   }
   const text = new Float32Array(size * size);
   for (const { text: label, at } of figure.labels) {
-    clear(cover, size, at, halfWidth(label) + 0.025, GLYPH_HEIGHT / 2 + 0.025);
+    clear(cover, size, at, halfWidth(label), CELL / 2);
     for (const points of glyphStrokes(label, at)) trace(text, size, points, GLYPH_STROKE * unit);
   }
   const random = new Random(figure.grain, 'grain');

@@ -2,7 +2,7 @@
 import type { Random } from '../../engine/random.js';
 import { pointsOf } from './draw-figure.js';
 import type { FigureLabel, FigurePoint, FigureStroke, GeometryFigure } from './figure.js';
-import { GLYPH_HEIGHT, halfWidth } from './glyphs.js';
+import { CELL, halfWidth, toLattice } from './glyphs.js';
 import type { StructureProgram } from './theorem.js';
 
 /** Where rows come from: `id`, figures as GeoMath's; `ood`, other figures, drawing and phrasing, as Geometry3K's. */
@@ -66,7 +66,9 @@ export function sampleFigure(
 ): { figure: GeometryFigure; program: StructureProgram } {
   for (;;) {
     const made = construct(family, random);
-    if (!made || !legible(made)) continue;
+    if (!made) continue;
+    for (const label of made.labels) label.at = toLattice(label.text, label.at);
+    if (!legible(made)) continue;
     const labels = made.labels.map(({ text, at }): FigureLabel => ({ text, at: [rounded(at[0]), rounded(at[1])] }));
     labels.sort((a, b) => a.at[0] - b.at[0]);
     // Where order doesn't matter, numbers are told as they are read.
@@ -94,17 +96,17 @@ function roundStroke(stroke: FigureStroke): FigureStroke {
 
 /** True where all labels lie inside, apart from each other, their order from left to right plain, and no line runs through one. */
 function legible({ labels, strokes }: Construction): boolean {
-  const high = GLYPH_HEIGHT / 2;
+  const high = CELL / 2;
   const inside = labels.every(({ text, at: [x, y] }) => {
     const half = halfWidth(text);
-    return x - half > 0.02 && x + half < 0.98 && y - high > 0.02 && y + high < 0.98;
+    return x - half > -0.01 && x + half < 1.01 && y - high > -0.01 && y + high < 1.01;
   });
   if (!inside) return false;
   for (const [i, a] of labels.entries()) {
     for (const b of labels.slice(i + 1)) {
       const across = Math.abs(a.at[0] - b.at[0]);
       if (across < 0.07) return false;
-      if (across < halfWidth(a.text) + halfWidth(b.text) + 0.05 && Math.abs(a.at[1] - b.at[1]) < 2 * high + 0.03)
+      if (across < halfWidth(a.text) + halfWidth(b.text) + 0.05 && Math.abs(a.at[1] - b.at[1]) < 2 * high + 0.05)
         return false;
     }
   }
@@ -113,7 +115,7 @@ function legible({ labels, strokes }: Construction): boolean {
       inGap ||
       strokes.every((stroke) =>
         alongOf(pointsOf(stroke)).every(
-          ([px, py]) => Math.abs(px - x) > halfWidth(text) + 0.008 || Math.abs(py - y) > high + 0.008,
+          ([px, py]) => Math.abs(px - x) > halfWidth(text) - 0.01 || Math.abs(py - y) > high - 0.01,
         ),
       ),
   );
@@ -172,7 +174,7 @@ function angleMark(
   if (sweep < -Math.PI) sweep += 2 * Math.PI;
   const words = String(text);
   const [cos, sin] = [Math.cos(from + sweep / 2), Math.sin(from + sweep / 2)];
-  const [wide, high] = [halfWidth(words) + 0.02, GLYPH_HEIGHT / 2 + 0.02];
+  const [wide, high] = [halfWidth(words), CELL / 2];
   // Far enough for the label's corners to clear both rays, and the arc.
   const reach = (ray: number) => wide * Math.abs(Math.sin(ray)) + high * Math.abs(Math.cos(ray));
   const clear = Math.max(reach(from), reach(from + sweep)) / Math.sin(Math.abs(sweep) / 2);
@@ -189,7 +191,7 @@ function sideLabel(a: FigurePoint, b: FigurePoint, away: FigurePoint, text: stri
   const length = distance(a, b);
   let [nx, ny] = [(b[1] - a[1]) / length, (a[0] - b[0]) / length];
   if (nx * (away[0] - mx) + ny * (away[1] - my) > 0) [nx, ny] = [-nx, -ny];
-  const far = 0.035 + Math.abs(nx) * halfWidth(String(text)) + (Math.abs(ny) * GLYPH_HEIGHT) / 2;
+  const far = 0.03 + Math.abs(nx) * halfWidth(String(text)) + (Math.abs(ny) * CELL) / 2;
   return { text: String(text), at: [mx + nx * far, my + ny * far] };
 }
 

@@ -138,25 +138,36 @@ export const GLYPHS: { readonly [character: string]: readonly (readonly FigurePo
   ],
 };
 
-/** Of the picture's height: a glyph's height, and width and advance of one character. */
-export const GLYPH_HEIGHT = 0.125;
-const GLYPH_WIDTH = 0.055;
-const ADVANCE = 0.084;
+/**
+ * Of the picture's side: the square cell that a character stands in. Labels keep to a lattice of such cells; at 80 pixels a cell is one
+ * patch of the nano model, so that a digit is seen whole by one of them.
+ */
+export const CELL = 0.1;
+/** Of the picture's side: the box that a glyph fills of its cell. */
+const GLYPH_WIDTH = 0.0625;
+const GLYPH_HEIGHT = 0.0875;
 
 /** Half the width of a label, of the picture's width. */
 export function halfWidth(text: string): number {
-  return ((text.length - 1) * ADVANCE + GLYPH_WIDTH) / 2;
+  return (text.length * CELL) / 2;
+}
+
+/** The place nearest to a point where a label fills whole cells. */
+export function toLattice(text: string, [x, y]: FigurePoint): FigurePoint {
+  const half = halfWidth(text);
+  const nearest = (v: number) => Math.round(v / CELL) * CELL;
+  return [nearest(x - half) + half, nearest(y - CELL / 2) + CELL / 2];
 }
 
 /** A label's strokes in the unit square, its middle at a point. */
 export function glyphStrokes(text: string, at: FigurePoint): FigurePoint[][] {
-  const left = at[0] - halfWidth(text);
+  const left = at[0] - halfWidth(text) + (CELL - GLYPH_WIDTH) / 2;
   const top = at[1] - GLYPH_HEIGHT / 2;
   return [...text].flatMap((character, i) => {
     const strokes = GLYPHS[character];
     if (!strokes) throw new Error(`figure: there is no glyph for '${character}' of the label '${text}'`);
     return strokes.map((points) =>
-      points.map(([x, y]): FigurePoint => [left + i * ADVANCE + x * GLYPH_WIDTH, top + (y / 2) * GLYPH_HEIGHT]),
+      points.map(([x, y]): FigurePoint => [left + i * CELL + x * GLYPH_WIDTH, top + (y / 2) * GLYPH_HEIGHT]),
     );
   });
 }

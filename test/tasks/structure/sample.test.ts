@@ -180,6 +180,22 @@ test('structure: test sets of 820 and 800 can be drawn apart from training figur
   }
 });
 
+test('structure: every label fills whole cells of a tenth of the picture, inside it, and no two share one', () => {
+  for (const record of records.slice(0, 400)) {
+    const taken = new Set<string>();
+    for (const { text, at } of figureOf(record).labels) {
+      // A label of n characters about x covers the columns from 10 x - n / 2 on.
+      const [column, row] = [at[0] * 10 - text.length / 2, at[1] * 10 - 0.5];
+      for (const v of [column, row]) assert.ok(Math.abs(v - Math.round(v)) < 1e-6, `${text} at ${at.join(' ')}`);
+      for (let i = 0; i < text.length; i++) {
+        const cell = `${Math.round(column) + i} ${Math.round(row)}`;
+        assert.ok(/^\d \d$/.test(cell) && !taken.has(cell), `${text} at ${at.join(' ')}: cell ${cell}`);
+        taken.add(cell);
+      }
+    }
+  }
+});
+
 test('structure: the same stream gives the same rows', () => {
   const again = new Random(7, 'test/structure/ood');
   for (const record of drawn[1]!.slice(0, 20)) {
