@@ -33,6 +33,7 @@ export * from './evaluate/trend.js';
 export * from './model/batch.js';
 export * from './model/chat-template.js';
 export * from './model/configuration.js';
+export * from './model/deferred-prompt.js';
 export * from './model/generate.js';
 export * from './model/hub.js';
 export * from './model/image-processor.js';

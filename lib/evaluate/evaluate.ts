@@ -1,4 +1,5 @@
 /** Evaluation: greedy completions of test prompts, scored one by one, with the interval of the accuracy. */
+import { type Deferred, preparePrompts } from '../model/deferred-prompt.js';
 import type { EncodedPrompt } from '../model/generate.js';
 import type { Model } from '../model/model.js';
 import { GREEDY } from '../model/sampling.js';
@@ -54,7 +55,7 @@ const BATCH = 125;
  */
 export async function evaluateModel(
   model: Model,
-  items: readonly EvaluationItem[],
+  items: readonly Deferred<EvaluationItem>[],
   maxNewTokens: number,
   onProgress?: (done: number, total: number) => void,
   score: Scorer = scoreAnswer,
@@ -62,7 +63,7 @@ export async function evaluateModel(
   const outcomes: EvaluatedItem[] = [];
   for (let first = 0; first < items.length; first += BATCH) {
     await new Promise((resolve) => setImmediate(resolve));
-    const batch = items.slice(first, first + BATCH);
+    const batch = await preparePrompts<EvaluationItem>(items.slice(first, first + BATCH));
     const prompts = batch.map((item) => item.prompt);
     const settings = { ...GREEDY, maxNewTokens, completions: 1, seed: 0 };
     const groups = model.generator.generate(model.parameters, prompts, settings);

@@ -9,8 +9,9 @@ import { Random } from '../engine/random.js';
 import { type PromptStyle, writeTarget } from '../tasks/prompts.js';
 import { recordPrompt, type TaskName, type TestSet, testSetsOf } from '../tasks/task.js';
 import type { Cell } from './cell.js';
+import type { Rows } from './examples.js';
 import { shuffleLabels } from './label-control.js';
-import { dataFolder, type LoadedRows, missingData, recordsFile } from './study-data.js';
+import { dataFolder, missingData, recordsFile } from './study-data.js';
 import { readImages } from './train-cell.js';
 import { spoilRows } from './uncurated.js';
 import { validationRows } from './validation.js';
@@ -21,14 +22,24 @@ import type { Study } from './workspace.js';
  *
  * @throws Error where the data holds fewer than it asks for
  */
-export async function cellRows(study: Study, cell: Cell): Promise<LoadedRows> {
+export async function cellRows(study: Study, cell: Cell): Promise<Rows> {
   const records = cellRecords(study, cell);
   const [from, to] = cell.rows;
   if (records.length < to - from)
     throw new Error(`a cell asks for training rows ${from} to ${to}, but the data holds fewer`);
-  const folder = imageFolder(study, cell.task);
+  return opened(study, cell.task, records);
+}
+
+/** The rows of a test set. */
+export function testRows(study: Study, set: TestSet, task: TaskName): Promise<Rows> {
+  return opened(study, task, openTable(study, set, task).records);
+}
+
+/** Records with their images; with the files of these where the data are released ones, which are too many to hold. */
+async function opened(study: Study, task: TaskName, records: TaskRecord[]): Promise<Rows> {
+  const folder = imageFolder(study, task);
   const files = records.map((record) => imageNames(record).map((name) => imageFile(folder, name)));
-  return { records, images: await readImages(files) };
+  return study.profile.released ? { records, files } : { records, images: await readImages(files) };
 }
 
 /** The records of a cell's rows, fewer where the data holds fewer. */

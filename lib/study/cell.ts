@@ -16,10 +16,10 @@ import type { GrpoSettings } from '../train/grpo-settings.js';
 import { type Json, type Metrics, RunDirectory } from '../train/run-directory.js';
 import { type SftSettings, sftSteps } from '../train/sft.js';
 import { cellFolder, evaluationFile, heldOutFile, keepCode, staleCell, staleText } from './cell-identity.js';
-import { cellRows } from './cell-rows.js';
+import { cellRows, testRows } from './cell-rows.js';
 import { evaluationItems } from './examples.js';
 import { alone } from './run-lock.js';
-import { loadRows, recordsFile } from './study-data.js';
+import { recordsFile } from './study-data.js';
 import { type CellControl, trainCell } from './train-cell.js';
 import { type ValidationSettings, validation, validationRows } from './validation.js';
 import type { Study } from './workspace.js';
@@ -163,7 +163,7 @@ export async function evaluateCell(
 ): Promise<Evaluation> {
   const { task } = cell;
   return measured(study, cell, evaluationFile(study, cell, set, style), async (model) => {
-    const items = evaluationItems(model, await loadRows(study, set, task), style);
+    const items = evaluationItems(model, await testRows(study, set, task), style);
     return evaluateModel(model, items, study.profile.completionTokens[task], onProgress, TASKS[task].score);
   });
 }

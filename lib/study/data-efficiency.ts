@@ -2,7 +2,7 @@
 import type { TaskName } from '../tasks/task.js';
 import type { SftSettings } from '../train/sft.js';
 import type { Cell, SftCell } from './cell.js';
-import { paradigmCell, stageOneCell, stageTwoRows, type TrainedParadigm, withPrompts } from './paradigms.js';
+import { grpoOnRows, paradigmCell, stageOneCell, stageTwoRows, type TrainedParadigm } from './paradigms.js';
 import { taskProfile } from './profile.js';
 import type { Study } from './workspace.js';
 
@@ -49,13 +49,13 @@ export function efficiencyCell(
   const whole = paradigmCell(study, paradigm, task, seed);
   if (rows === trainRows) return whole;
   if (whole.kind === 'sft') return fewer(whole, rows, efficiency.leastSftSteps);
-  if (whole.start === 'base') return withPrompts(whole, [0, rows], profile);
+  if (whole.start === 'base') return grpoOnRows(whole, [0, rows], profile);
   const first = Math.min(stageOneRows, Math.floor(rows / 2));
   const start =
     first === stageOneRows
       ? whole.start
       : fewer(stageOneCell(study, first, task, seed), first, efficiency.leastSftSteps);
-  return withPrompts({ ...whole, start }, stageTwoRows(profile, first, rows), profile);
+  return grpoOnRows({ ...whole, start }, stageTwoRows(profile, first, rows), profile);
 }
 
 /** An SFT cell on its first rows. */

@@ -42,7 +42,7 @@ export function taskGrpo(settings: GrpoSettings, profile: Profile, task: TaskNam
 }
 
 /** A GRPO cell on some rows, whose steps follow from them where the profile counts passes. */
-export function withPrompts(cell: GrpoCell, rows: GrpoCell['rows'], { grpoEpochs }: Profile): GrpoCell {
+export function grpoOnRows(cell: GrpoCell, rows: GrpoCell['rows'], { grpoEpochs }: Profile): GrpoCell {
   const { promptsPerStep, steps } = cell.settings;
   const passes = grpoEpochs && Math.max(1, Math.round(((rows[1] - rows[0]) * grpoEpochs) / promptsPerStep));
   return { ...cell, rows, settings: { ...cell.settings, steps: passes ?? steps } };
@@ -92,7 +92,7 @@ export function paradigmCell(
       return { kind: 'sft', task, target: 'cot', rows, settings: { ...profile.cotSft, seed } };
     case 'reason-rft-zero': {
       const settings = taskGrpo(profile.grpo, profile, task, seed);
-      return withPrompts(
+      return grpoOnRows(
         { kind: 'grpo', task, start: 'base', rows, rewards: taskRewards(task), settings },
         rows,
         profile,
@@ -110,5 +110,5 @@ export function reasonRftCell(study: Study, task: TaskName = 'counting', seed = 
   const rows = stageTwoRows(profile, stageOneRows, trainRows);
   const start = stageOneCell(study, stageOneRows, task, seed);
   const settings = taskGrpo(profile.grpo, profile, task, seed);
-  return withPrompts({ kind: 'grpo', task, start, rows, rewards: taskRewards(task), settings }, rows, profile);
+  return grpoOnRows({ kind: 'grpo', task, start, rows, rewards: taskRewards(task), settings }, rows, profile);
 }

@@ -13,7 +13,7 @@ import { trainSft } from '../train/sft.js';
 import { saveTrained, type TrainedCheckpoints } from '../train/trained.js';
 import type { TrainingWarning } from '../train/warnings.js';
 import type { Cell, GrpoCell } from './cell.js';
-import { evaluationItems, grpoExamples, sftExamples } from './examples.js';
+import { evaluationItems, grpoExamples, type Rows, sftExamples } from './examples.js';
 import type { LoadedRows } from './study-data.js';
 import { validation } from './validation.js';
 
@@ -34,7 +34,7 @@ export function readImages(files: readonly (readonly string[])[]): Promise<Loade
  */
 export async function trainCell(
   cell: Cell,
-  from: { start: string; rows: LoadedRows; heldOut?: LoadedRows; score: Scorer },
+  from: { start: string; rows: Rows; heldOut?: LoadedRows; score: Scorer },
   run: RunDirectory,
   control: CellControl,
 ): Promise<TrainedCheckpoints> {

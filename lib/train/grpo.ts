@@ -7,6 +7,7 @@
  *   3. take one or more optimizer updates on the policy loss                               (policy-update.ts, policy-loss.ts).
  */
 import * as tf from '@tensorflow/tfjs';
+import type { Deferred } from '../model/deferred-prompt.js';
 import { hasAdapters, withoutAdapters } from '../model/lora.js';
 import type { Model } from '../model/model.js';
 import { ADAMW_DEFAULTS, AdamW, type TensorMap } from './adamw.js';
@@ -43,7 +44,7 @@ import { type TrainingWarning, trainingWarnings } from './warnings.js';
 export async function trainGrpo(
   options: {
     model: Model;
-    examples: readonly GrpoExample[];
+    examples: readonly Deferred<GrpoExample>[];
     rewards: readonly NamedReward[];
     settings: GrpoSettings;
     run: RunDirectory;
@@ -80,7 +81,7 @@ export async function trainGrpo(
 
   const step = async (index: number): Promise<Metrics> => {
     const parameters = { ...frozen, ...trainable };
-    const { rollout, metrics, log } = rollOut({ model, parameters, examples, rewards, settings, step: index });
+    const { rollout, metrics, log } = await rollOut({ model, parameters, examples, rewards, settings, step: index });
     writeCompletions(run, index, log);
     const scores = scoresOf(rollout, parameters);
     const learningRate = learningRateAt(schedule, index, steps);

@@ -1,6 +1,7 @@
 /** The rollout of a step: completions drawn from the current policy, their rewards and advantages. */
 
 import { Random } from '../engine/random.js';
+import { type Deferred, preparePrompts } from '../model/deferred-prompt.js';
 import type { Completion, EncodedPrompt } from '../model/generate.js';
 import type { Model } from '../model/model.js';
 import type { TensorMap } from './adamw.js';
@@ -90,16 +91,20 @@ interface Group {
  * @param parameters the current policy's
  * @param step the first is 0
  */
-export function rollOut(options: {
+export async function rollOut(options: {
   model: Model;
   parameters: TensorMap;
-  examples: readonly GrpoExample[];
+  examples: readonly Deferred<GrpoExample>[];
   rewards: readonly NamedReward[];
   settings: GrpoSettings;
   step: number;
-}): { rollout: Rollout; metrics: Metrics; log: LoggedCompletion[] } {
+}): Promise<{ rollout: Rollout; metrics: Metrics; log: LoggedCompletion[] }> {
   const { examples, rewards, settings, step } = options;
-  const first = draw(options, batchOf(examples, step, { batchSize: settings.promptsPerStep, seed: settings.seed }), 0);
+  const first = await draw(
+    options,
+    batchOf(examples, step, { batchSize: settings.promptsPerStep, seed: settings.seed }),
+    0,
+  );
   const groups = [...first];
   const drawn = [...first];
   let { dead } = compare(groups, rewards, settings);
@@ -113,7 +118,7 @@ export function rollOut(options: {
     const unused = examples.filter((example) => !used.has(example.id));
     const fresh = new Random(settings.seed, `refill/${step}/${round}`).shuffle(unused).slice(0, places.length);
     if (fresh.length === 0) break;
-    const replacements = draw(options, fresh, round);
+    const replacements = await draw(options, fresh, round);
     drawn.push(...replacements);
     replacements.forEach((group, i) => {
       groups[places[i]!] = group;
@@ -139,11 +144,12 @@ export function rollOut(options: {
 }
 
 /** Completions of the prompts, from streams that the step, the round and the prompt's place name. */
-function draw(
+async function draw(
   { model, parameters, rewards, settings, step }: Parameters<typeof rollOut>[0],
-  chosen: readonly GrpoExample[],
+  deferred: readonly Deferred<GrpoExample>[],
   round: number,
-): Group[] {
+): Promise<Group[]> {
+  const chosen = await preparePrompts<GrpoExample>(deferred);
   // The step is in the name: the same prompt drawn again later gets other numbers.
   const streams = chosen.map((_, p) => `step ${step}/${round === 0 ? '' : `round ${round}/`}prompt ${p}`);
   const completions = model.generator.generate(

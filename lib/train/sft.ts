@@ -1,6 +1,7 @@
 /** Supervised fine-tuning on prompts and completions: cross-entropy of the completion's tokens alone. */
 import { Random } from '../engine/random.js';
 import type { Row } from '../model/batch.js';
+import { type Deferred, preparePrompts } from '../model/deferred-prompt.js';
 import type { EncodedPrompt } from '../model/generate.js';
 import { hasAdapters, isAdapterParameter } from '../model/lora.js';
 import type { Model } from '../model/model.js';
@@ -83,7 +84,7 @@ export function checkSft(settings: SftSettings): void {
 export async function trainSft(
   options: {
     model: Model;
-    examples: readonly SftExample[];
+    examples: readonly Deferred<SftExample>[];
     settings: SftSettings;
     run: RunDirectory;
   } & LoopControl,
@@ -102,7 +103,7 @@ export async function trainSft(
   let seenTokens: number | undefined;
 
   const step = async (index: number): Promise<Metrics> => {
-    const chosen = batchOf(examples, index, settings);
+    const chosen = await preparePrompts<SftExample>(batchOf(examples, index, settings));
     const microBatches = cut(chosen, settings.examplesPerMicroBatch).map((some) => rowsOf(some, settings.packTo));
     const tensors = { trainable, frozen };
     const { gradients, metrics, tokens } = likelihoodGradients(likelihood, tensors, microBatches, model.config);

@@ -3,9 +3,14 @@ import assert from 'node:assert/strict';
 import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { after, test } from 'node:test';
+import { after, before, test } from 'node:test';
+import { startEngine } from '../../lib/engine/backend.js';
+import { preparePrompts } from '../../lib/model/deferred-prompt.js';
+import { disposeModel, loadModel } from '../../lib/model/model.js';
 import { evaluateCell, runCell } from '../../lib/study/cell.js';
+import { cellRows } from '../../lib/study/cell-rows.js';
 import { computeResults } from '../../lib/study/compute-results.js';
+import { sftExamples } from '../../lib/study/examples.js';
 import { paradigmCell } from '../../lib/study/paradigms.js';
 import { PAPER_PROFILE, type Profile } from '../../lib/study/profile.js';
 import { writeReleasedData } from '../../lib/study/released-data.js';
@@ -14,9 +19,13 @@ import { studyGrid } from '../../lib/study/study-grid.js';
 import { validationRows } from '../../lib/study/validation.js';
 import { openStudy, releasedDataset, repositoryRoot, type Study } from '../../lib/study/workspace.js';
 import { TASK_NAMES } from '../../lib/tasks/task.js';
+import type { SftExample } from '../../lib/train/sft.js';
 
 const dataset = path.join(repositoryRoot(), 'test', 'data', 'fixtures', 'released');
 const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-paper-'));
+before(async () => {
+  await startEngine();
+});
 after(() => rmSync(folder, { recursive: true, force: true }));
 
 /** The paper's profile for data of a handful of rows. */
@@ -79,6 +88,19 @@ test('the data of a task are converted with their images; too few rows and other
   cpSync(dataset, other, { recursive: true });
   await assert.rejects(writeReleasedData(study, 'counting', other), /holds other data; remove it/);
   assert.throws(() => validationRows(study, 4), /held-out rows are drawn/);
+});
+
+test('images that are read when a step needs them give the same examples as those that are held', async () => {
+  const model = loadModel(study.base);
+  try {
+    const cell = paradigmCell(study, 'cot-sft', 'counting', 1);
+    const examples = sftExamples(model, await cellRows(study, cell), 'cot');
+    assert.ok(examples.every(({ prompt }) => typeof prompt === 'function'));
+    const held = sftExamples(model, await loadRows(study, 'train', 'counting'), 'cot');
+    assert.deepEqual(await preparePrompts<SftExample>(examples), held);
+  } finally {
+    disposeModel(model);
+  }
 });
 
 test('its cells train and are measured; structure’s stage 2 takes all rows again', async () => {
