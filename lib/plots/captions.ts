@@ -2,11 +2,17 @@
 
 import { readConfig } from '../model/configuration.js';
 import { countParameters } from '../model/parameters.js';
-import type { Estimate, StudyResults } from '../study/results.js';
+import { ablationBase } from '../study/ablations.js';
+import { reasonRftCell } from '../study/paradigms.js';
+import { taskProfile } from '../study/profile.js';
+import type { Estimate } from '../study/results.js';
 import type { Study } from '../study/workspace.js';
+import { TASK_NAMES, type TaskName } from '../tasks/task.js';
+import { TASK_TITLES } from './wording.js';
 
-/** How an interval of a share over seeds was made, in words. */
+/** How intervals of shares over seeds were made, in words; nothing where there are none. */
 export function intervalWords(estimates: readonly Estimate[]): string {
+  if (estimates.length === 0) return '';
   const seeds = estimates.map(({ perSeed }) => perSeed.length);
   const one = 'where there is one seed, the Wilson interval of the test items';
   if (seeds.every((count) => count <= 1)) return 'Intervals are 95 % Wilson intervals of the test items, of one seed.';
@@ -21,21 +27,53 @@ export function itemsWords(estimates: readonly Estimate[]): string {
   return least === most ? `${least} test items a set` : `${least} to ${most} test items a set`;
 }
 
-/** The model and the sizes of a study, in a sentence or two. */
-export function configurationWords(study: Study): string {
-  const { name, trainRows, stageOneRows, grpo } = study.profile;
+/**
+ * The model of a study, and the sizes and settings of its tasks, in sentences; tasks that have the same share one.
+ *
+ * @param stage of GRPO: that of the paradigms, or the shorter one of ablations
+ */
+export function configurationWords(
+  study: Study,
+  tasks: readonly TaskName[] = TASK_NAMES,
+  stage: 'paradigms' | 'ablations' = 'paradigms',
+): string {
   const config = readConfig(study.base);
-  const whole = (n: number) => n.toLocaleString('en');
+  const model = `Profile ${study.profile.name}: Qwen2-VL of ${whole(countParameters(config))} parameters (width ${config.hiddenSize}, ${config.layers} layers).`;
+  const shared = new Map<string, TaskName[]>();
+  for (const task of tasks) {
+    const words = taskWords(study, task, stage);
+    shared.set(words, [...(shared.get(words) ?? []), task]);
+  }
+  const sentences = [...shared].map(([words, own]) => {
+    const names = own.length === TASK_NAMES.length ? 'Each task' : own.map((task) => TASK_TITLES[task]).join(' and ');
+    return `${names}: ${words}.`;
+  });
+  return [model, ...sentences].join(' ');
+}
+
+const whole = (n: number) => n.toLocaleString('en');
+
+/** Sizes and settings of a task. */
+function taskWords(study: Study, task: TaskName, stage: 'paradigms' | 'ablations'): string {
+  const { trainRows, stageOneRows, cotSft, stageOne } = taskProfile(study.profile, task);
+  const cell = stage === 'ablations' ? ablationBase(study, task) : reasonRftCell(study, task);
+  const { steps, promptsPerStep, completions, schedule, beta, temperature } = cell.settings;
   return (
-    `Profile ${name}: Qwen2-VL of ${whole(countParameters(config))} parameters (width ${config.hiddenSize}, ${config.layers} layers), ` +
-    `${whole(trainRows)} training rows a task, stage 1 on the first ${whole(stageOneRows)}; ` +
-    `GRPO ${grpo.steps} steps of ${grpo.promptsPerStep} prompts x ${grpo.completions} completions, ` +
-    `learning rate ${grpo.schedule.learningRate}, KL weight ${grpo.beta}, temperature ${grpo.temperature}.`
+    `${whole(trainRows)} training rows; SFT of ${passes(cotSft.epochs)} in batches of ${cotSft.batchSize}, learning rate ${cotSft.schedule.learningRate}; ` +
+    `stage 1 of Reason-RFT on the first ${whole(stageOneRows)} rows, ${passes(stageOne.epochs)}; ` +
+    `GRPO of ${whole(steps)} ${steps === 1 ? 'step' : 'steps'}, ${promptsPerStep} prompts x ${completions} completions, learning rate ${schedule.learningRate}, KL weight ${beta}, temperature ${temperature}`
   );
 }
 
-/** Which seeds, and which commit of the kit. */
-export function sourceWords({ seeds, commit }: Pick<StudyResults, 'seeds' | 'commit'>): string {
-  const which = seeds.length === 1 ? `Training seed ${seeds[0]}` : `Training seeds ${seeds.join(', ')}`;
-  return `${which}; data are one draw for all. Commit ${commit ?? 'unknown (no repository)'}.`;
+function passes(epochs: number): string {
+  return epochs === 1 ? '1 pass' : `${epochs} passes`;
+}
+
+/** Which training seeds, and which commit of the kit. */
+export function sourceWords(seeds: readonly number[], commit: string | null): string {
+  const which =
+    seeds.length === 0
+      ? ''
+      : `Training ${seeds.length === 1 ? 'seed' : 'seeds'} ${seeds.join(', ')}; data are one draw for all. `;
+  return `${which}Commit ${commit ?? 'unknown (no repository)'}.`;
 }

@@ -47,7 +47,16 @@ export async function exportStudyFigures(
 }
 
 /** The caption of a figure as its file holds it, in lines of 100 characters. */
-export function captionText(study: Study, results: StudyResults, { title, caption }: StudyFigure): string {
-  const paragraphs = [`${title}.`, caption, configurationWords(study), sourceWords(results)];
+export function captionText(
+  study: Study,
+  results: StudyResults,
+  { title, caption, tasks, stage, seeds }: StudyFigure,
+): string {
+  const paragraphs = [
+    `${title}.`,
+    caption,
+    configurationWords(study, tasks, stage),
+    sourceWords(seeds, results.commit),
+  ];
   return `${paragraphs.map((text) => wrapLines(text, 100).join('\n')).join('\n\n')}\n`;
 }

@@ -82,7 +82,7 @@ export function resultsPage(
 <h1>${escapeHtml(title)}</h1>
 <p class="lead">Reinforcement fine-tuning of a vision-language model, after Tan et al. (2025): three tasks, five paradigms, in and out of domain.</p>
 <p>${escapeHtml(configurationWords(study))}</p>
-<p>${escapeHtml(sourceWords(results))} ${escapeHtml(intervalWords(results.paradigms.map(({ accuracy }) => accuracy)))}</p>
+<p>${escapeHtml(sourceWords(results.seeds, results.commit))} ${escapeHtml(intervalWords(results.paradigms.map(({ accuracy }) => accuracy)))}</p>
 <nav aria-label="Sections"><ul>${links}</ul></nav>
 </header>
 <main>
@@ -132,8 +132,7 @@ function claimsPart(results: StudyResults, figures: Figures): string {
   return stacked(
     paragraph(rule),
     htmlTable(claimsTable(results)),
-    figures.html(...TASK_NAMES.map((task) => `claims-${task}`)),
-    tableHtml(comparisonsTable(results)),
+    ...TASK_NAMES.flatMap((task) => [figures.html(`claims-${task}`), tableHtml(comparisonsTable(results, task))]),
   );
 }
 
@@ -266,6 +265,8 @@ th, td { text-align: left; vertical-align: top; padding: .28rem .9rem .28rem 0; 
 th[colspan] { border-bottom: 1px solid var(--rule); }
 thead th { color: #333; }
 tbody th { font-weight: 600; white-space: nowrap; }
+td { min-width: 3.2rem; }
+td:not([class]) { min-width: 6.5rem; }
 .number { text-align: right; white-space: nowrap; }
 td.prose { min-width: 19rem; white-space: normal; }
 .faint { color: var(--faint); }

@@ -1,12 +1,11 @@
 /** Every figure of a study, from its results: named, captioned, with words for those who do not see it. */
 
 import { SMALL_SHARE } from '../study/data-efficiency.js';
+import { percentText } from '../study/measures.js';
 import { PAPER } from '../study/paper.js';
 import { PARADIGM_NAMES, PARADIGMS } from '../study/paradigms.js';
 import {
   type AblationPoint,
-  type ClaimVerdict,
-  type ControlResult,
   type Estimate,
   type ParadigmResult,
   PHENOMENA,
@@ -19,7 +18,7 @@ import { efficiencyFigure, rowsText } from './efficiency.js';
 import { type ForestGroup, type ForestPoint, forestFigure } from './forest.js';
 import { curvesFigure, phenomenonFigure } from './phenomena.js';
 import type { Figure } from './style.js';
-import { TASK_TITLES } from './wording.js';
+import { SHORT_SETS, TASK_TITLES } from './wording.js';
 
 /** A figure with all that a page or a paper says about it. */
 export interface StudyFigure {
@@ -33,6 +32,12 @@ export interface StudyFigure {
   figure: Figure;
   /** In CSS pixels. */
   height: number;
+  /** The tasks that it is of. */
+  tasks: readonly TaskName[];
+  /** The training seeds of what it shows; a point may be of fewer. */
+  seeds: readonly number[];
+  /** Whose GRPO it shows: that of the paradigms, or the shorter one of ablations. */
+  stage: 'paradigms' | 'ablations';
 }
 
 const OURS = 'this study';
@@ -46,7 +51,7 @@ export function studyFigures(results: StudyResults): StudyFigure[] {
   for (const task of tasks) figures.push(paradigmsFigure(results.paradigms, task));
   for (const task of TASK_NAMES) {
     const compared = results.claims.some((each) => each.task === task && each.comparisons.length > 0);
-    if (compared) figures.push(claimsFigure(results.claims, task));
+    if (compared) figures.push(claimsFigure(results, task));
   }
   for (const task of TASK_NAMES) {
     if (results.efficiency.some((point) => point.task === task)) figures.push(taskEfficiency(results, task));
@@ -63,13 +68,23 @@ export function studyFigures(results: StudyResults): StudyFigure[] {
     if (looked.length > 0) figures.push(observedFigure(looked));
   }
   if (results.phenomena.some(({ curves }) => curves.length > 0)) figures.push(learningCurves(results.phenomena));
-  if (results.controls.length > 0) figures.push(controlsFigure(results.controls));
+  if (results.controls.length > 0) figures.push(controlsFigure(results));
   return figures;
 }
 
 /** A figure as it is listed; its height is what its layout says. */
-function named(name: string, title: string, figure: Figure, caption: string, alt: string): StudyFigure {
-  return { name, title, caption, alt, figure, height: figure.layout.height ?? 480 };
+function named(
+  head: Pick<StudyFigure, 'name' | 'title' | 'tasks' | 'seeds'>,
+  figure: Figure,
+  caption: string,
+  alt: string,
+): StudyFigure {
+  return { ...head, figure, caption, alt, height: figure.layout.height ?? 480, stage: 'paradigms' };
+}
+
+/** The seeds of what is drawn, each once. */
+function seedsOf(drawn: readonly { seeds: readonly number[] }[]): number[] {
+  return [...new Set(drawn.flatMap(({ seeds }) => seeds))].sort((a, b) => a - b);
 }
 
 /** A share as a dot with its interval and its seeds. */
@@ -97,8 +112,7 @@ export function paradigmsFigure(paradigms: readonly ParadigmResult[], task: Task
   ];
   const panels = sets.map((set) => ({ title: TEST_SET_NAMES[set], axis: ACCURACY_AXIS, range: [0, 100] as const }));
   return named(
-    `paradigms-${task}`,
-    title,
+    { name: `paradigms-${task}`, title, tasks: [task], seeds: seedsOf(own) },
     forestFigure(groups, panels, title),
     `Accuracy of the five paradigms on ${TASK_TITLES[task].toLowerCase()}${partialCredit([task])}, in domain and out of domain. Filled: this study; hollow: ` +
       `the paper's Qwen2-VL 2B and 7B, which are larger and of other data, so that levels cannot be compared but their order can. ${SEED_TICKS} ` +
@@ -136,8 +150,7 @@ export function overviewFigure(paradigms: readonly ParadigmResult[]): StudyFigur
   const title = 'Three tasks, five paradigms';
   const panels = [inside, outside].map((panel) => ({ title: panel, axis: ACCURACY_AXIS, range: [0, 100] as const }));
   return named(
-    'paradigms',
-    title,
+    { name: 'paradigms', title, tasks, seeds: seedsOf(paradigms) },
     forestFigure(groups, panels, title),
     `Accuracy of the five paradigms on all tasks${partialCredit(tasks)}. Filled: this study; hollow: the paper's Qwen2-VL 2B and 7B. Left and right: ` +
       `the camera of the final image out of domain. ${SEED_TICKS} ` +
@@ -170,8 +183,7 @@ function taskEfficiency(results: StudyResults, task: TaskName): StudyFigure {
   const title = `${TASK_TITLES[task]}: data efficiency`;
   const sets = testSetsOf(task).filter((set) => points.some((point) => point.testSet === set));
   return named(
-    `data-efficiency-${task}`,
-    title,
+    { name: `data-efficiency-${task}`, title, tasks: [task], seeds: seedsOf(points) },
     efficiencyFigure(points, zeroShot, sets, title, marked),
     `Accuracy over the number of training rows, those of all stages of a paradigm together, on a logarithmic axis${partialCredit([task])}. Dotted: ${100 * SMALL_SHARE} % of the ` +
       `largest number; long dashes: the base model, zero-shot, with its interval as a band. Intervals stand side by side, so that none hides another. ` +
@@ -219,9 +231,8 @@ export function ablationFigure(points: readonly AblationPoint[], title: string, 
     return { ...(ablations.length > 1 ? { title: ablation } : {}), rows };
   });
   const panels = sets.map((set) => ({ title: TEST_SET_NAMES[set], axis: ACCURACY_AXIS }));
-  return named(
-    name,
-    title,
+  const shown = named(
+    { name, title, tasks: [points[0]!.task], seeds: seedsOf(points) },
     forestFigure(groups, panels, title),
     `Accuracy of Reason-RFT's second stage on ${TASK_TITLES[points[0]!.task].toLowerCase()} with one thing changed at a time${partialCredit([points[0]!.task])}: ` +
       `${ablations.join(', ')}. Bold, with a dotted guide: the base setting that all others differ from. ${SEED_TICKS} ` +
@@ -230,6 +241,7 @@ export function ablationFigure(points: readonly AblationPoint[], title: string, 
       .map((p) => `${p.ablation}, ${p.setting}, ${TEST_SET_NAMES[p.testSet]}: ${percentText(p.accuracy)}`)
       .join('; '),
   );
+  return { ...shown, stage: 'ablations' };
 }
 
 /** A phenomenon of training, the tasks beside each other. */
@@ -238,10 +250,12 @@ function observedFigure(looked: readonly Phenomenon[]): StudyFigure {
   const figure = phenomenonFigure(looked);
   const seen = looked.map(({ task, text }) => `${TASK_TITLES[task]}: ${text}`).join(' ');
   return named(
-    `phenomenon-${fileName(name)}`,
-    name[0]!.toUpperCase() + name.slice(1),
+    {
+      ...{ name: `phenomenon-${fileName(name)}`, title: capital(name), tasks: looked.map(({ task }) => task) },
+      seeds: seedsOf(looked.flatMap(({ curves }) => curves)),
+    },
     figure,
-    `${name[0]!.toUpperCase() + name.slice(1)}, looked for in GRPO's own rollouts. The paper: ${looked[0]!.paper} Here: ${seen} Faint: single seeds; bold: their mean, smoothed.`,
+    `${capital(name)}, looked for in GRPO's own rollouts. The paper: ${looked[0]!.paper} Here: ${seen} Faint: single seeds; bold: their mean, smoothed.`,
     seen,
   );
 }
@@ -263,8 +277,10 @@ function learningCurves(phenomena: readonly Phenomenon[]): StudyFigure {
     }),
   );
   return named(
-    'learning-curves',
-    title,
+    {
+      ...{ name: 'learning-curves', title, tasks: tasks.map(({ task }) => task) },
+      seeds: seedsOf(tasks.flatMap(({ curves }) => curves)),
+    },
     curvesFigure(tasks, title),
     'Mean rewards and lengths of the completions that GRPO samples at each step, before that step. Faint: single seeds; bold: their mean, smoothed.',
     ends.join('; '),
@@ -272,7 +288,7 @@ function learningCurves(phenomena: readonly Phenomenon[]): StudyFigure {
 }
 
 /** What a task's three claims rest on: both accuracies on the left, their difference on the right. */
-export function claimsFigure(claims: readonly ClaimVerdict[], task: TaskName): StudyFigure {
+export function claimsFigure({ claims, seeds }: StudyResults, task: TaskName): StudyFigure {
   const drawn = claims.filter((each) => each.task === task && each.comparisons.length > 0);
   const [shares, differences] = ['accuracy, or reward', 'difference'];
   const groups = drawn.map(({ claim, verdict, comparisons }) => ({
@@ -295,8 +311,7 @@ export function claimsFigure(claims: readonly ClaimVerdict[], task: TaskName): S
     comparisons.flatMap((each) => [each.firstAccuracy, each.secondAccuracy]),
   );
   return named(
-    `claims-${task}`,
-    title,
+    { name: `claims-${task}`, title, tasks: [task], seeds },
     forestFigure(groups, panels, title),
     'The comparisons that the three claims rest on: two accuracies (of reinforcement, the reward that GRPO is trained by), and their difference on the same ' +
       `items, seed by seed. A claim holds where the two intervals lie apart in each of its comparisons. ${SEED_TICKS} ${measure(estimates)}`,
@@ -304,16 +319,8 @@ export function claimsFigure(claims: readonly ClaimVerdict[], task: TaskName): S
   );
 }
 
-/** Names of test sets where there is little room. */
-const SHORT_SETS: { readonly [set in TestSet]: string } = {
-  id: 'ID',
-  ood: 'OOD',
-  'ood-left': 'OOD left',
-  'ood-right': 'OOD right',
-};
-
 /** What training on shuffled labels scores, beside chance. */
-function controlsFigure(controls: readonly ControlResult[]): StudyFigure {
+function controlsFigure({ controls, seeds }: StudyResults): StudyFigure {
   const title = 'Controls: what is learned from labels that say nothing';
   const panel = 'accuracy';
   const tasks = [...new Set(controls.map(({ task }) => task))];
@@ -327,8 +334,7 @@ function controlsFigure(controls: readonly ControlResult[]): StudyFigure {
       })),
   }));
   return named(
-    'controls',
-    title,
+    { name: 'controls', title, tasks, seeds },
     forestFigure(groups, [{ title: panel, axis: ACCURACY_AXIS, range: [0, 100] }], title),
     `Accuracy after training on questions whose answers were dealt anew. Hollow: what the best constant answer scores; an interval above it would be a leak. ${measure(controls.map(({ accuracy }) => accuracy))}`,
     controls.map(({ text }) => text).join(' '),
@@ -347,11 +353,6 @@ function capital(text: string): string {
 /** Spatial transformation is not counted right or wrong: what a caption has to add. */
 function partialCredit(tasks: readonly TaskName[]): string {
   return tasks.includes('transformation') ? ' (of spatial transformation the mean score with partial credit)' : '';
-}
-
-function percentText({ mean, interval: [low, high] }: Estimate): string {
-  const percent = (share: number) => (100 * share).toFixed(1);
-  return `${percent(mean)} % [${percent(low)}, ${percent(high)}]`;
 }
 
 function paradigmsInWords(rows: readonly ParadigmResult[]): string {

@@ -5,14 +5,17 @@ import { PARADIGM_NAMES, PARADIGMS } from '../study/paradigms.js';
 import type { ClaimVerdict, Estimate, Phenomenon, StudyResults } from '../study/results.js';
 import { type TaskName, TEST_SET_NAMES, type TestSet, testSetsOf } from '../tasks/task.js';
 import type { HtmlCell, HtmlTable } from './html-table.js';
-import { TASK_TITLES } from './wording.js';
+import { SHORT_SETS, TASK_TITLES } from './wording.js';
 
 const percent = (share: number) => (100 * share).toFixed(1);
 /** `74.2 [71.0, 77.1]`. */
 const share = ({ mean, interval }: Estimate) => `${percent(mean)} [${interval.map(percent).join(', ')}]`;
-/** The same with its sign: points of difference. */
+/** The same with its sign, which what rounds to nothing has none of: points of difference. */
 const points = ({ mean, interval }: Estimate) => {
-  const signed = (value: number) => `${value < 0 ? '\u2212' : '+'}${percent(Math.abs(value))}`;
+  const signed = (value: number) => {
+    const size = percent(Math.abs(value));
+    return size === '0.0' ? size : `${value < 0 ? '\u2212' : '+'}${size}`;
+  };
   return `${signed(mean)} [${interval.map(signed).join(', ')}]`;
 };
 const number = (text: string): HtmlCell => ({ text, number: true });
@@ -40,26 +43,27 @@ export function claimsTable({ claims }: StudyResults): HtmlTable {
   };
 }
 
-/** The comparisons that the claims rest on. */
-export function comparisonsTable({ claims }: StudyResults): HtmlTable {
+/** The comparisons that a task's claims rest on. */
+export function comparisonsTable({ claims }: StudyResults, task: TaskName): HtmlTable {
   const small = (p: number) => (p < 0.001 ? '< 0.001' : p.toFixed(3));
   const numbers = ['first (%)', 'second (%)', 'difference (points)', 'p, seed by seed'].map(number);
   return {
-    caption: 'The comparisons of the claims, on the same items; p of the exact McNemar test, two-sided',
-    heads: [['claim', 'test set', 'first', 'second', ...numbers, 'verdict']],
-    rows: claims.flatMap(({ task, claim, comparisons }) =>
-      comparisons.map((each, i) => [
-        { text: i === 0 ? `${TASK_TITLES[task]}, ${claim}` : '', head: true },
-        TEST_SET_NAMES[each.testSet],
-        each.first,
-        each.second,
-        estimate(each.firstAccuracy),
-        estimate(each.secondAccuracy),
-        number(points(each.difference)),
-        number(each.pValues.map(small).join(', ')),
-        { text: each.verdict, mark: VERDICT_MARKS[each.verdict] },
-      ]),
-    ),
+    caption: `${TASK_TITLES[task]}: what the claims compare, on the same items; p of the exact McNemar test, two-sided`,
+    heads: [['claim', 'comparison', 'test set', ...numbers, 'verdict']],
+    rows: claims
+      .filter((each) => each.task === task)
+      .flatMap(({ claim, comparisons }) =>
+        comparisons.map((each, i) => [
+          { text: i === 0 ? claim : '', head: true },
+          `${each.first} vs ${each.second}`,
+          SHORT_SETS[each.testSet],
+          estimate(each.firstAccuracy),
+          estimate(each.secondAccuracy),
+          number(points(each.difference)),
+          number(each.pValues.map(small).join(', ')),
+          { text: each.verdict, mark: VERDICT_MARKS[each.verdict] },
+        ]),
+      ),
   };
 }
 

@@ -1,12 +1,20 @@
 /** What figures and pages call the tasks, and text in lines that fit. */
 
-import type { TaskName } from '../tasks/task.js';
+import type { TaskName, TestSet } from '../tasks/task.js';
 
 /** The tasks as the paper writes them. */
 export const TASK_TITLES: { readonly [task in TaskName]: string } = {
   counting: 'Visual counting',
   structure: 'Structure perception',
   transformation: 'Spatial transformation',
+};
+
+/** Names of test sets where there is little room. */
+export const SHORT_SETS: { readonly [set in TestSet]: string } = {
+  id: 'ID',
+  ood: 'OOD',
+  'ood-left': 'OOD left',
+  'ood-right': 'OOD right',
 };
 
 /** Text in lines of at most so many characters, broken between words. */

@@ -41,7 +41,7 @@ test('a caption states configuration, seeds, items, interval and commit', () => 
   assert.match(flat, /800 to 1,000 test items a set\. Intervals are 95 %/);
   assert.match(
     flat,
-    /Profile tiny: Qwen2-VL of [\d,]+ parameters .*48 training rows a task.*GRPO 60 steps of 4 prompts x 4/,
+    /Profile tiny: Qwen2-VL of [\d,]+ parameters .*Visual counting: 48 training rows; SFT of 1 pass in batches of 8, .*GRPO of 60 steps, 4 prompts x 4/,
   );
   assert.match(flat, /Training seeds 1, 2, 3; .* Commit 0123456789abcdef0123456789abcdef01234567\./);
   assert.ok(text.split('\n').every((line) => line.length <= 100));
