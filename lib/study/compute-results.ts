@@ -195,29 +195,29 @@ export function ablationFindings(points: readonly AblationPoint[]): AblationFind
 
 function findingText(ablation: AblationName, points: readonly AblationPoint[]): string {
   const sets = [...new Set(points.map(({ testSet }) => testSet))];
-  const sentences = sets.map((set) =>
-    setText(
-      set,
-      points.filter(({ testSet }) => testSet === set),
-    ),
-  );
-  if (ablation === 'Start checkpoint')
-    sentences.push(...choiceText(points.filter(({ testSet }) => testSet === sets[0])));
-  return sentences.join(' ');
+  const on = (set: TestSet) => points.filter(({ testSet }) => testSet === set);
+  const apart = sets.flatMap((set) => setText(set, on(set)) ?? []);
+  const bases = points.filter(({ base }) => base);
+  const none = bases.map(({ testSet, accuracy }) => `${percentText(accuracy)} ${TEST_SET_NAMES[testSet]}`);
+  const sentences =
+    bases.length === 0
+      ? ['The base is not finished.']
+      : apart.length === 0
+        ? [`On no test set is another setting told apart from ${bases[0]!.setting}, which has ${none.join(', ')}.`]
+        : [...apart, ...(apart.length < sets.length ? ['Elsewhere none is told apart.'] : [])];
+  return [...sentences, ...(ablation === 'Start checkpoint' ? choiceText(on(sets[0]!)) : [])].join(' ');
 }
 
-/** Which settings of an ablation are told apart from the base on a test set: those whose difference's interval leaves out 0. */
-function setText(set: TestSet, points: readonly AblationPoint[]): string {
-  const where = `${TEST_SET_NAMES[set].charAt(0).toUpperCase()}${TEST_SET_NAMES[set].slice(1)}`;
+/** The settings that are told apart from the base on a test set, those whose difference's interval leaves out 0; undefined for none. */
+function setText(set: TestSet, points: readonly AblationPoint[]): string | undefined {
   const base = points.find((point) => point.base);
-  if (!base) return `${where}, the base is not finished.`;
   const others = points.filter((point) => point.difference);
   const apart = others.filter(({ difference }) => difference!.interval[0] > 0 || difference!.interval[1] < 0);
-  const against = `${base.setting} (${percentText(base.accuracy)})`;
-  if (apart.length === 0) return `${where}, no other setting is told apart from ${against}.`;
+  if (!base || apart.length === 0) return undefined;
+  const where = `${TEST_SET_NAMES[set].charAt(0).toUpperCase()}${TEST_SET_NAMES[set].slice(1)}`;
   const named = apart.map(({ setting, difference }) => `${setting} by ${pointsText(difference!)}`);
   const rest = others.length > apart.length ? '; the others are not told apart' : '';
-  return `${where}, against ${against}, ${named.join(', ')}${rest}.`;
+  return `${where}, ${named.join(', ')} from ${base.setting} (${percentText(base.accuracy)})${rest}.`;
 }
 
 /** Which start checkpoint pass@k would choose, and how its run does beside the best. */

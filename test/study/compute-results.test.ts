@@ -1,9 +1,11 @@
 /** Results from finished cells: folders laid out as runs leave them, with outcomes whose shares are known. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import type { TaskRecord } from '../../lib/data/record.js';
+import { imageNames, writeRecords } from '../../lib/data/records.js';
 import { writeFileAtomic } from '../../lib/engine/atomic-write.js';
 import { summarize } from '../../lib/evaluate/evaluate.js';
 import { ablationBase, ablationCells, startMeasure } from '../../lib/study/ablations.js';
@@ -16,16 +18,19 @@ import { PARADIGM_PROMPTS, paradigmCell, stageOneCell, type TrainedParadigm } fr
 import { readResults, resultsFile, writeResults } from '../../lib/study/results.js';
 import { studyResultsText } from '../../lib/study/results-text.js';
 import {
+  type AnyTestRows,
   curateTrainingRows,
+  dataFolder,
   drawTestRows,
+  recordsFile,
   sampleTestRows,
   sampleTrainingRows,
   writeStudyData,
 } from '../../lib/study/study-data.js';
 import { shuffledLabelsCell, studyGrid } from '../../lib/study/study-grid.js';
-import { openStudy } from '../../lib/study/workspace.js';
+import { openStudy, type Study } from '../../lib/study/workspace.js';
 import type { PromptStyle } from '../../lib/tasks/prompts.js';
-import { TASK_NAMES, type TestSet, testSetsOf } from '../../lib/tasks/task.js';
+import { TASK_NAMES, type TaskName, type TestSet, testSetsOf } from '../../lib/tasks/task.js';
 
 const study = openStudy('tiny', mkdtempSync(path.join(tmpdir(), 'reason-rft-results-')));
 after(() => rmSync(study.folder, { recursive: true, force: true }));
@@ -216,9 +221,12 @@ test('ablations: the base in each, differences on the same items, pass@k of star
   // 6 of 8 items differ: 0.75 +- 1.96 x 0.463 / sqrt(8) = 0.32. Out of domain both have 4.
   assert.match(
     text['Group size']!,
-    /^In domain, against G = 4 \(25\.0 % .*\), G = 2 by \+75\.0 points \[42\.9, 107\.1\]\. /,
+    /^In domain, G = 2 by \+75\.0 points \[42\.9, 107\.1\] from G = 4 \(25\.0 % .*\)\. Elsewhere none/,
   );
-  assert.match(text['Group size']!, / Out of domain, no other setting is told apart from G = 4 \(50\.0 %/);
+  assert.match(
+    text['KL weight']!,
+    /^On no test set is another setting told apart from 0\.04, which has 25\.0 % \[.*\] in domain, 50\.0 %/,
+  );
   assert.match(text['Start checkpoint']!, /start from 1 pass \(50\.0 % .*\); which is the most accurate/);
 });
 
@@ -235,28 +243,32 @@ test('the control is held against the best constant answers, and shown beside th
   assert.match(ood!.text, /100\.0 % \[100\.0, 100\.0\] out of domain: above chance, the best constant answers' \d/);
 });
 
-test('no test item is shown or asked in a row that any cell trains on, in any task', async () => {
-  const leakage = computeResults(study).leakage;
-  assert.deepEqual(leakage, [
+/** Records where a study keeps them, with empty files for images: leakage is looked for in what records say. */
+function writeRecordsAlone(into: Study, task: TaskName, train: readonly TaskRecord[], tests: AnyTestRows) {
+  mkdirSync(path.join(dataFolder(into, task), 'images'), { recursive: true });
+  for (const [set, rows] of Object.entries({ train, ...tests })) {
+    for (const name of rows.flatMap(imageNames)) writeFileSync(path.join(dataFolder(into, task), 'images', name), '');
+    writeRecords(recordsFile(into, set as TestSet, task), rows);
+  }
+}
+
+test('no test item is shown or asked in a row that any cell trains on, in any task; had one been, it would be found', () => {
+  assert.deepEqual(computeResults(study).leakage, [
     { task: 'counting', testItems: 16, trainingRows: 48, sharedScenes: 0, sharedQuestions: 0 },
   ]);
-  for (const task of TASK_NAMES.slice(1)) {
-    const tests = drawTestRows(study.profile, task, new Set());
-    await writeStudyData(study, curateTrainingRows(study, sampleTrainingRows(study, task), tests).kept, tests);
-    const { testItems, sharedScenes, sharedQuestions } = studyLeakage(study, task);
-    assert.deepEqual([testItems, sharedScenes, sharedQuestions], [8 * testSetsOf(task).length, 0, 0]);
-  }
-  // Had a test row been trained on, it would be found: here all of them are.
-  const leaky = openStudy('tiny', mkdtempSync(path.join(tmpdir(), 'reason-rft-leaky-')));
-  try {
-    const tests = sampleTestRows(leaky);
-    const trained = curateTrainingRows(leaky, sampleTrainingRows(leaky), tests).kept;
-    const leaked = tests.id.map((row, i) => ({ ...row, id: `leaked-${i}`, image: row.image }));
-    await writeStudyData(leaky, [...leaked, ...trained.slice(8)], tests);
-    const { sharedScenes, sharedQuestions } = studyLeakage(leaky, 'counting');
-    assert.deepEqual([sharedScenes, sharedQuestions], [8, 8]);
-  } finally {
-    rmSync(leaky.folder, { recursive: true, force: true });
+  const other = { ...study, folder: path.join(study.folder, 'other') };
+  const leaky = { ...study, folder: path.join(study.folder, 'leaky') };
+  for (const task of TASK_NAMES) {
+    const tests: AnyTestRows = drawTestRows(study.profile, task, new Set());
+    const { kept } = curateTrainingRows(other, sampleTrainingRows(other, task), tests);
+    writeRecordsAlone(other, task, kept, tests);
+    const items = 8 * testSetsOf(task).length;
+    const none = { task, testItems: items, trainingRows: 48, sharedScenes: 0, sharedQuestions: 0 };
+    assert.deepEqual(studyLeakage(other, task), none);
+    // In place of the first 8 rows the items of a test set: the other sets share no scene with it.
+    const leaked = tests.id!.map((row) => ({ ...row, id: `leaked-${row.id}` }));
+    writeRecordsAlone(leaky, task, [...leaked, ...kept.slice(8)], tests);
+    assert.deepEqual(studyLeakage(leaky, task), { ...none, sharedScenes: 8, sharedQuestions: 8 });
   }
 });
 
