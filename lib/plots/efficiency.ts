@@ -13,6 +13,24 @@ export function rowsText(rows: number): string {
 }
 
 /**
+ * The sizes that are written out: from the largest down, those that keep apart from the one before by so many of the axis's
+ * widths. Those between keep their tick.
+ */
+function written(sizes: readonly number[], apart: number): string[] {
+  const span = Math.log(sizes.at(-1)! / sizes[0]!);
+  let last = Number.POSITIVE_INFINITY;
+  const texts = sizes.toReversed().map((rows) => {
+    if (Math.log(last / rows) < apart * span) return '';
+    last = rows;
+    return rowsText(rows);
+  });
+  return texts.toReversed();
+}
+
+/** What a name such as `12.8k` takes of the width of a panel that has the figure for itself. */
+const NAME = 0.058;
+
+/**
  * One panel for each test set.
  *
  * @param points of one task
@@ -35,7 +53,7 @@ export function efficiencyFigure(
     sets.map((set, i) => ({
       title: TEST_SET_NAMES[set],
       xaxis: {
-        ...{ type: 'log', range: ends.map(Math.log10), tickvals: sizes, ticktext: sizes.map(rowsText) },
+        ...{ type: 'log', range: ends.map(Math.log10), tickvals: sizes, ticktext: written(sizes, NAME * sets.length) },
         ...{ title: { text: 'training rows' } },
       },
       yaxis: { range: [0, top], ...(i === 0 ? { title: { text: 'accuracy (%)' } } : {}) },

@@ -6,7 +6,7 @@ import type { StudyResults } from '../study/results.js';
 import type { Study } from '../study/workspace.js';
 import { configurationWords, sourceWords } from './captions.js';
 import { type ExportedFile, exportFigure } from './export.js';
-import { type StudyFigure, studyFigures } from './study-figures.js';
+import { STUDY_WIDTH, type StudyFigure, studyFigures } from './study-figures.js';
 import { wrapLines } from './wording.js';
 
 /** A figure with the files that it was written to. */
@@ -36,7 +36,8 @@ export async function exportStudyFigures(
   for (const figure of figures) {
     const { name, height } = figure;
     const formats = ['png', 'svg', 'pdf', 'html'] as const;
-    const files = await exportFigure(figure.figure, path.join(folder, name), { height, formats, plotly: 'beside' });
+    const options = { width: STUDY_WIDTH, height, formats, plotly: 'beside' } as const;
+    const files = await exportFigure(figure.figure, path.join(folder, name), options);
     const caption = path.join(folder, `${name}.txt`);
     const text = captionText(study, results, figure);
     writeFileAtomic(caption, text);

@@ -125,7 +125,7 @@ export function forestFigure(groups: readonly ForestGroup[], panels: readonly Fo
       annotations,
       height: Math.ceil(HEAD + foot + linePixels * (last + 1.2)),
       margin: { l: labelWidth + 16, r: 20, t: HEAD, b: foot },
-      legend: { x: 16 / 900, xref: 'container' } as Figure['layout']['legend'],
+      legend: { x: 0.02, xref: 'container' } as Figure['layout']['legend'],
     },
   };
 }

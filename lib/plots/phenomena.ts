@@ -1,10 +1,9 @@
-/** Rewards and lengths over GRPO's steps: what training does, each seed faint and their smoothed mean over it. */
+/** Rewards and lengths over GRPO's steps: what training does, each seed faint and their running mean over it. */
 
 import type { Data } from 'plotly.js';
 import { PARADIGM_NAMES } from '../study/paradigms.js';
 import type { Phenomenon, TrainingCurve } from '../study/results.js';
 import type { TaskName } from '../tasks/task.js';
-import { smoothCurve } from './curves.js';
 import { panelFigure } from './panels.js';
 import { type Figure, paradigmStyle, withOpacity } from './style.js';
 import { plotlyText, TASK_TITLES, wrapLines } from './wording.js';
@@ -43,7 +42,7 @@ export function curvesFigure(tasks: readonly TaskCurves[], title: string, under 
       },
     })),
   );
-  const lines = under === '' ? [] : wrapLines(under, 125);
+  const lines = under === '' ? [] : wrapLines(under, 100);
   const inLegend = new Set<string>();
   const head = 64 + 17 * lines.length;
   const figure = panelFigure(
@@ -51,7 +50,11 @@ export function curvesFigure(tasks: readonly TaskCurves[], title: string, under 
     columns,
     ({ xaxis, yaxis }, index) => {
       const { metric, task } = frames[index]!;
-      const own = tasks.find((each) => each.task === task)!.curves.filter((curve) => curve.metric === metric);
+      const own = tasks
+        .find((each) => each.task === task)!
+        .curves.filter((curve) => curve.metric === metric)
+        // The solid line first: a dashed one over it shows where both run together.
+        .sort((a, b) => Number(a.paradigm === 'reason-rft-zero') - Number(b.paradigm === 'reason-rft-zero'));
       return own.flatMap((curve) => {
         const legend = !inLegend.has(curve.paradigm);
         inLegend.add(curve.paradigm);
@@ -85,7 +88,7 @@ export function phenomenonFigure(phenomena: readonly Phenomenon[]): Figure {
   return curvesFigure(phenomena, name, `The paper: ${first.paper}`);
 }
 
-/** Each seed's own steps faint, the mean of the seeds smoothed over them. */
+/** Each seed's own steps faint, the running mean of the seeds over them. */
 function curveTraces(curve: TrainingCurve, place: { xaxis: string; yaxis: string }, legend: boolean): Data[] {
   const style = paradigmStyle(curve.paradigm);
   const steps = (values: readonly number[]) => values.map((_, i) => i + 1);
@@ -98,11 +101,19 @@ function curveTraces(curve: TrainingCurve, place: { xaxis: string; yaxis: string
       }) as Data,
   );
   const mean = {
-    ...{ ...common, x: steps(curve.mean), y: rounded(smoothCurve(curve.mean, 0.6) as number[]) },
+    ...{ ...common, x: steps(curve.mean), y: rounded(runningMean(curve.mean)) },
     ...{ name: PARADIGM_NAMES[curve.paradigm], showlegend: legend },
     line: { color: style.color, width: 2.2, dash: style.dash },
   } as Data;
   return [...faint, mean];
+}
+
+/** The mean of five steps around each, of fewer at either end; unlike a weighted past it does not lag. */
+export function runningMean(values: readonly number[]): number[] {
+  return values.map((_, i) => {
+    const near = values.slice(Math.max(0, i - 2), i + 3);
+    return near.reduce((sum, value) => sum + value, 0) / near.length;
+  });
 }
 
 function rounded(values: readonly number[]): number[] {

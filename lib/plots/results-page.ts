@@ -10,7 +10,7 @@ import { TASK_NAMES, type TaskName, TEST_SET_NAMES, testSetsOf } from '../tasks/
 import { configurationWords, intervalWords, sourceWords } from './captions.js';
 import { type HtmlCell, type HtmlTable, htmlTable } from './html-table.js';
 import type { PageSample } from './page-samples.js';
-import type { StudyFigure } from './study-figures.js';
+import { STUDY_WIDTH, type StudyFigure } from './study-figures.js';
 import {
   ablationsTable,
   accuracyTable,
@@ -120,7 +120,7 @@ function figureHtml({ name, title, caption, alt, svg, height }: PageFigure, numb
     return `<a href="figures/${name}.${format}">${words}</a>`;
   });
   return `<figure id="figure-${name}">
-<div class="wide" tabindex="0" role="region" aria-label="${escapeHtml(title)}"><img src="${source}" width="900" height="${height}" alt="${escapeHtml(alt)}"></div>
+<div class="wide" tabindex="0" role="region" aria-label="${escapeHtml(title)}"><img src="${source}" width="${STUDY_WIDTH}" height="${height}" alt="${escapeHtml(alt)}"></div>
 <figcaption><b>Figure ${number}.</b> ${escapeHtml(caption)} <span class="files">${links.join(' ')}</span></figcaption>
 </figure>`;
 }
@@ -251,7 +251,7 @@ nav ul { list-style: none; margin: 1.2rem 0 0; padding: 0; display: flex; flex-w
 code { font: .86em/1.45 ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace; overflow-wrap: anywhere; }
 .wide { overflow-x: auto; }
 figure { margin: 1.6rem 0 2.2rem; }
-figure img { display: block; width: 100%; min-width: 42rem; height: auto; }
+figure img { display: block; width: 100%; max-width: 56rem; min-width: 38rem; height: auto; }
 figcaption { font-size: .88rem; line-height: 1.45; color: #333; max-width: 50rem; margin-top: .4rem; }
 .files { white-space: nowrap; }
 .files a { margin-right: .35rem; }
@@ -268,7 +268,7 @@ tbody th { font-weight: 600; white-space: nowrap; }
 td { min-width: 3.2rem; }
 td:not([class]) { min-width: 6.5rem; }
 .number { text-align: right; white-space: nowrap; }
-td.prose { min-width: 19rem; white-space: normal; }
+td.prose { min-width: 14rem; white-space: normal; }
 .faint { color: var(--faint); }
 .good, .bad, .open { white-space: nowrap; font-weight: 600; }
 .good { color: var(--good); } .good::before { content: '\\2713\\00a0'; }

@@ -20,6 +20,9 @@ import { curvesFigure, phenomenonFigure } from './phenomena.js';
 import type { Figure } from './style.js';
 import { SHORT_SETS, TASK_TITLES } from './wording.js';
 
+/** CSS pixels that a study's figures are wide: across a page of 170 mm their 12-pixel type is 7.4 points high. */
+export const STUDY_WIDTH = 780;
+
 /** A figure with all that a page or a paper says about it. */
 export interface StudyFigure {
   /** Of its files, the same in every study: `paradigms-counting`. */
@@ -94,8 +97,6 @@ function dot(estimate: Estimate, panel: string, series: string): ForestPoint {
   return { value: mean, low: interval[0], high: interval[1], seeds, panel, series };
 }
 
-const SEED_TICKS = 'Small ticks over a dot are its seeds.';
-
 /** The five paradigms of a task, a panel for each test set; the paper's numbers beside ours. */
 export function paradigmsFigure(paradigms: readonly ParadigmResult[], task: TaskName): StudyFigure {
   const own = paradigms.filter((each) => each.task === task);
@@ -115,8 +116,8 @@ export function paradigmsFigure(paradigms: readonly ParadigmResult[], task: Task
     { name: `paradigms-${task}`, title, tasks: [task], seeds: seedsOf(own) },
     forestFigure(groups, panels, title),
     `Accuracy of the five paradigms on ${TASK_TITLES[task].toLowerCase()}${partialCredit([task])}, in domain and out of domain. Filled: this study; hollow: ` +
-      `the paper's Qwen2-VL 2B and 7B, which are larger and of other data, so that levels cannot be compared but their order can. ${SEED_TICKS} ` +
-      measure(own.map(({ accuracy }) => accuracy)),
+      `the paper's Qwen2-VL 2B and 7B, which are larger and of other data, so that levels cannot be compared but their order can. ` +
+      measureWithSeeds(own.map(({ accuracy }) => accuracy)),
     paradigmsInWords(own),
   );
 }
@@ -153,8 +154,8 @@ export function overviewFigure(paradigms: readonly ParadigmResult[]): StudyFigur
     { name: 'paradigms', title, tasks, seeds: seedsOf(paradigms) },
     forestFigure(groups, panels, title),
     `Accuracy of the five paradigms on all tasks${partialCredit(tasks)}. Filled: this study; hollow: the paper's Qwen2-VL 2B and 7B. Left and right: ` +
-      `the camera of the final image out of domain. ${SEED_TICKS} ` +
-      measure(paradigms.map(({ accuracy }) => accuracy)),
+      `the camera of the final image out of domain. ` +
+      measureWithSeeds(paradigms.map(({ accuracy }) => accuracy)),
     paradigmsInWords(paradigms),
   );
 }
@@ -235,8 +236,8 @@ export function ablationFigure(points: readonly AblationPoint[], title: string, 
     { name, title, tasks: [points[0]!.task], seeds: seedsOf(points) },
     forestFigure(groups, panels, title),
     `Accuracy of Reason-RFT's second stage on ${TASK_TITLES[points[0]!.task].toLowerCase()} with one thing changed at a time${partialCredit([points[0]!.task])}: ` +
-      `${ablations.join(', ')}. Bold, with a dotted guide: the base setting that all others differ from. ${SEED_TICKS} ` +
-      `Each panel has an axis of its own, which need not begin at zero. ${measure(points.map(({ accuracy }) => accuracy))}`,
+      `${ablations.join(', ')}. Bold, with a dotted guide: the base setting that all others differ from. ` +
+      `Each panel has an axis of its own, which need not begin at zero. ${measureWithSeeds(points.map(({ accuracy }) => accuracy))}`,
     points
       .map((p) => `${p.ablation}, ${p.setting}, ${TEST_SET_NAMES[p.testSet]}: ${percentText(p.accuracy)}`)
       .join('; '),
@@ -255,7 +256,7 @@ function observedFigure(looked: readonly Phenomenon[]): StudyFigure {
       seeds: seedsOf(looked.flatMap(({ curves }) => curves)),
     },
     figure,
-    `${capital(name)}, looked for in GRPO's own rollouts. The paper: ${looked[0]!.paper} Here: ${seen} Faint: single seeds; bold: their mean, smoothed.`,
+    `${capital(name)}, looked for in GRPO's own rollouts. The paper: ${looked[0]!.paper} Here: ${seen} Faint: single seeds; bold: their mean, over five steps.`,
     seen,
   );
 }
@@ -282,7 +283,7 @@ function learningCurves(phenomena: readonly Phenomenon[]): StudyFigure {
       seeds: seedsOf(tasks.flatMap(({ curves }) => curves)),
     },
     curvesFigure(tasks, title),
-    'Mean rewards and lengths of the completions that GRPO samples at each step, before that step. Faint: single seeds; bold: their mean, smoothed.',
+    'Mean rewards and lengths of the completions that GRPO samples at each step, before that step. Faint: single seeds; bold: their mean, over five steps.',
     ends.join('; '),
   );
 }
@@ -314,7 +315,7 @@ export function claimsFigure({ claims, seeds }: StudyResults, task: TaskName): S
     { name: `claims-${task}`, title, tasks: [task], seeds },
     forestFigure(groups, panels, title),
     'The comparisons that the three claims rest on: two accuracies (of reinforcement, the reward that GRPO is trained by), and their difference on the same ' +
-      `items, seed by seed. A claim holds where the two intervals lie apart in each of its comparisons. ${SEED_TICKS} ${measure(estimates)}`,
+      `items, seed by seed. A claim holds where the two intervals lie apart in each of its comparisons. ${measureWithSeeds(estimates)}`,
     drawn.map(({ text }) => text).join(' '),
   );
 }
@@ -344,6 +345,12 @@ function controlsFigure({ controls, seeds }: StudyResults): StudyFigure {
 /** Test items and intervals of estimates, in words. */
 function measure(estimates: readonly Estimate[]): string {
   return `${capital(itemsWords(estimates))}. ${intervalWords(estimates)}`;
+}
+
+/** The same of a chart whose dots carry their seeds. */
+function measureWithSeeds(estimates: readonly Estimate[]): string {
+  const ticks = estimates.some(({ perSeed }) => perSeed.length > 1) ? 'Small ticks over a dot are its seeds. ' : '';
+  return `${ticks}${measure(estimates)}`;
 }
 
 function capital(text: string): string {

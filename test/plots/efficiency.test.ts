@@ -72,3 +72,11 @@ test('every interval is inside the vertical axis', () => {
   const { layout } = efficiencyFigure(points, [], ['id'], 'x');
   assert.deepEqual(layout.yaxis!.range, [0, 100]);
 });
+
+test('sizes too near to one another to be written out keep their tick, the larger its name', () => {
+  const [first] = results.efficiency;
+  const points = [1600, 3000, 3200, 51_200].map((rows): EfficiencyPoint => ({ ...first!, rows }));
+  const { xaxis } = efficiencyFigure(points, [], ['id', 'ood'], 'x').layout;
+  assert.deepEqual(xaxis!.tickvals, [1600, 3000, 3200, 51_200]);
+  assert.deepEqual(xaxis!.ticktext, ['1.6k', '', '3.2k', '51.2k']);
+});

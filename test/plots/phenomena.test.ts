@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { curvesFigure, phenomenonFigure } from '../../lib/plots/phenomena.js';
+import { curvesFigure, phenomenonFigure, runningMean } from '../../lib/plots/phenomena.js';
 import { madeUpResults } from '../support/study-results.js';
 
 const { phenomena } = madeUpResults(['counting', 'structure']);
@@ -13,7 +13,7 @@ test('a column a task and a row a metric; each seed faint, the mean over them', 
   assert.equal(traces.length, 2 * 2 * (3 + 1));
   assert.deepEqual(
     traces.filter((t) => t.showlegend).map((t) => t.name),
-    ['Reason-RFT-Zero', 'Reason-RFT'],
+    ['Reason-RFT', 'Reason-RFT-Zero'],
   );
   assert.deepEqual([traces[0]!.x[0], traces[0]!.x.at(-1)], [1, 60]);
   const texts = layout.annotations!.map((a) => a.text);
@@ -30,4 +30,10 @@ test('a metric that no curve has takes no row', () => {
 
 test('none to draw is said', () => {
   assert.throws(() => phenomenonFigure([]), /there is none to draw/);
+});
+
+test('the running mean of five steps keeps a peak in its place', () => {
+  // (0 + 0 + 10) / 3, (0 + 0 + 10 + 0) / 4, 10 / 5, ...
+  assert.deepEqual(runningMean([0, 0, 10, 0, 0]), [10 / 3, 2.5, 2, 2.5, 10 / 3]);
+  assert.deepEqual(runningMean([3]), [3]);
 });

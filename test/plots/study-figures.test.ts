@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test';
 import type { Browser } from 'playwright-core';
 import { launchChromium } from '../../lib/plots/chromium.js';
 import { closeFigureBrowser, renderFigure } from '../../lib/plots/export.js';
-import { studyFigures } from '../../lib/plots/study-figures.js';
+import { STUDY_WIDTH, studyFigures } from '../../lib/plots/study-figures.js';
 import { madeUpResults } from '../support/study-results.js';
 
 const figures = studyFigures(madeUpResults());
@@ -76,7 +76,7 @@ test('no words of any figure meet one another or a mark, and none leaves the pag
   const faults: string[] = [];
   // Of the charts of one ablation each, those of one task stand for all.
   for (const { name, figure, height } of figures.filter((each) => !/^ablation-[st]/.test(each.name))) {
-    const svg = (await renderFigure(figure, 'svg', { width: 900, height })).toString('utf8');
+    const svg = (await renderFigure(figure, 'svg', { width: STUDY_WIDTH, height })).toString('utf8');
     await page.setContent(`<!doctype html><body style="margin:0">${svg}</body>`);
     const boxes = (selector: string) =>
       page.locator(selector).evaluateAll((nodes) =>
@@ -89,7 +89,7 @@ test('no words of any figure meet one another or a mark, and none leaves the pag
     const words = (await boxes('svg text')).filter(({ text, left, right }) => text.trim() !== '' && right > left);
     assert.ok(words.length > 5, name);
     words.forEach((a, i) => {
-      const cut = a.left < -1 || a.right > 901 || a.top < -1 || a.bottom > height + 1;
+      const cut = a.left < -1 || a.right > STUDY_WIDTH + 1 || a.top < -1 || a.bottom > height + 1;
       if (cut) faults.push(`${name}: ${a.text} is cut`);
       if (marks.some((mark) => crosses(mark, a))) faults.push(`${name}: ${a.text} over a mark or an axis`);
       for (const b of words.slice(i + 1)) if (meet(a, b)) faults.push(`${name}: ${a.text} over ${b.text}`);
