@@ -138,6 +138,7 @@ function claimsPart(results: StudyResults, figures: Figures): string {
 
 function paradigmsPart(results: StudyResults, figures: Figures): string {
   const tasks = TASK_NAMES.filter((task) => results.paradigms.some((each) => each.task === task));
+  if (tasks.length === 0) return '';
   const parts = tasks.map((task) =>
     titled(
       task,
@@ -146,7 +147,8 @@ function paradigmsPart(results: StudyResults, figures: Figures): string {
       htmlTable(costTable(results, task)),
     ),
   );
-  return stacked(figures.html('paradigms'), ...parts);
+  const bold = paragraph('Bold in the tables: the highest accuracy of this study on a test set.');
+  return stacked(bold, figures.html('paradigms'), ...parts);
 }
 
 function efficiencyPart(results: StudyResults, figures: Figures): string {

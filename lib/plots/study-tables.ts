@@ -76,7 +76,7 @@ export function accuracyTable({ paradigms }: StudyResults, task: TaskName): Html
   );
   const score = task === 'transformation' ? ', mean score with partial credit' : '';
   return {
-    caption: `Accuracy on ${TASK_TITLES[task].toLowerCase()}, %${score}, with 95 % intervals; bold: the highest of this study`,
+    caption: `Accuracy on ${TASK_TITLES[task].toLowerCase()}, %${score}, with 95 % intervals`,
     heads: [
       ['', ...sets.map((set) => ({ text: TEST_SET_NAMES[set], columns: 3 }))],
       ['paradigm', ...sets.flatMap(() => ['this study', 'paper, 2B', 'paper, 7B'].map(number))],
