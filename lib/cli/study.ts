@@ -1,18 +1,20 @@
 /** `reason-rft study`, which runs the study's grid, and `reason-rft cell`, which runs one of its cells: a person's, a process's. */
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
+import { durationText } from '../plots/live.js';
 import { finishedEvaluation, hasData } from '../study/cell.js';
 import { inProcesses, readJob } from '../study/cell-process.js';
 import { computeResults } from '../study/compute-results.js';
 import type { GridCell } from '../study/grid.js';
 import { jobState, measuresText, planJobs, runGridCell } from '../study/grid-jobs.js';
 import { PROFILE_NAMES } from '../study/profile.js';
+import { onRay } from '../study/ray.js';
+import { RayJobs } from '../study/ray-jobs.js';
 import { writeResults } from '../study/results.js';
 import { studyResultsText } from '../study/results-text.js';
-import { type GridReport, inThisProcess, runGrid } from '../study/runner.js';
+import { type Execute, type GridReport, inThisProcess, runGrid } from '../study/runner.js';
 import { curateTrainingRows, sampleTestRows, sampleTrainingRows, writeStudyData } from '../study/study-data.js';
 import { GRID_PARTS, type GridPart, studyGrid } from '../study/study-grid.js';
-import { durationText } from '../study/time-left.js';
 import { openStudy, type Study } from '../study/workspace.js';
 import { TASK_NAMES, type TaskName, taskNamed } from '../tasks/task.js';
 import { showGrid } from './grid-progress.js';
@@ -26,6 +28,10 @@ interface StudyOptions {
   task?: string;
   only?: string;
   workers: string;
+  ray?: string;
+  cpus: string;
+  gpus: string;
+  retries: string;
   acceptStale?: boolean;
   list?: boolean;
   json?: boolean;
@@ -49,6 +55,13 @@ export function addStudyCommands(program: Command): void {
     .option('--task <name>', `${TASK_NAMES.join(', ')} (default: all)`)
     .option('--only <pattern>', 'the cells whose name this regular expression is found in, and what they start from')
     .option('--workers <n>', 'cells at a time, each in a process of its own; 0: one by one in this process', '1')
+    .option(
+      '--ray <address>',
+      'run them on the Ray cluster whose dashboard has this address, such as http://127.0.0.1:8265',
+    )
+    .option('--cpus <n>', 'on Ray: processors of one cell', '1')
+    .option('--gpus <n>', 'on Ray: GPUs of one cell', '0')
+    .option('--retries <n>', 'on Ray: how often a cell that failed is tried again', '2')
     .option('--accept-stale', 'take cells and measures that other code made as they are, in place of making them anew')
     .option('--list', 'only list the cells and how far each is')
     .option('--json', 'one JSON object on stdout')
@@ -73,6 +86,7 @@ export function addStudyCommands(program: Command): void {
 async function runStudy(options: StudyOptions): Promise<void> {
   const study = openProfile(options);
   const workers = wholeNumber('--workers', options.workers);
+  const execute = await chosenExecute(options, workers);
   const grid = askedCells(study, options);
   if (options.list) return listCells(study, grid, options.json);
   const controller = new AbortController();
@@ -85,7 +99,7 @@ async function runStudy(options: StudyOptions): Promise<void> {
   });
   const shown = showGrid();
   const found = await runGrid(study, grid, {
-    execute: workers === 0 ? inThisProcess : inProcesses(workers),
+    execute,
     parallel: Math.max(1, workers),
     signal: controller.signal,
     onDone: (job, seconds) =>
@@ -108,6 +122,16 @@ async function runStudy(options: StudyOptions): Promise<void> {
     { ...found, results: file },
     `${studyResultsText(results)}\n\n${reportText(found)}\nthe results lie in ${file}; ${next}`,
   );
+}
+
+/** Where cells run: here, in processes of their own, or on a cluster, which is asked first whether it is there. */
+async function chosenExecute({ ray, cpus, gpus, retries, list }: StudyOptions, workers: number): Promise<Execute> {
+  if (ray === undefined) return workers === 0 ? inThisProcess : inProcesses(workers);
+  if (workers === 0) throw new UsageError('on Ray --workers is the number of cells at a time, 1 or more');
+  const size = { cpus: wholeNumber('--cpus', cpus, 1), gpus: wholeNumber('--gpus', gpus) };
+  const jobs = usage(() => new RayJobs(ray));
+  if (!list) await jobs.version();
+  return onRay({ address: ray, ...size, retries: wholeNumber('--retries', retries) });
 }
 
 /** What came of a grid, with what to do about what failed. */

@@ -19,12 +19,13 @@ npm run doctor         what computes here, what is missing and how to mend it (-
 npm run bench          speed and memory, beside PyTorch, transformers and TRL (-- --no-peers, -- --headlines;
                        -- --size=2b: a random checkpoint of Qwen2-VL-2B's shape, some 20 GB of memory)
 npm run study          train and evaluate a study, cell by cell, resumable (-- --profile standard; options: npx reason-rft study --help)
+npm run ray            a Ray cluster of this machine (installs Ray into runs/ray), for study -- --ray http://127.0.0.1:8265
 npm run pretrain       pretrain the base model of all three tasks into runs/pretrain (resumable; hours)
 npm run build          compile lib
 
 Set-up needs Node >= 20.19, Python 3.10-3.13 with venv, a C++ compiler and about 4 GB of disk. It writes nothing outside this
 folder, package caches aside. -- --wasm does without TensorFlow and compiler, about 25 times slower.`;
-const COMMANDS = ['start', 'test', 'lab', 'doctor', 'bench', 'study', 'pretrain', 'build'];
+const COMMANDS = ['start', 'test', 'lab', 'doctor', 'bench', 'study', 'ray', 'pretrain', 'build'];
 const LEAST_NODE = [20, 19];
 const GIGABYTES = 4;
 

@@ -12,6 +12,7 @@ import { examine, printReport } from './doctor.js';
 import { SetupFailure } from './failure.js';
 import { JUPYTER, jupyterEnvironment, ROOT } from './layout.js';
 import { setUpPeers } from './peers.js';
+import { setUpRay, startRay } from './ray.js';
 import { runNotebooks } from './start.js';
 import { type SetUpOptions, setUp } from './steps.js';
 import { runTests } from './test.js';
@@ -61,6 +62,8 @@ async function main(command: string, given: string[]): Promise<number> {
     case 'study':
       await setUp(options);
       return study(args);
+    case 'ray':
+      return ray(args);
     case 'pretrain':
       await setUp(options);
       await pretrainShipped();
@@ -92,6 +95,13 @@ function study(args: string[]): Promise<number> {
   const child = spawn(process.execPath, line, { cwd: ROOT, stdio: 'inherit' });
   process.on('SIGINT', () => {});
   return new Promise((resolve) => child.on('close', (code) => resolve(code ?? 1)));
+}
+
+/** A Ray cluster of this machine until it is interrupted. */
+async function ray(args: string[]): Promise<number> {
+  const child = startRay(await setUpRay(), { args });
+  process.on('SIGINT', () => {});
+  return new Promise((resolve) => child.on('close', (code) => resolve(code ?? 130)));
 }
 
 /** Pretrains into `runs/pretrain`; what is shipped stays as it is until somebody copies the new model over it. */

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { writeFileAtomic } from '../engine/atomic-write.js';
 import type { GridCell } from './grid.js';
-import { type GridJob, jobLog } from './grid-jobs.js';
+import { type GridJob, jobLog, planJobs } from './grid-jobs.js';
 import type { Execute } from './runner.js';
 import type { Study } from './workspace.js';
 
@@ -14,13 +14,19 @@ import type { Study } from './workspace.js';
 export interface JobFile {
   study: Study;
   cell: GridCell;
+  /** Where the runner expects it, which says by which code and from which rows. */
+  folder: string;
 }
 
 /** Writes down a job for another process, and gives the program and the arguments that run it. */
 export function jobCommand(study: Study, job: GridJob): [program: string, ...args: string[]] {
   const { name, cell, evaluations, heldOut } = job;
   const file = path.join(job.folder, 'job.json');
-  const content: JobFile = { study, cell: { name, cell, evaluations, ...(heldOut ? { heldOut } : {}) } };
+  const content: JobFile = {
+    study,
+    cell: { name, cell, evaluations, ...(heldOut ? { heldOut } : {}) },
+    folder: job.folder,
+  };
   writeFileAtomic(file, `${JSON.stringify(content, null, 2)}\n`);
   const extension = path.extname(__filename);
   const main = path.join(__dirname, '..', 'cli', `main${extension}`);
@@ -29,8 +35,19 @@ export function jobCommand(study: Study, job: GridJob): [program: string, ...arg
   return [process.execPath, ...loader, main, 'cell', '--job', path.resolve(file)];
 }
 
+/**
+ * What a file says that `jobCommand` wrote.
+ *
+ * @throws Error where code or data changed since: this process would train another cell than the runner waits for
+ */
 export function readJob(file: string): JobFile {
-  return JSON.parse(readFileSync(file, 'utf8')) as JobFile;
+  const job = JSON.parse(readFileSync(file, 'utf8')) as JobFile;
+  const { folder } = planJobs(job.study, [job.cell]).at(-1)!;
+  if (folder !== job.folder)
+    throw new Error(
+      `code or data changed since the grid was begun: this is ${path.basename(folder)} now, and was ${path.basename(job.folder)}; run the grid again`,
+    );
+  return job;
 }
 
 /**

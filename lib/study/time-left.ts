@@ -70,11 +70,3 @@ export function secondsLeft(
   const all = jobs.reduce((sum, job) => sum + secondsOf(job), 0);
   return { seconds: Math.max(all / parallel, ...jobs.map(chain)), atLeast };
 }
-
-/** A duration as people say it: `45 s`, `12 min`, `2 h 05 min`. */
-export function durationText(seconds: number): string {
-  if (seconds < 90) return `${Math.round(seconds)} s`;
-  const minutes = Math.round(seconds / 60);
-  if (minutes < 60) return `${minutes} min`;
-  return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, '0')} min`;
-}

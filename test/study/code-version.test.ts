@@ -1,6 +1,6 @@
 /** Which code a cell's numbers come from: what counts as a change, which sources are covered, the same from both builds. */
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import * as scorers from '../../lib/evaluate/scorer.js';
@@ -68,10 +68,21 @@ test('what changed is named', () => {
   assert.deepEqual(changedSources(before, now), ['train/gone', 'train/new', 'train/y']);
 });
 
-const built = path.join(repositoryRoot(), 'lib', 'dist', 'study', 'code-version.js');
-test('the built package has the versions of its sources', {
-  skip: existsSync(built) ? false : 'lib is not built',
-}, () => {
+const lib = path.join(repositoryRoot(), 'lib');
+/** Whether lib was compiled since these sources were changed; `npm test` does so first. */
+function isBuilt(names: readonly string[]): boolean {
+  return names.every((name) => {
+    const map = path.join(lib, 'dist', `${name}.js.map`);
+    if (!existsSync(map)) return false;
+    const { sourcesContent } = JSON.parse(readFileSync(map, 'utf8')) as { sourcesContent?: string[] };
+    return sourcesContent?.[0] === readFileSync(path.join(lib, `${name}.ts`), 'utf8');
+  });
+}
+
+const names = ['study/code-version', ...Object.keys(trainingCode('grpo', true).files)];
+const skip = isBuilt(names) ? false : 'lib is not built from these sources: npm run build';
+test('the built package has the versions of its sources', { skip }, () => {
+  const built = path.join(lib, 'dist', 'study', 'code-version.js');
   const other = require(built) as typeof import('../../lib/study/code-version.js');
   assert.deepEqual(other.trainingCode('grpo', true), trainingCode('grpo', true));
   assert.deepEqual(other.measuringCode('evaluation'), measuringCode('evaluation'));

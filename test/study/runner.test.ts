@@ -5,7 +5,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Cell } from '../../lib/study/cell.js';
 import { cellFolder } from '../../lib/study/cell-identity.js';
-import { inProcesses } from '../../lib/study/cell-process.js';
+import { inProcesses, jobCommand, readJob } from '../../lib/study/cell-process.js';
 import type { GridCell } from '../../lib/study/grid.js';
 import { jobState, planJobs } from '../../lib/study/grid-jobs.js';
 import { type GridProgress, runGrid } from '../../lib/study/runner.js';
@@ -98,6 +98,15 @@ test('cells that fail are listed with their log, what starts from them is not ru
   assert.deepEqual([[...again.done].sort(), tried], [GOOD, []]);
   assert.equal(again.failed.length, 2);
   assert.ok(performance.now() - started < 2000, 'nothing is trained again');
+});
+
+test('a process refuses a cell that is another since the grid was begun: by its code, or its rows', () => {
+  const [job] = planJobs(here, grid(here));
+  const file = jobCommand(here, { ...job!, folder: job!.folder.replace(/.{8}$/, '00000000') }).at(-1)!;
+  assert.throws(
+    () => readJob(file),
+    /code or data changed since the grid was begun: this is sft-\w+-\w+ now, and was sft-\w+-00000000/,
+  );
 });
 
 test('in processes: the same numbers to the byte, after one was killed and the rest was stopped', async () => {

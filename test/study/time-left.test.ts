@@ -1,7 +1,7 @@
 /** How long a grid still takes: worked out by hand. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { durationText, measuringWork, secondsLeft, trainingWork } from '../../lib/study/time-left.js';
+import { measuringWork, secondsLeft, trainingWork } from '../../lib/study/time-left.js';
 import { openStudy } from '../../lib/study/workspace.js';
 import { tinyGrpo, tinySft } from '../support/tiny-study.js';
 
@@ -48,10 +48,4 @@ test('time left: by the cost of a kind on its task, else on any; shared among jo
   assert.equal(left([first, second, alone], 1).seconds, 12);
   assert.equal(left([first, second, alone], 2).seconds, 11);
   assert.deepEqual(left([]), { seconds: 0, atLeast: false });
-});
-
-test('durations as people say them', () => {
-  assert.deepEqual([0.4, 89, 90, 3569, 3570, 7500].map(durationText), [
-    ...['0 s', '89 s', '2 min', '59 min', '1 h 00 min', '2 h 05 min'],
-  ]);
 });

@@ -1,0 +1,99 @@
+/**
+ * A client of Ray's jobs interface, as its dashboard answers it over HTTP (docs.ray.io, "Ray Jobs REST API"; seen with 2.60): submit a
+ * command, ask how it is, fetch what it printed, stop it. A cluster that asks for a token is given that of `RAY_AUTH_TOKEN`.
+ */
+import { once } from 'node:events';
+import http from 'node:http';
+import https from 'node:https';
+import { text as readText } from 'node:stream/consumers';
+import { z } from 'zod';
+
+const STATUSES = ['PENDING', 'RUNNING', 'STOPPED', 'SUCCEEDED', 'FAILED'] as const;
+
+const submitted = z.object({ submission_id: z.string() });
+const details = z.object({ status: z.enum(STATUSES), message: z.string().nullish() });
+const logs = z.object({ logs: z.string() });
+const stopped = z.object({ stopped: z.boolean() });
+const version = z.object({ ray_version: z.string() });
+
+/** What is asked of the cluster. */
+export interface RayRequest {
+  /** A line for the shell of whatever node it runs on. */
+  entrypoint: string;
+  /** Unique in the cluster. */
+  submission_id: string;
+  entrypoint_num_cpus: number;
+  entrypoint_num_gpus: number;
+  runtime_env: { env_vars: { [name: string]: string } };
+  metadata: { [name: string]: string };
+}
+
+/** How a job is: PENDING until its resources are free; the last three are its end. `message` says more. */
+export type RayDetails = z.infer<typeof details>;
+
+export class RayJobs {
+  /** @param address of the dashboard, such as `http://127.0.0.1:8265` */
+  constructor(readonly address: string) {
+    if (!/^https?:\/\//.test(address) || !URL.canParse(address))
+      throw new Error(`Ray's address must be that of its dashboard, such as http://127.0.0.1:8265; got '${address}'`);
+  }
+
+  /** The version of Ray; a cheap way to know that it is there. */
+  async version(): Promise<string> {
+    return (await this.ask('GET', '/api/version', version)).ray_version;
+  }
+
+  /** Submits a job; gives the name that it is known by. */
+  async submit(request: RayRequest): Promise<string> {
+    return (await this.ask('POST', '/api/jobs/', submitted, request)).submission_id;
+  }
+
+  details(id: string): Promise<RayDetails> {
+    return this.ask('GET', `/api/jobs/${encodeURIComponent(id)}`, details);
+  }
+
+  /** All that the job has printed so far. */
+  async logs(id: string): Promise<string> {
+    return (await this.ask('GET', `/api/jobs/${encodeURIComponent(id)}/logs`, logs)).logs;
+  }
+
+  /** Asks the job to end; false where it has ended. */
+  async stop(id: string): Promise<boolean> {
+    return (await this.ask('POST', `/api/jobs/${encodeURIComponent(id)}/stop`, stopped)).stopped;
+  }
+
+  /** @throws Error naming what was asked and what came back, where that is not what the interface promises */
+  private async ask<T>(method: string, place: string, schema: z.ZodType<T>, body?: object): Promise<T> {
+    const url = new URL(place, this.address);
+    const { status, text } = await send(method, url, body).catch((error: NodeJS.ErrnoException) => {
+      const reason = error.message || error.code;
+      throw new Error(
+        `no Ray dashboard answers at ${this.address} (${reason}); is the cluster up, and is that its address?`,
+      );
+    });
+    // Ray tells of its errors by a Python traceback, whose last line says what was wrong.
+    if (status !== 200) throw new Error(`Ray refused ${method} ${url} (${status}): ${text.trim().split('\n').at(-1)}`);
+    try {
+      return schema.parse(JSON.parse(text));
+    } catch {
+      throw new Error(`${method} ${url} was not answered as Ray's jobs interface answers: ${text.slice(0, 200)}`);
+    }
+  }
+}
+
+/** Milliseconds; submitting waits for an agent on the head node. */
+const TIMEOUT = 60_000;
+
+/** Node's own `fetch` will not do: it names its mode as browsers do, whose requests Ray refuses. */
+async function send(method: string, url: URL, body?: object): Promise<{ status: number; text: string }> {
+  const token = process.env.RAY_AUTH_TOKEN;
+  const headers = {
+    ...(body ? { 'content-type': 'application/json' } : {}),
+    ...(token ? { authorization: `Bearer ${token}` } : {}),
+  };
+  const request = (url.protocol === 'https:' ? https : http).request(url, { method, headers, timeout: TIMEOUT });
+  request.on('timeout', () => request.destroy(new Error(`no answer in ${TIMEOUT / 1000} s`)));
+  request.end(body && JSON.stringify(body));
+  const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+  return { status: response.statusCode!, text: await readText(response) };
+}
