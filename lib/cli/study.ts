@@ -10,12 +10,13 @@ import { jobState, measuresText, planJobs, runGridCell } from '../study/grid-job
 import { PROFILE_NAMES } from '../study/profile.js';
 import { onRay } from '../study/ray.js';
 import { RayJobs } from '../study/ray-jobs.js';
+import { writeReleasedData } from '../study/released-data.js';
 import { writeResults } from '../study/results.js';
 import { studyResultsText } from '../study/results-text.js';
 import { type Execute, type GridReport, inThisProcess, runGrid } from '../study/runner.js';
 import { curateTrainingRows, sampleTestRows, sampleTrainingRows, writeStudyData } from '../study/study-data.js';
 import { GRID_PARTS, type GridPart, studyGrid } from '../study/study-grid.js';
-import { openStudy, type Study } from '../study/workspace.js';
+import { openStudy, releasedDataset, type Study } from '../study/workspace.js';
 import { TASK_NAMES, type TaskName, taskNamed } from '../tasks/task.js';
 import { showGrid } from './grid-progress.js';
 import { showProgress } from './progress.js';
@@ -220,11 +221,15 @@ function namedCell(study: Study, name: string): GridCell {
 }
 
 /**
- * Draws and writes a task's data where it is not there yet.
+ * Draws and writes a task's data where it is not there yet; released data are converted.
  *
  * @throws Error where it is there, but is not what this code draws
  */
 async function makeData(study: Study, task: TaskName): Promise<void> {
+  if (study.profile.released) {
+    if (!hasData(study, task)) await writeReleasedData(study, task, usage(releasedDataset));
+    return;
+  }
   const tests = sampleTestRows(study, task);
   const { kept } = curateTrainingRows(study, sampleTrainingRows(study, task), tests);
   const progress = showProgress(`images of ${task}`);
