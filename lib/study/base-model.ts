@@ -26,7 +26,13 @@ import { writeTransformationCaption } from '../tasks/transformation/wording.js';
 import { drawScene } from '../tasks/world/ray-cast.js';
 import { mean } from '../train/advantage.js';
 import type { EvaluationSchedule, LoopControl } from '../train/loop.js';
-import { type PretrainingRow, type PretrainingSettings, pretrain } from '../train/pretrain.js';
+import {
+  type PretrainingPhase,
+  type PretrainingRow,
+  type PretrainingSettings,
+  phaseAt,
+  pretrain,
+} from '../train/pretrain.js';
 import { type Json, type Metrics, RunDirectory } from '../train/run-directory.js';
 import {
   type Album,
@@ -36,6 +42,7 @@ import {
   type Lesson,
   type LessonKind,
   LOOKS,
+  type LookShares,
   lessonRow,
   type PretrainingLook,
   SOURCES,
@@ -46,24 +53,35 @@ import { newNanoModel } from './nano-model.js';
 import { STANDARD } from './profile.js';
 import { drawTestRows, drawValidationRows } from './study-data.js';
 
+/** A stretch of pretraining with what it shows. */
+export interface BaseModelPhase extends PretrainingPhase {
+  /** Rows of each kind in a step. */
+  rows: { readonly [kind in LessonKind]: number };
+  shares: LookShares;
+}
+
 /** Everything that the base model follows from. */
 export interface BaseModelRecipe extends PretrainingSettings {
   seed: number;
+  phases: readonly BaseModelPhase[];
   /** Scenes of each source, drawn once and looked at again and again. */
   scenes: { readonly [source in SourceName]: number };
-  /** Rows of each kind in a step. */
-  rows: { readonly [kind in LessonKind]: number };
   /** Steps between examinations, and items of each look in one. */
   examination: { every: number; items: number };
 }
 
 export const BASE_MODEL_RECIPE: BaseModelRecipe = {
   seed: 21,
-  steps: 6_500,
-  schedule: { learningRate: 2e-3, warmupSteps: 200, decay: 'cosine' },
+  phases: [
+    {
+      steps: 6_500,
+      schedule: { learningRate: 2e-3, warmupSteps: 200, decay: 'cosine' },
+      rows: { counting: 9, structure: 10, pair: 9, change: 4 },
+      shares: { vehicles: 0.4, exercise: 0.45, side: 0.5 },
+    },
+  ],
   weightDecay: 0.01,
   scenes: { blocks: 12_000, vehicles: 9_000, textbook: 16_000, exercise: 16_000, grid: 10_000, change: 4_000 },
-  rows: { counting: 9, structure: 10, pair: 9, change: 4 },
   examination: { every: 1000, items: 64 },
 };
 
@@ -202,11 +220,13 @@ export function pretrainingRows(
     const places = (t * h * w) / imageProcessor.mergeSize ** 2;
     return [visionStart, ...Array<number>(places).fill(imagePad), visionEnd];
   };
-  const kinds = (Object.keys(recipe.rows) as LessonKind[]).filter((kind) => recipe.rows[kind] > 0);
-  return (step) =>
-    kinds.map((kind) =>
-      Array.from({ length: recipe.rows[kind] }, (_, r) => {
-        const { images, lessons } = lessonRow(kind, new Random(recipe.seed, `rows/${step}/${kind}/${r}`), album);
+  return (step) => {
+    const { rows, shares } = phaseAt(recipe.phases, step).phase;
+    const kinds = (Object.keys(rows) as LessonKind[]).filter((kind) => rows[kind] > 0);
+    return kinds.map((kind) =>
+      Array.from({ length: rows[kind] }, (_, r) => {
+        const random = new Random(recipe.seed, `rows/${step}/${kind}/${r}`);
+        const { images, lessons } = lessonRow(kind, random, album, shares);
         return {
           images: images.map((image) => processImage(image, imageProcessor)),
           prefix: [...open, ...images.flatMap(visual)],
@@ -214,6 +234,7 @@ export function pretrainingRows(
         };
       }),
     );
+  };
 }
 
 /** A held-out question: pictures, what is asked, what is right. */

@@ -123,7 +123,12 @@ export const CAPTION_PROMPTS = {
 const KNOWN_QUESTION = 'What is known of the figure?';
 
 /** Shares of vehicles, of exercise figures, and of side views among the second pictures of pairs. */
-const SHARES = { vehicles: 0.4, exercise: 0.45, side: 0.5 };
+export interface LookShares {
+  vehicles: number;
+  exercise: number;
+  side: number;
+}
+
 /** Short questions about a picture: fewer where there are two. */
 const QUESTIONS = { counting: 4, structure: 3, transformation: 1 } as const;
 
@@ -131,13 +136,18 @@ const QUESTIONS = { counting: 4, structure: 3, transformation: 1 } as const;
 export type LessonKind = 'counting' | 'structure' | 'pair' | 'change';
 
 /** A row of a kind: its pictures and what is asked about them. */
-export function lessonRow(kind: LessonKind, random: Random, album: Album): { images: RgbImage[]; lessons: Lesson[] } {
+export function lessonRow(
+  kind: LessonKind,
+  random: Random,
+  album: Album,
+  shares: LookShares,
+): { images: RgbImage[]; lessons: Lesson[] } {
   if (kind === 'counting') {
-    const { name, scene } = album.pick(random.chance(SHARES.vehicles) ? 'vehicles' : 'blocks', random);
+    const { name, scene } = album.pick(random.chance(shares.vehicles) ? 'vehicles' : 'blocks', random);
     return { images: [album.picture(name, () => drawScene(scene))], lessons: countingLessons(scene, random) };
   }
   if (kind === 'structure') {
-    const { name, scene } = album.pick(random.chance(SHARES.exercise) ? 'exercise' : 'textbook', random);
+    const { name, scene } = album.pick(random.chance(shares.exercise) ? 'exercise' : 'textbook', random);
     return { images: [album.picture(name, () => drawFigure(scene.figure))], lessons: structureLessons(scene, random) };
   }
   if (kind === 'change') {
@@ -150,7 +160,7 @@ export function lessonRow(kind: LessonKind, random: Random, album: Album): { ima
     return { images, lessons: changeLessons(record, random) };
   }
   const [first, second] = [album.pick('grid', random), album.pick('grid', random)];
-  const view: GridView = random.chance(SHARES.side) ? random.choice(['left', 'right'] as const) : 'center';
+  const view: GridView = random.chance(shares.side) ? random.choice(['left', 'right'] as const) : 'center';
   const images = [
     album.picture(`${first.name} center`, () => drawGridScene(first.scene)),
     album.picture(`${second.name} ${view}`, () => drawGridScene(seenFrom(second.scene, view))),

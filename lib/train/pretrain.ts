@@ -21,9 +21,15 @@ export interface PretrainingRow {
   conversations: readonly { question: readonly number[]; answer: readonly number[] }[];
 }
 
-export interface PretrainingSettings {
+/** A stretch of a pretraining with a learning-rate schedule of its own. */
+export interface PretrainingPhase {
   steps: number;
   schedule: Schedule;
+}
+
+export interface PretrainingSettings {
+  /** One after the other; the optimizer's state goes on (warm restarts: Loshchilov and Hutter 2017, SGDR). */
+  phases: readonly PretrainingPhase[];
   /** Decoupled weight decay on matrices. */
   weightDecay: number;
 }
@@ -56,7 +62,8 @@ export async function pretrain(
       lengthStep: 64,
     });
     seenTokens = (seenTokens ?? tokensBefore(run, index)) + tokens;
-    const learningRate = learningRateAt(settings.schedule, index, settings.steps);
+    const { phase, first } = phaseAt(settings.phases, index);
+    const learningRate = learningRateAt(phase.schedule, index - first, phase.steps);
     return {
       ...metrics,
       num_tokens: seenTokens,
@@ -66,11 +73,22 @@ export async function pretrain(
   };
 
   try {
-    await runLoop({ run, steps: settings.steps, checkpointEvery, trainable: parameters, optimizer, step, ...control });
+    const steps = settings.phases.reduce((sum, phase) => sum + phase.steps, 0);
+    await runLoop({ run, steps, checkpointEvery, trainable: parameters, optimizer, step, ...control });
   } finally {
     optimizer.dispose();
     likelihood.dispose();
   }
+}
+
+/** The phase that a step belongs to, and the step that it begins with. */
+export function phaseAt<P extends PretrainingPhase>(phases: readonly P[], step: number): { phase: P; first: number } {
+  let first = 0;
+  for (const phase of phases) {
+    if (step < first + phase.steps) return { phase, first };
+    first += phase.steps;
+  }
+  throw new Error(`pretraining: step ${step} lies behind the last phase, which ends before step ${first}`);
 }
 
 function packedRow({ images, prefix, conversations }: PretrainingRow): Row {

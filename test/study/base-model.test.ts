@@ -28,11 +28,14 @@ const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-pretrain-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
 const few = Object.fromEntries(Object.keys(SOURCES).map((source) => [source, 40])) as BaseModelRecipe['scenes'];
+const phase = BASE_MODEL_RECIPE.phases[0]!;
 const small: BaseModelRecipe = {
   ...BASE_MODEL_RECIPE,
-  steps: 4,
+  phases: [
+    { ...phase, steps: 3, rows: { counting: 2, structure: 0, pair: 0, change: 0 } },
+    { ...phase, steps: 1, rows: { counting: 1, structure: 1, pair: 0, change: 0 } },
+  ],
   scenes: few,
-  rows: { counting: 2, structure: 0, pair: 0, change: 0 },
   examination: { every: 4, items: 1 },
 };
 
@@ -64,7 +67,8 @@ test('the tokenizer spells no word of pretraining or of the three tasks in lette
 
 test('a step’s rows follow from recipe and step, whatever was drawn before; change is shown in no pair', () => {
   const { model } = newNanoModel(1);
-  const recipe = { ...BASE_MODEL_RECIPE, scenes: few, rows: { counting: 2, structure: 2, pair: 3, change: 2 } };
+  const rowsOfEach = { counting: 2, structure: 2, pair: 3, change: 2 };
+  const recipe = { ...BASE_MODEL_RECIPE, scenes: few, phases: [{ ...phase, steps: 4, rows: rowsOfEach }] };
   const fresh = pretrainingRows(recipe, model, new Set());
   const used = pretrainingRows(recipe, model, new Set());
   for (let step = 0; step < 3; step++) used(step);
