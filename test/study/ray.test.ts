@@ -187,7 +187,7 @@ test('on Ray: a killed cell is tried again and ends with the numbers of this pro
       await sleep(500);
     }
     const start = tinySft(other);
-    const cell = tinyGrpo(other, start, 4);
+    const cell = tinyGrpo(other, start, 8);
     const bad = { ...cell, settings: { ...cell.settings, completions: 1 } };
     const folder = cellFolder(other, cell);
     let killed = 0;

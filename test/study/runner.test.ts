@@ -32,7 +32,7 @@ const evaluations = [{ set: 'id', style: 'think' }] as const;
 /** A base model, a start cell that two others share, one of these of impossible settings, one that starts from such a one. */
 function grid(study: Study): GridCell[] {
   const start = tinySft(study);
-  const long = tinyGrpo(study, start, 4);
+  const long = tinyGrpo(study, start, 8);
   const beyond = { ...start, rows: [0, 4000] as [number, number] };
   const settings = { ...long.settings, completions: 1 };
   return [
@@ -92,12 +92,10 @@ test('cells that fail are listed with their log, what starts from them is not ru
   assert.deepEqual(last.left, { seconds: 0, atLeast: false });
   assert.ok(progress.some(({ left }) => left.seconds > 0));
 
-  const started = performance.now();
   const tried: string[] = [];
   const again = await runGrid(here, grid(here), { onDone: ({ name }) => tried.push(name) });
   assert.deepEqual([[...again.done].sort(), tried], [GOOD, []]);
   assert.equal(again.failed.length, 2);
-  assert.ok(performance.now() - started < 2000, 'nothing is trained again');
 });
 
 test('a process refuses a cell that is another since the grid was begun: by its code, or its rows', () => {
