@@ -100,7 +100,8 @@ function study(args: string[]): Promise<number> {
 /** A Ray cluster of this machine until it is interrupted. */
 async function ray(args: string[]): Promise<number> {
   const child = startRay(await setUpRay(), { args });
-  process.on('SIGINT', () => {});
+  // An interrupt at the terminal reaches the cluster by itself; this process ends after it.
+  process.on('SIGINT', () => {}).on('SIGTERM', () => child.kill('SIGTERM'));
   return new Promise((resolve) => child.on('close', (code) => resolve(code ?? 130)));
 }
 
