@@ -41,8 +41,8 @@ import {
   gridLesson,
   type Lesson,
   type LessonKind,
+  type LessonMix,
   LOOKS,
-  type LookShares,
   lessonRow,
   type PretrainingLook,
   SOURCES,
@@ -57,7 +57,7 @@ import { drawTestRows, drawValidationRows } from './study-data.js';
 export interface BaseModelPhase extends PretrainingPhase {
   /** Rows of each kind in a step. */
   rows: { readonly [kind in LessonKind]: number };
-  shares: LookShares;
+  mix: LessonMix;
 }
 
 /** Everything that the base model follows from. */
@@ -77,7 +77,13 @@ export const BASE_MODEL_RECIPE: BaseModelRecipe = {
       steps: 6_500,
       schedule: { learningRate: 2e-3, warmupSteps: 200, decay: 'cosine' },
       rows: { counting: 9, structure: 10, pair: 9, change: 4 },
-      shares: { vehicles: 0.4, exercise: 0.45, side: 0.5 },
+      mix: { vehicles: 0.4, exercise: 0.45, side: 0.5, lookups: 0 },
+    },
+    {
+      steps: 6_000,
+      schedule: { learningRate: 1.5e-3, warmupSteps: 100, decay: 'cosine' },
+      rows: { counting: 9, structure: 5, pair: 12, change: 5 },
+      mix: { vehicles: 0.5, exercise: 0.5, side: 0.75, lookups: 1 },
     },
   ],
   weightDecay: 0.01,
@@ -221,12 +227,12 @@ export function pretrainingRows(
     return [visionStart, ...Array<number>(places).fill(imagePad), visionEnd];
   };
   return (step) => {
-    const { rows, shares } = phaseAt(recipe.phases, step).phase;
+    const { rows, mix } = phaseAt(recipe.phases, step).phase;
     const kinds = (Object.keys(rows) as LessonKind[]).filter((kind) => rows[kind] > 0);
     return kinds.map((kind) =>
       Array.from({ length: rows[kind] }, (_, r) => {
         const random = new Random(recipe.seed, `rows/${step}/${kind}/${r}`);
-        const { images, lessons } = lessonRow(kind, random, album, shares);
+        const { images, lessons } = lessonRow(kind, random, album, mix);
         return {
           images: images.map((image) => processImage(image, imageProcessor)),
           prefix: [...open, ...images.flatMap(visual)],

@@ -2,7 +2,8 @@
  * What pretraining teaches about a picture: to see it and to say so, to do sums, to write in the forms that the tasks ask for;
  * of each task's reasoning one step at most, and that in the look of its training rows alone.
  *
- * - Every look: captions, and short questions that one look answers.
+ * - Every look: captions, and short questions that one look answers; later the objects of a class one by one, and the object at a
+ *   place.
  * - Counting: small sums; plain counting questions in both looks, some asked with tags; about blocks also one-step addition and
  *   subtraction, answered bare. No rationale with a sum in it, and no hop, adversarial, `needed` or mixed question.
  * - Structure: sums of the size that angles and areas have; which letter a value has among choices; in both drawings what is known of
@@ -16,9 +17,9 @@ import type { RgbImage } from '../data/image.js';
 import type { TaskRecord } from '../data/record.js';
 import type { Random } from '../engine/random.js';
 import { sampleShortQuestion } from '../tasks/counting/perception.js';
-import { solveCounting } from '../tasks/counting/program.js';
-import { sampleProgram } from '../tasks/counting/sample.js';
-import { writeCaption, writeQuestion } from '../tasks/counting/wording.js';
+import { matches, solveCounting } from '../tasks/counting/program.js';
+import { sampleFilter, sampleProgram } from '../tasks/counting/sample.js';
+import { describeFilter, writeCaption, writeQuestion } from '../tasks/counting/wording.js';
 import { writePrompt } from '../tasks/prompts.js';
 import { drawFigure } from '../tasks/structure/draw-figure.js';
 import { type StructureFamily, sampleFigure, structureFamilies } from '../tasks/structure/families.js';
@@ -28,10 +29,17 @@ import { CHOICE_LETTERS, type StructureProgram, solveStructure, THEOREMS } from 
 import { writeFigureCaption, writeStructurePrompt, writeStructureQuestion } from '../tasks/structure/wording.js';
 import type { TaskName } from '../tasks/task.js';
 import { sampleGridQuestion } from '../tasks/transformation/perception.js';
-import { CHANGE_KINDS, CHANGE_VALUES, type TransformationScenes, writeCall } from '../tasks/transformation/program.js';
+import {
+  CHANGE_KINDS,
+  CHANGE_VALUES,
+  placeOf,
+  type TransformationScenes,
+  writeCall,
+} from '../tasks/transformation/program.js';
 import {
   drawGridScene,
   type GridView,
+  PLACES,
   sampleGridScene,
   sampleTransformationRecord,
   seenFrom,
@@ -122,11 +130,14 @@ export const CAPTION_PROMPTS = {
 /** What is asked for the theorem that a figure shows. */
 const KNOWN_QUESTION = 'What is known of the figure?';
 
-/** Shares of vehicles, of exercise figures, and of side views among the second pictures of pairs. */
-export interface LookShares {
+/** What is shown how often. */
+export interface LessonMix {
+  /** Shares of vehicles, of exercise figures, and of side views among the second pictures of pairs. */
   vehicles: number;
   exercise: number;
   side: number;
+  /** Questions about a picture that look objects up: those of a class, or the one at a place. */
+  lookups: number;
 }
 
 /** Short questions about a picture: fewer where there are two. */
@@ -140,14 +151,15 @@ export function lessonRow(
   kind: LessonKind,
   random: Random,
   album: Album,
-  shares: LookShares,
+  mix: LessonMix,
 ): { images: RgbImage[]; lessons: Lesson[] } {
   if (kind === 'counting') {
-    const { name, scene } = album.pick(random.chance(shares.vehicles) ? 'vehicles' : 'blocks', random);
-    return { images: [album.picture(name, () => drawScene(scene))], lessons: countingLessons(scene, random) };
+    const { name, scene } = album.pick(random.chance(mix.vehicles) ? 'vehicles' : 'blocks', random);
+    const images = [album.picture(name, () => drawScene(scene))];
+    return { images, lessons: countingLessons(scene, mix.lookups, random) };
   }
   if (kind === 'structure') {
-    const { name, scene } = album.pick(random.chance(shares.exercise) ? 'exercise' : 'textbook', random);
+    const { name, scene } = album.pick(random.chance(mix.exercise) ? 'exercise' : 'textbook', random);
     return { images: [album.picture(name, () => drawFigure(scene.figure))], lessons: structureLessons(scene, random) };
   }
   if (kind === 'change') {
@@ -157,19 +169,20 @@ export function lessonRow(
       album.picture(`${name} initial`, () => drawGridScene(initial)),
       album.picture(`${name} final`, () => drawGridScene(final)),
     ];
-    return { images, lessons: changeLessons(record, random) };
+    return { images, lessons: changeLessons(record, mix.lookups, random) };
   }
   const [first, second] = [album.pick('grid', random), album.pick('grid', random)];
-  const view: GridView = random.chance(shares.side) ? random.choice(['left', 'right'] as const) : 'center';
+  const view: GridView = random.chance(mix.side) ? random.choice(['left', 'right'] as const) : 'center';
   const images = [
     album.picture(`${first.name} center`, () => drawGridScene(first.scene)),
     album.picture(`${second.name} ${view}`, () => drawGridScene(seenFrom(second.scene, view))),
   ];
-  return { images, lessons: pairLessons([first.scene, second.scene], random) };
+  return { images, lessons: pairLessons([first.scene, second.scene], mix.lookups, random) };
 }
 
-function countingLessons(scene: Scene, random: Random): Lesson[] {
+function countingLessons(scene: Scene, lookups: number, random: Random): Lesson[] {
   const lessons: Lesson[] = [{ question: CAPTION_PROMPTS.only, answer: writeCaption(scene) }];
+  for (let i = 0; i < lookups; i++) lessons.push(classLesson(scene, random));
   for (let i = 0; i < QUESTIONS.counting; i++) {
     const { question, answer } = sampleShortQuestion(scene, random);
     const style = /^How many/.test(question) && random.chance(0.5) ? 'direct' : 'bare';
@@ -191,6 +204,16 @@ function countingLessons(scene: Scene, random: Random): Lesson[] {
     lessons.push({ question, answer: untidyThinking(remark, count, random) });
   }
   return lessons;
+}
+
+/** The objects of a class, one by one in reading order, and none counted. */
+function classLesson(scene: Scene, random: Random): Lesson {
+  const filter = sampleFilter(scene, random);
+  const objects = scene.objects.filter((object) => matches(object, filter));
+  return {
+    question: `Describe the ${describeFilter(filter)}.`,
+    answer: objects.length === 0 ? '0.' : writeCaption({ ...scene, objects }),
+  };
 }
 
 /** Families of one step on the numbers that stand in the figure: two of those trained, two of those tested out of domain. */
@@ -259,12 +282,13 @@ function choiceLesson(random: Random): Lesson {
 }
 
 /** Two scenes that have nothing to do with each other: each is described and asked about for itself. */
-function pairLessons(scenes: readonly [Scene, Scene], random: Random): Lesson[] {
+function pairLessons(scenes: readonly [Scene, Scene], lookups: number, random: Random): Lesson[] {
   const lessons: Lesson[] = [];
   for (const [i, which] of (['first', 'second'] as const).entries()) {
     const scene = scenes[i]!;
     lessons.push({ question: CAPTION_PROMPTS[which], answer: writeTransformationCaption(scene) });
     for (let n = 0; n < QUESTIONS.transformation; n++) lessons.push(gridLesson(scene, which, random));
+    for (let n = 0; n < lookups; n++) lessons.push(placeLesson(scene, which, random));
   }
   lessons.push(callLesson(random));
   return lessons;
@@ -276,6 +300,23 @@ export function gridLesson(scene: Scene, which: 'first' | 'second', random: Rand
   return { question: question.replace('?', ` in the ${which} image?`), answer };
 }
 
+/** Every place of the board, as texts name it. */
+const PLACE_NAMES: readonly string[] = PLACES.map((place) => place.join(' '));
+
+/** What stands at a place, or where an object stands; now and then a place that is empty. */
+function placeLesson(scene: Scene, which: 'first' | 'second', random: Random): Lesson {
+  const { size, color, material, shape, ...object } = random.choice(scene.objects);
+  const look = `${size} ${color} ${material} ${shape}`;
+  const place = placeOf(object).join(' ');
+  if (random.chance(0.5)) return { question: `Where is the ${look} in the ${which} image?`, answer: place };
+  const empty = PLACE_NAMES.filter((each) => scene.objects.every((other) => placeOf(other).join(' ') !== each));
+  const asked = random.chance(0.15) ? random.choice(empty) : place;
+  return {
+    question: `What is the object at ${asked} in the ${which} image?`,
+    answer: asked === place ? `${look}.` : 'no object.',
+  };
+}
+
 /** How a call is written. */
 function callLesson(random: Random): Lesson {
   const kind = random.choice(CHANGE_KINDS);
@@ -284,7 +325,7 @@ function callLesson(random: Random): Lesson {
 }
 
 /** One change, seen from the centre before and after. */
-function changeLessons({ problem, answer, scene }: TaskRecord, random: Random): Lesson[] {
+function changeLessons({ problem, answer, scene }: TaskRecord, lookups: number, random: Random): Lesson[] {
   const { initial, final } = scene as TransformationScenes;
   const lessons: Lesson[] = [
     { question: CAPTION_PROMPTS.first, answer: writeTransformationCaption(initial) },
@@ -295,6 +336,9 @@ function changeLessons({ problem, answer, scene }: TaskRecord, random: Random): 
   if (random.chance(0.7)) {
     const text = untidyThinking(firstOf(writeTransformationCaption(final)), answer, random);
     lessons.push({ question: writeTransformationPrompt(problem, 'think'), answer: text });
+  }
+  for (let n = 0; n < lookups; n++) {
+    lessons.push(placeLesson(initial, 'first', random), placeLesson(final, 'second', random));
   }
   return lessons;
 }

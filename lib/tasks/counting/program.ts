@@ -61,28 +61,30 @@ export interface Effect {
   before: number;
   /** Negative where objects go. */
   difference: number;
+  /** The counted objects that go. */
+  gone: Filter[];
 }
 
 /**
- * Runs a program.
+ * Runs a program: the objects counted at first, what each change does to them, and the answer.
  *
  * @throws Error when the program cannot be answered: it subtracts more than there are, or leaves open what is asked
  */
 export function runProgram(
   program: CountingProgram,
   scene: Scene,
-): { start: number; effects: Effect[]; answer: number } {
+): { start: Filter[]; effects: Effect[]; answer: number } {
   let objects: Filter[] = [...scene.objects];
   const counted = () =>
     objects.filter((object) => {
       const match = matches(object, program.ask);
       if (match === undefined) throw new Error('the question leaves open whether an added object counts');
       return match;
-    }).length;
+    });
   const start = counted();
-  let value = start;
+  let now = start;
   const effects = program.changes.map((change): Effect => {
-    const before = value;
+    const before = now;
     if (change.op === 'add') {
       objects = [...objects, ...Array<Filter>(change.count).fill(change.filter)];
     } else {
@@ -93,10 +95,11 @@ export function runProgram(
       const gone = new Set(change.op === 'subtract' ? hit.slice(0, change.count) : hit);
       objects = objects.filter((object) => !gone.has(object));
     }
-    value = counted();
-    return { change, before, difference: value - before };
+    now = counted();
+    const gone = before.filter((object) => !objects.includes(object));
+    return { change, before: before.length, difference: now.length - before.length, gone };
   });
-  return { start, effects, answer: program.target === undefined ? value : value - program.target };
+  return { start, effects, answer: program.target === undefined ? now.length : now.length - program.target };
 }
 
 /** The answer, from the scene alone. */

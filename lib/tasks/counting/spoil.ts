@@ -24,7 +24,10 @@ export function spoilCounting(record: TaskRecord, random: Random): TaskRecord[] 
       return [{ ...record, cot: firstCount(cot) }];
     case 'reading': {
       const sums = new RegExp(SUM, 'g');
-      const carried = firstCount(cot).replace(sums, (_, a, sign, b, c) => `${shifted(a)} ${sign} ${b} = ${shifted(c)}`);
+      const carried = misread(cot, shift).replace(
+        sums,
+        (_, a, sign, b, c) => `${shifted(a)} ${sign} ${b} = ${shifted(c)}`,
+      );
       return [{ ...record, cot: carried, answer: shifted(answer) }];
     }
     case 'answer':
@@ -34,4 +37,18 @@ export function spoilCounting(record: TaskRecord, random: Random): TaskRecord[] 
     case 'twice':
       return writtenTwice(record);
   }
+}
+
+/** The rationale with so many objects more, or fewer, in its first count: told, where it tells them. */
+function misread(cot: string, shift: number): string {
+  return cot.replace(
+    /^([a-z ]+): (?:([a-z ,]+): )?(\d+)/,
+    (_, named: string, told: string | undefined, count: string) => {
+      const objects = told === undefined ? [] : told.split(', ');
+      const more = shift > 0 ? Array<string>(shift).fill(objects.at(-1) ?? '') : [];
+      const seen = [...objects, ...more].slice(0, objects.length + shift);
+      const list = told === undefined || seen.length === 0 ? '' : `${seen.join(', ')}: `;
+      return `${named}: ${list}${Number(count) + shift}`;
+    },
+  );
 }

@@ -56,7 +56,7 @@ const LEAST_SHARE = 0.65;
 const PICTURE_SIDE = 80;
 const BOARD = { tile: GRID_STEP, side: GRID_SIDE };
 /** Every place of the grid. */
-const PLACES: readonly Place[] = Array.from(
+export const PLACES: readonly Place[] = Array.from(
   { length: GRID_SIDE ** 2 },
   (_, i): Place => [i % GRID_SIDE, Math.floor(i / GRID_SIDE)],
 ).filter(isPlace);

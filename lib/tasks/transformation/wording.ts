@@ -42,19 +42,18 @@ export function writeTransformationPrompt(problem: string, style: PromptStyle): 
 }
 
 /**
- * The rationale: for each change what was and what is, then the call, such as
- * "0 color: red to blue. change_color(0,blue). 2 position: 1 2 to 3 2. change_position(2,right)."
+ * The rationale: object by object where it stands, where it went if it moved, how it looks now, and the calls that follow, such as
+ * "0 1 2: small blue metal cube. change_color(0,blue). 1 0 3 to 2 3: large red rubber sphere. change_position(1,right)."
  */
 export function writeTransformationRationale(scenes: TransformationScenes): string {
-  const value = (scene: Scene, object: number, kind: ChangeKind) => {
-    const it = scene.objects[object]!;
-    return kind === 'position' ? placeOf(it).join(' ') : it[kind];
-  };
-  return solveTransformation(scenes)
-    .map((change) => {
-      const { object, kind } = change;
-      const [was, is] = [value(scenes.initial, object, kind), value(scenes.final, object, kind)];
-      return `${object} ${kind}: ${was} to ${is}. ${writeCall(change)}.`;
+  const changes = solveTransformation(scenes);
+  return scenes.initial.objects
+    .flatMap((before, object) => {
+      const after = scenes.final.objects[object]!;
+      const [was, is] = [placeOf(before), placeOf(after)].map((place) => place.join(' '));
+      const look = `${after.size} ${after.color} ${after.material} ${after.shape}`;
+      const calls = changes.filter((change) => change.object === object).map((change) => `${writeCall(change)}.`);
+      return [`${object} ${was}${was === is ? '' : ` to ${is}`}: ${look}.`, ...calls];
     })
     .join(' ');
 }
@@ -62,52 +61,51 @@ export function writeTransformationRationale(scenes: TransformationScenes): stri
 /** A rationale's answer, or in words why there is none. */
 export type Rederived = { answer: string } | { reason: string };
 
+/** An object as a rationale tells it: "0 1 2 to 3 2: small blue metal cube". */
+const TOLD = /^(\d+) (\d \d)(?: to (\d \d))?: (\w+) (\w+) (\w+) (\w+)$/;
+
 /** Re-derives the answer from the rationale and the question's list of initial objects alone. */
 export function rederiveTransformation(cot: string, problem: string): Rederived {
   const objects = readInitialObjects(problem);
   const parts = cot.split('.').map((part) => part.trim());
   if (parts.pop() !== '') return { reason: 'the rationale does not end with a full stop' };
-  if (parts.length === 0) return { reason: 'the rationale names no change' };
   const calls: string[] = [];
-  let last = -1;
-  for (let i = 0; i < parts.length; i += 2) {
-    const sentence = parts[i]!;
-    const match = /^(\d+) (\w+): (.+) to (.+)$/.exec(sentence);
-    const kind = CHANGE_KINDS.find((name) => name === match?.[2]);
-    if (!match || !kind) return { reason: `'${sentence}' does not say what was and what is` };
-    const [object, was, is] = [Number(match[1]), match[3]!, match[4]!];
-    const initial = objects[object];
-    if (!initial) return { reason: `there is no object ${object} in the question` };
-    const order = object * CHANGE_KINDS.length + CHANGE_KINDS.indexOf(kind);
-    if (order <= last) return { reason: `'${sentence}' is out of order` };
-    last = order;
-    const value = kind === 'position' ? direction(was, is) : changed(kind, initial[kind], was, is);
-    if (typeof value !== 'string') return { reason: `'${sentence}': ${value.reason}` };
-    const call = writeCall({ object, kind, value });
-    if (parts[i + 1] !== call) return { reason: `'${sentence}' makes ${call}, not '${parts[i + 1] ?? ''}'` };
-    calls.push(call);
+  for (const [object, listed] of objects.entries()) {
+    const sentence = parts.shift() ?? '';
+    const match = TOLD.exec(sentence);
+    if (!match || Number(match[1]) !== object) return { reason: `'${sentence}' does not tell of object ${object}` };
+    const [, , was, moved, size, color, material, shape] = match;
+    const is = { size, color, material, shape } as { [kind in Exclude<ChangeKind, 'position'>]: string };
+    for (const kind of CHANGE_KINDS) {
+      const value = kind === 'position' ? direction(was!, moved ?? was!) : changed(kind, listed[kind], is[kind]);
+      if (value === undefined) continue;
+      if (typeof value !== 'string') return { reason: `'${sentence}': ${value.reason}` };
+      const call = writeCall({ object, kind, value });
+      const stated = parts.shift() ?? '';
+      if (stated !== call) return { reason: `'${sentence}' makes ${call}, not '${stated}'` };
+      calls.push(call);
+    }
   }
+  if (parts.length > 0) return { reason: `'${parts[0]}' comes after the last object` };
+  if (calls.length === 0) return { reason: 'the rationale names no change' };
   return { answer: calls.join(', ') };
 }
 
+/** The value that is new; undefined where it is the one listed. */
 function changed(
   kind: Exclude<ChangeKind, 'position'>,
   listed: string,
-  was: string,
   is: string,
-): string | { reason: string } {
-  if (was !== listed) return { reason: `the question says ${listed}` };
-  if (was === is) return { reason: 'nothing changes' };
+): string | undefined | { reason: string } {
   if (!(CHANGE_VALUES[kind] as readonly string[]).includes(is)) return { reason: `${is} is not a ${kind}` };
-  return is;
+  return is === listed ? undefined : is;
 }
 
-function direction(was: string, is: string): string | { reason: string } {
-  const [from, to] = [was, is].map((text) => {
-    const place = /^(\d) (\d)$/.exec(text);
-    return place ? ([Number(place[1]), Number(place[2])] as Place) : undefined;
-  });
-  if (!from || !to || !isPlace(from) || !isPlace(to)) return { reason: 'a place is not on the grid' };
+/** The direction of a move; undefined where there is none. */
+function direction(was: string, is: string): string | undefined | { reason: string } {
+  const [from, to] = [was, is].map((text) => text.split(' ').map(Number) as unknown as Place) as [Place, Place];
+  if (!isPlace(from) || !isPlace(to)) return { reason: 'a place is not on the grid' };
+  if (was === is) return undefined;
   return directionBetween(from, to) ?? { reason: 'the move follows none of the eight directions' };
 }
 

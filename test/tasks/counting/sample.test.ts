@@ -52,6 +52,14 @@ test('counting: words that are not a rationale are refused with a reason', () =>
   assert.match(String(rederiveCounting('objects: 4. cubes: 1. 4 - 2 = 2.')), /uses 2, but 1 was counted/);
   assert.match(String(rederiveCounting('objects: 4. cubes: 1. 5 - 1 = 4.')), /starts from 5, but 4/);
   assert.match(String(rederiveCounting('objects: 4. cubes: 1. 4 - 1 = 2.')), /makes 3/);
+  const cubes = 'small red metal cube, large red rubber cube';
+  assert.equal(rederiveCounting(`red cubes: ${cubes}: 2.`), 2);
+  assert.match(String(rederiveCounting(`red cubes: ${cubes}: 3.`)), /tells 2 objects, but counts 3/);
+  assert.match(
+    String(rederiveCounting(`small cubes: ${cubes}: 2.`)),
+    /counts 'large red rubber cube' among small cubes/,
+  );
+  assert.equal(rederiveCounting(`objects: 4. red objects left: ${cubes}: 2. 4 - 2 = 2.`), 2);
 });
 
 test('counting: no constant answer is right in more than 30 % of a domain', () => {

@@ -58,7 +58,7 @@ test('transformation: answer, scene truth, rationale and scorer agree in 450 row
   assert.deepEqual([...levels].sort(), [1, 2, 3, 4]);
 });
 
-/** Every way to spoil one thing of a rationale: the object, a value, a direction, the order. */
+/** Ways to spoil one thing of a rationale: the object, what it looks like, a move, a call's value or kind, the order. */
 function corruptions(cot: string): string[] {
   const parts = cot.slice(0, -1).split('. ');
   const join = (changed: string[]) => `${changed.join('. ')}.`;
@@ -72,14 +72,19 @@ function corruptions(cot: string): string[] {
       put(part.replace(/^change_\w+/, part.startsWith('change_size') ? 'change_shape' : 'change_size'));
     } else {
       put(part.replace(/^\d/, (id) => String(Number(id) + 1)));
-      put(part.replace(/(\S+) to \1?/, '$1 to $1 '));
-      const [was, is] = part.split(': ')[1]!.split(' to ');
-      put(part.replace(`${was} to ${is}`, `${is} to ${was}`));
-      put(part.replace(/ to .*/, ' to nothing'));
+      const [, was, is] = /^\d (\d \d) to (\d \d)/.exec(part) ?? [];
+      if (is) {
+        put(part.replace(`${was} to ${is}`, `${is} to ${was}`));
+        put(part.replace(` to ${is}`, ''));
+        put(part.replace(` to ${is}`, ' to 4 4'));
+      }
+      put(part.replace(/: (\w+)/, (_, size) => `: ${size === 'small' ? 'large' : 'small'}`));
+      put(part.replace(/(\w+)$/, (shape) => (shape === 'cube' ? 'sphere' : 'cube')));
+      put(part.replace(/(\w+)$/, 'car'));
     }
     out.push(join(parts.filter((_, k) => k !== i)));
   });
-  if (parts.length > 2) out.push(join([...parts.slice(2, 4), ...parts.slice(0, 2), ...parts.slice(4)]));
+  out.push(join([...parts.slice(1), parts[0]!]));
   out.push(`${cot} ${cot}`, '', 'I think nothing moved.');
   return out;
 }
@@ -99,12 +104,15 @@ test('transformation: a rationale with one thing spoiled never leads to the answ
 test('transformation: reasons say what is wrong', () => {
   const problem = 'Initial objects: (0,cube,small,red,metal). What has changed?';
   const reason = (cot: string) => (rederiveTransformation(cot, problem) as { reason: string }).reason;
-  assert.match(reason('0 color: blue to green. change_color(0,green).'), /the question says red/);
-  assert.match(reason('0 color: red to pink. change_color(0,pink).'), /pink is not a color/);
-  assert.match(reason('0 position: 2 2 to 3 4. change_position(0,right).'), /none of the eight/);
-  assert.match(reason('0 position: 2 2 to 5 2. change_position(0,right).'), /not on the grid/);
-  assert.match(reason('0 position: 2 2 to 4 2. change_position(0,left).'), /makes change_position\(0,right\)/);
-  assert.match(reason('1 color: red to blue. change_color(1,blue).'), /no object 1/);
+  const look = 'small red metal cube';
+  assert.match(reason('0 2 2: small green metal cube. change_color(0,red).'), /makes change_color\(0,green\)/);
+  assert.match(reason('0 2 2: small pink metal cube. change_color(0,pink).'), /pink is not a color/);
+  assert.match(reason(`0 2 2 to 3 4: ${look}. change_position(0,right).`), /none of the eight/);
+  assert.match(reason(`0 2 2 to 5 2: ${look}. change_position(0,right).`), /not on the grid/);
+  assert.match(reason(`0 2 2 to 4 2: ${look}. change_position(0,left).`), /makes change_position\(0,right\)/);
+  assert.match(reason(`1 2 2: ${look}.`), /does not tell of object 0/);
+  assert.match(reason(`0 2 2: ${look}.`), /names no change/);
+  assert.match(reason(`0 2 2 to 4 2: ${look}. change_position(0,right). 1 2 2: ${look}.`), /after the last object/);
 });
 
 test('transformation: two places give one of eight directions, or none off the lines', () => {
