@@ -80,7 +80,7 @@ export const BASE_MODEL_RECIPE: BaseModelRecipe = {
       mix: { vehicles: 0.4, exercise: 0.45, side: 0.5, lookups: 0 },
     },
     {
-      steps: 6_000,
+      steps: 4_500,
       schedule: { learningRate: 1.5e-3, warmupSteps: 100, decay: 'cosine' },
       rows: { counting: 9, structure: 5, pair: 12, change: 5 },
       mix: { vehicles: 0.5, exercise: 0.5, side: 0.75, lookups: 1 },

@@ -45,7 +45,11 @@ import {
   seenFrom,
   transformationFingerprint,
 } from '../tasks/transformation/sample.js';
-import { writeTransformationCaption, writeTransformationPrompt } from '../tasks/transformation/wording.js';
+import {
+  writeTransformationCaption,
+  writeTransformationPrompt,
+  writeTransformationQuestion,
+} from '../tasks/transformation/wording.js';
 import { drawScene } from '../tasks/world/ray-cast.js';
 import { sampleScene } from '../tasks/world/sample-scene.js';
 import { type Scene, sceneFingerprint } from '../tasks/world/scene.js';
@@ -136,7 +140,10 @@ export interface LessonMix {
   vehicles: number;
   exercise: number;
   side: number;
-  /** Questions about a picture that look objects up: those of a class, or the one at a place. */
+  /**
+   * Questions about a picture that look something up and repeat what they were asked: the objects of a class, the one at a place, the
+   * place of one in a list; and sums written out. Copying from a question is what a chain of thought begins with.
+   */
   lookups: number;
 }
 
@@ -160,7 +167,10 @@ export function lessonRow(
   }
   if (kind === 'structure') {
     const { name, scene } = album.pick(random.chance(mix.exercise) ? 'exercise' : 'textbook', random);
-    return { images: [album.picture(name, () => drawFigure(scene.figure))], lessons: structureLessons(scene, random) };
+    return {
+      images: [album.picture(name, () => drawFigure(scene.figure))],
+      lessons: structureLessons(scene, mix.lookups, random),
+    };
   }
   if (kind === 'change') {
     const { name, scene: record } = album.pick('change', random);
@@ -182,7 +192,9 @@ export function lessonRow(
 
 function countingLessons(scene: Scene, lookups: number, random: Random): Lesson[] {
   const lessons: Lesson[] = [{ question: CAPTION_PROMPTS.only, answer: writeCaption(scene) }];
-  for (let i = 0; i < lookups; i++) lessons.push(classLesson(scene, random));
+  for (let i = 0; i < lookups; i++) {
+    lessons.push(classLesson(scene, random), writtenSum(sum(random.int(9), '+', random.range(1, 4))));
+  }
   for (let i = 0; i < QUESTIONS.counting; i++) {
     const { question, answer } = sampleShortQuestion(scene, random);
     const style = /^How many/.test(question) && random.chance(0.5) ? 'direct' : 'bare';
@@ -210,10 +222,17 @@ function countingLessons(scene: Scene, lookups: number, random: Random): Lesson[
 function classLesson(scene: Scene, random: Random): Lesson {
   const filter = sampleFilter(scene, random);
   const objects = scene.objects.filter((object) => matches(object, filter));
+  const named = describeFilter(filter);
   return {
-    question: `Describe the ${describeFilter(filter)}.`,
-    answer: objects.length === 0 ? '0.' : writeCaption({ ...scene, objects }),
+    question: `Describe the ${named}.`,
+    answer: `${named}: ${objects.length === 0 ? '0.' : writeCaption({ ...scene, objects })}`,
   };
+}
+
+/** A sum as a rationale writes it. */
+function writtenSum({ question, answer }: Lesson): Lesson {
+  const terms = question.replace(/^What is (.*)\?$/, '$1');
+  return { question: `Write the sum: ${terms}`, answer: `${terms} = ${answer}.` };
 }
 
 /** Families of one step on the numbers that stand in the figure: two of those trained, two of those tested out of domain. */
@@ -224,10 +243,11 @@ const ONE_STEP: readonly StructureFamily[] = [
   'right-triangle-angle',
 ];
 
-function structureLessons({ family, figure, program }: DrawnFigure, random: Random): Lesson[] {
+function structureLessons({ family, figure, program }: DrawnFigure, lookups: number, random: Random): Lesson[] {
   const lessons: Lesson[] = [{ question: CAPTION_PROMPTS.only, answer: writeFigureCaption(figure) }];
   for (let i = 0; i < QUESTIONS.structure; i++) lessons.push(sampleFigureQuestion(figure, random));
   lessons.push(schoolSum(random), choiceLesson(random));
+  for (let i = 0; i < lookups; i++) lessons.push(writtenSum(schoolSum(random)));
   if (random.chance(0.5)) lessons.push({ question: KNOWN_QUESTION, answer: `${THEOREMS[program.theorem].words}.` });
   if (ONE_STEP.includes(family) && random.chance(0.5)) {
     const answer = solveStructure(program);
@@ -291,7 +311,18 @@ function pairLessons(scenes: readonly [Scene, Scene], lookups: number, random: R
     for (let n = 0; n < lookups; n++) lessons.push(placeLesson(scene, which, random));
   }
   lessons.push(callLesson(random));
+  for (let n = 0; n < lookups; n++) lessons.push(listLesson(scenes[0], random));
   return lessons;
+}
+
+/** Where an object of the question's list stands in the first image. */
+function listLesson(initial: Scene, random: Random): Lesson {
+  const object = random.int(initial.objects.length);
+  const list = writeTransformationQuestion(initial).replace('What has changed?', '');
+  return {
+    question: `${list}Where is object ${object}?`,
+    answer: `${object} ${placeOf(initial.objects[object]!).join(' ')}.`,
+  };
 }
 
 /** A short question about one of two pictures. */
@@ -338,7 +369,11 @@ function changeLessons({ problem, answer, scene }: TaskRecord, lookups: number, 
     lessons.push({ question: writeTransformationPrompt(problem, 'think'), answer: text });
   }
   for (let n = 0; n < lookups; n++) {
-    lessons.push(placeLesson(initial, 'first', random), placeLesson(final, 'second', random));
+    lessons.push(
+      placeLesson(initial, 'first', random),
+      placeLesson(final, 'second', random),
+      listLesson(initial, random),
+    );
   }
   return lessons;
 }
