@@ -145,13 +145,17 @@ export interface LessonMix {
    * place of one in a list; and sums written out. Copying from a question is what a chain of thought begins with.
    */
   lookups: number;
+  /** Questions for the numbers of a figure in the order in which its theorem takes them. */
+  givens: number;
 }
 
 /** Short questions about a picture: fewer where there are two. */
 const QUESTIONS = { counting: 4, structure: 3, transformation: 1 } as const;
 
-/** Kinds of rows: of counting, of structure, two unrelated scenes, two scenes with one change between them. */
-export type LessonKind = 'counting' | 'structure' | 'pair' | 'change';
+/** Kinds of rows: of counting, of structure, two unrelated scenes, two scenes with one change between them, sums without a picture. */
+export type LessonKind = 'counting' | 'structure' | 'pair' | 'change' | 'school';
+/** Sums of a row without a picture. */
+const SCHOOL_SUMS = 20;
 
 /** A row of a kind: its pictures and what is asked about them. */
 export function lessonRow(
@@ -160,6 +164,9 @@ export function lessonRow(
   album: Album,
   mix: LessonMix,
 ): { images: RgbImage[]; lessons: Lesson[] } {
+  if (kind === 'school') {
+    return { images: [], lessons: Array.from({ length: SCHOOL_SUMS }, () => writtenSum(schoolSum(random))) };
+  }
   if (kind === 'counting') {
     const { name, scene } = album.pick(random.chance(mix.vehicles) ? 'vehicles' : 'blocks', random);
     const images = [album.picture(name, () => drawScene(scene))];
@@ -169,7 +176,7 @@ export function lessonRow(
     const { name, scene } = album.pick(random.chance(mix.exercise) ? 'exercise' : 'textbook', random);
     return {
       images: [album.picture(name, () => drawFigure(scene.figure))],
-      lessons: structureLessons(scene, mix.lookups, random),
+      lessons: structureLessons(scene, mix, random),
     };
   }
   if (kind === 'change') {
@@ -243,11 +250,14 @@ const ONE_STEP: readonly StructureFamily[] = [
   'right-triangle-angle',
 ];
 
-function structureLessons({ family, figure, program }: DrawnFigure, lookups: number, random: Random): Lesson[] {
+function structureLessons({ family, figure, program }: DrawnFigure, mix: LessonMix, random: Random): Lesson[] {
   const lessons: Lesson[] = [{ question: CAPTION_PROMPTS.only, answer: writeFigureCaption(figure) }];
   for (let i = 0; i < QUESTIONS.structure; i++) lessons.push(sampleFigureQuestion(figure, random));
   lessons.push(schoolSum(random), choiceLesson(random));
-  for (let i = 0; i < lookups; i++) lessons.push(writtenSum(schoolSum(random)));
+  for (let i = 0; i < mix.lookups; i++) lessons.push(writtenSum(schoolSum(random)));
+  for (let i = 0; i < mix.givens; i++) {
+    lessons.push({ question: 'What is given?', answer: `given: ${program.givens.join(', ')}.` });
+  }
   if (random.chance(0.5)) lessons.push({ question: KNOWN_QUESTION, answer: `${THEOREMS[program.theorem].words}.` });
   if (ONE_STEP.includes(family) && random.chance(0.5)) {
     const answer = solveStructure(program);

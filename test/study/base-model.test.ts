@@ -32,8 +32,8 @@ const phase = BASE_MODEL_RECIPE.phases[0]!;
 const small: BaseModelRecipe = {
   ...BASE_MODEL_RECIPE,
   phases: [
-    { ...phase, steps: 3, rows: { counting: 2, structure: 0, pair: 0, change: 0 } },
-    { ...phase, steps: 1, rows: { counting: 1, structure: 1, pair: 0, change: 0 } },
+    { ...phase, steps: 3, rows: { counting: 2, structure: 0, pair: 0, change: 0, school: 0 } },
+    { ...phase, steps: 1, rows: { counting: 1, structure: 0, pair: 0, change: 0, school: 1 } },
   ],
   scenes: few,
   examination: { every: 4, items: 1 },
@@ -67,7 +67,7 @@ test('the tokenizer spells no word of pretraining or of the three tasks in lette
 
 test('a step’s rows follow from recipe and step, whatever was drawn before; change is shown in no pair', () => {
   const { model } = newNanoModel(1);
-  const rowsOfEach = { counting: 2, structure: 2, pair: 3, change: 2 };
+  const rowsOfEach = { counting: 2, structure: 2, pair: 3, change: 2, school: 1 };
   const recipe = { ...BASE_MODEL_RECIPE, scenes: few, phases: [{ ...phase, steps: 4, rows: rowsOfEach }] };
   const fresh = pretrainingRows(recipe, model, new Set());
   const used = pretrainingRows(recipe, model, new Set());
@@ -81,6 +81,7 @@ test('a step’s rows follow from recipe and step, whatever was drawn before; ch
       [2, 1],
       [3, 2],
       [2, 2],
+      [1, 0],
     ],
   );
   const asked = rows.map((batch) =>
