@@ -139,14 +139,14 @@ test('SFT without examples, or with an empty completion, is an error', async () 
   disposeModel(model);
 });
 
-test('GRPO learns: the think reward, 0.61 in the first six steps, is above 0.85 in steps 19 to 24', async () => {
+test('GRPO learns: the format reward, 0.39 in the first six steps, is above 0.8 in steps 19 to 24', async () => {
   const settings = { ...grpo, steps: 24, completions: 8, schedule: { ...grpo.schedule, learningRate: 3e-4 } };
   const run = await runGrpo('learns', settings);
-  const rewards = run.metrics().map((row) => row['rewards/think_reward/mean']!);
+  const rewards = run.metrics().map((row) => row['rewards/format_reward/mean']!);
   const average = (xs: number[]) => xs.reduce((a, b) => a + b) / xs.length;
   // 32 completions a step: a mean of six steps has a standard error of at most 0.5 / sqrt(192) = 0.036.
-  assert.ok(average(rewards.slice(0, 6)) < 0.7, `it began at ${average(rewards.slice(0, 6))}: nothing to learn`);
-  assert.ok(average(rewards.slice(-6)) > 0.85, `it ended at ${average(rewards.slice(-6))}`);
+  assert.ok(average(rewards.slice(0, 6)) < 0.6, `it began at ${average(rewards.slice(0, 6))}: nothing to learn`);
+  assert.ok(average(rewards.slice(-6)) > 0.8, `it ended at ${average(rewards.slice(-6))}`);
 });
 
 test('a GRPO run that was stopped and resumed equals one that was not: metrics and weights', async () => {
