@@ -50,7 +50,7 @@ import {
   type SourceName,
 } from './lessons.js';
 import { newNanoModel } from './nano-model.js';
-import { STANDARD } from './profile.js';
+import { PAPER_TEST_ROWS, STANDARD } from './profile.js';
 import { drawTestRows, drawValidationRows } from './study-data.js';
 
 /** A stretch of pretraining with what it shows. */
@@ -76,24 +76,44 @@ export const BASE_MODEL_RECIPE: BaseModelRecipe = {
     {
       steps: 6_500,
       schedule: { learningRate: 2e-3, warmupSteps: 200, decay: 'cosine' },
-      rows: { counting: 9, structure: 10, pair: 9, change: 4, school: 0 },
-      mix: { vehicles: 0.4, exercise: 0.45, side: 0.5, lookups: 0, givens: 0 },
+      rows: { counting: 9, structure: 10, pair: 9, change: 4, transformed: 0, school: 0 },
+      mix: { vehicles: 0.4, exercise: 0.45, side: 0.5, lookups: 0, givens: 0, worked: 0, differences: 0 },
     },
     {
       steps: 4_500,
       schedule: { learningRate: 1.5e-3, warmupSteps: 100, decay: 'cosine' },
-      rows: { counting: 9, structure: 5, pair: 12, change: 5, school: 0 },
-      mix: { vehicles: 0.5, exercise: 0.5, side: 0.75, lookups: 1, givens: 0 },
+      rows: { counting: 9, structure: 5, pair: 12, change: 5, transformed: 0, school: 0 },
+      mix: { vehicles: 0.5, exercise: 0.5, side: 0.75, lookups: 1, givens: 0, worked: 0, differences: 0 },
     },
     {
-      steps: 4_500,
+      steps: 2_800,
       schedule: { learningRate: 1.2e-3, warmupSteps: 100, decay: 'cosine' },
-      rows: { counting: 8, structure: 8, pair: 9, change: 4, school: 4 },
-      mix: { vehicles: 0.5, exercise: 0.5, side: 0.75, lookups: 2, givens: 1 },
+      rows: { counting: 8, structure: 8, pair: 9, change: 4, transformed: 0, school: 4 },
+      mix: { vehicles: 0.5, exercise: 0.5, side: 0.75, lookups: 2, givens: 1, worked: 0, differences: 0 },
+    },
+    {
+      steps: 2_300,
+      schedule: { learningRate: 1.2e-3, warmupSteps: 100, decay: 'cosine' },
+      rows: { counting: 9, structure: 8, pair: 2, change: 0, transformed: 7, school: 2 },
+      mix: { vehicles: 0.5, exercise: 0.5, side: 0.75, lookups: 1, givens: 0, worked: 1, differences: 0 },
+    },
+    {
+      steps: 2_000,
+      schedule: { learningRate: 1.2e-3, warmupSteps: 100, decay: 'cosine' },
+      rows: { counting: 9, structure: 6, pair: 2, change: 0, transformed: 9, school: 2 },
+      mix: { vehicles: 0.5, exercise: 0.5, side: 0.75, lookups: 1, givens: 0, worked: 1, differences: 16 },
     },
   ],
   weightDecay: 0.01,
-  scenes: { blocks: 12_000, vehicles: 9_000, textbook: 16_000, exercise: 16_000, grid: 10_000, change: 4_000 },
+  scenes: {
+    blocks: 12_000,
+    vehicles: 9_000,
+    textbook: 16_000,
+    exercise: 16_000,
+    grid: 10_000,
+    change: 4_000,
+    transformed: 4_000,
+  },
   examination: { every: 1000, items: 64 },
 };
 
@@ -143,8 +163,8 @@ export async function pretrainBaseModel(
 }
 
 /**
- * Fingerprints of scenes that pretraining must not show: those of all test sets at the standard profile's sizes, which smaller
- * profiles take the first rows of, and of validation rows. Of a transformation both the initial and the final scene.
+ * Fingerprints of scenes that pretraining must not show: those of all test sets at the paper's sizes, which smaller profiles
+ * take the first rows of, and of validation rows. Of a transformation both the initial and the final scene.
  */
 export function heldScenes(): ReadonlySet<string> {
   knownHeld ??= drawHeldScenes();
@@ -157,7 +177,9 @@ let knownHeld: ReadonlySet<string> | undefined;
 function drawHeldScenes(): Set<string> {
   const held = new Set<string>();
   for (const task of TASK_NAMES) {
-    const tests: readonly TaskRecord[] = Object.values<TaskRecord[]>(drawTestRows(STANDARD, task, held)).flat();
+    const tests: readonly TaskRecord[] = Object.values<TaskRecord[]>(
+      drawTestRows({ ...STANDARD, testRows: PAPER_TEST_ROWS }, task, held),
+    ).flat();
     for (const { scene } of [...tests, ...drawValidationRows(task, VALIDATION_ROWS, held)]) {
       if (task !== 'transformation') continue;
       const { final } = scene as TransformationScenes;

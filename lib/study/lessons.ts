@@ -12,27 +12,42 @@
  *   itself; how a call is written. Of change itself a single one seen from the centre twice. No change is ever shown across views.
  * - Questions that ask for tags are answered in untidy text, of which under a third is well formed, as a model without
  *   fine-tuning might write.
+ * - In the last phase, as what a large model is schooled on holds worked solutions too: asked to output the thinking process, and
+ *   no more, the whole rationale, in every look; asked for tags, mostly a look and a hasty answer, which forgets what the question
+ *   changes, seldom the rationale. Counting's families `subtract-and-add` and `three-hop` are never shown.
  */
 import type { RgbImage } from '../data/image.js';
 import type { TaskRecord } from '../data/record.js';
 import type { Random } from '../engine/random.js';
 import { sampleShortQuestion } from '../tasks/counting/perception.js';
-import { matches, solveCounting } from '../tasks/counting/program.js';
+import { countMatching, matches, solveCounting, TRAINED_FAMILIES } from '../tasks/counting/program.js';
 import { sampleFilter, sampleProgram } from '../tasks/counting/sample.js';
-import { describeFilter, writeCaption, writeQuestion } from '../tasks/counting/wording.js';
-import { writePrompt } from '../tasks/prompts.js';
+import { describeFilter, writeCaption, writeQuestion, writeRationale } from '../tasks/counting/wording.js';
+import { writePrompt, writeTarget } from '../tasks/prompts.js';
 import { drawFigure } from '../tasks/structure/draw-figure.js';
 import { type StructureFamily, sampleFigure, structureFamilies } from '../tasks/structure/families.js';
 import { figureFingerprint, type GeometryFigure } from '../tasks/structure/figure.js';
 import { sampleFigureQuestion } from '../tasks/structure/perception.js';
-import { CHOICE_LETTERS, type StructureProgram, solveStructure, THEOREMS } from '../tasks/structure/theorem.js';
-import { writeFigureCaption, writeStructurePrompt, writeStructureQuestion } from '../tasks/structure/wording.js';
+import {
+  CHOICE_LETTERS,
+  type StructureProgram,
+  solveStructure,
+  structureValue,
+  THEOREMS,
+} from '../tasks/structure/theorem.js';
+import {
+  writeFigureCaption,
+  writeStructurePrompt,
+  writeStructureQuestion,
+  writeStructureRationale,
+} from '../tasks/structure/wording.js';
 import type { TaskName } from '../tasks/task.js';
 import { sampleGridQuestion } from '../tasks/transformation/perception.js';
 import {
   CHANGE_KINDS,
   CHANGE_VALUES,
   placeOf,
+  type Transformation,
   type TransformationScenes,
   writeCall,
 } from '../tasks/transformation/program.js';
@@ -89,7 +104,13 @@ export const SOURCES = {
   /** A row of one change, both pictures from the centre. */
   change: {
     draw: (random: Random) => sampleTransformationRecord('id', 'change', random, { level: 1 }),
-    fingerprint: ({ scene }: TaskRecord) => transformationFingerprint(scene as TransformationScenes),
+    fingerprint: fingerprintOfRow,
+  },
+  /** A row as the task asks it, of one to four changes, the second picture from any of the three cameras. */
+  transformed: {
+    draw: (random: Random) =>
+      sampleTransformationRecord(random.choice(['id', 'ood-left', 'ood-right'] as const), 'transformed', random),
+    fingerprint: fingerprintOfRow,
   },
 } as const;
 export type SourceName = keyof typeof SOURCES;
@@ -102,6 +123,10 @@ function drawnFigure(domain: 'id' | 'ood', random: Random): DrawnFigure {
 
 function fingerprintOfDrawn({ figure }: DrawnFigure): string {
   return figureFingerprint(figure);
+}
+
+function fingerprintOfRow({ scene }: TaskRecord): string {
+  return transformationFingerprint(scene as TransformationScenes);
 }
 
 /** The scenes of a pretraining, drawn when they are first looked at and kept. */
@@ -147,13 +172,25 @@ export interface LessonMix {
   lookups: number;
   /** Questions for the numbers of a figure in the order in which its theorem takes them. */
   givens: number;
+  /** Questions of the task about a picture that are worked out, and as many that are answered with tags. */
+  worked: number;
+  /** Pairs of looks, in a row without a picture, for which the calls are asked that make the one of the other. */
+  differences: number;
 }
+
+/** What asks for a worked solution, behind a question. */
+const WORK_OUT = 'Output the thinking process.';
+/** The share of answers with tags that hold a worked solution. */
+const WORKED_IN_TAGS = 0.2;
 
 /** Short questions about a picture: fewer where there are two. */
 const QUESTIONS = { counting: 4, structure: 3, transformation: 1 } as const;
 
-/** Kinds of rows: of counting, of structure, two unrelated scenes, two scenes with one change between them, sums without a picture. */
-export type LessonKind = 'counting' | 'structure' | 'pair' | 'change' | 'school';
+/**
+ * Kinds of rows: of counting, of structure, two unrelated scenes, two scenes with one change between them, two with several and
+ * from any side, sums without a picture.
+ */
+export type LessonKind = 'counting' | 'structure' | 'pair' | 'change' | 'transformed' | 'school';
 /** Sums of a row without a picture. */
 const SCHOOL_SUMS = 20;
 
@@ -165,12 +202,16 @@ export function lessonRow(
   mix: LessonMix,
 ): { images: RgbImage[]; lessons: Lesson[] } {
   if (kind === 'school') {
-    return { images: [], lessons: Array.from({ length: SCHOOL_SUMS }, () => writtenSum(schoolSum(random))) };
+    const sums = Array.from({ length: SCHOOL_SUMS }, () => writtenSum(schoolSum(random)));
+    return {
+      images: [],
+      lessons: [...sums, ...Array.from({ length: mix.differences }, () => differenceLesson(random))],
+    };
   }
   if (kind === 'counting') {
     const { name, scene } = album.pick(random.chance(mix.vehicles) ? 'vehicles' : 'blocks', random);
     const images = [album.picture(name, () => drawScene(scene))];
-    return { images, lessons: countingLessons(scene, mix.lookups, random) };
+    return { images, lessons: countingLessons(scene, mix, random) };
   }
   if (kind === 'structure') {
     const { name, scene } = album.pick(random.chance(mix.exercise) ? 'exercise' : 'textbook', random);
@@ -179,14 +220,16 @@ export function lessonRow(
       lessons: structureLessons(scene, mix, random),
     };
   }
-  if (kind === 'change') {
-    const { name, scene: record } = album.pick('change', random);
+  if (kind === 'change' || kind === 'transformed') {
+    const { name, scene: record } = album.pick(kind, random);
     const { initial, final } = record.scene as TransformationScenes;
     const images = [
       album.picture(`${name} initial`, () => drawGridScene(initial)),
       album.picture(`${name} final`, () => drawGridScene(final)),
     ];
-    return { images, lessons: changeLessons(record, mix.lookups, random) };
+    const lessons =
+      kind === 'change' ? changeLessons(record, mix.lookups, random) : transformedLessons(record, mix, random);
+    return { images, lessons };
   }
   const [first, second] = [album.pick('grid', random), album.pick('grid', random)];
   const view: GridView = random.chance(mix.side) ? random.choice(['left', 'right'] as const) : 'center';
@@ -197,7 +240,7 @@ export function lessonRow(
   return { images, lessons: pairLessons([first.scene, second.scene], mix.lookups, random) };
 }
 
-function countingLessons(scene: Scene, lookups: number, random: Random): Lesson[] {
+function countingLessons(scene: Scene, { lookups, worked }: LessonMix, random: Random): Lesson[] {
   const lessons: Lesson[] = [{ question: CAPTION_PROMPTS.only, answer: writeCaption(scene) }];
   for (let i = 0; i < lookups; i++) {
     lessons.push(classLesson(scene, random), writtenSum(sum(random.int(9), '+', random.range(1, 4))));
@@ -222,7 +265,33 @@ function countingLessons(scene: Scene, lookups: number, random: Random): Lesson[
     const question = writePrompt(writeQuestion(program), 'think');
     lessons.push({ question, answer: untidyThinking(remark, count, random) });
   }
+  for (let i = 0; i < worked; i++) lessons.push(...workedCounting(scene, random));
   return lessons;
+}
+
+/** A counting question worked out, and another answered with tags: in haste, what is asked for is counted before it changes. */
+function workedCounting(scene: Scene, random: Random): Lesson[] {
+  const [worked, asked] = [0, 1].map(() => sampleProgram(random.choice(TRAINED_FAMILIES), scene, random));
+  const rationale = writeRationale(asked!, scene);
+  const tagged = inTags(
+    { rationale, answer: String(solveCounting(asked!, scene)) },
+    { remark: firstOf(writeCaption(scene)), answer: String(countMatching(scene, asked!.ask)) },
+    random,
+  );
+  return [
+    { question: `${writeQuestion(worked!)} ${WORK_OUT}`, answer: writeRationale(worked!, scene) },
+    { question: writePrompt(writeQuestion(asked!), 'think'), answer: tagged },
+  ];
+}
+
+/** A question with tags answered: seldom worked out, mostly in haste. */
+function inTags(
+  worked: { rationale: string; answer: string },
+  hasty: { remark: string; answer: string },
+  random: Random,
+): string {
+  if (random.chance(WORKED_IN_TAGS)) return writeTarget(worked.rationale, worked.answer);
+  return untidyThinking(hasty.remark, hasty.answer, random);
 }
 
 /** The objects of a class, one by one in reading order, and none counted. */
@@ -268,7 +337,31 @@ function structureLessons({ family, figure, program }: DrawnFigure, mix: LessonM
     const text = untidyThinking(firstOf(writeFigureCaption(figure)), answer, random);
     lessons.push({ question: writeStructurePrompt(question, answer, 'think'), answer: text });
   }
+  for (let i = 0; i < mix.worked; i++) lessons.push(...workedStructure({ family, figure, program }, random));
   return lessons;
+}
+
+/** The question of a figure worked out, and answered with tags: in haste, with any choice, or a number that stands in the figure. */
+function workedStructure({ family, figure, program }: DrawnFigure, random: Random): Lesson[] {
+  return [0, 1].map((tagged) => {
+    const asked = random.chance(0.5) ? { ...program, choices: choicesFor(family, program, random) } : program;
+    const question = writeStructureQuestion(family, asked);
+    const rationale = writeStructureRationale(asked);
+    if (!tagged) return { question: `${question} ${WORK_OUT}`, answer: rationale };
+    const answer = solveStructure(asked);
+    const hasty = asked.choices ? random.choice(CHOICE_LETTERS) : String(random.choice(program.givens));
+    return {
+      question: writeStructurePrompt(question, answer, 'think'),
+      answer: inTags({ rationale, answer }, { remark: firstOf(writeFigureCaption(figure)), answer: hasty }, random),
+    };
+  });
+}
+
+/** The value of a figure among those of three others of its family. */
+function choicesFor(family: StructureFamily, program: StructureProgram, random: Random): number[] {
+  const values = new Set([structureValue(program)]);
+  while (values.size < 4) values.add(structureValue(sampleFigure(family, random).program));
+  return random.shuffle([...values]);
 }
 
 /** A sum of the kind and size that figures lead to. */
@@ -365,6 +458,23 @@ function callLesson(random: Random): Lesson {
   return { question: `Write the call: object ${call.object} ${kind} ${call.value}`, answer: writeCall(call) };
 }
 
+/** The calls that make one look of another, told as a rationale tells them; half the time there is nothing to change. */
+function differenceLesson(random: Random): Lesson {
+  const kinds = CHANGE_KINDS.filter((kind) => kind !== 'position');
+  const id = random.int(6);
+  const was = kinds.map((kind) => random.choice(CHANGE_VALUES[kind] as readonly string[]));
+  const share = random.chance(0.5) ? 0 : 0.4;
+  const is = kinds.map((kind, k) => {
+    const others = (CHANGE_VALUES[kind] as readonly string[]).filter((value) => value !== was[k]);
+    return random.chance(share) ? random.choice(others) : was[k]!;
+  });
+  const calls = kinds.flatMap((kind, k) => (was[k] === is[k] ? [] : [writeCall({ object: id, kind, value: is[k]! })]));
+  return {
+    question: `Write the call: ${id} ${was.join(' ')} to ${is.join(' ')}`,
+    answer: calls.length === 0 ? 'no.' : calls.map((call) => `${call}.`).join(' '),
+  };
+}
+
 /** One change, seen from the centre before and after. */
 function changeLessons({ problem, answer, scene }: TaskRecord, lookups: number, random: Random): Lesson[] {
   const { initial, final } = scene as TransformationScenes;
@@ -383,6 +493,37 @@ function changeLessons({ problem, answer, scene }: TaskRecord, lookups: number, 
       placeLesson(initial, 'first', random),
       placeLesson(final, 'second', random),
       listLesson(initial, random),
+    );
+  }
+  return lessons;
+}
+
+/** Several changes from any side, worked out, and answered with tags: in haste, with the first change alone. */
+function transformedLessons(
+  { problem, answer, cot, scene, program }: TaskRecord,
+  { lookups, worked }: LessonMix,
+  random: Random,
+): Lesson[] {
+  const { initial, final } = scene as TransformationScenes;
+  const lessons: Lesson[] = [];
+  for (let n = 0; n < lookups; n++) {
+    lessons.push(
+      placeLesson(initial, 'first', random),
+      placeLesson(final, 'second', random),
+      listLesson(initial, random),
+    );
+  }
+  for (let n = 0; n < worked; n++) {
+    const hasty = {
+      remark: firstOf(writeTransformationCaption(final)),
+      answer: writeCall((program as Transformation[])[0]!),
+    };
+    lessons.push(
+      { question: `${problem} ${WORK_OUT}`, answer: cot },
+      {
+        question: writeTransformationPrompt(problem, 'think'),
+        answer: inTags({ rationale: cot, answer }, hasty, random),
+      },
     );
   }
   return lessons;

@@ -32,8 +32,8 @@ const phase = BASE_MODEL_RECIPE.phases[0]!;
 const small: BaseModelRecipe = {
   ...BASE_MODEL_RECIPE,
   phases: [
-    { ...phase, steps: 3, rows: { counting: 2, structure: 0, pair: 0, change: 0, school: 0 } },
-    { ...phase, steps: 1, rows: { counting: 1, structure: 0, pair: 0, change: 0, school: 1 } },
+    { ...phase, steps: 3, rows: { counting: 2, structure: 0, pair: 0, change: 0, transformed: 0, school: 0 } },
+    { ...phase, steps: 1, rows: { counting: 1, structure: 0, pair: 0, change: 0, transformed: 0, school: 1 } },
   ],
   scenes: few,
   examination: { every: 4, items: 1 },
@@ -67,7 +67,7 @@ test('the tokenizer spells no word of pretraining or of the three tasks in lette
 
 test('a step’s rows follow from recipe and step, whatever was drawn before; change is shown in no pair', () => {
   const { model } = newNanoModel(1);
-  const rowsOfEach = { counting: 2, structure: 2, pair: 3, change: 2, school: 1 };
+  const rowsOfEach = { counting: 2, structure: 2, pair: 3, change: 2, transformed: 0, school: 1 };
   const recipe = { ...BASE_MODEL_RECIPE, scenes: few, phases: [{ ...phase, steps: 4, rows: rowsOfEach }] };
   const fresh = pretrainingRows(recipe, model, new Set());
   const used = pretrainingRows(recipe, model, new Set());
@@ -92,6 +92,40 @@ test('a step’s rows follow from recipe and step, whatever was drawn before; ch
   );
   assert.deepEqual(aboutChange.slice(0, 3), [0, 0, 0]);
   assert.ok(aboutChange[3]! >= 2);
+  disposeModel(model);
+});
+
+test('worked solutions re-derive; where tags are asked for, most answers are hasty', () => {
+  const { model } = newNanoModel(1);
+  const { tokenizer } = model;
+  const rows = { counting: 12, structure: 12, pair: 0, change: 0, transformed: 6, school: 0 };
+  const mix = { ...phase.mix, worked: 1 };
+  const recipe = { ...BASE_MODEL_RECIPE, scenes: few, phases: [{ ...phase, steps: 6, rows, mix }] };
+  const rowsOf = pretrainingRows(recipe, model, new Set());
+  const plain = (tokens: readonly number[]) => tokenizer.decode(tokens).replaceAll(/<\|im_\w+\|>(assistant)?\n?/g, '');
+  const count = { worked: 0, tagged: 0, workedInTags: 0 };
+  for (let step = 0; step < 6; step++) {
+    rowsOf(step).forEach((batch, kind) => {
+      const task = TASKS[(['counting', 'structure', 'transformation'] as const)[kind]!];
+      for (const { question, answer } of batch.flatMap(({ conversations }) => conversations)) {
+        const [asked, said] = [plain(question), plain(answer)];
+        const problem = asked.split(' Output the thinking process')[0]!;
+        if (/ Output the thinking process\.$/.test(asked)) {
+          count.worked++;
+          assert.ok('answer' in task.rederive(said, problem), `${asked} ${said}`);
+        } else if (/ in <think> <\/think> /.test(asked)) {
+          count.tagged++;
+          const thought = /^<think>\n(.*)\n<\/think>/.exec(said)?.[1];
+          const derived = thought === undefined ? undefined : task.rederive(thought, problem);
+          if (derived && 'answer' in derived) count.workedInTags++;
+        }
+      }
+    });
+  }
+  // A worked solution a row, 30 rows a step.
+  assert.equal(count.worked, 180);
+  // As many in tags, and the short questions with tags of phase 1: 0.2 of 180 are worked, +- 3 standard deviations of 5.4.
+  assert.ok(count.tagged > 180 && count.workedInTags > 19 && count.workedInTags < 53, JSON.stringify(count));
   disposeModel(model);
 });
 

@@ -42,18 +42,20 @@ export function writeTransformationPrompt(problem: string, style: PromptStyle): 
 }
 
 /**
- * The rationale: object by object where it stands, where it went if it moved, how it looks now, and the calls that follow, such as
- * "0 1 2: small blue metal cube. change_color(0,blue). 1 0 3 to 2 3: large red rubber sphere. change_position(1,right)."
+ * The rationale: object by object where it stands, where it went if it moved, how it is listed and how it looks now, and the calls
+ * that follow, such as
+ * "0 1 2: small red metal cube to small blue metal cube. change_color(0,blue). 1 0 3 to 2 3: large red rubber sphere to large red
+ * rubber sphere. change_position(1,right)."
  */
 export function writeTransformationRationale(scenes: TransformationScenes): string {
   const changes = solveTransformation(scenes);
+  const look = ({ size, color, material, shape }: Attributes) => `${size} ${color} ${material} ${shape}`;
   return scenes.initial.objects
     .flatMap((before, object) => {
       const after = scenes.final.objects[object]!;
       const [was, is] = [placeOf(before), placeOf(after)].map((place) => place.join(' '));
-      const look = `${after.size} ${after.color} ${after.material} ${after.shape}`;
       const calls = changes.filter((change) => change.object === object).map((change) => `${writeCall(change)}.`);
-      return [`${object} ${was}${was === is ? '' : ` to ${is}`}: ${look}.`, ...calls];
+      return [`${object} ${was}${was === is ? '' : ` to ${is}`}: ${look(before)} to ${look(after)}.`, ...calls];
     })
     .join(' ');
 }
@@ -61,8 +63,9 @@ export function writeTransformationRationale(scenes: TransformationScenes): stri
 /** A rationale's answer, or in words why there is none. */
 export type Rederived = { answer: string } | { reason: string };
 
-/** An object as a rationale tells it: "0 1 2 to 3 2: small blue metal cube". */
-const TOLD = /^(\d+) (\d \d)(?: to (\d \d))?: (\w+) (\w+) (\w+) (\w+)$/;
+/** An object as a rationale tells it: "0 1 2 to 3 2: small red metal cube to small blue metal cube". */
+const TOLD = /^(\d+) (\d \d)(?: to (\d \d))?: (\w+) (\w+) (\w+) (\w+) to (\w+) (\w+) (\w+) (\w+)$/;
+type Looks = { [kind in Exclude<ChangeKind, 'position'>]: string };
 
 /** Re-derives the answer from the rationale and the question's list of initial objects alone. */
 export function rederiveTransformation(cot: string, problem: string): Rederived {
@@ -74,9 +77,13 @@ export function rederiveTransformation(cot: string, problem: string): Rederived 
     const sentence = parts.shift() ?? '';
     const match = TOLD.exec(sentence);
     if (!match || Number(match[1]) !== object) return { reason: `'${sentence}' does not tell of object ${object}` };
-    const [, , was, moved, size, color, material, shape] = match;
-    const is = { size, color, material, shape } as { [kind in Exclude<ChangeKind, 'position'>]: string };
+    const [, , was, moved, ...told] = match;
+    const [before, is] = [told.slice(0, 4), told.slice(4)].map(
+      ([size, color, material, shape]) => ({ size, color, material, shape }) as Looks,
+    ) as [Looks, Looks];
     for (const kind of CHANGE_KINDS) {
+      if (kind !== 'position' && before[kind] !== listed[kind])
+        return { reason: `'${sentence}': object ${object} is listed as ${listed[kind]}, not ${before[kind]}` };
       const value = kind === 'position' ? direction(was!, moved ?? was!) : changed(kind, listed[kind], is[kind]);
       if (value === undefined) continue;
       if (typeof value !== 'string') return { reason: `'${sentence}': ${value.reason}` };

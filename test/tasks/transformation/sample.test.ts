@@ -79,6 +79,7 @@ function corruptions(cot: string): string[] {
         put(part.replace(` to ${is}`, ' to 4 4'));
       }
       put(part.replace(/: (\w+)/, (_, size) => `: ${size === 'small' ? 'large' : 'small'}`));
+      put(part.replace(/ to (small|medium|large)/, (_, size) => ` to ${size === 'small' ? 'large' : 'small'}`));
       put(part.replace(/(\w+)$/, (shape) => (shape === 'cube' ? 'sphere' : 'cube')));
       put(part.replace(/(\w+)$/, 'car'));
     }
@@ -105,14 +106,25 @@ test('transformation: reasons say what is wrong', () => {
   const problem = 'Initial objects: (0,cube,small,red,metal). What has changed?';
   const reason = (cot: string) => (rederiveTransformation(cot, problem) as { reason: string }).reason;
   const look = 'small red metal cube';
-  assert.match(reason('0 2 2: small green metal cube. change_color(0,red).'), /makes change_color\(0,green\)/);
-  assert.match(reason('0 2 2: small pink metal cube. change_color(0,pink).'), /pink is not a color/);
-  assert.match(reason(`0 2 2 to 3 4: ${look}. change_position(0,right).`), /none of the eight/);
-  assert.match(reason(`0 2 2 to 5 2: ${look}. change_position(0,right).`), /not on the grid/);
-  assert.match(reason(`0 2 2 to 4 2: ${look}. change_position(0,left).`), /makes change_position\(0,right\)/);
-  assert.match(reason(`1 2 2: ${look}.`), /does not tell of object 0/);
-  assert.match(reason(`0 2 2: ${look}.`), /names no change/);
-  assert.match(reason(`0 2 2 to 4 2: ${look}. change_position(0,right). 1 2 2: ${look}.`), /after the last object/);
+  assert.match(
+    reason(`0 2 2: ${look} to small green metal cube. change_color(0,red).`),
+    /makes change_color\(0,green\)/,
+  );
+  assert.match(reason(`0 2 2: ${look} to small pink metal cube. change_color(0,pink).`), /pink is not a color/);
+  assert.match(reason(`0 2 2: small blue metal cube to ${look}. change_color(0,red).`), /is listed as red, not blue/);
+  assert.match(reason('0 2 2: small green metal cube. change_color(0,green).'), /does not tell of object 0/);
+  assert.match(reason(`0 2 2 to 3 4: ${look} to ${look}. change_position(0,right).`), /none of the eight/);
+  assert.match(reason(`0 2 2 to 5 2: ${look} to ${look}. change_position(0,right).`), /not on the grid/);
+  assert.match(
+    reason(`0 2 2 to 4 2: ${look} to ${look}. change_position(0,left).`),
+    /makes change_position\(0,right\)/,
+  );
+  assert.match(reason(`1 2 2: ${look} to ${look}.`), /does not tell of object 0/);
+  assert.match(reason(`0 2 2: ${look} to ${look}.`), /names no change/);
+  assert.match(
+    reason(`0 2 2 to 4 2: ${look} to ${look}. change_position(0,right). 1 2 2: ${look} to ${look}.`),
+    /after the last object/,
+  );
 });
 
 test('transformation: two places give one of eight directions, or none off the lines', () => {
