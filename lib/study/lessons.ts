@@ -174,8 +174,6 @@ export interface LessonMix {
   givens: number;
   /** Questions of the task about a picture that are worked out, and as many that are answered with tags. */
   worked: number;
-  /** Pairs of looks, in a row without a picture, for which the calls are asked that make the one of the other. */
-  differences: number;
 }
 
 /** What asks for a worked solution, behind a question. */
@@ -202,11 +200,7 @@ export function lessonRow(
   mix: LessonMix,
 ): { images: RgbImage[]; lessons: Lesson[] } {
   if (kind === 'school') {
-    const sums = Array.from({ length: SCHOOL_SUMS }, () => writtenSum(schoolSum(random)));
-    return {
-      images: [],
-      lessons: [...sums, ...Array.from({ length: mix.differences }, () => differenceLesson(random))],
-    };
+    return { images: [], lessons: Array.from({ length: SCHOOL_SUMS }, () => writtenSum(schoolSum(random))) };
   }
   if (kind === 'counting') {
     const { name, scene } = album.pick(random.chance(mix.vehicles) ? 'vehicles' : 'blocks', random);
@@ -456,23 +450,6 @@ function callLesson(random: Random): Lesson {
   const kind = random.choice(CHANGE_KINDS);
   const call = { object: random.int(6), kind, value: random.choice(CHANGE_VALUES[kind] as readonly string[]) };
   return { question: `Write the call: object ${call.object} ${kind} ${call.value}`, answer: writeCall(call) };
-}
-
-/** The calls that make one look of another, told as a rationale tells them; half the time there is nothing to change. */
-function differenceLesson(random: Random): Lesson {
-  const kinds = CHANGE_KINDS.filter((kind) => kind !== 'position');
-  const id = random.int(6);
-  const was = kinds.map((kind) => random.choice(CHANGE_VALUES[kind] as readonly string[]));
-  const share = random.chance(0.5) ? 0 : 0.4;
-  const is = kinds.map((kind, k) => {
-    const others = (CHANGE_VALUES[kind] as readonly string[]).filter((value) => value !== was[k]);
-    return random.chance(share) ? random.choice(others) : was[k]!;
-  });
-  const calls = kinds.flatMap((kind, k) => (was[k] === is[k] ? [] : [writeCall({ object: id, kind, value: is[k]! })]));
-  return {
-    question: `Write the call: ${id} ${was.join(' ')} to ${is.join(' ')}`,
-    answer: calls.length === 0 ? 'no.' : calls.map((call) => `${call}.`).join(' '),
-  };
 }
 
 /** One change, seen from the centre before and after. */

@@ -41,71 +41,71 @@ export function writeTransformationPrompt(problem: string, style: PromptStyle): 
   return `${problem}${INSTRUCTIONS[style]}`;
 }
 
+/** What an object's look is made of, in the order in which a rationale compares it. */
+const LOOK = CHANGE_KINDS.filter((kind) => kind !== 'position');
+
 /**
- * The rationale: object by object where it stands, where it went if it moved, how it is listed and how it looks now, and the calls
- * that follow, such as
- * "0 1 2: small red metal cube to small blue metal cube. change_color(0,blue). 1 0 3 to 2 3: large red rubber sphere to large red
- * rubber sphere. change_position(1,right)."
+ * The rationale: object by object where it stood and where it stands, then each attribute as it is listed and as it is seen, with the
+ * call that follows where the two differ, such as
+ * "0 1 2 to 1 2: small small red blue change_color(0,blue) metal metal cube cube. 1 0 3 to 2 3: large large red red rubber rubber
+ * sphere sphere change_position(1,right)."
+ *
+ * What is to be compared stands side by side: a small model reads off a difference of neighbours, and guesses at one of sentences.
  */
 export function writeTransformationRationale(scenes: TransformationScenes): string {
   const changes = solveTransformation(scenes);
-  const look = ({ size, color, material, shape }: Attributes) => `${size} ${color} ${material} ${shape}`;
-  return scenes.initial.objects
-    .flatMap((before, object) => {
-      const after = scenes.final.objects[object]!;
-      const [was, is] = [placeOf(before), placeOf(after)].map((place) => place.join(' '));
-      const calls = changes.filter((change) => change.object === object).map((change) => `${writeCall(change)}.`);
-      return [`${object} ${was}${was === is ? '' : ` to ${is}`}: ${look(before)} to ${look(after)}.`, ...calls];
-    })
-    .join(' ');
+  const sentences = scenes.initial.objects.map((before, object) => {
+    const after = scenes.final.objects[object]!;
+    const call = (kind: ChangeKind) =>
+      changes.filter((change) => change.object === object && change.kind === kind).map(writeCall);
+    const compared = LOOK.flatMap((kind) => [before[kind], after[kind], ...call(kind)]);
+    const [was, is] = [placeOf(before), placeOf(after)].map((place) => place.join(' '));
+    return `${object} ${was} to ${is}: ${[...compared, ...call('position')].join(' ')}.`;
+  });
+  return sentences.join(' ');
 }
 
 /** A rationale's answer, or in words why there is none. */
 export type Rederived = { answer: string } | { reason: string };
 
-/** An object as a rationale tells it: "0 1 2 to 3 2: small red metal cube to small blue metal cube". */
-const TOLD = /^(\d+) (\d \d)(?: to (\d \d))?: (\w+) (\w+) (\w+) (\w+) to (\w+) (\w+) (\w+) (\w+)$/;
-type Looks = { [kind in Exclude<ChangeKind, 'position'>]: string };
+/** Where an object stood and stands, and all that is said of it. */
+const TOLD = /^(\d+) (\d \d) to (\d \d): (.+)$/;
 
 /** Re-derives the answer from the rationale and the question's list of initial objects alone. */
 export function rederiveTransformation(cot: string, problem: string): Rederived {
   const objects = readInitialObjects(problem);
-  const parts = cot.split('.').map((part) => part.trim());
-  if (parts.pop() !== '') return { reason: 'the rationale does not end with a full stop' };
+  const sentences = cot.split('.').map((sentence) => sentence.trim());
+  if (sentences.pop() !== '') return { reason: 'the rationale does not end with a full stop' };
   const calls: string[] = [];
   for (const [object, listed] of objects.entries()) {
-    const sentence = parts.shift() ?? '';
+    const sentence = sentences.shift() ?? '';
     const match = TOLD.exec(sentence);
     if (!match || Number(match[1]) !== object) return { reason: `'${sentence}' does not tell of object ${object}` };
-    const [, , was, moved, ...told] = match;
-    const [before, is] = [told.slice(0, 4), told.slice(4)].map(
-      ([size, color, material, shape]) => ({ size, color, material, shape }) as Looks,
-    ) as [Looks, Looks];
-    for (const kind of CHANGE_KINDS) {
-      if (kind !== 'position' && before[kind] !== listed[kind])
-        return { reason: `'${sentence}': object ${object} is listed as ${listed[kind]}, not ${before[kind]}` };
-      const value = kind === 'position' ? direction(was!, moved ?? was!) : changed(kind, listed[kind], is[kind]);
-      if (value === undefined) continue;
-      if (typeof value !== 'string') return { reason: `'${sentence}': ${value.reason}` };
+    const [, , was, is, rest] = match;
+    const words = rest!.split(' ');
+    const fault = (reason: string) => ({ reason: `'${sentence}': ${reason}` });
+    const takeCall = (kind: ChangeKind, value: string) => {
       const call = writeCall({ object, kind, value });
-      const stated = parts.shift() ?? '';
-      if (stated !== call) return { reason: `'${sentence}' makes ${call}, not '${stated}'` };
+      const stated = words.shift() ?? '';
       calls.push(call);
+      return stated === call ? undefined : fault(`this makes ${call}, not '${stated}'`);
+    };
+    for (const kind of LOOK) {
+      const [before, after = ''] = [words.shift(), words.shift()];
+      if (before !== listed[kind]) return fault(`object ${object} is listed as ${listed[kind]}, not ${before}`);
+      if (!(CHANGE_VALUES[kind] as readonly string[]).includes(after)) return fault(`${after} is not a ${kind}`);
+      const wrong = after === before ? undefined : takeCall(kind, after);
+      if (wrong) return wrong;
     }
+    const moved = direction(was!, is!);
+    if (typeof moved === 'object') return fault(moved.reason);
+    const wrong = moved === undefined ? undefined : takeCall('position', moved);
+    if (wrong) return wrong;
+    if (words.length > 0) return fault(`'${words.join(' ')}' comes after all that changed`);
   }
-  if (parts.length > 0) return { reason: `'${parts[0]}' comes after the last object` };
+  if (sentences.length > 0) return { reason: `'${sentences[0]}' comes after the last object` };
   if (calls.length === 0) return { reason: 'the rationale names no change' };
   return { answer: calls.join(', ') };
-}
-
-/** The value that is new; undefined where it is the one listed. */
-function changed(
-  kind: Exclude<ChangeKind, 'position'>,
-  listed: string,
-  is: string,
-): string | undefined | { reason: string } {
-  if (!(CHANGE_VALUES[kind] as readonly string[]).includes(is)) return { reason: `${is} is not a ${kind}` };
-  return is === listed ? undefined : is;
 }
 
 /** The direction of a move; undefined where there is none. */

@@ -58,34 +58,37 @@ test('transformation: answer, scene truth, rationale and scorer agree in 450 row
   assert.deepEqual([...levels].sort(), [1, 2, 3, 4]);
 });
 
-/** Ways to spoil one thing of a rationale: the object, what it looks like, a move, a call's value or kind, the order. */
+/** Ways to spoil one thing of a rationale: the object, a place, what it looks like, a call's object, value or kind, the order. */
 function corruptions(cot: string): string[] {
-  const parts = cot.slice(0, -1).split('. ');
+  const sentences = cot.slice(0, -1).split('. ');
   const join = (changed: string[]) => `${changed.join('. ')}.`;
   const out: string[] = [];
-  parts.forEach((part, i) => {
-    const put = (text: string) => out.push(join(parts.map((other, k) => (k === i ? text : other))));
-    if (part.startsWith('change_')) {
-      put(part.replace(/\((\d)/, (_, id) => `(${Number(id) + 1}`));
-      put(part.replace(/,\w+\)/, part.includes(',left)') ? ',right)' : ',left)'));
-      if (!part.includes(',red)')) put(part.replace(/,\w+\)/, ',red)'));
-      put(part.replace(/^change_\w+/, part.startsWith('change_size') ? 'change_shape' : 'change_size'));
-    } else {
-      put(part.replace(/^\d/, (id) => String(Number(id) + 1)));
-      const [, was, is] = /^\d (\d \d) to (\d \d)/.exec(part) ?? [];
-      if (is) {
-        put(part.replace(`${was} to ${is}`, `${is} to ${was}`));
-        put(part.replace(` to ${is}`, ''));
-        put(part.replace(` to ${is}`, ' to 4 4'));
-      }
-      put(part.replace(/: (\w+)/, (_, size) => `: ${size === 'small' ? 'large' : 'small'}`));
-      put(part.replace(/ to (small|medium|large)/, (_, size) => ` to ${size === 'small' ? 'large' : 'small'}`));
-      put(part.replace(/(\w+)$/, (shape) => (shape === 'cube' ? 'sphere' : 'cube')));
-      put(part.replace(/(\w+)$/, 'car'));
+  sentences.forEach((sentence, i) => {
+    const put = (text: string) => out.push(join(sentences.map((other, k) => (k === i ? text : other))));
+    put(sentence.replace(/^\d/, (id) => String(Number(id) + 1)));
+    const [, was, is] = /^\d (\d \d) to (\d \d)/.exec(sentence)!;
+    if (was !== is) {
+      put(sentence.replace(`${was} to ${is}`, `${is} to ${was}`));
+      put(sentence.replace(` to ${is}`, ` to ${was}`));
     }
-    out.push(join(parts.filter((_, k) => k !== i)));
+    put(sentence.replace(` to ${is}`, ''));
+    put(sentence.replace(` to ${is}`, ' to 4 4'));
+    put(sentence.replace(/: (\w+)/, (_, size) => `: ${size === 'small' ? 'large' : 'small'}`));
+    put(sentence.replace(/(: \w+) (\w+)/, (_, listed, seen) => `${listed} ${seen === 'small' ? 'large' : 'small'}`));
+    put(sentence.replace(/ (cube|sphere|cylinder)/, (_, shape) => (shape === 'cube' ? ' sphere' : ' cube')));
+    put(sentence.replace(/ (cube|sphere|cylinder)/, ' car'));
+    put(`${sentence} change_color(0,red)`);
+    for (const [call] of sentence.matchAll(/change_\w+\(\d,\w+\)/g)) {
+      const wrong = (changed: string) => put(sentence.replace(call, changed));
+      wrong(call.replace(/\((\d)/, (_, id) => `(${Number(id) + 1}`));
+      wrong(call.replace(/,\w+\)/, call.includes(',left)') ? ',right)' : ',left)'));
+      if (!call.includes(',red)')) wrong(call.replace(/,\w+\)/, ',red)'));
+      wrong(call.replace(/^change_\w+/, call.startsWith('change_size') ? 'change_shape' : 'change_size'));
+      put(sentence.replace(` ${call}`, ''));
+    }
+    out.push(join(sentences.filter((_, k) => k !== i)));
   });
-  out.push(join([...parts.slice(1), parts[0]!]));
+  out.push(join([...sentences.slice(1), sentences[0]!]));
   out.push(`${cot} ${cot}`, '', 'I think nothing moved.');
   return out;
 }
@@ -105,26 +108,22 @@ test('transformation: a rationale with one thing spoiled never leads to the answ
 test('transformation: reasons say what is wrong', () => {
   const problem = 'Initial objects: (0,cube,small,red,metal). What has changed?';
   const reason = (cot: string) => (rederiveTransformation(cot, problem) as { reason: string }).reason;
-  const look = 'small red metal cube';
-  assert.match(
-    reason(`0 2 2: ${look} to small green metal cube. change_color(0,red).`),
-    /makes change_color\(0,green\)/,
-  );
-  assert.match(reason(`0 2 2: ${look} to small pink metal cube. change_color(0,pink).`), /pink is not a color/);
-  assert.match(reason(`0 2 2: small blue metal cube to ${look}. change_color(0,red).`), /is listed as red, not blue/);
-  assert.match(reason('0 2 2: small green metal cube. change_color(0,green).'), /does not tell of object 0/);
-  assert.match(reason(`0 2 2 to 3 4: ${look} to ${look}. change_position(0,right).`), /none of the eight/);
-  assert.match(reason(`0 2 2 to 5 2: ${look} to ${look}. change_position(0,right).`), /not on the grid/);
-  assert.match(
-    reason(`0 2 2 to 4 2: ${look} to ${look}. change_position(0,left).`),
-    /makes change_position\(0,right\)/,
-  );
-  assert.match(reason(`1 2 2: ${look} to ${look}.`), /does not tell of object 0/);
-  assert.match(reason(`0 2 2: ${look} to ${look}.`), /names no change/);
-  assert.match(
-    reason(`0 2 2 to 4 2: ${look} to ${look}. change_position(0,right). 1 2 2: ${look} to ${look}.`),
-    /after the last object/,
-  );
+  const same = 'small small red red metal metal cube cube';
+  const painted = (color: string, call: string) =>
+    `0 2 2 to 2 2: small small red ${color} ${call} metal metal cube cube.`;
+  assert.match(reason(painted('green', 'change_color(0,red)')), /makes change_color\(0,green\)/);
+  assert.match(reason(painted('pink', 'change_color(0,pink)')), /pink is not a color/);
+  assert.match(reason(`0 2 2 to 2 2: small small blue red metal metal cube cube.`), /listed as red, not blue/);
+  assert.match(reason(`0 2 2 to 3 4: ${same} change_position(0,right).`), /none of the eight/);
+  assert.match(reason(`0 2 2 to 5 2: ${same} change_position(0,right).`), /not on the grid/);
+  assert.match(reason(`0 2 2 to 4 2: ${same} change_position(0,left).`), /makes change_position\(0,right\)/);
+  assert.match(reason(`0 2 2 to 4 2: ${same}.`), /makes change_position\(0,right\), not ''/);
+  assert.match(reason(`0 2 2 to 2 2: ${same} change_color(0,red).`), /comes after all that changed/);
+  assert.match(reason(`1 2 2 to 2 2: ${same}.`), /does not tell of object 0/);
+  assert.match(reason(`0 2 2 to 2 2: ${same}.`), /names no change/);
+  const moved = `0 2 2 to 4 2: ${same} change_position(0,right).`;
+  assert.deepEqual(rederiveTransformation(moved, problem), { answer: 'change_position(0,right)' });
+  assert.match(reason(`${moved} 1 2 2 to 2 2: ${same}.`), /after the last object/);
 });
 
 test('transformation: two places give one of eight directions, or none off the lines', () => {
