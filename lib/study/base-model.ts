@@ -50,7 +50,7 @@ import {
   type SourceName,
 } from './lessons.js';
 import { newNanoModel } from './nano-model.js';
-import { PAPER_TEST_ROWS, STANDARD } from './profile.js';
+import { STANDARD } from './profile.js';
 import { drawTestRows, drawValidationRows } from './study-data.js';
 
 /** A stretch of pretraining with what it shows. */
@@ -169,8 +169,8 @@ export async function pretrainBaseModel(
 }
 
 /**
- * Fingerprints of scenes that pretraining must not show: those of all test sets at the paper's sizes, which smaller profiles
- * take the first rows of, and of validation rows. Of a transformation both the initial and the final scene.
+ * Fingerprints of scenes that pretraining must not show: those of all test sets at the standard profile's sizes, which smaller
+ * profiles take the first rows of, and of validation rows. Of a transformation both the initial and the final scene.
  */
 export function heldScenes(): ReadonlySet<string> {
   knownHeld ??= drawHeldScenes();
@@ -183,9 +183,7 @@ let knownHeld: ReadonlySet<string> | undefined;
 function drawHeldScenes(): Set<string> {
   const held = new Set<string>();
   for (const task of TASK_NAMES) {
-    const tests: readonly TaskRecord[] = Object.values<TaskRecord[]>(
-      drawTestRows({ ...STANDARD, testRows: PAPER_TEST_ROWS }, task, held),
-    ).flat();
+    const tests: readonly TaskRecord[] = Object.values<TaskRecord[]>(drawTestRows(STANDARD, task, held)).flat();
     for (const { scene } of [...tests, ...drawValidationRows(task, VALIDATION_ROWS, held)]) {
       if (task !== 'transformation') continue;
       const { final } = scene as TransformationScenes;

@@ -1,20 +1,22 @@
 /**
- * What pretraining teaches about a picture: to see it and to say so, to do sums, to write in the forms that the tasks ask for;
- * of each task's reasoning one step at most, and that in the look of its training rows alone.
+ * What pretraining teaches about a picture: to see it and to say so, to do sums, to write in the forms that the tasks ask for. In the
+ * phases where nothing is `worked`, of each task's reasoning one step at most, and that in the look of its training rows alone; where
+ * something is, solutions too, in every look.
  *
  * - Every look: captions, and short questions that one look answers; later the objects of a class one by one, and the object at a
  *   place.
  * - Counting: small sums; plain counting questions in both looks, some asked with tags; about blocks also one-step addition and
- *   subtraction, answered bare. No rationale with a sum in it, and no hop, adversarial, `needed` or mixed question.
+ *   subtraction, answered bare.
  * - Structure: sums of the size that angles and areas have; which letter a value has among choices; in both drawings what is known of
- *   a figure, as the theorem's words alone, and families of one step, answered bare. No theorem is applied and no rationale written.
+ *   a figure, as the theorem's words alone, and families of one step, answered bare.
  * - Transformation: two unrelated scenes side by side, the second from any of the three cameras, so that each picture is read for
- *   itself; how a call is written. Of change itself a single one seen from the centre twice. No change is ever shown across views.
+ *   itself; how a call is written. Of change itself a single one seen from the centre twice.
  * - Questions that ask for tags are answered in untidy text, of which under a third is well formed, as a model without
  *   fine-tuning might write.
- * - In the last phase, as what a large model is schooled on holds worked solutions too: asked to output the thinking process, and
- *   no more, the whole rationale, in every look; asked for tags, mostly a look and a hasty answer, which forgets what the question
- *   changes, seldom the rationale. Counting's families `subtract-and-add` and `three-hop` are never shown.
+ * - Worked solutions, as what a large model is schooled on holds them: asked to output the thinking process, and no more, the whole
+ *   rationale, in every look; asked for tags, mostly a look and a hasty answer, which forgets what the question changes, seldom the
+ *   rationale. Transformation's change up to four things and are seen from any side. Counting's families `subtract-and-add` and
+ *   `three-hop` are never shown.
  */
 import type { RgbImage } from '../data/image.js';
 import type { TaskRecord } from '../data/record.js';

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
-import { PAPER_PROFILE, QUICK, STANDARD } from '../../lib/study/profile.js';
+import { QUICK, STANDARD } from '../../lib/study/profile.js';
 import {
   curateTrainingRows,
   dataFolder,
@@ -56,8 +56,8 @@ for (const task of ['structure', 'transformation'] as const) {
   });
 }
 
-test('the paper profile tests on as many items as the paper', () => {
-  const sizes = Object.values(PAPER_PROFILE.testRows).map((rows) => Object.values(rows));
+test('the standard profile tests on as many items as the paper', () => {
+  const sizes = Object.values(STANDARD.testRows).map((rows) => Object.values(rows));
   assert.deepEqual(sizes, [
     [1000, 750, 250],
     [820, 800],
