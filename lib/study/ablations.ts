@@ -165,7 +165,7 @@ function startVariants(base: GrpoCell): Variant[] {
   const start = base.start as SftCell;
   const passes = (epochs: number): SftSettings => ({ ...start.settings, epochs });
   const own = start.settings.epochs;
-  return [own / 4, own / 2, own, 2 * own].map((epochs) => [
+  return [own / 2, own, 2 * own, 4 * own].map((epochs) => [
     `${epochs} ${epochs === 1 ? 'pass' : 'passes'}`,
     epochs === own ? base : { ...base, start: { ...start, settings: passes(epochs) } },
   ]);

@@ -30,7 +30,8 @@ export function efficiencySeeds(study: Study, rows: number, task: TaskName): rea
  *
  * - SFT makes the same number of passes, but takes no fewer steps than the profile says: a handful of steps would show how
  *   short the training was, not how few its rows;
- * - GRPO takes the same number of steps, on prompts that come again more often, unless the profile counts passes;
+ * - GRPO takes the same number of steps, or the profile's for smaller sizes, on prompts that come again more often, unless the
+ *   profile counts passes;
  * - Reason-RFT trains stage 1 on the first half of the rows, though never on more than it has at all rows, and GRPO on the rest.
  *
  * @param rows of all stages together, 2 or more
@@ -49,13 +50,14 @@ export function efficiencyCell(
   const whole = paradigmCell(study, paradigm, task, seed);
   if (rows === trainRows) return whole;
   if (whole.kind === 'sft') return fewer(whole, rows, efficiency.leastSftSteps);
-  if (whole.start === 'base') return grpoOnRows(whole, [0, rows], profile);
+  const settings = { ...whole.settings, steps: efficiency.grpoSteps ?? whole.settings.steps };
+  if (whole.start === 'base') return grpoOnRows({ ...whole, settings }, [0, rows], profile);
   const first = Math.min(stageOneRows, Math.floor(rows / 2));
   const start =
     first === stageOneRows
       ? whole.start
       : fewer(stageOneCell(study, first, task, seed), first, efficiency.leastSftSteps);
-  return grpoOnRows({ ...whole, start }, stageTwoRows(profile, first, rows), profile);
+  return grpoOnRows({ ...whole, start, settings }, stageTwoRows(profile, first, rows), profile);
 }
 
 /** An SFT cell on its first rows. */

@@ -40,14 +40,15 @@ test('cells of three seeds, counted by hand', () => {
   // A task: the base model; stage 1 and four paradigms of three seeds.
   assert.equal(count('paradigms'), 3 * (1 + 5 * 3));
   // A task: 6,400 rows, as above without the base model: 5 x 3. 320 rows: four and a stage 1, 5 x 3. 800, 1,600: 5 x 1 each.
-  // 3,200: four of one seed, whose stage 1 is that of all rows. CoT-SFT on 800 rows is the stage 1 of 1,600: 4 passes both.
-  assert.equal(count('efficiency'), 3 * (5 * 3 + 5 * 3 + 2 * 5 + 4 - 1));
+  // 3,200: four of one seed, whose stage 1 is that of all rows. CoT-SFT on 800 rows is the stage 1 of 1,600, 2 passes both, and
+  // CoT-SFT on 1,600 rows that of all.
+  assert.equal(count('efficiency'), 3 * (5 * 3 + 5 * 3 + 2 * 5 + 4 - 2));
   assert.equal(count('controls'), 3 * 3);
-  // Counting, one seed: the base and its stage 1; reward 2 more, group size 2, KL 3, loss 2, temperature 2; CoT rows 3 more and
+  // Counting, one seed: the base and its stage 1; reward 2 more, group size 2, KL 3, loss 2, temperature 3; CoT rows 3 more and
   // 2 stages; curation 2 and 2; start checkpoint 3 and 3.
-  assert.equal(count('ablations'), 2 + 2 + 2 + 3 + 2 + 2 + 5 + 4 + 6);
-  // Efficiency at all rows with the paradigms; the ablations' stage 1, that of 800 rows and that of 2 passes.
-  const shared = 3 * 5 * 3 + 3;
+  assert.equal(count('ablations'), 2 + 2 + 2 + 3 + 2 + 3 + 5 + 4 + 6);
+  // Efficiency at all rows with the paradigms; the ablations' stage 1.
+  const shared = 3 * 5 * 3 + 1;
   assert.equal(count(), GRID_PARTS.reduce((sum, part) => sum + count(part), 0) - shared);
   // One name in every part.
   const names = new Set(studyGrid(three).map(({ name }) => name));
@@ -105,14 +106,14 @@ test('5 % of the rows and all rows are points of the curve, 1,600 too; they have
   );
 });
 
-test('fewer rows: SFT makes 2 passes but 100 steps at least; Reason-RFT halves them; at all rows it is the paradigm', () => {
+test('fewer rows: SFT makes one pass but 50 steps at least; Reason-RFT halves them; at all rows it is the paradigm', () => {
   const at = (paradigm: (typeof TRAINED_PARADIGMS)[number], rows: number) =>
     efficiencyCell(study, paradigm, rows, 'counting', 1);
   const steps = (cell: SftCell) => sftSteps(cell.rows[1], cell.settings);
-  // 320 rows x 2 passes / 32 = 20 steps, fewer than 100; 3,200 x 2 / 32 = 200.
+  // 320 rows / 32 = 10 steps, fewer than 50; 3,200 / 32 = 100.
   assert.deepEqual(
     [320, 800, 1600, 3200, 6400].map((rows) => steps(at('cot-sft', rows) as SftCell)),
-    [100, 100, 100, 200, 400],
+    [50, 50, 50, 100, 200],
   );
   const rft = (rows: number) => at('reason-rft', rows) as GrpoCell;
   assert.deepEqual(
@@ -124,9 +125,13 @@ test('fewer rows: SFT makes 2 passes but 100 steps at least; Reason-RFT halves t
       [1600, 1600, 6400],
     ],
   );
-  // 160 rows x 4 passes / 32 = 20 steps, fewer than 100.
-  assert.equal(steps(rft(320).start as SftCell), 100);
+  // 160 rows / 32 = 5 steps, fewer than 50.
+  assert.equal(steps(rft(320).start as SftCell), 50);
   assert.deepEqual(rft(320).settings, paradigmCell(study, 'reason-rft').settings);
+  const standard = { ...study, profile: STANDARD };
+  const whole = paradigmCell(standard, 'reason-rft', 'transformation');
+  const few = efficiencyCell(standard, 'reason-rft', 160, 'transformation', 1) as GrpoCell;
+  assert.deepEqual(few.settings, { ...whole.settings, steps: STANDARD.efficiency.grpoSteps });
   for (const paradigm of TRAINED_PARADIGMS)
     assert.equal(text(at(paradigm, 6400)), text(paradigmCell(study, paradigm, 'counting', 1)));
   assert.throws(() => at('ans-sft', 6401), /from 2 to 6400, all rows, got 6401/);
@@ -176,16 +181,16 @@ test('the settings of ablations, by name', () => {
     'exact + format',
   ]);
   assert.deepEqual(names('counting', 'KL weight'), ['0', '0.01', '[0.04]', '0.1']);
-  assert.deepEqual(names('counting', 'Start checkpoint'), ['1 pass', '2 passes', '[4 passes]', '8 passes']);
+  assert.deepEqual(names('counting', 'Start checkpoint'), ['0.5 passes', '[1 pass]', '2 passes', '4 passes']);
   assert.deepEqual(names('counting', 'CoT rows in stage 1'), ['none', '400', '800', '[1600]']);
   assert.deepEqual(names('counting', 'Curation of stage 1'), ['[curated]', '25 % spoiled', '50 % spoiled']);
-  // The base and its 19 variants; three stages that are also cells of other parts, which evaluate them.
+  // The base and its 20 variants; the stage 1 that they share is also a paradigm's, which evaluates it.
   const evaluated = studyGrid(study, 'ablations').filter(({ evaluations }) => evaluations.length > 0);
-  assert.equal(evaluated.length, 1 + 19 + 3);
+  assert.equal(evaluated.length, 1 + 20 + 1);
   const measured = studyGrid(study, 'ablations').filter(({ heldOut }) => heldOut);
   assert.deepEqual(
     measured.map(({ cell }) => (cell as SftCell).settings.epochs).sort((a, b) => a - b),
-    [1, 2, 4, 8],
+    [0.5, 1, 2, 4],
   );
 });
 
