@@ -146,8 +146,9 @@ function amountVariants(study: Study, base: GrpoCell): Variant[] {
   });
   return [
     ['none', { ...base, start: 'base' }],
-    ...[stageOneRows / 4, stageOneRows / 2].map((rows): Variant => [String(rows), from(rows)]),
+    [String(stageOneRows / 2), from(stageOneRows / 2)],
     [String(stageOneRows), base],
+    ...[2 * stageOneRows, 5 * stageOneRows].map((rows): Variant => [String(rows), from(rows)]),
   ];
 }
 

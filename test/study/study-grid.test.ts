@@ -39,14 +39,13 @@ test('cells of three seeds, counted by hand', () => {
   const count = (part?: (typeof GRID_PARTS)[number]) => studyGrid(three, part).length;
   // A task: the base model; stage 1 and four paradigms of three seeds.
   assert.equal(count('paradigms'), 3 * (1 + 5 * 3));
-  // A task: 6,400 rows, as above without the base model: 5 x 3. 320 rows: four and a stage 1, 5 x 3. 800, 1,600: 5 x 1 each.
-  // 3,200: four of one seed, whose stage 1 is that of all rows. CoT-SFT on 800 rows is the stage 1 of 1,600, 2 passes both, and
-  // CoT-SFT on 1,600 rows that of all.
-  assert.equal(count('efficiency'), 3 * (5 * 3 + 5 * 3 + 2 * 5 + 4 - 2));
+  // A task: 6,400 rows, as above without the base model: 5 x 3. 320 rows: four and a stage 1 of 160, 5 x 3, but CoT-SFT is the
+  // stage 1 of all rows, 50 steps on 320 rows both. 800, 1,600, 3,200: four of one seed, whose stage 1 is that of all rows.
+  assert.equal(count('efficiency'), 3 * (5 * 3 + 5 * 3 - 3 + 3 * 4));
   assert.equal(count('controls'), 3 * 3);
-  // Counting, one seed: the base and its stage 1; reward 2 more, group size 2, KL 3, loss 2, temperature 3; CoT rows 3 more and
-  // 2 stages; curation 2 and 2; start checkpoint 3 and 3.
-  assert.equal(count('ablations'), 2 + 2 + 2 + 3 + 2 + 3 + 5 + 4 + 6);
+  // Counting, one seed: the base and its stage 1; reward 2 more, group size 2, KL 3, loss 2, temperature 3; CoT rows 4 more and
+  // 3 stages; curation 2 and 2; start checkpoint 3 and 3.
+  assert.equal(count('ablations'), 2 + 2 + 2 + 3 + 2 + 3 + 7 + 4 + 6);
   // Efficiency at all rows with the paradigms; the ablations' stage 1.
   const shared = 3 * 5 * 3 + 1;
   assert.equal(count(), GRID_PARTS.reduce((sum, part) => sum + count(part), 0) - shared);
@@ -120,12 +119,12 @@ test('fewer rows: SFT makes one pass but 50 steps at least; Reason-RFT halves th
     [320, 1600, 3200, 6400].map((rows) => [(rft(rows).start as SftCell).rows[1], ...rft(rows).rows]),
     [
       [160, 160, 320],
-      [800, 800, 1600],
-      [1600, 1600, 3200],
-      [1600, 1600, 6400],
+      [320, 320, 1600],
+      [320, 320, 3200],
+      [320, 320, 6400],
     ],
   );
-  // 160 rows / 32 = 5 steps, fewer than 50.
+  // 160 rows x 5 passes / 32 = 25 steps, fewer than 50.
   assert.equal(steps(rft(320).start as SftCell), 50);
   assert.deepEqual(rft(320).settings, paradigmCell(study, 'reason-rft').settings);
   const standard = { ...study, profile: STANDARD };
@@ -181,16 +180,16 @@ test('the settings of ablations, by name', () => {
     'exact + format',
   ]);
   assert.deepEqual(names('counting', 'KL weight'), ['0', '0.01', '[0.04]', '0.1']);
-  assert.deepEqual(names('counting', 'Start checkpoint'), ['0.5 passes', '[1 pass]', '2 passes', '4 passes']);
-  assert.deepEqual(names('counting', 'CoT rows in stage 1'), ['none', '400', '800', '[1600]']);
+  assert.deepEqual(names('counting', 'Start checkpoint'), ['2.5 passes', '[5 passes]', '10 passes', '20 passes']);
+  assert.deepEqual(names('counting', 'CoT rows in stage 1'), ['none', '160', '[320]', '640', '1600']);
   assert.deepEqual(names('counting', 'Curation of stage 1'), ['[curated]', '25 % spoiled', '50 % spoiled']);
-  // The base and its 20 variants; the stage 1 that they share is also a paradigm's, which evaluates it.
+  // The base and its 21 variants; the stage 1 that they share is also a paradigm's, which evaluates it.
   const evaluated = studyGrid(study, 'ablations').filter(({ evaluations }) => evaluations.length > 0);
-  assert.equal(evaluated.length, 1 + 20 + 1);
+  assert.equal(evaluated.length, 1 + 21 + 1);
   const measured = studyGrid(study, 'ablations').filter(({ heldOut }) => heldOut);
   assert.deepEqual(
     measured.map(({ cell }) => (cell as SftCell).settings.epochs).sort((a, b) => a - b),
-    [0.5, 1, 2, 4],
+    [2.5, 5, 10, 20],
   );
 });
 
