@@ -146,7 +146,7 @@ export const STANDARD: Profile = {
     structure: { id: 820, ood: 800 },
     transformation: { id: 1000, 'ood-left': 1000, 'ood-right': 1000 },
   },
-  efficiency: { rows: STANDARD_ROWS, seeds: [1], leastSftSteps: 25, grpoSteps: 30 },
+  efficiency: { rows: STANDARD_ROWS, seeds: [1], leastSftSteps: 25, grpoSteps: 20 },
   tasks: {
     transformation: {
       grpo: {
@@ -158,7 +158,7 @@ export const STANDARD: Profile = {
         topK: 50,
         schedule: { ...GRPO.schedule, learningRate: 2e-4 },
       },
-      efficiency: { rows: STANDARD_ROWS, seeds: [1], leastSftSteps: 25, grpoSteps: 20 },
+      efficiency: { rows: STANDARD_ROWS, seeds: [1], leastSftSteps: 25, grpoSteps: 16 },
     },
   },
 };

@@ -130,7 +130,7 @@ test('fewer rows: SFT makes one pass but 50 steps at least; Reason-RFT halves th
   const standard = { ...study, profile: STANDARD };
   const whole = paradigmCell(standard, 'reason-rft', 'transformation');
   const few = efficiencyCell(standard, 'reason-rft', 160, 'transformation', 1) as GrpoCell;
-  assert.deepEqual(few.settings, { ...whole.settings, steps: 20 });
+  assert.deepEqual(few.settings, { ...whole.settings, steps: 16 });
   for (const paradigm of TRAINED_PARADIGMS)
     assert.equal(text(at(paradigm, 6400)), text(paradigmCell(study, paradigm, 'counting', 1)));
   assert.throws(() => at('ans-sft', 6401), /from 2 to 6400, all rows, got 6401/);
