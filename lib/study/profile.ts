@@ -146,6 +146,7 @@ export const STANDARD: Profile = {
     structure: { id: 820, ood: 800 },
     transformation: { id: 1000, 'ood-left': 1000, 'ood-right': 1000 },
   },
+  ablation: { ...GRPO, steps: 16, promptsPerStep: 16 },
   efficiency: { rows: STANDARD_ROWS, seeds: [1], leastSftSteps: 25, grpoSteps: 20 },
   tasks: {
     transformation: {
