@@ -139,7 +139,7 @@ function lossVariants(base: GrpoCell): Variant[] {
 }
 
 function amountVariants(study: Study, base: GrpoCell): Variant[] {
-  const { stageOneRows } = study.profile;
+  const { stageOneRows, trainRows } = taskProfile(study.profile, base.task);
   const from = (rows: number): GrpoCell => ({
     ...base,
     start: stageOneCell(study, rows, base.task, base.settings.seed),
@@ -148,7 +148,7 @@ function amountVariants(study: Study, base: GrpoCell): Variant[] {
     ['none', { ...base, start: 'base' }],
     [String(stageOneRows / 2), from(stageOneRows / 2)],
     [String(stageOneRows), base],
-    ...[2 * stageOneRows, 5 * stageOneRows].map((rows): Variant => [String(rows), from(rows)]),
+    ...[2 * stageOneRows, Math.min(5 * stageOneRows, trainRows)].map((rows): Variant => [String(rows), from(rows)]),
   ];
 }
 

@@ -170,7 +170,7 @@ export const TINY: Profile = {
   name: 'tiny',
   seeds: [1, 2],
   trainRows: 48,
-  stageOneRows: 8,
+  stageOneRows: 16,
   testRows: {
     counting: { id: 8, 'ood-look': 6, 'ood-look-question': 2 },
     structure: { id: 8, ood: 8 },

@@ -191,7 +191,7 @@ test('ablations: the base in each, differences on the same items, pass@k of star
   both(base, 'think', 2, 4);
   const cells = ablationCells(study);
   const settings = startMeasure(study, 'counting')!;
-  for (const { cell, setting } of cells.filter((each) => ['G = 2', '2 passes', '0.25 passes'].includes(each.setting))) {
+  for (const { cell, setting } of cells.filter((each) => ['G = 2', '2 passes', '0.5 passes'].includes(each.setting))) {
     finish(cell);
     both(cell, 'think', setting === 'G = 2' ? 8 : 2, 4);
   }
@@ -212,7 +212,7 @@ test('ablations: the base in each, differences on the same items, pass@k of star
   assert.deepEqual(
     id.filter(({ ablation }) => ablation === 'Start checkpoint').map((p) => [p.setting, p.startPassAtK?.mean]),
     [
-      ['0.25 passes', 0.25],
+      ['0.5 passes', 0.25],
       ['1 pass', 0.5],
       ['2 passes', 0.25],
     ],
