@@ -21,6 +21,7 @@ import {
   efficiencyTable,
   leakageTable,
   phenomenaTable,
+  wordsTable,
 } from './study-tables.js';
 import { escapeHtml } from './tables.js';
 import { TASK_TITLES } from './wording.js';
@@ -188,7 +189,13 @@ function trainingPart(results: StudyResults, figures: Figures): string {
 }
 
 function controlsPart(results: StudyResults, figures: Figures): string {
-  return stacked(tableHtml(controlsTable(results)), figures.html('controls'), tableHtml(leakageTable(results)));
+  return stacked(
+    tableHtml(controlsTable(results)),
+    figures.html('controls'),
+    tableHtml(wordsTable(results)),
+    figures.html('words'),
+    tableHtml(leakageTable(results)),
+  );
 }
 
 function samplesPart(samples: readonly PageSample[]): string {

@@ -72,6 +72,7 @@ export function studyFigures(results: StudyResults): StudyFigure[] {
   }
   if (results.phenomena.some(({ curves }) => curves.length > 0)) figures.push(learningCurves(results.phenomena));
   if (results.controls.length > 0) figures.push(controlsFigure(results));
+  if (results.words.length > 0) figures.push(wordsFigure(results));
   return figures;
 }
 
@@ -339,6 +340,28 @@ function controlsFigure({ controls, seeds }: StudyResults): StudyFigure {
     forestFigure(groups, [{ title: panel, axis: ACCURACY_AXIS, range: [0, 100] }], title),
     `Accuracy after training on questions whose answers were dealt anew. Hollow: what the best constant answer scores; an interval above it would be a leak. ${measure(controls.map(({ accuracy }) => accuracy))}`,
     controls.map(({ text }) => text).join(' '),
+  );
+}
+
+/** What CoT-SFT scores by the words of its rationales. */
+function wordsFigure({ words, seeds }: StudyResults): StudyFigure {
+  const title = 'CoT-SFT by whose words its rationales are in';
+  const panel = 'accuracy';
+  const tasks = [...new Set(words.map(({ task }) => task))];
+  const groups = tasks.map((task) => ({
+    title: TASK_TITLES[task],
+    rows: words
+      .filter((each) => each.task === task)
+      .map(({ testSet, annotators, own }) => ({
+        label: TEST_SET_NAMES[testSet],
+        points: [dot(annotators, panel, "an annotator's words"), dot(own, panel, "the base model's own words")],
+      })),
+  }));
+  return named(
+    { name: 'words', title, tasks, seeds },
+    forestFigure(groups, [{ title: panel, axis: ACCURACY_AXIS, range: [0, 100] }], title),
+    `Accuracy of CoT-SFT on the same rows${partialCredit(tasks)}, whose rationales are an annotator's, or the solutions that the base model's pretraining would write of them. ${measureWithSeeds(words.map(({ own }) => own))}`,
+    words.map(({ text }) => text).join(' '),
   );
 }
 

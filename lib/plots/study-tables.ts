@@ -199,6 +199,22 @@ export function controlsTable({ controls }: StudyResults): HtmlTable {
   };
 }
 
+/** CoT-SFT by the words of its rationales. */
+export function wordsTable({ words }: StudyResults): HtmlTable {
+  const numbers = ["an annotator's (%)", "the base model's own (%)", 'difference (points)'].map(number);
+  return {
+    caption: 'CoT-SFT on the same rows, by whose words their rationales are in',
+    heads: [['task', 'test set', ...numbers]],
+    rows: words.map(({ task, testSet, annotators, own, difference }) => [
+      { text: TASK_TITLES[task], head: true },
+      TEST_SET_NAMES[testSet],
+      estimate(annotators),
+      estimate(own),
+      number(points(difference)),
+    ]),
+  };
+}
+
 /** Whether training and test data share anything. */
 export function leakageTable({ leakage }: StudyResults): HtmlTable {
   return {

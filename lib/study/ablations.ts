@@ -19,6 +19,7 @@ import type { Study } from './workspace.js';
  *   these three
  * - Temperature: of sampling
  * - CoT rows in stage 1: none is the base model itself. GRPO's own rows stay the same
+ * - Words of stage 1: an annotator's rationales, or the base model's own solutions of the same rows
  * - Curation of stage 1: its rows, or the same rows with a share spoiled
  * - Start checkpoint: stage 1 of more and fewer passes, of which one would be chosen by pass@k on held-out rows
  */
@@ -29,6 +30,7 @@ export const ABLATIONS = [
   'Loss',
   'Temperature',
   'CoT rows in stage 1',
+  'Words of stage 1',
   'Curation of stage 1',
   'Start checkpoint',
 ] as const;
@@ -73,6 +75,7 @@ export function ablationCells(
     Loss: lossVariants(base),
     Temperature: numberVariants(base, 'temperature', [0.6, 0.9, 1.2]),
     'CoT rows in stage 1': amountVariants(study, base),
+    'Words of stage 1': wordsVariants(base),
     'Curation of stage 1': curationVariants(base),
     'Start checkpoint': startVariants(base),
   };
@@ -149,6 +152,14 @@ function amountVariants(study: Study, base: GrpoCell): Variant[] {
     [String(stageOneRows / 2), from(stageOneRows / 2)],
     [String(stageOneRows), base],
     ...[2 * stageOneRows, Math.min(5 * stageOneRows, trainRows)].map((rows): Variant => [String(rows), from(rows)]),
+  ];
+}
+
+function wordsVariants(base: GrpoCell): Variant[] {
+  const own: SftCell = { ...(base.start as SftCell), ownWords: true };
+  return [
+    ["an annotator's", base],
+    ["the base model's own", { ...base, start: own }],
   ];
 }
 

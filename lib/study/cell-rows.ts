@@ -7,7 +7,7 @@ import type { TaskRecord } from '../data/record.js';
 import { imageNames, readRecords } from '../data/records.js';
 import { Random } from '../engine/random.js';
 import { type PromptStyle, writeTarget } from '../tasks/prompts.js';
-import { recordPrompt, type TaskName, type TestSet, testSetsOf } from '../tasks/task.js';
+import { recordPrompt, TASKS, type TaskName, type TestSet, testSetsOf } from '../tasks/task.js';
 import type { Cell } from './cell.js';
 import type { Rows } from './examples.js';
 import { shuffleLabels } from './label-control.js';
@@ -44,8 +44,9 @@ async function opened(study: Study, task: TaskName, records: TaskRecord[]): Prom
 
 /** The records of a cell's rows, fewer where the data holds fewer. */
 function cellRecords(study: Study, cell: Cell): TaskRecord[] {
-  const rows = openTable(study, 'train', cell.task).records.slice(...cell.rows);
-  if (cell.kind === 'grpo') return rows;
+  const held = openTable(study, 'train', cell.task).records.slice(...cell.rows);
+  if (cell.kind === 'grpo') return held;
+  const rows = cell.ownWords ? held.map((row) => ({ ...row, cot: TASKS[cell.task].workOut(row) })) : held;
   const random = (name: string) => new Random(study.profile.seed, `${cell.task}/${name}`);
   const spoiled =
     cell.spoiledShare === undefined
@@ -59,7 +60,8 @@ export function trainingRowsDigest(study: Study, cell: Cell): string {
   const { rows, task } = cell;
   const target = cell.kind === 'sft' ? cell.target : undefined;
   const changed = cell.kind === 'sft' ? [cell.spoiledShare, cell.shuffledLabels, study.profile.seed] : [];
-  return tableDigest(study, 'train', task, JSON.stringify(['train', rows, target, changed]), (table) =>
+  const words = cell.kind === 'sft' && cell.ownWords ? 'own words' : '';
+  return tableDigest(study, 'train', task, JSON.stringify(['train', rows, target, changed, words]), (table) =>
     rowsDigest(table, cellRecords(study, cell), (record) => [
       recordPrompt(record, target === 'answer' ? 'bare' : 'think'),
       target === 'cot' ? writeTarget(record.cot, record.answer) : record.answer,

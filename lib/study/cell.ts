@@ -37,6 +37,8 @@ export interface SftCell {
   lora?: LoraSettings;
   /** Spoils this share of the rows first, as a careless annotator would: what curation takes out. None unless told. */
   spoiledShare?: number;
+  /** Rationales as the base model's own pretraining works such rows out, in place of an annotator's. */
+  ownWords?: true;
   /** Deals the rows' answers and rationales anew among rows of their kind first: the control that must score at chance. */
   shuffledLabels?: true;
 }

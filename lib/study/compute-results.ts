@@ -21,7 +21,7 @@ import { efficiencyCell, efficiencyRows, efficiencySeeds } from './data-efficien
 import type { GridCell } from './grid.js';
 import { bestConstantScore } from './label-control.js';
 import { studyLeakage } from './leakage.js';
-import { estimatesOf, percentText, pointsText } from './measures.js';
+import { estimatesOf, percentText, pointsText, testScores } from './measures.js';
 import { PARADIGM_PROMPTS, PARADIGMS, paradigmCell, TRAINED_PARADIGMS } from './paradigms.js';
 import { phenomenaOf } from './phenomena.js';
 import type {
@@ -31,9 +31,10 @@ import type {
   EfficiencyPoint,
   ParadigmResult,
   StudyResults,
+  WordsResult,
 } from './results.js';
 import { recordsFile } from './study-data.js';
-import { shuffledLabelsCell, studyGrid } from './study-grid.js';
+import { ownWordsCell, shuffledLabelsCell, studyGrid } from './study-grid.js';
 import type { Study } from './workspace.js';
 
 /** All that can be said from the cells that are finished, of the tasks whose data is there. */
@@ -53,6 +54,7 @@ export function computeResults(study: Study): StudyResults {
     claims: tasks.flatMap((task) => claimVerdicts(study, task)),
     phenomena: tasks.flatMap((task) => phenomenaOf(study, task)),
     controls: tasks.flatMap((task) => controlResults(study, task)),
+    words: tasks.flatMap((task) => wordsResults(study, task)),
     leakage: tasks.map((task) => studyLeakage(study, task)),
     missing: missingCells(study),
   };
@@ -249,6 +251,28 @@ function controlResults(study: Study, task: TaskName): ControlResult[] {
       `Trained on shuffled labels, ${percentText(accuracy)} ${TEST_SET_NAMES[testSet]}: ` +
       `${holds ? 'not above' : 'above'} chance, the best constant answers' ${(100 * chance).toFixed(1)} %.`;
     return [{ task, control: 'shuffled labels', testSet, accuracy, chance, holds, text }];
+  });
+}
+
+function wordsResults(study: Study, task: TaskName): WordsResult[] {
+  const { seeds } = study.profile;
+  return testSetsOf(task).flatMap((testSet): WordsResult[] => {
+    const scored = (cellOf: typeof ownWordsCell) =>
+      testScores(
+        study,
+        seeds.map((seed) => cellOf(study, task, seed)),
+        testSet,
+        'think',
+      );
+    const own = scored(ownWordsCell);
+    const annotators = scored((_, __, seed) => paradigmCell(study, 'cot-sft', task, seed));
+    if (!own || !annotators) return [];
+    const [of, to] = [own, annotators].map((scores) => estimateOverSeeds(scores.map(meanOf), scores[0]!.length));
+    const difference = differenceOverSeeds(own, annotators);
+    const text =
+      `CoT-SFT on the same rows has ${percentText(of!)} ${TEST_SET_NAMES[testSet]} with rationales in the base model's own words, ` +
+      `${percentText(to!)} in an annotator's: ${pointsText(difference)}.`;
+    return [{ task, testSet, annotators: to!, own: of!, difference, text }];
   });
 }
 

@@ -1,6 +1,6 @@
 /** Data efficiency: the trained paradigms on fewer and fewer rows, always the first ones of the same data. */
 import type { TaskName } from '../tasks/task.js';
-import type { SftSettings } from '../train/sft.js';
+import { type SftSettings, sftSteps } from '../train/sft.js';
 import type { Cell, SftCell } from './cell.js';
 import { grpoOnRows, paradigmCell, stageOneCell, stageTwoRows, type TrainedParadigm } from './paradigms.js';
 import { taskProfile } from './profile.js';
@@ -29,7 +29,7 @@ export function efficiencySeeds(study: Study, rows: number, task: TaskName): rea
  * A paradigm on the first rows. At all rows it is the paradigm's own cell. At fewer
  *
  * - SFT makes the same number of passes, but takes no fewer steps than the profile says: a handful of steps would show how
- *   short the training was, not how few its rows;
+ *   short the training was, not how few its rows; stage 1 takes as many steps as at all rows;
  * - GRPO takes the same number of steps, or the profile's for smaller sizes, on prompts that come again more often, unless the
  *   profile counts passes;
  * - Reason-RFT trains stage 1 on the first half of the rows, though never on more than it has at all rows, and GRPO on the rest.
@@ -53,10 +53,9 @@ export function efficiencyCell(
   const settings = { ...whole.settings, steps: efficiency.grpoSteps ?? whole.settings.steps };
   if (whole.start === 'base') return grpoOnRows({ ...whole, settings }, [0, rows], profile);
   const first = Math.min(stageOneRows, Math.floor(rows / 2));
+  const stageOneSteps = sftSteps(stageOneRows, profile.stageOne);
   const start =
-    first === stageOneRows
-      ? whole.start
-      : fewer(stageOneCell(study, first, task, seed), first, efficiency.leastSftSteps);
+    first === stageOneRows ? whole.start : fewer(stageOneCell(study, first, task, seed), first, stageOneSteps);
   return grpoOnRows({ ...whole, start, settings }, stageTwoRows(profile, first, rows), profile);
 }
 

@@ -14,8 +14,8 @@
  * - Questions that ask for tags are answered in untidy text, of which under a third is well formed, as a model without
  *   fine-tuning might write.
  * - Worked solutions, as what a large model is schooled on holds them: asked to output the thinking process, and no more, the whole
- *   rationale, in every look; asked for tags, mostly a look and a hasty answer, which forgets what the question changes, seldom the
- *   rationale. Transformation's change up to four things and are seen from any side. Counting's families `subtract-and-add` and
+ *   solution, in every look; asked for tags, mostly a look and a hasty answer, which forgets what the question changes, seldom the
+ *   solution. They are in a notation of their own: no annotator's rationale is shown. Transformation's change up to four things and are seen from any side. Counting's families `subtract-and-add` and
  *   `three-hop` are never shown.
  */
 import type { RgbImage } from '../data/image.js';
@@ -24,12 +24,14 @@ import type { Random } from '../engine/random.js';
 import { sampleShortQuestion } from '../tasks/counting/perception.js';
 import { countMatching, matches, solveCounting, TRAINED_FAMILIES } from '../tasks/counting/program.js';
 import { sampleFilter, sampleProgram } from '../tasks/counting/sample.js';
-import { describeFilter, writeCaption, writeQuestion, writeRationale } from '../tasks/counting/wording.js';
+import { writeCountingSolution } from '../tasks/counting/solution.js';
+import { describeFilter, writeCaption, writeQuestion } from '../tasks/counting/wording.js';
 import { writePrompt, writeTarget } from '../tasks/prompts.js';
 import { drawFigure } from '../tasks/structure/draw-figure.js';
 import { type StructureFamily, sampleFigure, structureFamilies } from '../tasks/structure/families.js';
 import { figureFingerprint, type GeometryFigure } from '../tasks/structure/figure.js';
 import { sampleFigureQuestion } from '../tasks/structure/perception.js';
+import { writeStructureSolution } from '../tasks/structure/solution.js';
 import {
   CHOICE_LETTERS,
   type StructureProgram,
@@ -37,12 +39,7 @@ import {
   structureValue,
   THEOREMS,
 } from '../tasks/structure/theorem.js';
-import {
-  writeFigureCaption,
-  writeStructurePrompt,
-  writeStructureQuestion,
-  writeStructureRationale,
-} from '../tasks/structure/wording.js';
+import { writeFigureCaption, writeStructurePrompt, writeStructureQuestion } from '../tasks/structure/wording.js';
 import type { TaskName } from '../tasks/task.js';
 import { sampleGridQuestion } from '../tasks/transformation/perception.js';
 import {
@@ -62,6 +59,7 @@ import {
   seenFrom,
   transformationFingerprint,
 } from '../tasks/transformation/sample.js';
+import { writeTransformationSolution } from '../tasks/transformation/solution.js';
 import {
   writeTransformationCaption,
   writeTransformationPrompt,
@@ -268,25 +266,25 @@ function countingLessons(scene: Scene, { lookups, worked }: LessonMix, random: R
 /** A counting question worked out, and another answered with tags: in haste, what is asked for is counted before it changes. */
 function workedCounting(scene: Scene, random: Random): Lesson[] {
   const [worked, asked] = [0, 1].map(() => sampleProgram(random.choice(TRAINED_FAMILIES), scene, random));
-  const rationale = writeRationale(asked!, scene);
+  const solution = writeCountingSolution(asked!, scene);
   const tagged = inTags(
-    { rationale, answer: String(solveCounting(asked!, scene)) },
+    { solution, answer: String(solveCounting(asked!, scene)) },
     { remark: firstOf(writeCaption(scene)), answer: String(countMatching(scene, asked!.ask)) },
     random,
   );
   return [
-    { question: `${writeQuestion(worked!)} ${WORK_OUT}`, answer: writeRationale(worked!, scene) },
+    { question: `${writeQuestion(worked!)} ${WORK_OUT}`, answer: writeCountingSolution(worked!, scene) },
     { question: writePrompt(writeQuestion(asked!), 'think'), answer: tagged },
   ];
 }
 
 /** A question with tags answered: seldom worked out, mostly in haste. */
 function inTags(
-  worked: { rationale: string; answer: string },
+  worked: { solution: string; answer: string },
   hasty: { remark: string; answer: string },
   random: Random,
 ): string {
-  if (random.chance(WORKED_IN_TAGS)) return writeTarget(worked.rationale, worked.answer);
+  if (random.chance(WORKED_IN_TAGS)) return writeTarget(worked.solution, worked.answer);
   return untidyThinking(hasty.remark, hasty.answer, random);
 }
 
@@ -301,7 +299,7 @@ function classLesson(scene: Scene, random: Random): Lesson {
   };
 }
 
-/** A sum as a rationale writes it. */
+/** A sum as a solution writes it. */
 function writtenSum({ question, answer }: Lesson): Lesson {
   const terms = question.replace(/^What is (.*)\?$/, '$1');
   return { question: `Write the sum: ${terms}`, answer: `${terms} = ${answer}.` };
@@ -342,13 +340,13 @@ function workedStructure({ family, figure, program }: DrawnFigure, random: Rando
   return [0, 1].map((tagged) => {
     const asked = random.chance(0.5) ? { ...program, choices: choicesFor(family, program, random) } : program;
     const question = writeStructureQuestion(family, asked);
-    const rationale = writeStructureRationale(asked);
-    if (!tagged) return { question: `${question} ${WORK_OUT}`, answer: rationale };
+    const solution = writeStructureSolution(asked);
+    if (!tagged) return { question: `${question} ${WORK_OUT}`, answer: solution };
     const answer = solveStructure(asked);
     const hasty = asked.choices ? random.choice(CHOICE_LETTERS) : String(random.choice(program.givens));
     return {
       question: writeStructurePrompt(question, answer, 'think'),
-      answer: inTags({ rationale, answer }, { remark: firstOf(writeFigureCaption(figure)), answer: hasty }, random),
+      answer: inTags({ solution, answer }, { remark: firstOf(writeFigureCaption(figure)), answer: hasty }, random),
     };
   });
 }
@@ -479,11 +477,13 @@ function changeLessons({ problem, answer, scene }: TaskRecord, lookups: number, 
 
 /** Several changes from any side, worked out, and answered with tags: in haste, with the first change alone. */
 function transformedLessons(
-  { problem, answer, cot, scene, program }: TaskRecord,
+  { problem, answer, scene, program }: TaskRecord,
   { lookups, worked }: LessonMix,
   random: Random,
 ): Lesson[] {
-  const { initial, final } = scene as TransformationScenes;
+  const scenes = scene as TransformationScenes;
+  const { initial, final } = scenes;
+  const solution = writeTransformationSolution(scenes);
   const lessons: Lesson[] = [];
   for (let n = 0; n < lookups; n++) {
     lessons.push(
@@ -498,10 +498,10 @@ function transformedLessons(
       answer: writeCall((program as Transformation[])[0]!),
     };
     lessons.push(
-      { question: `${problem} ${WORK_OUT}`, answer: cot },
+      { question: `${problem} ${WORK_OUT}`, answer: solution },
       {
         question: writeTransformationPrompt(problem, 'think'),
-        answer: inTags({ rationale: cot, answer }, hasty, random),
+        answer: inTags({ solution, answer }, hasty, random),
       },
     );
   }

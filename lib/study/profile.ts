@@ -119,7 +119,7 @@ export const QUICK: Profile = {
   spoiledShare: 0.06,
   answerSft: SFT,
   cotSft: SFT,
-  stageOne: { ...SFT, epochs: 5 },
+  stageOne: SFT,
   grpo: GRPO,
   efficiency: { rows: [320, 800, 1600, 3200, 6400], seeds: [1], leastSftSteps: 50 },
   ablation: { ...GRPO, steps: 24, promptsPerStep: 16 },
@@ -131,8 +131,7 @@ const STANDARD_ROWS = [160, 400, 800, 1600, 3200];
 
 /**
  * What a study's tables rest on: test sets of the paper's sizes and three seeds, within two and a half hours of two cores. As in the
- * paper, SFT passes once over its 3,200 rows; stage 1 has 5 % of them, five times, as five steps would be too few; GRPO's 75 steps see
- * 2,400 of the rest. Spatial transformation writes three times as much: it has fewer steps, of half the prompts, and draws as the paper
+ * paper, SFT passes once over its 3,200 rows, and stage 1 once over 5 % of them; GRPO's 75 steps see 2,400 of the rest. Spatial transformation writes three times as much: it has fewer steps, of half the prompts, and draws as the paper
  * does, as of long completions drawn from the whole distribution few are right.
  */
 export const STANDARD: Profile = {

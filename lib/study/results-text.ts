@@ -39,6 +39,7 @@ function taskText(results: StudyResults, task: TaskName): string[] {
         `${phenomenon}: ${seen === null ? 'not known' : seen ? 'seen' : 'not seen'}. ${text}`,
     ),
     ...of(results.controls).map(({ control, text }) => `${control}: ${text}`),
+    ...of(results.words).map(({ text }) => `whose words: ${text}`),
     ...of(results.leakage).map(
       ({ testItems, trainingRows, sharedScenes, sharedQuestions }) =>
         `leakage: of ${testItems} test items ${sharedScenes} share a scene and ${sharedQuestions} a question with the ` +

@@ -147,6 +147,17 @@ export interface ControlResult {
   text: string;
 }
 
+/** What CoT-SFT on the same rows scores by the words of their rationales: an annotator's, or the base model's own. */
+export interface WordsResult {
+  task: TaskName;
+  testSet: TestSet;
+  annotators: Estimate;
+  own: Estimate;
+  /** Own minus annotator's, of the same items, seed by seed. */
+  difference: Difference;
+  text: string;
+}
+
 /** Whether anything that is tested occurs in anything that is trained on. */
 export interface LeakageResult {
   task: TaskName;
@@ -173,6 +184,7 @@ export interface StudyResults {
   claims: ClaimVerdict[];
   phenomena: Phenomenon[];
   controls: ControlResult[];
+  words: WordsResult[];
   leakage: LeakageResult[];
   /** Names of the grid's cells that are not trained or not evaluated yet. */
   missing: string[];

@@ -16,6 +16,11 @@ export function shuffledLabelsCell(study: Study, task: TaskName, seed: number): 
   return { ...paradigmCell(study, 'ans-sft', task, seed), shuffledLabels: true };
 }
 
+/** CoT-SFT on all rows, with rationales in the base model's own words: what working out teaches apart from whose words are learned. */
+export function ownWordsCell(study: Study, task: TaskName, seed: number): SftCell {
+  return { ...paradigmCell(study, 'cot-sft', task, seed), ownWords: true };
+}
+
 /**
  * The cells of a study, or of one part of it. A cell that several parts share has one name; a part holds the start cells of its
  * cells too, which stand before them. The names do not depend on the part.
@@ -118,5 +123,8 @@ function planAblations(plan: Plan, study: Study, task: TaskName): void {
 function planControls(plan: Plan, study: Study, task: TaskName): void {
   for (const seed of study.profile.seeds) {
     plan.add('controls', evaluated(`${task}/shuffled labels/seed ${seed}`, shuffledLabelsCell(study, task, seed)));
+    // Rows of the released dataset are known in their annotator's words alone.
+    if (study.profile.released) continue;
+    plan.add('controls', evaluated(`${task}/own words/seed ${seed}`, ownWordsCell(study, task, seed)));
   }
 }

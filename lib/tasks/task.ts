@@ -40,8 +40,10 @@ export interface Task {
   writePrompt(row: Pick<MetaRecord, 'problem' | 'answer'>, style: PromptStyle): string;
   /** Why a text cannot be an answer of this task, in words; undefined where it can. */
   answerFault(answer: string): string | undefined;
-  /** The reverse check: the answer derived again from the rationale and the question's text alone. */
+  /** The reverse check: the answer derived again from the rationale, in either wording, and the question's text alone. */
   rederive(cot: string, problem: string): Rederivation;
+  /** The row worked out in the base model's own notation, as its pretraining shows it: what an annotator's rationale is compared with. */
+  workOut(record: TaskRecord): string;
   /** The answer from scene truth. */
   solve(record: TaskRecord): string;
   /** What makes two rows share a scene; views, light and grain don't count. */

@@ -30,12 +30,13 @@ test('the figures of a study by name, each name once', () => {
     'phenomenon-transient-adaptation-gap',
     'learning-curves',
     'controls',
+    'words',
   ])
     assert.ok(names.includes(name), name);
 });
 
 test('what a study does not hold is not drawn', () => {
-  const none = { paradigms: [], efficiency: [], ablations: [], claims: [], phenomena: [], controls: [] };
+  const none = { paradigms: [], efficiency: [], ablations: [], claims: [], phenomena: [], controls: [], words: [] };
   assert.deepEqual(studyFigures({ ...madeUpResults(), ...none }), []);
   const one = studyFigures(madeUpResults(['structure'])).map(({ name }) => name);
   assert.ok(one.includes('paradigms-structure') && !one.includes('paradigms'), one.join(' '));

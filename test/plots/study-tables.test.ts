@@ -11,6 +11,7 @@ import {
   efficiencyTable,
   leakageTable,
   phenomenaTable,
+  wordsTable,
 } from '../../lib/plots/study-tables.js';
 import type { Estimate } from '../../lib/study/results.js';
 import { madeUpResults } from '../support/study-results.js';
@@ -87,7 +88,7 @@ test('a phenomenon whose runs are missing is neither seen nor not seen', () => {
 
 test('every row of every table fits its heads', () => {
   const tables: HtmlTable[] = [
-    ...[claimsTable, controlsTable, leakageTable, phenomenaTable].map((table) => table(made)),
+    ...[claimsTable, controlsTable, leakageTable, phenomenaTable, wordsTable].map((table) => table(made)),
     ...[accuracyTable, comparisonsTable, costTable, ablationsTable].map((table) => table(made, 'transformation')),
   ];
   const width = (row: readonly HtmlCell[]) =>

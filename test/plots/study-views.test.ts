@@ -168,7 +168,7 @@ test('the steps of a cell: GRPO’s own number, or the batches of all epochs', (
 });
 
 test('a figure that the results do not hold is named with those that they do', async () => {
-  const none = { ...madeUpResults(['counting']), ablations: [], phenomena: [], controls: [], claims: [] };
+  const none = { ...madeUpResults(['counting']), ablations: [], phenomena: [], controls: [], words: [], claims: [] };
   await assert.rejects(
     showStudyFigures(none, 'paradigm'),
     /no figure 'paradigm'; they hold paradigms-counting, data-efficiency-counting/,

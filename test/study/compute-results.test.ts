@@ -27,7 +27,7 @@ import {
   sampleTrainingRows,
   writeStudyData,
 } from '../../lib/study/study-data.js';
-import { shuffledLabelsCell, studyGrid } from '../../lib/study/study-grid.js';
+import { ownWordsCell, shuffledLabelsCell, studyGrid } from '../../lib/study/study-grid.js';
 import { openStudy, type Study } from '../../lib/study/workspace.js';
 import type { PromptStyle } from '../../lib/tasks/prompts.js';
 import { TASK_NAMES, type TaskName, type TestSet, testSetsOf } from '../../lib/tasks/task.js';
@@ -78,7 +78,10 @@ test('before anything is trained everything is missing, and no folder is made', 
     results.missing,
     studyGrid(study).map(({ name }) => name),
   );
-  assert.deepEqual([results.paradigms, results.efficiency, results.ablations, results.controls], [[], [], [], []]);
+  assert.deepEqual(
+    [results.paradigms, results.efficiency, results.ablations, results.controls, results.words],
+    [[], [], [], [], []],
+  );
   assert.deepEqual(
     results.claims.map(({ task, verdict }) => `${task} ${verdict}`),
     ['counting missing', 'counting missing', 'counting missing'],
@@ -201,7 +204,7 @@ test('ablations: the base in each, differences on the same items, pass@k of star
   }
   const { ablations, findings } = computeResults(study);
   const id = ablations.filter(({ testSet }) => testSet === 'id');
-  assert.equal(id.filter((point) => point.base).length, 8);
+  assert.equal(id.filter((point) => point.base).length, 9);
   assert.deepEqual(
     id.filter(({ ablation }) => ablation === 'Group size').map((p) => [p.setting, p.base, p.difference?.mean]),
     [
@@ -241,6 +244,23 @@ test('the control is held against the best constant answers, and shown beside th
   // All of 8 items right with both seeds: the interval is 1 alone, and eight questions have more than one answer.
   assert.ok(ood!.chance < 1 && !ood!.holds);
   assert.match(ood!.text, /100\.0 % \[100\.0, 100\.0\] out of domain: above chance, the best constant answers' \d/);
+});
+
+test('whose words: CoT-SFT on the same rows, seed by seed', () => {
+  for (const seed of [1, 2]) {
+    for (const [cell, id] of [
+      [ownWordsCell(study, 'counting', seed), 6],
+      [paradigmCell(study, 'cot-sft', 'counting', seed), 2],
+    ] as const) {
+      finish(cell);
+      both(cell, 'think', id, 3);
+    }
+  }
+  const [id, ood] = computeResults(study).words;
+  // 6 of 8 items less 2 of 8; out of domain 3 of 8 both.
+  assert.deepEqual([id!.testSet, id!.own.mean, id!.annotators.mean, id!.difference.mean], ['id', 0.75, 0.25, 0.5]);
+  assert.equal(ood!.difference.mean, 0);
+  assert.match(id!.text, /75\.0 % \[.*\] in domain with rationales in the base model's own words, 25\.0 % /);
 });
 
 /** Records where a study keeps them, with empty files for images: leakage is looked for in what records say. */

@@ -39,15 +39,16 @@ test('cells of three seeds, counted by hand', () => {
   const count = (part?: (typeof GRID_PARTS)[number]) => studyGrid(three, part).length;
   // A task: the base model; stage 1 and four paradigms of three seeds.
   assert.equal(count('paradigms'), 3 * (1 + 5 * 3));
-  // A task: 6,400 rows, as above without the base model: 5 x 3. 320 rows: four and a stage 1 of 160, 5 x 3, but CoT-SFT is the
-  // stage 1 of all rows, 50 steps on 320 rows both. 800, 1,600, 3,200: four of one seed, whose stage 1 is that of all rows.
-  assert.equal(count('efficiency'), 3 * (5 * 3 + 5 * 3 - 3 + 3 * 4));
-  assert.equal(count('controls'), 3 * 3);
+  // A task: 6,400 rows, as above without the base model: 5 x 3. 320 rows: four and a stage 1 of 160, 5 x 3.
+  // 800, 1,600, 3,200: four of one seed, whose stage 1 is that of all rows.
+  assert.equal(count('efficiency'), 3 * (5 * 3 + 5 * 3 + 3 * 4));
+  // Shuffled labels, and own words.
+  assert.equal(count('controls'), 3 * (3 + 3));
   // Counting, one seed: the base and its stage 1; reward 2 more, group size 2, KL 3, loss 2, temperature 3; CoT rows 4 more and
-  // 3 stages; curation 2 and 2; start checkpoint 3 and 3.
-  assert.equal(count('ablations'), 2 + 2 + 2 + 3 + 2 + 3 + 7 + 4 + 6);
-  // Efficiency at all rows with the paradigms; the ablations' stage 1.
-  const shared = 3 * 5 * 3 + 1;
+  // 3 stages; words 1 and 1; curation 2 and 2; start checkpoint 3 and 3.
+  assert.equal(count('ablations'), 2 + 2 + 2 + 3 + 2 + 3 + 7 + 2 + 4 + 6);
+  // Efficiency at all rows with the paradigms; the ablations' stage 1, and that of 1,600 rows, which is CoT-SFT on as many.
+  const shared = 3 * 5 * 3 + 1 + 1;
   assert.equal(count(), GRID_PARTS.reduce((sum, part) => sum + count(part), 0) - shared);
   // One name in every part.
   const names = new Set(studyGrid(three).map(({ name }) => name));
@@ -105,7 +106,7 @@ test('5 % of the rows and all rows are points of the curve, 1,600 too; they have
   );
 });
 
-test('fewer rows: SFT makes one pass but 50 steps at least; Reason-RFT halves them; at all rows it is the paradigm', () => {
+test('fewer rows: SFT makes one pass but 50 steps at least; Reason-RFT halves the rows; at all rows it is the paradigm', () => {
   const at = (paradigm: (typeof TRAINED_PARADIGMS)[number], rows: number) =>
     efficiencyCell(study, paradigm, rows, 'counting', 1);
   const steps = (cell: SftCell) => sftSteps(cell.rows[1], cell.settings);
@@ -124,8 +125,8 @@ test('fewer rows: SFT makes one pass but 50 steps at least; Reason-RFT halves th
       [320, 320, 6400],
     ],
   );
-  // 160 rows x 5 passes / 32 = 25 steps, fewer than 50.
-  assert.equal(steps(rft(320).start as SftCell), 50);
+  // As many steps as at all rows, 320 / 32 = 10: of 160 rows two passes.
+  assert.equal(steps(rft(320).start as SftCell), 10);
   assert.deepEqual(rft(320).settings, paradigmCell(study, 'reason-rft').settings);
   const standard = { ...study, profile: STANDARD };
   const whole = paradigmCell(standard, 'reason-rft', 'transformation');
@@ -180,12 +181,13 @@ test('the settings of ablations, by name', () => {
     'exact + format',
   ]);
   assert.deepEqual(names('counting', 'KL weight'), ['0', '0.01', '[0.04]', '0.1']);
-  assert.deepEqual(names('counting', 'Start checkpoint'), ['2.5 passes', '[5 passes]', '10 passes', '20 passes']);
+  assert.deepEqual(names('counting', 'Start checkpoint'), ['0.5 passes', '[1 pass]', '2 passes', '4 passes']);
   assert.deepEqual(names('counting', 'CoT rows in stage 1'), ['none', '160', '[320]', '640', '1600']);
   assert.deepEqual(names('counting', 'Curation of stage 1'), ['[curated]', '25 % spoiled', '50 % spoiled']);
-  // The base and its 21 variants; the stage 1 that they share is also a paradigm's, which evaluates it.
+  // The base and its 22 variants; the stage 1 that they share is also a paradigm's, and that of 1,600 rows is
+  // CoT-SFT on as many, which evaluate them.
   const evaluated = studyGrid(study, 'ablations').filter(({ evaluations }) => evaluations.length > 0);
-  assert.equal(evaluated.length, 1 + 21 + 1);
+  assert.equal(evaluated.length, 1 + 22 + 2);
   const measured = studyGrid(study, 'ablations').filter(({ heldOut }) => heldOut);
   assert.deepEqual(
     measured.map(({ cell }) => (cell as SftCell).settings.epochs).sort((a, b) => a - b),

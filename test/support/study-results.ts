@@ -124,6 +124,12 @@ export function madeUpResults(tasks: readonly TaskName[] = TASK_NAMES): StudyRes
       ...{ task, control: 'shuffled labels' as const, testSet, chance: 0.2, holds: true },
       ...{ accuracy: estimate(random, 0.19, ITEMS[testSet]), text: 'Shuffled labels score at chance.' },
     })),
+    words: sets.map(({ task, testSet }) => ({
+      ...{ task, testSet, text: 'In own words CoT-SFT scores more.' },
+      annotators: estimate(random, 0.4, ITEMS[testSet]),
+      own: estimate(random, 0.6, ITEMS[testSet]),
+      difference: estimate(random, 0.2, ITEMS[testSet]),
+    })),
     leakage: tasks.map((task) => ({ task, testItems: 2000, trainingRows: 6400, sharedScenes: 0, sharedQuestions: 0 })),
     missing: [],
   };

@@ -1,11 +1,15 @@
 /** What the three tasks owe to the rest of the kit, each held to it by the same tests. */
 import assert from 'node:assert/strict';
+import path from 'node:path';
 import { test } from 'node:test';
 import { imageNames } from '../../lib/data/records.js';
 import { Random } from '../../lib/engine/random.js';
+import { loadTokenizer } from '../../lib/model/tokenizer.js';
 import { REWARDS } from '../../lib/rewards/rewards.js';
 import { writeTarget } from '../../lib/tasks/prompts.js';
 import { domainsOf, recordPrompt, TASK_NAMES, TASKS, taskNamed, testSetsOf } from '../../lib/tasks/task.js';
+
+const tokenizer = loadTokenizer(path.join(__dirname, '../../data/nano'));
 
 const sample = (task: (typeof TASK_NAMES)[number], domain: string, count: number) => {
   const random = new Random(5, `test/task/${task}/${domain}`);
@@ -36,6 +40,24 @@ for (const name of TASK_NAMES) {
       assert.equal(images.length, imageNames(row).length);
       for (const { width, height, data } of images)
         assert.deepEqual([width, height, data.length], [side, side, side * side * 3]);
+    }
+  });
+
+  test(`${name}: rationale and solution are of words that the shipped tokenizer holds, none spelled in letters`, () => {
+    for (const row of rows) {
+      for (const text of [row.cot, task.workOut(row)]) {
+        const pieces = tokenizer.encode(text).map((id) => tokenizer.decode([id]).trim());
+        const letters = pieces.filter((piece) => /^[A-Za-z]$/.test(piece) && !/^[aA-D]$/.test(piece));
+        assert.deepEqual(letters, [], text);
+      }
+    }
+  });
+
+  test(`${name}: rationale and solution are two wordings of one answer`, () => {
+    for (const row of rows) {
+      const solution = task.workOut(row);
+      assert.notEqual(solution, row.cot);
+      assert.deepEqual(task.rederive(solution, row.problem), { answer: row.answer });
     }
   });
 

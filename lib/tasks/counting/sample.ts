@@ -14,7 +14,8 @@ import {
   TRAINED_FAMILIES,
   UNSEEN_FAMILIES,
 } from './program.js';
-import { writeQuestion, writeRationale } from './wording.js';
+import { writeCountingRationale } from './rationale.js';
+import { writeQuestion } from './wording.js';
 
 /**
  * Where rows come from: `id`; `ood-look`, vehicles on grass with the trained question families; `ood-look-question`, the
@@ -38,7 +39,7 @@ export function sampleCountingRecord(domain: CountingDomain, id: string, random:
     image: `${id}.png`,
     problem: writeQuestion(program),
     answer: String(runProgram(program, scene).answer),
-    cot: writeRationale(program, scene),
+    cot: writeCountingRationale(program, scene),
     task: 'counting',
     family,
     domain,

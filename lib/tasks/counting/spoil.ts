@@ -16,18 +16,16 @@ export function spoilCounting(record: TaskRecord, random: Random): TaskRecord[] 
   // Every shift changes the number and leaves it a count.
   const shift = Number(answer) === 0 ? random.choice([1, 2]) : random.choice([-1, 1, 2]);
   const shifted = (digits: string) => String(Number(digits) + shift);
-  const firstCount = (text: string) => text.replace(/: (\d+)/, (_, n) => `: ${shifted(n)}`);
+  const firstCount = (text: string) => text.replace(/(?<=^the image has )\d+/, shifted);
   switch (random.choice(SUM.test(cot) ? (['sum', ...kinds] as const) : kinds)) {
     case 'sum':
-      return [{ ...record, cot: cot.replace(/= (\d+)(?=\.$)/, (_, n) => `= ${shifted(n)}`) }];
+      return [{ ...record, cot: cot.replace(/(?<== )\d+(?=\. the answer)/, shifted) }];
     case 'count':
       return [{ ...record, cot: firstCount(cot) }];
     case 'reading': {
-      const sums = new RegExp(SUM, 'g');
-      const carried = misread(cot, shift).replace(
-        sums,
-        (_, a, sign, b, c) => `${shifted(a)} ${sign} ${b} = ${shifted(c)}`,
-      );
+      const carried = firstCount(cot)
+        .replace(new RegExp(SUM, 'g'), (_, a, sign, b, c) => `${shifted(a)} ${sign} ${b} = ${shifted(c)}`)
+        .replace(/(?<=the (?:number|answer) is )\d+/g, shifted);
       return [{ ...record, cot: carried, answer: shifted(answer) }];
     }
     case 'answer':
@@ -37,18 +35,4 @@ export function spoilCounting(record: TaskRecord, random: Random): TaskRecord[] 
     case 'twice':
       return writtenTwice(record);
   }
-}
-
-/** The rationale with so many objects more, or fewer, in its first count: told, where it tells them. */
-function misread(cot: string, shift: number): string {
-  return cot.replace(
-    /^([a-z ]+): (?:([a-z ,]+): )?(\d+)/,
-    (_, named: string, told: string | undefined, count: string) => {
-      const objects = told === undefined ? [] : told.split(', ');
-      const more = shift > 0 ? Array<string>(shift).fill(objects.at(-1) ?? '') : [];
-      const seen = [...objects, ...more].slice(0, objects.length + shift);
-      const list = told === undefined || seen.length === 0 ? '' : `${seen.join(', ')}: `;
-      return `${named}: ${list}${Number(count) + shift}`;
-    },
-  );
 }

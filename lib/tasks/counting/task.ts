@@ -2,13 +2,16 @@
 import type { TaskRecord } from '../../data/record.js';
 import { releasedScoreAnswer, scoreAnswer } from '../../evaluate/scorer.js';
 import { writePrompt } from '../prompts.js';
+import { isProse } from '../prose.js';
 import type { Task } from '../task.js';
 import { drawScene } from '../world/ray-cast.js';
 import { type Scene, sceneFingerprint } from '../world/scene.js';
 import { type CountingProgram, solveCounting } from './program.js';
+import { rederiveCountingRationale } from './rationale.js';
 import { type CountingDomain, sampleCountingRecord } from './sample.js';
+import { rederiveCountingSolution, writeCountingSolution } from './solution.js';
 import { spoilCounting } from './spoil.js';
-import { describeFilter, rederiveCounting } from './wording.js';
+import { describeFilter } from './wording.js';
 
 const sceneOf = (record: TaskRecord) => record.scene as Scene;
 
@@ -20,10 +23,11 @@ export const COUNTING: Task = {
   writePrompt: ({ problem }, style) => writePrompt(problem, style),
   answerFault: (answer) => (/^-?\d+$/.test(answer) ? undefined : 'not a whole number'),
   rederive: (cot) => {
-    const derived = rederiveCounting(cot);
+    const derived = isProse(cot) ? rederiveCountingRationale(cot) : rederiveCountingSolution(cot);
     return typeof derived === 'string' ? { reason: derived } : { answer: String(derived) };
   },
   solve: (record) => String(solveCounting(record.program as CountingProgram, sceneOf(record))),
+  workOut: (record) => writeCountingSolution(record.program as CountingProgram, sceneOf(record)),
   sceneFingerprint: (record) => sceneFingerprint(sceneOf(record)),
   /** The objects by their attributes, and the question. */
   questionFingerprint: (record) => {

@@ -3,8 +3,9 @@ import type { TaskRecord } from '../../data/record.js';
 import type { Random } from '../../engine/random.js';
 import { type StructureDomain, type StructureFamily, sampleFigure, structureFamilies } from './families.js';
 import type { GeometryFigure } from './figure.js';
+import { writeStructureRationale } from './rationale.js';
 import { type StructureProgram, solveStructure, structureValue } from './theorem.js';
-import { writeStructureQuestion, writeStructureRationale } from './wording.js';
+import { writeStructureQuestion } from './wording.js';
 
 /** How often a question gives choices. */
 const CHOICE_SHARE = 0.5;

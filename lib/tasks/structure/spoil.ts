@@ -3,8 +3,8 @@ import type { TaskRecord } from '../../data/record.js';
 import type { Random } from '../../engine/random.js';
 import { withoutRationale, writtenTwice } from '../spoil.js';
 import { type StructureFamily, sampleFigure } from './families.js';
+import { writeStructureRationale } from './rationale.js';
 import { CHOICE_LETTERS, type StructureProgram, solveStructure, structureValue, THEOREMS } from './theorem.js';
-import { writeStructureRationale } from './wording.js';
 
 /**
  * Spoils a row in one way: a number of the rationale changed; another theorem named; the figure misread, with sound arithmetic
@@ -31,7 +31,7 @@ export function spoilStructure(record: TaskRecord, random: Random): TaskRecord[]
     case 'reading': {
       if (program.choices) {
         const letter = wrongLetter();
-        return [{ ...record, cot: cot.replace(/[A-D](?=: \d+\.$)/, letter), answer: letter }];
+        return [{ ...record, cot: cot.replace(/[A-D](?=\.$)/, letter), answer: letter }];
       }
       let misread = program;
       while (structureValue(misread) === structureValue(program)) {

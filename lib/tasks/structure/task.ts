@@ -1,14 +1,17 @@
 /** Structure perception as one of the kit's tasks. */
 import type { TaskRecord } from '../../data/record.js';
 import { releasedScoreAnswer, scoreAnswer } from '../../evaluate/scorer.js';
+import { isProse } from '../prose.js';
 import type { Task } from '../task.js';
 import { drawFigure } from './draw-figure.js';
 import type { StructureDomain } from './families.js';
 import { figureFingerprint, type GeometryFigure } from './figure.js';
+import { rederiveStructureRationale } from './rationale.js';
 import { sampleStructureRecord } from './sample.js';
+import { rederiveStructureSolution, writeStructureSolution } from './solution.js';
 import { spoilStructure } from './spoil.js';
 import { type StructureProgram, solveStructure } from './theorem.js';
-import { readChoices, rederiveStructure, writeStructurePrompt } from './wording.js';
+import { readChoices, writeStructurePrompt } from './wording.js';
 
 const figureOf = (record: TaskRecord) => record.scene as GeometryFigure;
 const programOf = (record: TaskRecord) => record.program as StructureProgram;
@@ -21,10 +24,12 @@ export const STRUCTURE: Task = {
   writePrompt: ({ problem, answer }, style) => writeStructurePrompt(problem, answer, style),
   answerFault: (answer) => (/^([A-D]|\d+)$/.test(answer) ? undefined : 'neither a choice nor a whole number'),
   rederive: (cot, problem) => {
-    const derived = rederiveStructure(cot, readChoices(problem));
+    const rederive = isProse(cot) ? rederiveStructureRationale : rederiveStructureSolution;
+    const derived = rederive(cot, readChoices(problem));
     return 'fault' in derived ? { reason: derived.fault } : derived;
   },
   solve: (record) => solveStructure(programOf(record)),
+  workOut: (record) => writeStructureSolution(programOf(record)),
   sceneFingerprint: (record) => figureFingerprint(figureOf(record)),
   /**
    * With choices: the numbers that the figure gives, and the question with its choices, whatever the drawing. For a number: the

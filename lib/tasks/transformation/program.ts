@@ -54,6 +54,14 @@ export function directionBetween([c0, r0]: Place, [c1, r1]: Place): Direction | 
   });
 }
 
+/** The direction between two places as texts name them, "0 3"; undefined where they are one; in words why there is none. */
+export function moveBetween(was: string, is: string): Direction | undefined | { reason: string } {
+  const [from, to] = [was, is].map((text) => text.split(' ').map(Number) as unknown as Place) as [Place, Place];
+  if (!isPlace(from) || !isPlace(to)) return { reason: 'a place is not on the grid' };
+  if (was === is) return undefined;
+  return directionBetween(from, to) ?? { reason: 'the move follows none of the eight directions' };
+}
+
 /** One change: the object's index in the initial list, what changes, and to what; plain JSON. */
 export interface Transformation {
   object: number;

@@ -27,7 +27,8 @@ import {
   type TransformationScenes,
   writeCalls,
 } from './program.js';
-import { writeTransformationQuestion, writeTransformationRationale } from './wording.js';
+import { writeTransformationRationale } from './rationale.js';
+import { writeTransformationQuestion } from './wording.js';
 
 /** Where rows come from: by the camera of the final image. */
 export type TransformationDomain = 'id' | 'ood-left' | 'ood-right';

@@ -4,7 +4,7 @@ import type { Random } from '../../engine/random.js';
 import { withoutRationale, writtenTwice } from '../spoil.js';
 import { COLORS } from '../world/scene.js';
 import { solveTransformation, type TransformationScenes, writeCalls } from './program.js';
-import { writeTransformationRationale } from './wording.js';
+import { writeTransformationRationale } from './rationale.js';
 
 /**
  * Spoils a row in one way: a call of the rationale with another value, or for another object; an object seen in a colour that it

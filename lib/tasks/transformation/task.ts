@@ -1,16 +1,19 @@
 /** Spatial transformation as one of the kit's tasks. */
 import type { TaskRecord } from '../../data/record.js';
 import { releasedScoreTransformation, scoreTransformation } from '../../evaluate/scorer.js';
+import { isProse } from '../prose.js';
 import type { Task } from '../task.js';
 import { solveTransformation, type TransformationScenes, writeCalls } from './program.js';
+import { rederiveTransformationRationale } from './rationale.js';
 import {
   drawTransformation,
   sampleTransformationRecord,
   type TransformationDomain,
   transformationFingerprint,
 } from './sample.js';
+import { rederiveTransformationSolution, writeTransformationSolution } from './solution.js';
 import { spoilTransformation } from './spoil.js';
-import { readInitialObjects, rederiveTransformation, writeTransformationPrompt } from './wording.js';
+import { readInitialObjects, writeTransformationPrompt } from './wording.js';
 
 const scenesOf = (record: TaskRecord) => record.scene as TransformationScenes;
 
@@ -24,8 +27,10 @@ export const TRANSFORMATION: Task = {
   draw: (record) => drawTransformation(scenesOf(record)),
   writePrompt: ({ problem }, style) => writeTransformationPrompt(problem, style),
   answerFault: (answer) => (CALLS.test(answer) ? undefined : 'not a list of calls'),
-  rederive: rederiveTransformation,
+  rederive: (cot, problem) =>
+    (isProse(cot) ? rederiveTransformationRationale : rederiveTransformationSolution)(cot, problem),
   solve: (record) => writeCalls(solveTransformation(scenesOf(record))),
+  workOut: (record) => writeTransformationSolution(scenesOf(record)),
   sceneFingerprint: (record) => transformationFingerprint(scenesOf(record)),
   /** What the question lists: the initial objects by their attributes, in whatever order. */
   questionFingerprint: ({ problem }) =>

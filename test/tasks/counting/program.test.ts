@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type CountingProgram, runProgram, solveCounting } from '../../../lib/tasks/counting/program.js';
-import { rederiveCounting, writeQuestion, writeRationale } from '../../../lib/tasks/counting/wording.js';
+import { rederiveCountingRationale, writeCountingRationale } from '../../../lib/tasks/counting/rationale.js';
+import { rederiveCountingSolution, writeCountingSolution } from '../../../lib/tasks/counting/solution.js';
+import { writeQuestion } from '../../../lib/tasks/counting/wording.js';
 import type { Attributes, Scene } from '../../../lib/tasks/world/scene.js';
 
 const objects: Attributes[] = [
@@ -110,10 +112,11 @@ const CASES: { name: string; program: CountingProgram; question: string; answer:
 ];
 
 for (const { name, program, question, answer } of CASES) {
-  test(`counting, ${name}: asked, solved, and re-derived from the rationale`, () => {
+  test(`counting, ${name}: asked, solved, and re-derived from rationale and solution`, () => {
     assert.equal(writeQuestion(program), question);
     assert.equal(solveCounting(program, SCENE), answer);
-    assert.equal(rederiveCounting(writeRationale(program, SCENE)), answer);
+    assert.equal(rederiveCountingRationale(writeCountingRationale(program, SCENE)), answer);
+    assert.equal(rederiveCountingSolution(writeCountingSolution(program, SCENE)), answer);
   });
 }
 

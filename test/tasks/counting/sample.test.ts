@@ -9,8 +9,10 @@ import {
   TRAINED_FAMILIES,
   UNSEEN_FAMILIES,
 } from '../../../lib/tasks/counting/program.js';
+import { rederiveCountingRationale } from '../../../lib/tasks/counting/rationale.js';
 import { sampleCountingRecord } from '../../../lib/tasks/counting/sample.js';
-import { countingVocabulary, rederiveCounting, writeCaption } from '../../../lib/tasks/counting/wording.js';
+import { writeCountingSolution } from '../../../lib/tasks/counting/solution.js';
+import { countingVocabulary, writeCaption } from '../../../lib/tasks/counting/wording.js';
 import { promptVocabulary, writePrompt } from '../../../lib/tasks/prompts.js';
 import { type Scene, SHAPES, sceneFingerprint } from '../../../lib/tasks/world/scene.js';
 
@@ -26,40 +28,8 @@ test('counting: gold answer, scene truth and rationale agree in 2,100 rows', () 
   for (const record of records) {
     const solved = solveCounting(record.program as CountingProgram, record.scene as Scene);
     assert.equal(record.answer, String(solved), record.problem);
-    assert.equal(rederiveCounting(record.cot), solved, record.cot);
+    assert.equal(rederiveCountingRationale(record.cot), solved, record.cot);
   }
-});
-
-test('counting: a rationale with one wrong number is never taken for a right one', () => {
-  let corrupted = 0;
-  for (const record of records) {
-    const results = [...record.cot.matchAll(/= (\d+)\./g)];
-    for (const [index, result] of results.entries()) {
-      const wrong = `= ${Number(result[1]) + 1}.`;
-      const at = result.index as number;
-      const cot = record.cot.slice(0, at) + wrong + record.cot.slice(at + result[0].length);
-      corrupted++;
-      assert.equal(typeof rederiveCounting(cot), 'string', `sum ${index + 1} of: ${cot}`);
-    }
-  }
-  assert.ok(corrupted > 1000);
-});
-
-test('counting: words that are not a rationale are refused with a reason', () => {
-  assert.match(String(rederiveCounting('')), /full stop|counts nothing/);
-  assert.match(String(rederiveCounting('I think it is 4.')), /neither a count nor a sum/);
-  assert.match(String(rederiveCounting('4 - 1 = 3.')), /before anything was counted/);
-  assert.match(String(rederiveCounting('objects: 4. cubes: 1. 4 - 2 = 2.')), /uses 2, but 1 was counted/);
-  assert.match(String(rederiveCounting('objects: 4. cubes: 1. 5 - 1 = 4.')), /starts from 5, but 4/);
-  assert.match(String(rederiveCounting('objects: 4. cubes: 1. 4 - 1 = 2.')), /makes 3/);
-  const cubes = 'small red metal cube, large red rubber cube';
-  assert.equal(rederiveCounting(`red cubes: ${cubes}: 2.`), 2);
-  assert.match(String(rederiveCounting(`red cubes: ${cubes}: 3.`)), /tells 2 objects, but counts 3/);
-  assert.match(
-    String(rederiveCounting(`small cubes: ${cubes}: 2.`)),
-    /counts 'large red rubber cube' among small cubes/,
-  );
-  assert.equal(rederiveCounting(`objects: 4. red objects left: ${cubes}: 2. 4 - 2 = 2.`), 2);
 });
 
 test('counting: no constant answer is right in more than 30 % of a domain', () => {
@@ -98,14 +68,15 @@ test('counting: the same stream gives the same rows', () => {
   }
 });
 
-test('counting: the vocabulary holds every word of questions, rationales, captions, short questions and prompts', () => {
+test('counting: the vocabulary holds every word of questions, solutions, captions, short questions and prompts', () => {
   const known = new Set([...countingVocabulary(), ...promptVocabulary(), ...PERCEPTION_WORDS]);
   const random = new Random(8, 'test/short');
   for (const record of records) {
     const scene = record.scene as Scene;
     const short = Array.from({ length: 3 }, () => sampleShortQuestion(scene, random));
     const prompts = (['think', 'direct', 'bare'] as const).map((style) => writePrompt(record.problem, style));
-    const texts = [...prompts, record.cot, writeCaption(scene), ...short.flatMap((s) => [s.question, s.answer])];
+    const solution = writeCountingSolution(record.program as CountingProgram, scene);
+    const texts = [...prompts, solution, writeCaption(scene), ...short.flatMap((s) => [s.question, s.answer])];
     for (const text of texts) {
       for (const word of text.replaceAll(/<\/?\w+>/g, ' ').match(/[A-Za-z]+|[^\sA-Za-z\d]/g) ?? []) {
         assert.ok(known.has(word), `'${word}' of '${text}' is not in the vocabulary`);

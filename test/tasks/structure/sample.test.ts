@@ -7,19 +7,16 @@ import { mathematicalReward } from '../../../lib/rewards/mathematical.js';
 import { structureFamilies } from '../../../lib/tasks/structure/families.js';
 import { figureFingerprint, type GeometryFigure } from '../../../lib/tasks/structure/figure.js';
 import { sampleFigureQuestion } from '../../../lib/tasks/structure/perception.js';
+import { rederiveStructureRationale } from '../../../lib/tasks/structure/rationale.js';
 import { sampleStructureRecord } from '../../../lib/tasks/structure/sample.js';
+import { writeStructureSolution } from '../../../lib/tasks/structure/solution.js';
 import {
   type StructureProgram,
   solveStructure,
   structureValue,
   THEOREMS,
 } from '../../../lib/tasks/structure/theorem.js';
-import {
-  rederiveStructure,
-  structureVocabulary,
-  writeFigureCaption,
-  writeStructurePrompt,
-} from '../../../lib/tasks/structure/wording.js';
+import { structureVocabulary, writeFigureCaption, writeStructurePrompt } from '../../../lib/tasks/structure/wording.js';
 
 const DOMAINS = ['id', 'ood'] as const;
 const ROWS = 1200;
@@ -65,49 +62,12 @@ test('structure: gold answer, figure truth and rationale agree in 2,400 rows', (
   for (const record of records) {
     const program = programOf(record);
     assert.equal(record.answer, solveStructure(program));
-    assert.deepEqual(rederiveStructure(record.cot, program.choices), { answer: record.answer }, record.cot);
+    assert.deepEqual(rederiveStructureRationale(record.cot, program.choices), { answer: record.answer }, record.cot);
     // Every number that the question rests on can be read in the figure; a polygon's sides are counted instead.
     const read = figureOf(record).labels.map(({ text }) => text);
     const needed = program.theorem === 'perimeter' ? program.givens.slice(1) : program.givens;
     for (const number of needed) assert.ok(read.includes(String(number)), `${record.family}: ${number} of ${read}`);
   }
-});
-
-test('structure: a rationale with any number changed, or a sentence left out, doubled or moved, is refused', () => {
-  let corrupted = 0;
-  for (const record of records) {
-    const { choices } = programOf(record);
-    const wrong = (cot: string) => {
-      corrupted++;
-      assert.ok('fault' in rederiveStructure(cot, choices), `${cot} was taken, from ${record.cot}`);
-    };
-    for (const { 0: number, index } of record.cot.matchAll(/\d+/g)) {
-      for (const shift of [-1, 1, 10]) {
-        wrong(record.cot.slice(0, index) + (Number(number) + shift) + record.cot.slice(index + number.length));
-      }
-    }
-    const sentences = record.cot.slice(0, -1).split('. ');
-    for (let i = 0; i < sentences.length; i++) {
-      wrong(`${sentences.filter((_, s) => s !== i).join('. ')}.`);
-      wrong(`${sentences.toSpliced(i, 0, sentences[i]!).join('. ')}.`);
-      if (i > 0) wrong(`${sentences.toSpliced(i - 1, 2, sentences[i]!, sentences[i - 1]!).join('. ')}.`);
-    }
-    if (choices) {
-      for (const letter of ['A', 'B', 'C', 'D']) {
-        if (letter !== record.answer) wrong(record.cot.replace(/[A-D]: /, `${letter}: `));
-      }
-    }
-  }
-  assert.ok(corrupted > 50_000);
-});
-
-test('structure: a rationale that is none is refused with a reason', () => {
-  const fault = (cot: string) => (rederiveStructure(cot) as { fault: string }).fault;
-  assert.match(fault(''), /full stop|does not list/);
-  assert.match(fault('given: 5. the moon is round. value: 5.'), /is no theorem/);
-  assert.match(fault('given: 50. the angles of a triangle add to 180. value: 50.'), /needs 2 numbers, but 1/);
-  assert.match(fault('given: 50, 60. the angles of a triangle add to 180. 50 + 60 = 120.'), /'50 \+ 60 = 110' follows/);
-  assert.match(fault('given: 8. the middle line is half the base. 8 / 2 = 4. value: 5.'), /does not state the value 4/);
 });
 
 test('structure: letters are uniform, and no constant guess by letter, rank or family answer does much better than chance', () => {
@@ -211,7 +171,7 @@ test('structure: choices are scored by letter, numbers within the tolerance of t
   assert.equal(mathematicalReward('<answer>90</answer>', { solution: '70' }), 0); // 20 is above 20 % of 70
 });
 
-test('structure: the vocabulary holds every word of questions, rationales, captions, short questions and prompts', () => {
+test('structure: the vocabulary holds every word of questions, solutions, captions, short questions and prompts', () => {
   const known = new Set(structureVocabulary());
   const random = new Random(8, 'test/structure/short');
   for (const record of records) {
@@ -221,7 +181,7 @@ test('structure: the vocabulary holds every word of questions, rationales, capti
     );
     const texts = [
       ...prompts,
-      record.cot,
+      writeStructureSolution(programOf(record)),
       writeFigureCaption(figureOf(record)),
       ...short.flatMap((s) => [s.question, s.answer]),
     ];
