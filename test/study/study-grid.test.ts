@@ -191,7 +191,7 @@ test('the settings of ablations, by name', () => {
   const measured = studyGrid(study, 'ablations').filter(({ heldOut }) => heldOut);
   assert.deepEqual(
     measured.map(({ cell }) => (cell as SftCell).settings.epochs).sort((a, b) => a - b),
-    [2.5, 5, 10, 20],
+    [0.5, 1, 2, 4],
   );
 });
 
