@@ -360,7 +360,7 @@ function wordsFigure({ words, seeds }: StudyResults): StudyFigure {
   return named(
     { name: 'words', title, tasks, seeds },
     forestFigure(groups, [{ title: panel, axis: ACCURACY_AXIS, range: [0, 100] }], title),
-    `Accuracy of CoT-SFT on the same rows${partialCredit(tasks)}, whose rationales are an annotator's, or the solutions that the base model's pretraining would write of them. ${measureWithSeeds(words.map(({ own }) => own))}`,
+    `Accuracy of CoT-SFT on the same rows${partialCredit(tasks)}, whose rationales are an annotator's, or the solutions that the base model's pretraining would write. ${measureWithSeeds(words.map(({ own }) => own))}`,
     words.map(({ text }) => text).join(' '),
   );
 }

@@ -19,7 +19,7 @@ import type { Study } from './workspace.js';
  *   these three
  * - Temperature: of sampling
  * - CoT rows in stage 1: none is the base model itself. GRPO's own rows stay the same
- * - Words of stage 1: an annotator's rationales, or the base model's own solutions of the same rows
+ * - Words of stage 1: an annotator's rationales, or the base model's own solutions of the same rows; not where rows are released ones
  * - Curation of stage 1: its rows, or the same rows with a share spoiled
  * - Start checkpoint: stage 1 of more and fewer passes, of which one would be chosen by pass@k on held-out rows
  */
@@ -75,7 +75,7 @@ export function ablationCells(
     Loss: lossVariants(base),
     Temperature: numberVariants(base, 'temperature', [0.6, 0.9, 1.2]),
     'CoT rows in stage 1': amountVariants(study, base),
-    'Words of stage 1': wordsVariants(base),
+    'Words of stage 1': study.profile.released ? [] : wordsVariants(base),
     'Curation of stage 1': curationVariants(base),
     'Start checkpoint': startVariants(base),
   };

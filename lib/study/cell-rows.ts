@@ -44,6 +44,8 @@ async function opened(study: Study, task: TaskName, records: TaskRecord[]): Prom
 
 /** The records of a cell's rows, fewer where the data holds fewer. */
 function cellRecords(study: Study, cell: Cell): TaskRecord[] {
+  if (cell.kind === 'sft' && cell.ownWords && cell.spoiledShare !== undefined)
+    throw new Error("a cell spoils an annotator's rationales or has the base model's own words, not both");
   const held = openTable(study, 'train', cell.task).records.slice(...cell.rows);
   if (cell.kind === 'grpo') return held;
   const rows = cell.ownWords ? held.map((row) => ({ ...row, cot: TASKS[cell.task].workOut(row) })) : held;
@@ -59,9 +61,9 @@ function cellRecords(study: Study, cell: Cell): TaskRecord[] {
 export function trainingRowsDigest(study: Study, cell: Cell): string {
   const { rows, task } = cell;
   const target = cell.kind === 'sft' ? cell.target : undefined;
-  const changed = cell.kind === 'sft' ? [cell.spoiledShare, cell.shuffledLabels, study.profile.seed] : [];
-  const words = cell.kind === 'sft' && cell.ownWords ? 'own words' : '';
-  return tableDigest(study, 'train', task, JSON.stringify(['train', rows, target, changed, words]), (table) =>
+  const changed =
+    cell.kind === 'sft' ? [cell.spoiledShare, cell.shuffledLabels, cell.ownWords, study.profile.seed] : [];
+  return tableDigest(study, 'train', task, JSON.stringify(['train', rows, target, changed]), (table) =>
     rowsDigest(table, cellRecords(study, cell), (record) => [
       recordPrompt(record, target === 'answer' ? 'bare' : 'think'),
       target === 'cot' ? writeTarget(record.cot, record.answer) : record.answer,

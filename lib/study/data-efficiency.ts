@@ -29,10 +29,11 @@ export function efficiencySeeds(study: Study, rows: number, task: TaskName): rea
  * A paradigm on the first rows. At all rows it is the paradigm's own cell. At fewer
  *
  * - SFT makes the same number of passes, but takes no fewer steps than the profile says: a handful of steps would show how
- *   short the training was, not how few its rows; stage 1 takes as many steps as at all rows;
+ *   short the training was, not how few its rows;
  * - GRPO takes the same number of steps, or the profile's for smaller sizes, on prompts that come again more often, unless the
  *   profile counts passes;
- * - Reason-RFT trains stage 1 on the first half of the rows, though never on more than it has at all rows, and GRPO on the rest.
+ * - Reason-RFT trains stage 1 on the first half of the rows, though never on more than it has at all rows, in as many steps as there,
+ *   and GRPO on the rest.
  *
  * @param rows of all stages together, 2 or more
  */

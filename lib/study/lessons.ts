@@ -15,8 +15,8 @@
  *   fine-tuning might write.
  * - Worked solutions, as what a large model is schooled on holds them: asked to output the thinking process, and no more, the whole
  *   solution, in every look; asked for tags, mostly a look and a hasty answer, which forgets what the question changes, seldom the
- *   solution. They are in a notation of their own: no annotator's rationale is shown. Transformation's change up to four things and are seen from any side. Counting's families `subtract-and-add` and
- *   `three-hop` are never shown.
+ *   solution. They are in a notation of their own: no annotator's rationale is shown. Transformation's change up to four things and
+ *   are seen from any side. Counting's families `subtract-and-add` and `three-hop` are never shown.
  */
 import type { RgbImage } from '../data/image.js';
 import type { TaskRecord } from '../data/record.js';

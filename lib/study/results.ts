@@ -211,5 +211,10 @@ export function readResults(study: Study): StudyResults {
   const file = resultsFile(study);
   if (!existsSync(file))
     throw new Error(`${file} does not exist yet: run 'npx reason-rft results --profile ${study.profile.name}' first`);
-  return JSON.parse(readFileSync(file, 'utf8')) as StudyResults;
+  const results = JSON.parse(readFileSync(file, 'utf8')) as StudyResults;
+  if (!results.words)
+    throw new Error(
+      `${file} was written by an earlier version: run 'npx reason-rft results --profile ${study.profile.name}' again`,
+    );
+  return results;
 }

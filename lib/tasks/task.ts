@@ -24,7 +24,7 @@ export const TEST_SET_NAMES: { readonly [set in TestSet]: string } = {
   'ood-right': 'out of domain, right camera',
 };
 
-/** What a rationale leads to, or in words why it leads to nothing. */
+/** What a chain of thought leads to, or in words why it leads to nothing. */
 export type Rederivation = { answer: string } | { reason: string };
 
 /** One task. Records given to it must be its own: their `scene` and `program` are what its `sample` wrote. */

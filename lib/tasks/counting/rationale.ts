@@ -46,7 +46,7 @@ const KEPT = /^the [a-z ]+ are not [a-z ]+, and the number is (\d+)$/;
 
 /**
  * Re-derives the answer from a rationale alone: the first count, then every sum in turn, each starting from the value before it
- * and using the number that its sentence tells; the value that is reached is the answer stated.
+ * and using the number that its sentence tells; the value that is reached is the answer stated. The names of classes are not compared.
  *
  * @returns the answer, or in words why there is none
  */

@@ -14,14 +14,17 @@ export function spoilCounting(record: TaskRecord, random: Random): TaskRecord[] 
   const { cot, answer } = record;
   const kinds = ['count', 'reading', 'answer', 'empty', 'twice'] as const;
   // Every shift changes the number and leaves it a count.
-  const shift = Number(answer) === 0 ? random.choice([1, 2]) : random.choice([-1, 1, 2]);
+  const zero = Number(answer) === 0 || cot.startsWith('the image has 0 ');
+  const shift = zero ? random.choice([1, 2]) : random.choice([-1, 1, 2]);
   const shifted = (digits: string) => String(Number(digits) + shift);
   const firstCount = (text: string) => text.replace(/(?<=^the image has )\d+/, shifted);
+  /** Where a rationale is in other words than the kit's, its numbers are not found: the answer is spoiled in their place. */
+  const reworded = (text: string) => [{ ...record, ...(text === cot ? { answer: shifted(answer) } : { cot: text }) }];
   switch (random.choice(SUM.test(cot) ? (['sum', ...kinds] as const) : kinds)) {
     case 'sum':
-      return [{ ...record, cot: cot.replace(/(?<== )\d+(?=\. the answer)/, shifted) }];
+      return reworded(cot.replace(/(?<== )\d+(?=\. the answer)/, shifted));
     case 'count':
-      return [{ ...record, cot: firstCount(cot) }];
+      return reworded(firstCount(cot));
     case 'reading': {
       const carried = firstCount(cot)
         .replace(new RegExp(SUM, 'g'), (_, a, sign, b, c) => `${shifted(a)} ${sign} ${b} = ${shifted(c)}`)

@@ -41,7 +41,10 @@ export function attributesOf({ size, color, material, shape }: Filter): Filter {
   return { size, color, material, shape };
 }
 
-/** Every word that texts of this task can hold: the attributes in singular and plural, and the words of the templates. */
+/**
+ * Every word that questions, captions and solutions of this task can hold: the attributes in singular and plural, and the words of the
+ * templates.
+ */
 export function countingVocabulary(): string[] {
   const sample: CountingProgram = {
     changes: [

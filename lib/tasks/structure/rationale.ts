@@ -81,7 +81,7 @@ export function rederiveStructureRationale(
   const [, letter, number] = answer;
   if (letter === undefined) {
     if (choices) return { fault: 'no choice is made' };
-    return Number(number) === value ? { answer: String(value) } : { fault: `'${last}', but the value is ${value}` };
+    return number === String(value) ? { answer: String(value) } : { fault: `'${last}', but the value is ${value}` };
   }
   const held = choices?.[CHOICE_LETTERS.indexOf(letter as 'A')];
   if (choices && held !== value) return { fault: `choice ${letter} is ${held}, not ${value}` };

@@ -8,7 +8,7 @@ export interface TheoremStep {
 }
 
 export interface Theorem {
-  /** As the rationale states it, without the full stop. */
+  /** As rationales and solutions state it, without the full stop. */
   words: string;
   /** How many numbers the figure has to give. */
   givens: number;

@@ -36,7 +36,7 @@ export function writeFigureCaption(figure: GeometryFigure): string {
   return `${figure.kind}: ${figure.labels.map(({ text }) => text).join(', ')}.`;
 }
 
-/** Every word and mark that texts of this task can hold, prompts and short questions included. */
+/** Every word and mark that this task's texts can hold, but for an annotator's rationales, prompts and short questions included. */
 export function structureVocabulary(): string[] {
   const texts = [
     ...Object.values(STRUCTURE_FAMILIES).flatMap(({ asks, kinds }) => [asks, ...kinds]),

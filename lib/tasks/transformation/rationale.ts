@@ -2,7 +2,6 @@
  * Rationales of spatial transformation as an annotator writes them: a sentence for each change, and nothing of what stayed; and the calls
  * read back out of one.
  */
-
 import type { Rederivation } from '../task.js';
 import type { Attributes } from '../world/scene.js';
 import {

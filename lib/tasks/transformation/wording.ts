@@ -49,8 +49,8 @@ export function writeTransformationCaption(scene: Scene): string {
 }
 
 /**
- * Every token's text that this task can hold beside digits and the tags. A call splits as change|_color|(|0|,red|), so a
- * name's second part carries its underscore and a value its comma.
+ * Every token's text that this task can hold beside digits and the tags, but for an annotator's rationales. A call splits as
+ * change|_color|(|0|,red|), so a name's second part carries its underscore and a value its comma.
  */
 export function transformationVocabulary(): string[] {
   const values = [...CHANGE_KINDS.filter((kind) => kind !== 'position').flatMap((kind) => [...CHANGE_VALUES[kind]])];
