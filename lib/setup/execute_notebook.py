@@ -94,6 +94,8 @@ def main(source, target):
     client = Progress(
         notebook,
         timeout=None,
+        # A machine that others keep busy starts a kernel in minutes.
+        startup_timeout=600,
         kernel_name="tslab",
         shutdown_kernel="immediate",
         resources={"metadata": {"path": os.path.dirname(os.path.abspath(source))}},

@@ -21,7 +21,7 @@ import type { Study } from './workspace.js';
  * - CoT rows in stage 1: none is the base model itself. GRPO's own rows stay the same
  * - Words of stage 1: an annotator's rationales, or the base model's own solutions of the same rows; not where rows are released ones
  * - Curation of stage 1: its rows, or the same rows with a share spoiled
- * - Start checkpoint: stage 1 of more and fewer passes, of which one would be chosen by pass@k on held-out rows
+ * - Start checkpoint: stage 1 of more passes, of which one would be chosen by pass@k on held-out rows
  */
 export const ABLATIONS = [
   'Reward',
@@ -71,7 +71,7 @@ export function ablationCells(
   const variants: { readonly [ablation in AblationName]: Variant[] } = {
     Reward: rewardVariants(base),
     'Group size': groupVariants(base),
-    'KL weight': numberVariants(base, 'beta', [0, 0.01, 0.04, 0.1]),
+    'KL weight': numberVariants(base, 'beta', [0, 0.04, 0.1]),
     Loss: lossVariants(base),
     Temperature: numberVariants(base, 'temperature', [0.6, 0.9, 1.2]),
     'CoT rows in stage 1': amountVariants(study, base),
@@ -149,7 +149,6 @@ function amountVariants(study: Study, base: GrpoCell): Variant[] {
   });
   return [
     ['none', { ...base, start: 'base' }],
-    [String(stageOneRows / 2), from(stageOneRows / 2)],
     [String(stageOneRows), base],
     ...[2 * stageOneRows, Math.min(5 * stageOneRows, trainRows)].map((rows): Variant => [String(rows), from(rows)]),
   ];
@@ -177,7 +176,7 @@ function startVariants(base: GrpoCell): Variant[] {
   const start = base.start as SftCell;
   const passes = (epochs: number): SftSettings => ({ ...start.settings, epochs });
   const own = start.settings.epochs;
-  return [own / 2, own, 2 * own, 4 * own].map((epochs) => [
+  return [own, 2 * own, 4 * own].map((epochs) => [
     `${epochs} ${epochs === 1 ? 'pass' : 'passes'}`,
     epochs === own ? base : { ...base, start: { ...start, settings: passes(epochs) } },
   ]);

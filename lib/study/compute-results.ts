@@ -34,7 +34,7 @@ import type {
   WordsResult,
 } from './results.js';
 import { recordsFile } from './study-data.js';
-import { ownWordsCell, shuffledLabelsCell, studyGrid } from './study-grid.js';
+import { controlSeeds, ownWordsCell, shuffledLabelsCell, studyGrid } from './study-grid.js';
 import type { Study } from './workspace.js';
 
 /** All that can be said from the cells that are finished, of the tasks whose data is there. */
@@ -242,7 +242,7 @@ function choiceText(points: readonly AblationPoint[]): string[] {
 function controlResults(study: Study, task: TaskName): ControlResult[] {
   return testSetsOf(task).flatMap((testSet): ControlResult[] => {
     const cellOf = (seed: number) => shuffledLabelsCell(study, task, seed);
-    const { evaluations } = evaluationsBySeed(study, study.profile.seeds, cellOf, testSet, 'bare');
+    const { evaluations } = evaluationsBySeed(study, controlSeeds(study), cellOf, testSet, 'bare');
     if (evaluations.length === 0) return [];
     const { accuracy } = estimatesOf(evaluations);
     const chance = bestConstantScore(readRecords(recordsFile(study, testSet, task)), TASKS[task].score);
@@ -255,13 +255,12 @@ function controlResults(study: Study, task: TaskName): ControlResult[] {
 }
 
 function wordsResults(study: Study, task: TaskName): WordsResult[] {
-  const { seeds, released } = study.profile;
-  if (released) return [];
+  if (study.profile.released) return [];
   return testSetsOf(task).flatMap((testSet): WordsResult[] => {
     const scored = (cellOf: typeof ownWordsCell) =>
       testScores(
         study,
-        seeds.map((seed) => cellOf(study, task, seed)),
+        controlSeeds(study).map((seed) => cellOf(study, task, seed)),
         testSet,
         'think',
       );

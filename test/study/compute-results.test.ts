@@ -59,8 +59,8 @@ function finish(
 }
 
 /** Outcomes on 8 items of which the first so many are right; of tiny's test sets of counting, each has 8. */
-function evaluate(cell: Cell | BaseCell, set: TestSet, style: PromptStyle, right: number) {
-  const items = Array.from({ length: 8 }, (_, i) => ({
+function evaluate(cell: Cell | BaseCell, set: TestSet, style: PromptStyle, right: number, of = 8) {
+  const items = Array.from({ length: of }, (_, i) => ({
     ...{ id: `${set}-${i}`, family: 'f', solution: '3', score: Number(i < right), correct: i < right },
     ...{ completion: `<think>2</think><answer>${i < right ? 3 : 4}</answer>`, formatted: true, tokens: 9, ended: true },
   }));
@@ -215,7 +215,6 @@ test('ablations: the base in each, differences on the same items, pass@k of star
   assert.deepEqual(
     id.filter(({ ablation }) => ablation === 'Start checkpoint').map((p) => [p.setting, p.startPassAtK?.mean]),
     [
-      ['0.5 passes', 0.25],
       ['1 pass', 0.5],
       ['2 passes', 0.25],
     ],
@@ -234,27 +233,24 @@ test('ablations: the base in each, differences on the same items, pass@k of star
 });
 
 test('the control is held against the best constant answers, and shown beside them', () => {
-  for (const seed of [1, 2]) {
-    const cell = shuffledLabelsCell(study, 'counting', seed);
-    finish(cell);
-    both(cell, 'bare', 1, 8);
-  }
+  const cell = shuffledLabelsCell(study, 'counting', 1);
+  finish(cell);
+  evaluate(cell, 'id', 'bare', 1);
+  evaluate(cell, 'ood', 'bare', 100, 100);
   const [id, ood] = computeResults(study).controls;
   assert.deepEqual([id!.testSet, id!.accuracy.mean, id!.holds], ['id', 1 / 8, true]);
-  // All of 8 items right with both seeds: the interval is 1 alone, and eight questions have more than one answer.
+  // All of 100 items right: Wilson's interval begins at 100 / (100 + 1.96^2) = 0.963, above what the best constants reach.
   assert.ok(ood!.chance < 1 && !ood!.holds);
-  assert.match(ood!.text, /100\.0 % \[100\.0, 100\.0\] out of domain: above chance, the best constant answers' \d/);
+  assert.match(ood!.text, /100\.0 % \[96\.3, 100\.0\] out of domain: above chance, the best constant answers' \d/);
 });
 
-test('whose words: CoT-SFT on the same rows, seed by seed', () => {
-  for (const seed of [1, 2]) {
-    for (const [cell, id] of [
-      [ownWordsCell(study, 'counting', seed), 6],
-      [paradigmCell(study, 'cot-sft', 'counting', seed), 2],
-    ] as const) {
-      finish(cell);
-      both(cell, 'think', id, 3);
-    }
+test('whose words: CoT-SFT on the same rows, the first seed', () => {
+  for (const [cell, id] of [
+    [ownWordsCell(study, 'counting', 1), 6],
+    [paradigmCell(study, 'cot-sft', 'counting', 1), 2],
+  ] as const) {
+    finish(cell);
+    both(cell, 'think', id, 3);
   }
   const [id, ood] = computeResults(study).words;
   // 6 of 8 items less 2 of 8; out of domain 3 of 8 both.
