@@ -322,7 +322,7 @@ export function claimsFigure({ claims, seeds }: StudyResults, task: TaskName): S
 }
 
 /** What training on shuffled labels scores, beside chance. */
-function controlsFigure({ controls, seeds }: StudyResults): StudyFigure {
+function controlsFigure({ controls }: StudyResults): StudyFigure {
   const title = 'Controls: what is learned from labels that say nothing';
   const panel = 'accuracy';
   const tasks = [...new Set(controls.map(({ task }) => task))];
@@ -336,7 +336,7 @@ function controlsFigure({ controls, seeds }: StudyResults): StudyFigure {
       })),
   }));
   return named(
-    { name: 'controls', title, tasks, seeds },
+    { name: 'controls', title, tasks, seeds: seedsOf(controls) },
     forestFigure(groups, [{ title: panel, axis: ACCURACY_AXIS, range: [0, 100] }], title),
     `Accuracy after training on questions whose answers were dealt anew. Hollow: what the best constant answer scores; an interval above it would be a leak. ${measure(controls.map(({ accuracy }) => accuracy))}`,
     controls.map(({ text }) => text).join(' '),
@@ -344,7 +344,7 @@ function controlsFigure({ controls, seeds }: StudyResults): StudyFigure {
 }
 
 /** What CoT-SFT scores by the words of its rationales. */
-function wordsFigure({ words, seeds }: StudyResults): StudyFigure {
+function wordsFigure({ words }: StudyResults): StudyFigure {
   const title = 'CoT-SFT by whose words its rationales are in';
   const panel = 'accuracy';
   const tasks = [...new Set(words.map(({ task }) => task))];
@@ -358,7 +358,7 @@ function wordsFigure({ words, seeds }: StudyResults): StudyFigure {
       })),
   }));
   return named(
-    { name: 'words', title, tasks, seeds },
+    { name: 'words', title, tasks, seeds: seedsOf(words) },
     forestFigure(groups, [{ title: panel, axis: ACCURACY_AXIS, range: [0, 100] }], title),
     `Accuracy of CoT-SFT on the same rows${partialCredit(tasks)}, whose rationales are an annotator's, or the solutions that the base model's pretraining would write. ${measureWithSeeds(words.map(({ own }) => own))}`,
     words.map(({ text }) => text).join(' '),

@@ -242,7 +242,7 @@ function choiceText(points: readonly AblationPoint[]): string[] {
 function controlResults(study: Study, task: TaskName): ControlResult[] {
   return testSetsOf(task).flatMap((testSet): ControlResult[] => {
     const cellOf = (seed: number) => shuffledLabelsCell(study, task, seed);
-    const { evaluations } = evaluationsBySeed(study, controlSeeds(study), cellOf, testSet, 'bare');
+    const { seeds, evaluations } = evaluationsBySeed(study, controlSeeds(study), cellOf, testSet, 'bare');
     if (evaluations.length === 0) return [];
     const { accuracy } = estimatesOf(evaluations);
     const chance = bestConstantScore(readRecords(recordsFile(study, testSet, task)), TASKS[task].score);
@@ -250,7 +250,7 @@ function controlResults(study: Study, task: TaskName): ControlResult[] {
     const text =
       `Trained on shuffled labels, ${percentText(accuracy)} ${TEST_SET_NAMES[testSet]}: ` +
       `${holds ? 'not above' : 'above'} chance, the best constant answers' ${(100 * chance).toFixed(1)} %.`;
-    return [{ task, control: 'shuffled labels', testSet, accuracy, chance, holds, text }];
+    return [{ task, control: 'shuffled labels', testSet, accuracy, seeds, chance, holds, text }];
   });
 }
 
@@ -272,7 +272,7 @@ function wordsResults(study: Study, task: TaskName): WordsResult[] {
     const text =
       `CoT-SFT on the same rows has ${percentText(of!)} ${TEST_SET_NAMES[testSet]} with rationales in the base model's own words, ` +
       `${percentText(to!)} in an annotator's: ${pointsText(difference)}.`;
-    return [{ task, testSet, annotators: to!, own: of!, difference, text }];
+    return [{ task, testSet, annotators: to!, own: of!, seeds: [...controlSeeds(study)], difference, text }];
   });
 }
 

@@ -140,6 +140,7 @@ export interface ControlResult {
   control: 'shuffled labels';
   testSet: TestSet;
   accuracy: Estimate;
+  seeds: number[];
   /** What is known without pictures: the score of the best constant answer to each of the test set's question families. */
   chance: number;
   /** Whether the interval reaches down to chance: what is above it leaks. */
@@ -153,6 +154,7 @@ export interface WordsResult {
   testSet: TestSet;
   annotators: Estimate;
   own: Estimate;
+  seeds: number[];
   /** Own minus annotator's, of the same items, seed by seed. */
   difference: Difference;
   text: string;
