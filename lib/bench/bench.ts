@@ -3,7 +3,6 @@ import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 
 import { availableParallelism, cpus } from 'node:os';
 import path from 'node:path';
 import { median } from 'simple-statistics';
-import { writePng } from '../data/image.js';
 import { writeFileAtomic } from '../engine/atomic-write.js';
 import type { Precision } from '../engine/backend.js';
 import { Random } from '../engine/random.js';
@@ -11,6 +10,7 @@ import { parseConfig, readConfig } from '../model/configuration.js';
 import { initialParameters, parameterShapes } from '../model/parameters.js';
 import { writeSafetensors } from '../model/safetensors.js';
 import { exportFigure } from '../plots/export.js';
+import { writePng } from '../records/image.js';
 import { sampleCountingRecord } from '../tasks/counting/sample.js';
 import { writePrompt } from '../tasks/prompts.js';
 import { drawScene } from '../tasks/world/ray-cast.js';

@@ -2,12 +2,12 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { readImage } from '../data/image.js';
 import { startEngine } from '../engine/backend.js';
 import { Generator } from '../model/generate.js';
 import { addAdapters, LORA_DEFAULTS } from '../model/lora.js';
 import { encodePrompt, loadModel } from '../model/model.js';
 import { GREEDY } from '../model/sampling.js';
+import { readImage } from '../records/image.js';
 import { trainGrpo } from '../train/grpo.js';
 import { REASON_RFT_GRPO } from '../train/grpo-settings.js';
 import { RunDirectory } from '../train/run-directory.js';

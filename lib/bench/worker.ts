@@ -3,7 +3,6 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import * as tf from '@tensorflow/tfjs';
-import { readImage } from '../data/image.js';
 import { type Precision, startEngine } from '../engine/backend.js';
 import { compile } from '../engine/compile.js';
 import { linear, takeRows } from '../engine/operations.js';
@@ -14,6 +13,7 @@ import { disposeModel, encodePrompt, loadModel, type Model } from '../model/mode
 import { hiddenStates, type TokenBatch } from '../model/qwen2-vl.js';
 import { GREEDY } from '../model/sampling.js';
 import type { Parameters } from '../model/vision.js';
+import { readImage } from '../records/image.js';
 import { trainGrpo } from '../train/grpo.js';
 import { REASON_RFT_GRPO } from '../train/grpo-settings.js';
 import type { RunDirectory } from '../train/run-directory.js';

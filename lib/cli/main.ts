@@ -2,7 +2,6 @@
 import { existsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { Command, CommanderError } from 'commander';
-import { readImage } from '../data/image.js';
 import { convertReleased, RELEASED_FORMS, type ReleasedForm } from '../data/released/convert.js';
 import { type ReleasedSet, releasedSet, releasedSets, stageRows } from '../data/released/dataset.js';
 import { readPromptFile } from '../data/released/prompts.js';
@@ -22,16 +21,14 @@ import {
 import { encodePrompt, loadModel, type Model, saveModel, weightsFile } from '../model/model.js';
 import { checkSampling, type SamplingSettings } from '../model/sampling.js';
 import { closeFigureBrowser } from '../plots/export.js';
-import { figuresFolder } from '../plots/export-study.js';
-import { reportStudy } from '../plots/report.js';
+import { figuresFolder } from '../plots/study/export-study.js';
+import { reportStudy } from '../plots/study/report.js';
+import { readImage } from '../records/image.js';
 import { REWARDS, type RewardName } from '../rewards/rewards.js';
 import { examine, printReport } from '../setup/doctor.js';
-import { computeResults } from '../study/compute-results.js';
-import { evaluationItems, grpoExamples, sftExamples } from '../study/examples.js';
-import { PROFILE_NAMES, QUICK } from '../study/profile.js';
-import { writeReleasedData } from '../study/released-data.js';
-import { writeResults } from '../study/results.js';
-import { studyResultsText } from '../study/results-text.js';
+import { evaluationItems, grpoExamples, sftExamples } from '../study/cells/examples.js';
+import { checkValidation, type ValidationSettings, validation } from '../study/cells/validation.js';
+import { writeReleasedData } from '../study/data/released-data.js';
 import {
   curateTrainingRows,
   type LoadedRows,
@@ -39,8 +36,11 @@ import {
   sampleTestRows,
   sampleTrainingRows,
   writeStudyData,
-} from '../study/study-data.js';
-import { checkValidation, type ValidationSettings, validation } from '../study/validation.js';
+} from '../study/data/study-data.js';
+import { PROFILE_NAMES, QUICK } from '../study/profile.js';
+import { computeResults } from '../study/results/compute-results.js';
+import { writeResults } from '../study/results/results.js';
+import { studyResultsText } from '../study/results/results-text.js';
 import { openStudy, releasedDataset } from '../study/workspace.js';
 import { type PromptStyle, writePrompt } from '../tasks/prompts.js';
 import { TASK_NAMES, type Task, taskNamed } from '../tasks/task.js';

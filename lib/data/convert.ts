@@ -1,7 +1,8 @@
 /** From meta records to the forms that trainers read: ShareGPT conversations for SFT, prompt rows for RL. */
+
+import type { MetaRecord } from '../records/record.js';
 import { writeTarget } from '../tasks/prompts.js';
 import { recordPrompt } from '../tasks/task.js';
-import type { MetaRecord } from './record.js';
 
 /** A conversation in ShareGPT form. */
 export interface ShareGptRow {

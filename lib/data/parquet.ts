@@ -1,8 +1,8 @@
 /** RL rows as Parquet, the form that most trainers of the field load. */
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { writeFileAtomic } from '../engine/atomic-write.js';
+import { imageNames } from '../records/records.js';
 import type { RlRow } from './convert.js';
-import { imageNames } from './records.js';
 
 /** Writes columns `id`, `images` (a list of file names), `problem` and `solution`, one row each. */
 export function writeRlParquet(file: string, rows: readonly RlRow[]): void {

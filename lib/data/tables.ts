@@ -1,7 +1,7 @@
 /** Records as tables: Arquero for counting and grouping, danfojs for summary statistics. */
 import { type ColumnTable, desc, op, table } from 'arquero';
+import type { TaskRecord } from '../records/record.js';
 import type { DroppedRow } from './curation.js';
-import type { TaskRecord } from './record.js';
 
 /** One row a record: id, family, domain, answer, and the words of question and rationale. */
 export function recordsTable(records: readonly TaskRecord[]): ColumnTable {

@@ -4,8 +4,8 @@ import type { EncodedPrompt } from '../model/generate.js';
 import type { Model } from '../model/model.js';
 import { GREEDY } from '../model/sampling.js';
 import { formatReward } from '../rewards/format.js';
+import { type Scorer, scoreAnswer } from '../rewards/scorer.js';
 import { meanInterval, wilsonInterval } from './interval.js';
-import { type Scorer, scoreAnswer } from './scorer.js';
 
 /** A test item. */
 export interface EvaluationItem {

@@ -7,7 +7,7 @@
  * then up to a third of the values of a noisy image differ, by up to 17 levels, and neither of the two here gives them.
  * General image libraries agree with neither where they enlarge (libvips differs by up to 72 levels).
  */
-import type { RgbImage } from '../data/image.js';
+import type { RgbImage } from '../records/image.js';
 
 /** Whose arithmetic is followed. */
 export type Resampling = 'torchvision' | 'pillow';

@@ -7,7 +7,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
-import type { RgbImage } from '../data/image.js';
+import type { RgbImage } from '../records/image.js';
 import type { ProcessedImage } from './batch.js';
 import { type Resampling, resizeBicubic } from './bicubic.js';
 import type { ImageGrid } from './mrope.js';

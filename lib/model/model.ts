@@ -2,10 +2,10 @@
 import { copyFileSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import type { RgbImage } from '../data/image.js';
 import { writeFileAtomic, writeFolderAtomic } from '../engine/atomic-write.js';
 import type { Precision } from '../engine/backend.js';
 import { downloadTensor, uploadTensor } from '../engine/transfer.js';
+import type { RgbImage } from '../records/image.js';
 import { type ChatTemplate, loadChatTemplate } from './chat-template.js';
 import { type Qwen2VLConfig, readConfig } from './configuration.js';
 import { type EncodedPrompt, Generator } from './generate.js';

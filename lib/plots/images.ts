@@ -1,7 +1,7 @@
 /** Task images for the eye: enlarged without blur, as PNG, alone or on one contact sheet. */
 
 import sharp from 'sharp';
-import type { RgbImage } from '../data/image.js';
+import type { RgbImage } from '../records/image.js';
 import type { DisplayBundle } from './notebook.js';
 import { escapeHtml } from './tables.js';
 

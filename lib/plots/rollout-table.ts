@@ -1,6 +1,6 @@
 /** What a model wrote, beside what it saw: rollouts with rewards and advantages, samples before and after training. */
 
-import type { RgbImage } from '../data/image.js';
+import type { RgbImage } from '../records/image.js';
 import { imageDataUri } from './images.js';
 import type { DisplayBundle } from './notebook.js';
 import { type TableCell, tableBundle } from './tables.js';

@@ -1,7 +1,7 @@
 /** The one figure style: Okabe-Ito colours, told apart without colour too (dashes, markers, patterns), sized for print. */
 
 import type { Dash, Data, Layout, PatternShape, Template } from 'plotly.js';
-import type { Paradigm } from '../study/paradigms.js';
+import type { Paradigm } from '../study/design/paradigms.js';
 
 /** A Plotly figure: traces and their layout, plain data that can be shown, saved and exported. */
 export interface Figure {

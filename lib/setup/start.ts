@@ -2,9 +2,9 @@
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { PARADIGM_NAMES } from '../study/paradigms.js';
-import { textTable } from '../study/results-text.js';
-import { type Summary, summaryFile } from '../study/summary.js';
+import { PARADIGM_NAMES } from '../study/design/paradigms.js';
+import { textTable } from '../study/results/results-text.js';
+import { type Summary, summaryFile } from '../study/results/summary.js';
 import { openStudy } from '../study/workspace.js';
 import { TEST_SET_NAMES, testSetsOf } from '../tasks/task.js';
 import { SetupFailure } from './failure.js';

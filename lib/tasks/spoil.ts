@@ -1,5 +1,5 @@
 /** Ways to spoil a row that every task shares. */
-import type { TaskRecord } from '../data/record.js';
+import type { TaskRecord } from '../records/record.js';
 
 /** The row without its rationale. */
 export function withoutRationale(record: TaskRecord): TaskRecord[] {

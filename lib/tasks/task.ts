@@ -1,9 +1,10 @@
 /** What the rest of the kit knows of a task, and the three tasks: plain objects of functions. */
-import type { RgbImage } from '../data/image.js';
-import type { MetaRecord, TaskRecord } from '../data/record.js';
+
 import type { Random } from '../engine/random.js';
-import type { Scorer } from '../evaluate/scorer.js';
+import type { RgbImage } from '../records/image.js';
+import type { MetaRecord, TaskRecord } from '../records/record.js';
 import type { RewardName } from '../rewards/rewards.js';
+import type { Scorer } from '../rewards/scorer.js';
 import { COUNTING } from './counting/task.js';
 import type { PromptStyle } from './prompts.js';
 import { STRUCTURE } from './structure/task.js';

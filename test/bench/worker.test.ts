@@ -5,7 +5,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { startWorker } from '../../lib/bench/process.js';
 import type { BenchRequest } from '../../lib/bench/workload.js';
-import { writePng } from '../../lib/data/image.js';
+import { writePng } from '../../lib/records/image.js';
 import { repositoryRoot } from '../../lib/study/workspace.js';
 
 test('the worker answers each workload with a second for each sample, and a bad request with the reason', async () => {

@@ -20,7 +20,7 @@ import {
   sampleTestRows,
   sampleTrainingRows,
   writeStudyData,
-} from '../../lib/study/study-data.js';
+} from '../../lib/study/data/study-data.js';
 import { openStudy, repositoryRoot } from '../../lib/study/workspace.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-cli-'));

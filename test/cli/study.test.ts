@@ -5,8 +5,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
-import { type Cell, cellRun } from '../../lib/study/cell.js';
-import { studyGrid } from '../../lib/study/study-grid.js';
+import { type Cell, cellRun } from '../../lib/study/cells/cell.js';
+import { studyGrid } from '../../lib/study/design/study-grid.js';
 import { openStudy, repositoryRoot } from '../../lib/study/workspace.js';
 import { writeTinyData } from '../support/tiny-study.js';
 

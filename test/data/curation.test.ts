@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type CurationRules, corruptRecords, curate } from '../../lib/data/curation.js';
-import type { TaskRecord } from '../../lib/data/record.js';
 import { Random } from '../../lib/engine/random.js';
+import type { TaskRecord } from '../../lib/records/record.js';
 import { TASK_NAMES, TASKS, type TaskName } from '../../lib/tasks/task.js';
 
 const nothingHeld = { scenes: new Set<string>(), questions: new Set<string>() };

@@ -6,12 +6,12 @@ import os from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
-import { readRecords } from '../../lib/data/records.js';
 import { answerFault } from '../../lib/data/released/answer.js';
 import { convertReleased, RELEASED_FORMS } from '../../lib/data/released/convert.js';
 import { RELEASED_FILES, releasedSet, releasedSets, stageRows } from '../../lib/data/released/dataset.js';
 import { readPromptFile, writeReleasedPrompt } from '../../lib/data/released/prompts.js';
 import { problemText, type RowProblem, readReleased, validateReleased } from '../../lib/data/released/read.js';
+import { readRecords } from '../../lib/records/records.js';
 import { TASK_NAMES, taskNamed } from '../../lib/tasks/task.js';
 import { collect } from '../support/collect.js';
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
-import type { TaskRecord } from '../../lib/data/record.js';
 import { countByAnswer, countByCheck, countByFamily, describeRecords } from '../../lib/data/tables.js';
 import { startEngine } from '../../lib/engine/backend.js';
+import type { TaskRecord } from '../../lib/records/record.js';
 
 const row = (family: string, answer: string, cot: string): TaskRecord => ({
   ...{ id: cot, image: 'a.png', problem: 'How many cubes?', answer, cot, task: 'counting', family, domain: 'id' },

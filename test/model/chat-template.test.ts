@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, describe, it } from 'node:test';
 import { ChatTemplate, loadChatTemplate, type Message, NANO_CHAT_TEMPLATE } from '../../lib/model/chat-template.js';
-import { buildNanoTokenizer } from '../../lib/model/nano-tokenizer.js';
 import { Tokenizer } from '../../lib/model/tokenizer.js';
+import { buildNanoTokenizer } from '../../lib/pretrain/nano-tokenizer.js';
 
 const files = buildNanoTokenizer(['user', 'assistant', 'How', 'many', '?']);
 const tokenizer = new Tokenizer(files.tokenizer, files.tokenizerConfig);

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, describe, it } from 'node:test';
 import { Random } from '../../lib/engine/random.js';
-import { buildNanoTokenizer, byteCharacters } from '../../lib/model/nano-tokenizer.js';
 import { loadTokenizer, Tokenizer } from '../../lib/model/tokenizer.js';
+import { buildNanoTokenizer, byteCharacters } from '../../lib/pretrain/nano-tokenizer.js';
 
 const words = ['red', 'reds', 'cube', 'cubes', 'a', 'are', 'There', 'there', 'the', 'number', '.', ',', '+', '=', '('];
 const { tokenizer: json, tokenizerConfig: config } = buildNanoTokenizer(words);

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { executeNotebook, NOTEBOOKS } from '../../lib/setup/start.js';
-import { PARADIGMS } from '../../lib/study/paradigms.js';
-import type { Summary } from '../../lib/study/summary.js';
+import { PARADIGMS } from '../../lib/study/design/paradigms.js';
+import type { Summary } from '../../lib/study/results/summary.js';
 import { repositoryRoot } from '../../lib/study/workspace.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-notebooks-'));

@@ -4,9 +4,14 @@ import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFile
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { cellFolder } from '../../lib/study/cell-identity.js';
-import { reasonRftCell } from '../../lib/study/paradigms.js';
-import { curateTrainingRows, sampleTestRows, sampleTrainingRows, writeStudyData } from '../../lib/study/study-data.js';
+import { cellFolder } from '../../lib/study/cells/cell-identity.js';
+import {
+  curateTrainingRows,
+  sampleTestRows,
+  sampleTrainingRows,
+  writeStudyData,
+} from '../../lib/study/data/study-data.js';
+import { reasonRftCell } from '../../lib/study/design/paradigms.js';
 import { openStudy, repositoryRoot } from '../../lib/study/workspace.js';
 import { JupyterLab } from './jupyterlab.js';
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import sharp from 'sharp';
-import type { RgbImage } from '../../lib/data/image.js';
 import { contactSheet, imagePng } from '../../lib/plots/images.js';
 import { rolloutTable, sampleTable } from '../../lib/plots/rollout-table.js';
+import type { RgbImage } from '../../lib/records/image.js';
 
 const red: RgbImage = { width: 2, height: 1, data: new Uint8Array([255, 0, 0, 0, 0, 255]) };
 

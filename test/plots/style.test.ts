@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { paradigmStyle, seriesStyle, withOpacity } from '../../lib/plots/style.js';
-import { PARADIGMS } from '../../lib/study/paradigms.js';
+import { PARADIGMS } from '../../lib/study/design/paradigms.js';
 
 type Vector = readonly [number, number, number];
 type Matrix = readonly [Vector, Vector, Vector];

@@ -7,7 +7,7 @@ import { printReport } from '../../lib/setup/doctor.js';
 import { SetupFailure } from '../../lib/setup/failure.js';
 import { executeNotebook, resultsText } from '../../lib/setup/start.js';
 import { testFiles } from '../../lib/setup/test.js';
-import type { SummaryRow } from '../../lib/study/summary.js';
+import type { SummaryRow } from '../../lib/study/results/summary.js';
 import { repositoryRoot } from '../../lib/study/workspace.js';
 
 // Inside the repository, where a notebook finds the types of Node.

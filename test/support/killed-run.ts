@@ -11,7 +11,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { startEngine } from '../../lib/engine/backend.js';
 import { disposeModel } from '../../lib/model/model.js';
-import { validation } from '../../lib/study/validation.js';
+import { validation } from '../../lib/study/cells/validation.js';
 import { AdamW } from '../../lib/train/adamw.js';
 import { trainGrpo } from '../../lib/train/grpo.js';
 import { REASON_RFT_GRPO } from '../../lib/train/grpo-settings.js';

@@ -2,7 +2,6 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import { readImage } from '../../lib/data/image.js';
 import { collate, disposeBatch } from '../../lib/model/batch.js';
 import type { EncodedPrompt } from '../../lib/model/generate.js';
 import { logits } from '../../lib/model/log-probability.js';
@@ -10,6 +9,7 @@ import { encodePrompt, type Model } from '../../lib/model/model.js';
 import type { ImageGrid } from '../../lib/model/mrope.js';
 import { hiddenStates } from '../../lib/model/qwen2-vl.js';
 import { readSafetensors } from '../../lib/model/safetensors.js';
+import { readImage } from '../../lib/records/image.js';
 
 export const FAMILIES = ['qwen2-vl', 'qwen2.5-vl'] as const;
 export type Family = (typeof FAMILIES)[number];

@@ -1,8 +1,8 @@
 /** Results of a study that nobody ran: every shape that a figure draws, with numbers of the usual size, the same each time. */
 import { Random } from '../../lib/engine/random.js';
-import { PARADIGMS, type Paradigm } from '../../lib/study/paradigms.js';
-import type { ClaimName, Estimate, StudyResults, TrainingCurve } from '../../lib/study/results.js';
-import { PHENOMENA } from '../../lib/study/results.js';
+import { PARADIGMS, type Paradigm } from '../../lib/study/design/paradigms.js';
+import type { ClaimName, Estimate, StudyResults, TrainingCurve } from '../../lib/study/results/results.js';
+import { PHENOMENA } from '../../lib/study/results/results.js';
 import { TASK_NAMES, type TaskName, type TestSet, testSetsOf } from '../../lib/tasks/task.js';
 
 const ITEMS: { readonly [set in TestSet]: number } = { id: 1000, ood: 800, 'ood-left': 1000, 'ood-right': 1000 };

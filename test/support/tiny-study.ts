@@ -2,8 +2,13 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { GrpoCell, SftCell } from '../../lib/study/cell.js';
-import { curateTrainingRows, sampleTestRows, sampleTrainingRows, writeStudyData } from '../../lib/study/study-data.js';
+import type { GrpoCell, SftCell } from '../../lib/study/cells/cell.js';
+import {
+  curateTrainingRows,
+  sampleTestRows,
+  sampleTrainingRows,
+  writeStudyData,
+} from '../../lib/study/data/study-data.js';
 import { openStudy, type Study } from '../../lib/study/workspace.js';
 
 /** Makes the study; `remove` takes it away again. */

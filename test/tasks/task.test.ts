@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { test } from 'node:test';
-import { imageNames } from '../../lib/data/records.js';
 import { Random } from '../../lib/engine/random.js';
 import { loadTokenizer } from '../../lib/model/tokenizer.js';
+import { imageNames } from '../../lib/records/records.js';
 import { REWARDS } from '../../lib/rewards/rewards.js';
 import { writeTarget } from '../../lib/tasks/prompts.js';
 import { domainsOf, recordPrompt, TASK_NAMES, TASKS, taskNamed, testSetsOf } from '../../lib/tasks/task.js';

@@ -1,10 +1,10 @@
 /** From released meta files to the forms that trainers read; one row at a time, and the whole file or none. */
 import { streamFileAtomic } from '../../engine/atomic-write.js';
+import type { MetaRecord, TaskRecord } from '../../records/record.js';
+import { problemList } from '../../records/records.js';
 import { writeTarget } from '../../tasks/prompts.js';
 import type { TaskName } from '../../tasks/task.js';
 import { toConversation, toRl } from '../convert.js';
-import type { MetaRecord, TaskRecord } from '../record.js';
-import { problemList } from '../records.js';
 import { countCalls, isChoice } from './answer.js';
 import type { ReleasedSet } from './dataset.js';
 import { type PromptWriter, releasedQuestion, writeReleasedPrompt } from './prompts.js';

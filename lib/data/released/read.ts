@@ -2,10 +2,10 @@
 import { existsSync } from 'node:fs';
 import sharp from 'sharp';
 import { z } from 'zod';
-import { pathWithin } from '../image.js';
-import { type JsonRow, streamJsonRows } from '../json-rows.js';
-import type { MetaRecord } from '../record.js';
-import { imageField, imageNames, stringField, textField } from '../records.js';
+import { pathWithin } from '../../records/image.js';
+import { type JsonRow, streamJsonRows } from '../../records/json-rows.js';
+import type { MetaRecord } from '../../records/record.js';
+import { imageField, imageNames, stringField, textField } from '../../records/records.js';
 import { answerFault } from './answer.js';
 import type { ReleasedSet } from './dataset.js';
 

@@ -2,8 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { ByteWriter, ParquetWriter } from 'hyparquet-writer';
-import type { MetaRecord } from '../record.js';
-import { imageNames } from '../records.js';
+import type { MetaRecord } from '../../records/record.js';
+import { imageNames } from '../../records/records.js';
 import type { ReleasedSet } from './dataset.js';
 import type { PromptWriter } from './prompts.js';
 

@@ -1,7 +1,7 @@
 /** Draws counting rows: a scene, a question about it, the rationale and the answer from scene truth. */
 
-import type { TaskRecord } from '../../data/record.js';
 import type { Random } from '../../engine/random.js';
+import type { TaskRecord } from '../../records/record.js';
 import { sampleScene } from '../world/sample-scene.js';
 import { COLORS, type Look, MATERIALS, type Scene, SHAPES, SIZES } from '../world/scene.js';
 import {

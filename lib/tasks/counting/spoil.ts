@@ -1,6 +1,7 @@
 /** Counting rows as a careless annotator would leave them. */
-import type { TaskRecord } from '../../data/record.js';
+
 import type { Random } from '../../engine/random.js';
+import type { TaskRecord } from '../../records/record.js';
 import { withoutRationale, writtenTwice } from '../spoil.js';
 
 /** A sum as rationales write it: "7 - 2 = 5". */

@@ -1,6 +1,6 @@
 /** Visual counting as one of the kit's tasks. */
-import type { TaskRecord } from '../../data/record.js';
-import { releasedScoreAnswer, scoreAnswer } from '../../evaluate/scorer.js';
+import type { TaskRecord } from '../../records/record.js';
+import { releasedScoreAnswer, scoreAnswer } from '../../rewards/scorer.js';
 import { writePrompt } from '../prompts.js';
 import { isProse } from '../prose.js';
 import type { Task } from '../task.js';

@@ -1,6 +1,7 @@
 /** The rasteriser: figures as anti-aliased strokes, labels on top in clearings of their own. */
-import type { RgbImage } from '../../data/image.js';
+
 import { Random } from '../../engine/random.js';
+import type { RgbImage } from '../../records/image.js';
 import type { FigurePoint, FigureStroke, GeometryFigure } from './figure.js';
 import { CELL, glyphStrokes, halfWidth } from './glyphs.js';
 

@@ -1,6 +1,7 @@
 /** Draws rows of structure perception: a figure, a question with choices or for a number, the rationale and the answer. */
-import type { TaskRecord } from '../../data/record.js';
+
 import type { Random } from '../../engine/random.js';
+import type { TaskRecord } from '../../records/record.js';
 import { type StructureDomain, type StructureFamily, sampleFigure, structureFamilies } from './families.js';
 import type { GeometryFigure } from './figure.js';
 import { writeStructureRationale } from './rationale.js';

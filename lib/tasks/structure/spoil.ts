@@ -1,6 +1,7 @@
 /** Rows of structure perception as a careless annotator would leave them. */
-import type { TaskRecord } from '../../data/record.js';
+
 import type { Random } from '../../engine/random.js';
+import type { TaskRecord } from '../../records/record.js';
 import { withoutRationale, writtenTwice } from '../spoil.js';
 import { type StructureFamily, sampleFigure } from './families.js';
 import { writeStructureRationale } from './rationale.js';

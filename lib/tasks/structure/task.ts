@@ -1,6 +1,6 @@
 /** Structure perception as one of the kit's tasks. */
-import type { TaskRecord } from '../../data/record.js';
-import { releasedScoreAnswer, scoreAnswer } from '../../evaluate/scorer.js';
+import type { TaskRecord } from '../../records/record.js';
+import { releasedScoreAnswer, scoreAnswer } from '../../rewards/scorer.js';
 import { isProse } from '../prose.js';
 import type { Task } from '../task.js';
 import { drawFigure } from './draw-figure.js';

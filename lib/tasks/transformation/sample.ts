@@ -1,7 +1,8 @@
 /** Draws rows of spatial transformation: a scene on the grid, what changes in it, and the views of before and after. */
-import type { RgbImage } from '../../data/image.js';
-import type { TaskRecord } from '../../data/record.js';
+
 import type { Random } from '../../engine/random.js';
+import type { RgbImage } from '../../records/image.js';
+import type { TaskRecord } from '../../records/record.js';
 import { drawScene, visibility } from '../world/ray-cast.js';
 import {
   COLORS,

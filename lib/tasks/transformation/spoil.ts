@@ -1,6 +1,7 @@
 /** Rows of spatial transformation as a careless annotator would leave them. */
-import type { TaskRecord } from '../../data/record.js';
+
 import type { Random } from '../../engine/random.js';
+import type { TaskRecord } from '../../records/record.js';
 import { withoutRationale, writtenTwice } from '../spoil.js';
 import { COLORS } from '../world/scene.js';
 import { solveTransformation, type TransformationScenes, writeCalls } from './program.js';

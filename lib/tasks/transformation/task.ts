@@ -1,6 +1,6 @@
 /** Spatial transformation as one of the kit's tasks. */
-import type { TaskRecord } from '../../data/record.js';
-import { releasedScoreTransformation, scoreTransformation } from '../../evaluate/scorer.js';
+import type { TaskRecord } from '../../records/record.js';
+import { releasedScoreTransformation, scoreTransformation } from '../../rewards/scorer.js';
 import { isProse } from '../prose.js';
 import type { Task } from '../task.js';
 import { solveTransformation, type TransformationScenes, writeCalls } from './program.js';

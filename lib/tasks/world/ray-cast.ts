@@ -1,6 +1,6 @@
 /** The ray caster: draws a scene, and says how much of each object the camera sees. */
 
-import type { RgbImage } from '../../data/image.js';
+import type { RgbImage } from '../../records/image.js';
 import { cameraFrame } from './camera.js';
 import type { Board, Look, Scene, Vec3 } from './scene.js';
 import { COLOR_RGB, SHAPE_SOLIDS, sizeScale } from './solids.js';

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { TaskRecord } from '../../../lib/data/record.js';
 import { Random } from '../../../lib/engine/random.js';
-import { scoreAnswer } from '../../../lib/evaluate/scorer.js';
+import type { TaskRecord } from '../../../lib/records/record.js';
 import { mathematicalReward } from '../../../lib/rewards/mathematical.js';
+import { scoreAnswer } from '../../../lib/rewards/scorer.js';
 import { structureFamilies } from '../../../lib/tasks/structure/families.js';
 import { figureFingerprint, type GeometryFigure } from '../../../lib/tasks/structure/figure.js';
 import { sampleFigureQuestion } from '../../../lib/tasks/structure/perception.js';

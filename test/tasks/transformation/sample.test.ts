@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Random } from '../../../lib/engine/random.js';
-import { buildNanoTokenizer } from '../../../lib/model/nano-tokenizer.js';
 import { Tokenizer } from '../../../lib/model/tokenizer.js';
+import { buildNanoTokenizer } from '../../../lib/pretrain/nano-tokenizer.js';
 import { functionMatchReward, matchFunctionCalls, parseFunctionCalls } from '../../../lib/rewards/function-match.js';
 import { sampleGridQuestion } from '../../../lib/tasks/transformation/perception.js';
 import {

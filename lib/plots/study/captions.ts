@@ -1,0 +1,79 @@
+/** What stands below a figure: what it shows, and all that it takes to make it again. */
+
+import { readConfig } from '../../model/configuration.js';
+import { countParameters } from '../../model/parameters.js';
+import { ablationBase } from '../../study/design/ablations.js';
+import { reasonRftCell } from '../../study/design/paradigms.js';
+import { taskProfile } from '../../study/profile.js';
+import type { Estimate } from '../../study/results/results.js';
+import type { Study } from '../../study/workspace.js';
+import { TASK_NAMES, type TaskName } from '../../tasks/task.js';
+import { TASK_TITLES } from './wording.js';
+
+/** How intervals of shares over seeds were made, in words; nothing where there are none. */
+export function intervalWords(estimates: readonly Estimate[]): string {
+  if (estimates.length === 0) return '';
+  const seeds = estimates.map(({ perSeed }) => perSeed.length);
+  const one = 'where there is one seed, the Wilson interval of the test items';
+  if (seeds.every((count) => count <= 1)) return 'Intervals are 95 % Wilson intervals of the test items, of one seed.';
+  const several = "Intervals are 95 %, of seeds and test items together (Student's t over seeds)";
+  return seeds.some((count) => count <= 1) ? `${several}; ${one}.` : `${several}.`;
+}
+
+/** `820 test items`, or `800 to 1,000 test items`. */
+export function itemsWords(estimates: readonly Estimate[]): string {
+  const items = estimates.map((estimate) => estimate.items);
+  const [least, most] = [Math.min(...items), Math.max(...items)].map((n) => n.toLocaleString('en'));
+  return least === most ? `${least} test items a set` : `${least} to ${most} test items a set`;
+}
+
+/**
+ * The model of a study, and the sizes and settings of its tasks, in sentences; tasks that have the same share one.
+ *
+ * @param stage of GRPO: that of the paradigms, or the shorter one of ablations
+ */
+export function configurationWords(
+  study: Study,
+  tasks: readonly TaskName[] = TASK_NAMES,
+  stage: 'paradigms' | 'ablations' = 'paradigms',
+): string {
+  const config = readConfig(study.base);
+  const model = `Profile ${study.profile.name}: Qwen2-VL of ${whole(countParameters(config))} parameters (width ${config.hiddenSize}, ${config.layers} layers).`;
+  const shared = new Map<string, TaskName[]>();
+  for (const task of tasks) {
+    const words = taskWords(study, task, stage);
+    shared.set(words, [...(shared.get(words) ?? []), task]);
+  }
+  const sentences = [...shared].map(([words, own]) => {
+    const names = own.length === TASK_NAMES.length ? 'Each task' : own.map((task) => TASK_TITLES[task]).join(' and ');
+    return `${names}: ${words}.`;
+  });
+  return [model, ...sentences].join(' ');
+}
+
+const whole = (n: number) => n.toLocaleString('en');
+
+/** Sizes and settings of a task. */
+function taskWords(study: Study, task: TaskName, stage: 'paradigms' | 'ablations'): string {
+  const { trainRows, stageOneRows, cotSft, stageOne } = taskProfile(study.profile, task);
+  const cell = stage === 'ablations' ? ablationBase(study, task) : reasonRftCell(study, task);
+  const { steps, promptsPerStep, completions, schedule, beta, temperature } = cell.settings;
+  return (
+    `${whole(trainRows)} training rows; SFT of ${passes(cotSft.epochs)} in batches of ${cotSft.batchSize}, learning rate ${cotSft.schedule.learningRate}; ` +
+    `stage 1 of Reason-RFT on the first ${whole(stageOneRows)} rows, ${passes(stageOne.epochs)}; ` +
+    `GRPO of ${whole(steps)} ${steps === 1 ? 'step' : 'steps'}, ${promptsPerStep} prompts x ${completions} completions, learning rate ${schedule.learningRate}, KL weight ${beta}, temperature ${temperature}`
+  );
+}
+
+function passes(epochs: number): string {
+  return epochs === 1 ? '1 pass' : `${epochs} passes`;
+}
+
+/** Which training seeds, and which commit of the kit. */
+export function sourceWords(seeds: readonly number[], commit: string | null): string {
+  const which =
+    seeds.length === 0
+      ? ''
+      : `Training ${seeds.length === 1 ? 'seed' : 'seeds'} ${seeds.join(', ')}; data are one draw for all. `;
+  return `${which}Commit ${commit ?? 'unknown (no repository)'}.`;
+}

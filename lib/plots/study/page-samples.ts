@@ -1,0 +1,83 @@
+/** What the paradigms wrote on the same test items, with the images that they saw: samples for the results page. */
+
+import path from 'node:path';
+import sharp from 'sharp';
+import { imageFile, type RgbImage, readImage } from '../../records/image.js';
+import { imageNames, readRecords } from '../../records/records.js';
+import { finishedCell, finishedEvaluation, hasData } from '../../study/cells/cell.js';
+import { dataFolder, recordsFile } from '../../study/data/study-data.js';
+import { PARADIGM_PROMPTS, PARADIGMS, type Paradigm, paradigmCell } from '../../study/design/paradigms.js';
+import type { Study } from '../../study/workspace.js';
+import { TASK_NAMES, type TaskName, type TestSet, testSetsOf } from '../../tasks/task.js';
+
+/** What one paradigm wrote on an item. */
+export interface SampleOutput {
+  paradigm: Paradigm;
+  completion: string;
+  /** By the task's scorer, in [0, 1]. */
+  score: number;
+  /** Whether it came to its end within the token limit. */
+  ended: boolean;
+}
+
+/** One test item with what was written on it. */
+export interface PageSample {
+  task: TaskName;
+  testSet: TestSet;
+  question: string;
+  /** The gold answer. */
+  answer: string;
+  /** `data:` addresses of PNGs, in the order in which the model sees them. */
+  images: string[];
+  outputs: SampleOutput[];
+}
+
+/** Pixels that an image on the page is wide at most; the page holds its images in itself. */
+const WIDEST = 320;
+
+/**
+ * The first items of every test set, as they come and not chosen, with what each evaluated paradigm of the first seed wrote. A set
+ * on which nothing was evaluated has none.
+ */
+export async function studySamples(study: Study, items = 3): Promise<PageSample[]> {
+  const samples: PageSample[] = [];
+  for (const task of TASK_NAMES) {
+    for (const testSet of testSetsOf(task)) samples.push(...(await setSamples(study, task, testSet, items)));
+  }
+  return samples;
+}
+
+async function setSamples(study: Study, task: TaskName, testSet: TestSet, items: number): Promise<PageSample[]> {
+  if (!hasData(study, task)) return [];
+  const evaluations = PARADIGMS.flatMap((paradigm) => {
+    const cell = paradigmCell(study, paradigm, task);
+    if (cell.kind !== 'base' && !finishedCell(study, cell)) return [];
+    const evaluation = finishedEvaluation(study, cell, testSet, PARADIGM_PROMPTS[paradigm]);
+    return evaluation ? [{ paradigm, evaluation }] : [];
+  });
+  if (evaluations.length === 0) return [];
+  const folder = path.join(dataFolder(study, task), 'images');
+  return Promise.all(
+    readRecords(recordsFile(study, testSet, task))
+      .slice(0, items)
+      .map(async (record, i) => ({
+        ...{ task, testSet, question: record.problem, answer: record.answer },
+        images: await Promise.all(
+          imageNames(record).map(async (name) => pageImage(await readImage(imageFile(folder, name)))),
+        ),
+        outputs: evaluations.map(({ paradigm, evaluation }) => {
+          const { completion, score, ended } = evaluation.items[i]!;
+          return { paradigm, completion, score, ended };
+        }),
+      })),
+  );
+}
+
+/** A PNG of the image as a `data:` address, no wider than the page needs. */
+async function pageImage({ width, height, data }: RgbImage): Promise<string> {
+  const png = await sharp(data, { raw: { width, height, channels: 3 } })
+    .resize({ width: WIDEST, withoutEnlargement: true })
+    .png({ compressionLevel: 9 })
+    .toBuffer();
+  return `data:image/png;base64,${png.toString('base64')}`;
+}

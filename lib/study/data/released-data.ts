@@ -1,0 +1,64 @@
+/** The released dataset as the data of a study: its files checked row by row and converted, its images where they are. */
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { convertReleased } from '../../data/released/convert.js';
+import { releasedSet } from '../../data/released/dataset.js';
+import { problemText, type RowProblem } from '../../data/released/read.js';
+import { type TaskName, testSetsOf } from '../../tasks/task.js';
+import { taskProfile } from '../profile.js';
+import type { Study } from '../workspace.js';
+import { dataFolder, recordsFile } from './study-data.js';
+
+/**
+ * Writes the records of a task and links the dataset's images. The folder appears whole or not at all.
+ *
+ * @param dataset the downloaded dataset's folder
+ * @param options.skipBad leaves bad rows out, where otherwise one of them stops it
+ * @returns the rows of each set, and what is wrong with those left out
+ * @throws Error naming what the dataset lacks, its bad rows, or data of another dataset that is there already
+ */
+export async function writeReleasedData(
+  study: Study,
+  task: TaskName,
+  dataset: string,
+  options: { skipBad?: boolean; onBytes?: (bytes: number) => void } = {},
+): Promise<{ folder: string; rows: { [set: string]: number }; problems: RowProblem[] }> {
+  const folder = dataFolder(study, task);
+  const sets = (['train', ...testSetsOf(task)] as const).map((set) => [set, releasedSet(dataset, task, set)] as const);
+  const { imageRoot } = sets[0]![1];
+  if (!existsSync(imageRoot)) throw new Error(`there is no ${imageRoot}: unpack the dataset's images there`);
+  const rows: { [set: string]: number } = {};
+  const problems: RowProblem[] = [];
+  const partial = `${folder}.partial`;
+  rmSync(partial, { recursive: true, force: true });
+  mkdirSync(partial, { recursive: true });
+  try {
+    for (const [set, released] of sets) {
+      const file = path.join(partial, path.basename(recordsFile(study, set, task)));
+      const converted = await convertReleased(released, 'records', file, options);
+      rows[set] = converted.written;
+      problems.push(...converted.problems);
+    }
+    const { trainRows } = taskProfile(study.profile, task);
+    if (rows.train! < trainRows)
+      throw new Error(
+        `${dataset} holds ${rows.train} sound training rows of ${task}; profile ${study.profile.name} trains on ${trainRows}` +
+          (problems.length > 0 ? `; of those left out the first is ${problemText(problems[0]!)}` : ''),
+      );
+    symlinkSync(path.resolve(imageRoot), path.join(partial, 'images'), 'junction');
+    const source = `${JSON.stringify({ dataset: path.resolve(dataset), rows })}\n`;
+    writeFileSync(path.join(partial, 'source.json'), source);
+    if (existsSync(folder)) {
+      const held = path.join(folder, 'source.json');
+      if (!existsSync(held) || readFileSync(held, 'utf8') !== source)
+        throw new Error(`${folder} holds other data; remove it to write that of ${dataset}`);
+      rmSync(partial, { recursive: true });
+    } else {
+      renameSync(partial, folder);
+    }
+    return { folder, rows, problems };
+  } catch (error) {
+    rmSync(partial, { recursive: true, force: true });
+    throw error;
+  }
+}

@@ -1,0 +1,222 @@
+/** Ablations of Reason-RFT: short GRPO runs, each of which differs from one and the same base cell in one thing. */
+import { TASKS, type TaskName, type TestSet, testSetsOf } from '../../tasks/task.js';
+import type { LossType } from '../../train/policy-loss.js';
+import type { SftSettings } from '../../train/sft.js';
+import { evaluateCell, type GrpoCell, runCell, type SftCell } from '../cells/cell.js';
+import { type ValidationSettings, validationSettings } from '../cells/validation.js';
+import { taskProfile } from '../profile.js';
+import type { Study } from '../workspace.js';
+import { stageOneCell, stageTwoRows, taskGrpo, taskRewards } from './paradigms.js';
+
+/**
+ * What is varied, as figures name it:
+ *
+ * - Reward: with and without the format reward; partial credit, a tolerance or exactness in place of the task's own; and a coin in
+ *   place of its judgement, which is the control that no gain may be had from
+ * - Group size: G completions a prompt, at an equal number of completions a step
+ * - KL weight: beta, against the checkpoint that GRPO starts from
+ * - Loss: over which tokens it is averaged. With one update a rollout the ratio is 1, so that the other loss types are one of
+ *   these three
+ * - Temperature: of sampling
+ * - CoT rows in stage 1: none is the base model itself. GRPO's own rows stay the same
+ * - Words of stage 1: an annotator's rationales, or the base model's own solutions of the same rows; not where rows are released ones
+ * - Curation of stage 1: its rows, or the same rows with a share spoiled
+ * - Start checkpoint: stage 1 of more passes, of which one would be chosen by pass@k on held-out rows
+ */
+export const ABLATIONS = [
+  'Reward',
+  'Group size',
+  'KL weight',
+  'Loss',
+  'Temperature',
+  'CoT rows in stage 1',
+  'Words of stage 1',
+  'Curation of stage 1',
+  'Start checkpoint',
+] as const;
+export type AblationName = (typeof ABLATIONS)[number];
+
+export interface AblationCell {
+  ablation: AblationName;
+  /** The setting of this cell. */
+  setting: string;
+  /** Whether this is the cell that the others differ from. */
+  base: boolean;
+  cell: GrpoCell;
+}
+
+/** A setting of the base, or a cell that differs from it in that. */
+type Variant = [setting: string, cell: GrpoCell];
+
+/** The cell that all ablations of a task share: Reason-RFT with the profile's settings of ablations. */
+export function ablationBase(study: Study, task: TaskName = 'counting', seed = study.profile.seeds[0]!): GrpoCell {
+  const profile = taskProfile(study.profile, task);
+  return {
+    kind: 'grpo',
+    task,
+    start: stageOneCell(study, profile.stageOneRows, task, seed),
+    rows: stageTwoRows(profile, profile.stageOneRows, profile.trainRows),
+    rewards: taskRewards(task),
+    settings: taskGrpo(profile.ablation, profile, task, seed),
+  };
+}
+
+/** The cells of a task's ablations, in the order in which figures show them. The base occurs in each: it is one cell. */
+export function ablationCells(
+  study: Study,
+  task: TaskName = 'counting',
+  seed = study.profile.seeds[0]!,
+): AblationCell[] {
+  const base = ablationBase(study, task, seed);
+  const variants: { readonly [ablation in AblationName]: Variant[] } = {
+    Reward: rewardVariants(base),
+    'Group size': groupVariants(base),
+    'KL weight': numberVariants(base, 'beta', [0, 0.04, 0.1]),
+    Loss: lossVariants(base),
+    Temperature: numberVariants(base, 'temperature', [0.6, 0.9, 1.2]),
+    'CoT rows in stage 1': amountVariants(study, base),
+    'Words of stage 1': study.profile.released ? [] : wordsVariants(base),
+    'Curation of stage 1': curationVariants(base),
+    'Start checkpoint': startVariants(base),
+  };
+  return ABLATIONS.flatMap((ablation) =>
+    variants[ablation].map(([setting, cell]) => ({ ablation, setting, base: cell === base, cell })),
+  );
+}
+
+/** How the start checkpoints are measured that one would be chosen of; undefined where there are no held-out rows. */
+export function startMeasure(study: Study, task: TaskName): ValidationSettings | undefined {
+  const { heldOut } = study.profile.ablations;
+  return heldOut && validationSettings(study, heldOut, task);
+}
+
+function rewardVariants(base: GrpoCell): Variant[] {
+  const own = TASKS[base.task].rewards[0]!;
+  const rewarded = (rewards: GrpoCell['rewards']): GrpoCell => ({ ...base, rewards });
+  const alone = rewarded({ [own]: 1 });
+  const random: Variant = ['coin + format', rewarded({ random_reward: 1, format_reward: 1 })];
+  switch (base.task) {
+    case 'counting':
+      return [['accuracy + format', base], ['accuracy alone', alone], random];
+    case 'structure':
+      return [
+        ['tolerance + format', base],
+        ['tolerance alone', alone],
+        ['exact + format', rewarded({ accuracy_reward: 1, format_reward: 1 })],
+        random,
+      ];
+    case 'transformation':
+      return [
+        ['full matches + format', base],
+        ['full matches alone', alone],
+        ['partial credit + format', rewarded({ function_partial_reward: 1, format_reward: 1 })],
+        ['penalty + format', rewarded({ function_penalty_reward: 1, format_reward: 1 })],
+        random,
+      ];
+  }
+}
+
+function groupVariants(base: GrpoCell): Variant[] {
+  const { completions, promptsPerStep } = base.settings;
+  return [completions / 2, completions, 2 * completions].map((G) => {
+    const settings = { ...base.settings, completions: G, promptsPerStep: (promptsPerStep * completions) / G };
+    return [`G = ${G}`, G === completions ? base : { ...base, settings }];
+  });
+}
+
+/** A number of the settings over some values, and over its own. */
+function numberVariants(base: GrpoCell, name: 'beta' | 'temperature', values: readonly number[]): Variant[] {
+  const own = base.settings[name];
+  return [...new Set([...values, own])]
+    .sort((a, b) => a - b)
+    .map((value) => [String(value), value === own ? base : { ...base, settings: { ...base.settings, [name]: value } }]);
+}
+
+/** The three averages: over each completion, over all tokens, over the length limit. */
+function lossVariants(base: GrpoCell): Variant[] {
+  const types: readonly LossType[] = ['grpo', 'dapo', 'dr_grpo'];
+  return types.map((lossType) => [
+    lossType,
+    lossType === base.settings.lossType ? base : { ...base, settings: { ...base.settings, lossType } },
+  ]);
+}
+
+function amountVariants(study: Study, base: GrpoCell): Variant[] {
+  const { stageOneRows, trainRows } = taskProfile(study.profile, base.task);
+  const from = (rows: number): GrpoCell => ({
+    ...base,
+    start: stageOneCell(study, rows, base.task, base.settings.seed),
+  });
+  return [
+    ['none', { ...base, start: 'base' }],
+    [String(stageOneRows), base],
+    ...[2 * stageOneRows, Math.min(5 * stageOneRows, trainRows)].map((rows): Variant => [String(rows), from(rows)]),
+  ];
+}
+
+function wordsVariants(base: GrpoCell): Variant[] {
+  const own: SftCell = { ...(base.start as SftCell), ownWords: true };
+  return [
+    ["an annotator's", base],
+    ["the base model's own", { ...base, start: own }],
+  ];
+}
+
+function curationVariants(base: GrpoCell): Variant[] {
+  const start = base.start as SftCell;
+  return [
+    ['curated', base],
+    ...[0.25, 0.5].map(
+      (spoiledShare): Variant => [`${100 * spoiledShare} % spoiled`, { ...base, start: { ...start, spoiledShare } }],
+    ),
+  ];
+}
+
+function startVariants(base: GrpoCell): Variant[] {
+  const start = base.start as SftCell;
+  const passes = (epochs: number): SftSettings => ({ ...start.settings, epochs });
+  const own = start.settings.epochs;
+  return [own, 2 * own, 4 * own].map((epochs) => [
+    `${epochs} ${epochs === 1 ? 'pass' : 'passes'}`,
+    epochs === own ? base : { ...base, start: { ...start, settings: passes(epochs) } },
+  ]);
+}
+
+/** The accuracy of one setting on one test set, with its 95 % interval. */
+export interface AblationResult {
+  ablation: string;
+  setting: string;
+  testSet: TestSet;
+  accuracy: number;
+  interval: [number, number];
+  /** Share of completions in the format asked for. */
+  formatted: number;
+}
+
+/**
+ * Trains and evaluates the cells of some ablations with one seed; what is finished already is taken as it is.
+ *
+ * @param onStep the training steps done and to do, all cells together
+ * @param names default: the three that the notebooks show
+ */
+export async function runAblations(
+  study: Study,
+  onStep?: (done: number, total: number) => void,
+  task: TaskName = 'counting',
+  names: readonly AblationName[] = ['Reward', 'Group size', 'CoT rows in stage 1'],
+): Promise<AblationResult[]> {
+  const cells = ablationCells(study, task).filter(({ ablation }) => names.includes(ablation));
+  const total = cells.reduce((sum, { cell }) => sum + cell.settings.steps, 0);
+  const results: AblationResult[] = [];
+  let before = 0;
+  for (const { ablation, setting, cell } of cells) {
+    await runCell(study, cell, { onStep: (done) => onStep?.(before + done, total) });
+    before += cell.settings.steps;
+    onStep?.(before, total);
+    for (const testSet of testSetsOf(task)) {
+      const { accuracy, interval, formatted } = await evaluateCell(study, cell, testSet, 'think');
+      results.push({ ablation, setting, testSet, accuracy, interval, formatted });
+    }
+  }
+  return results;
+}

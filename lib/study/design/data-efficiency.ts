@@ -1,0 +1,71 @@
+/** Data efficiency: the trained paradigms on fewer and fewer rows, always the first ones of the same data. */
+import type { TaskName } from '../../tasks/task.js';
+import { type SftSettings, sftSteps } from '../../train/sft.js';
+import type { Cell, SftCell } from '../cells/cell.js';
+import { taskProfile } from '../profile.js';
+import type { Study } from '../workspace.js';
+import { grpoOnRows, paradigmCell, stageOneCell, stageTwoRows, type TrainedParadigm } from './paradigms.js';
+
+/** The share of the training rows at which the paper's claim of data efficiency is looked at. */
+export const SMALL_SHARE = 0.05;
+
+/** The number of rows that is 5 % of all; two at least, one for each stage. */
+export function fewRows({ profile }: Study, task: TaskName): number {
+  return Math.max(2, Math.round(SMALL_SHARE * taskProfile(profile, task).trainRows));
+}
+
+/** The sizes of a task's curve. */
+export function efficiencyRows({ profile }: Study, task: TaskName): readonly number[] {
+  return taskProfile(profile, task).efficiency.rows;
+}
+
+/** The training seeds of a size: all for 5 % and for all rows, which claims rest on; else the profile's choice. */
+export function efficiencySeeds(study: Study, rows: number, task: TaskName): readonly number[] {
+  const { seeds, efficiency, trainRows } = taskProfile(study.profile, task);
+  return rows === trainRows || rows === fewRows(study, task) ? seeds : efficiency.seeds;
+}
+
+/**
+ * A paradigm on the first rows. At all rows it is the paradigm's own cell. At fewer
+ *
+ * - SFT makes the same number of passes, but takes no fewer steps than the profile says: a handful of steps would show how
+ *   short the training was, not how few its rows;
+ * - GRPO takes the same number of steps, or the profile's for smaller sizes, on prompts that come again more often, unless the
+ *   profile counts passes;
+ * - Reason-RFT trains stage 1 on the first half of the rows, though never on more than it has at all rows, in as many steps as there,
+ *   and GRPO on the rest.
+ *
+ * @param rows of all stages together, 2 or more
+ */
+export function efficiencyCell(
+  study: Study,
+  paradigm: TrainedParadigm,
+  rows: number,
+  task: TaskName,
+  seed: number,
+): Cell {
+  const profile = taskProfile(study.profile, task);
+  const { trainRows, stageOneRows, efficiency } = profile;
+  if (!Number.isInteger(rows) || rows < 2 || rows > trainRows)
+    throw new Error(`data efficiency: rows must be a whole number from 2 to ${trainRows}, all rows, got ${rows}`);
+  const whole = paradigmCell(study, paradigm, task, seed);
+  if (rows === trainRows) return whole;
+  if (whole.kind === 'sft') return fewer(whole, rows, efficiency.leastSftSteps);
+  const settings = { ...whole.settings, steps: efficiency.grpoSteps ?? whole.settings.steps };
+  if (whole.start === 'base') return grpoOnRows({ ...whole, settings }, [0, rows], profile);
+  const first = Math.min(stageOneRows, Math.floor(rows / 2));
+  const stageOneSteps = sftSteps(stageOneRows, profile.stageOne);
+  const start =
+    first === stageOneRows ? whole.start : fewer(stageOneCell(study, first, task, seed), first, stageOneSteps);
+  return grpoOnRows({ ...whole, start, settings }, stageTwoRows(profile, first, rows), profile);
+}
+
+/** An SFT cell on its first rows. */
+function fewer(cell: SftCell, rows: number, leastSteps: number): SftCell {
+  return { ...cell, rows: [0, rows], settings: withLeastSteps(cell.settings, rows, leastSteps) };
+}
+
+/** Settings whose passes over so many rows make at least so many steps. */
+function withLeastSteps(settings: SftSettings, rows: number, leastSteps: number): SftSettings {
+  return { ...settings, epochs: Math.max(settings.epochs, (leastSteps * settings.batchSize) / rows) };
+}

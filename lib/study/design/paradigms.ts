@@ -1,0 +1,114 @@
+/** The five paradigms that the paper compares, as cells. */
+import type { PromptStyle } from '../../tasks/prompts.js';
+import { TASKS, type TaskName } from '../../tasks/task.js';
+import type { GrpoSettings } from '../../train/grpo-settings.js';
+import type { BaseCell, Cell, GrpoCell, SftCell } from '../cells/cell.js';
+import { type Profile, taskProfile } from '../profile.js';
+import type { Study } from '../workspace.js';
+
+export const PARADIGMS = ['zero-shot', 'ans-sft', 'cot-sft', 'reason-rft-zero', 'reason-rft'] as const;
+export type Paradigm = (typeof PARADIGMS)[number];
+
+/** Those that train something. */
+export const TRAINED_PARADIGMS = ['ans-sft', 'cot-sft', 'reason-rft-zero', 'reason-rft'] as const;
+export type TrainedParadigm = (typeof TRAINED_PARADIGMS)[number];
+
+/** The paradigms' names as the paper writes them. */
+export const PARADIGM_NAMES: { readonly [paradigm in Paradigm]: string } = {
+  'zero-shot': 'Zero-shot',
+  'ans-sft': 'ANS-SFT',
+  'cot-sft': 'CoT-SFT',
+  'reason-rft-zero': 'Reason-RFT-Zero',
+  'reason-rft': 'Reason-RFT',
+};
+
+/** How each paradigm is asked, in training and in evaluation alike. */
+export const PARADIGM_PROMPTS: { readonly [paradigm in Paradigm]: PromptStyle } = {
+  'zero-shot': 'direct',
+  'ans-sft': 'bare',
+  'cot-sft': 'think',
+  'reason-rft-zero': 'think',
+  'reason-rft': 'think',
+};
+
+/** The rewards that a task's GRPO earns, each of weight 1. */
+export function taskRewards(task: TaskName): GrpoCell['rewards'] {
+  return Object.fromEntries(TASKS[task].rewards.map((name) => [name, 1]));
+}
+
+/** Settings of GRPO, with completions as long as the task needs. */
+export function taskGrpo(settings: GrpoSettings, profile: Profile, task: TaskName, seed: number): GrpoSettings {
+  return { ...settings, maxNewTokens: profile.completionTokens[task], seed };
+}
+
+/** A GRPO cell on some rows, whose steps follow from them where the profile counts passes. */
+export function grpoOnRows(cell: GrpoCell, rows: GrpoCell['rows'], { grpoEpochs }: Profile): GrpoCell {
+  const { promptsPerStep, steps } = cell.settings;
+  const passes = grpoEpochs && Math.max(1, Math.round(((rows[1] - rows[0]) * grpoEpochs) / promptsPerStep));
+  return { ...cell, rows, settings: { ...cell.settings, steps: passes ?? steps } };
+}
+
+/** The rows that stage 2 of Reason-RFT trains on, of so many that stage 1 takes the first of. */
+export function stageTwoRows({ stageTwoFrom }: Profile, first: number, rows: number): GrpoCell['rows'] {
+  return [Math.min(stageTwoFrom ?? first, first), rows];
+}
+
+/** Stage 1 of Reason-RFT: chain-of-thought fine-tuning on the first rows. */
+export function stageOneCell(
+  study: Study,
+  rows = study.profile.stageOneRows,
+  task: TaskName = 'counting',
+  seed = study.profile.seeds[0]!,
+): SftCell {
+  const { stageOne } = taskProfile(study.profile, task);
+  return { kind: 'sft', task, target: 'cot', rows: [0, rows], settings: { ...stageOne, seed } };
+}
+
+/** What a paradigm trains; zero-shot is the base model. The seed is the profile's first unless told. */
+export function paradigmCell(study: Study, paradigm: 'zero-shot', task?: TaskName, seed?: number): BaseCell;
+export function paradigmCell(study: Study, paradigm: 'ans-sft' | 'cot-sft', task?: TaskName, seed?: number): SftCell;
+export function paradigmCell(
+  study: Study,
+  paradigm: 'reason-rft-zero' | 'reason-rft',
+  task?: TaskName,
+  seed?: number,
+): GrpoCell;
+export function paradigmCell(study: Study, paradigm: TrainedParadigm, task?: TaskName, seed?: number): Cell;
+export function paradigmCell(study: Study, paradigm: Paradigm, task?: TaskName, seed?: number): Cell | BaseCell;
+export function paradigmCell(
+  study: Study,
+  paradigm: Paradigm,
+  task: TaskName = 'counting',
+  seed = study.profile.seeds[0]!,
+): Cell | BaseCell {
+  const profile = taskProfile(study.profile, task);
+  const rows: [number, number] = [0, profile.trainRows];
+  switch (paradigm) {
+    case 'zero-shot':
+      return { kind: 'base', task };
+    case 'ans-sft':
+      return { kind: 'sft', task, target: 'answer', rows, settings: { ...profile.answerSft, seed } };
+    case 'cot-sft':
+      return { kind: 'sft', task, target: 'cot', rows, settings: { ...profile.cotSft, seed } };
+    case 'reason-rft-zero': {
+      const settings = taskGrpo(profile.grpo, profile, task, seed);
+      return grpoOnRows(
+        { kind: 'grpo', task, start: 'base', rows, rewards: taskRewards(task), settings },
+        rows,
+        profile,
+      );
+    }
+    case 'reason-rft':
+      return reasonRftCell(study, task, seed);
+  }
+}
+
+/** Reason-RFT: stage 1, then GRPO on the rest of the rows. */
+export function reasonRftCell(study: Study, task: TaskName = 'counting', seed = study.profile.seeds[0]!): GrpoCell {
+  const profile = taskProfile(study.profile, task);
+  const { stageOneRows, trainRows } = profile;
+  const rows = stageTwoRows(profile, stageOneRows, trainRows);
+  const start = stageOneCell(study, stageOneRows, task, seed);
+  const settings = taskGrpo(profile.grpo, profile, task, seed);
+  return grpoOnRows({ kind: 'grpo', task, start, rows, rewards: taskRewards(task), settings }, rows, profile);
+}

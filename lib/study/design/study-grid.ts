@@ -1,0 +1,135 @@
+/** The grid of a study: every cell that its tables, figures and claims need, once, each after the cell that it starts from. */
+import { TASK_NAMES, type TaskName, testSetsOf } from '../../tasks/task.js';
+import { canonicalJson, type Json } from '../../train/run-directory.js';
+import type { BaseCell, Cell, SftCell } from '../cells/cell.js';
+import type { Study } from '../workspace.js';
+import { ablationBase, ablationCells, startMeasure } from './ablations.js';
+import { efficiencyCell, efficiencyRows, efficiencySeeds } from './data-efficiency.js';
+import type { GridCell } from './grid.js';
+import { PARADIGM_PROMPTS, paradigmCell, stageOneCell, TRAINED_PARADIGMS } from './paradigms.js';
+
+export const GRID_PARTS = ['paradigms', 'efficiency', 'ablations', 'controls'] as const;
+export type GridPart = (typeof GRID_PARTS)[number];
+
+/** The control of shuffled labels: ANS-SFT on all rows, whose answers belong to other rows. */
+export function shuffledLabelsCell(study: Study, task: TaskName, seed: number): SftCell {
+  return { ...paradigmCell(study, 'ans-sft', task, seed), shuffledLabels: true };
+}
+
+/** CoT-SFT on all rows, with rationales in the base model's own words: what working out teaches apart from whose words are learned. */
+export function ownWordsCell(study: Study, task: TaskName, seed: number): SftCell {
+  return { ...paradigmCell(study, 'cot-sft', task, seed), ownWords: true };
+}
+
+/**
+ * The cells of a study, or of one part of it. A cell that several parts share has one name; a part holds the start cells of its
+ * cells too, which stand before them. The names do not depend on the part.
+ */
+export function studyGrid(study: Study, part?: GridPart): GridCell[] {
+  const plan = new Plan();
+  for (const task of TASK_NAMES) {
+    planParadigms(plan, study, task);
+    planEfficiency(plan, study, task);
+    planControls(plan, study, task);
+  }
+  for (const task of study.profile.ablations.tasks) planAblations(plan, study, task);
+  return plan.cells(part);
+}
+
+/** Cells as they are asked for: each configuration once, under the name that it was first given. */
+class Plan {
+  private readonly planned = new Map<string, { cell: GridCell; parts: Set<GridPart> }>();
+
+  /**
+   * Adds a cell, its start cell first.
+   *
+   * @param startName what its start cell is called, unless that has a name already
+   */
+  add(part: GridPart, asked: GridCell, startName?: string): void {
+    const { cell } = asked;
+    if (cell.kind === 'grpo' && cell.start !== 'base')
+      this.add(part, { name: startName!, cell: cell.start, evaluations: [] });
+    const key = canonicalJson(cell as unknown as Json);
+    const known = this.planned.get(key);
+    if (!known) {
+      this.planned.set(key, { cell: asked, parts: new Set([part]) });
+      return;
+    }
+    known.parts.add(part);
+    const has = new Set(known.cell.evaluations.map(({ set, style }) => `${set} ${style}`));
+    const more = asked.evaluations.filter(({ set, style }) => !has.has(`${set} ${style}`));
+    known.cell = {
+      ...known.cell,
+      evaluations: [...known.cell.evaluations, ...more],
+      ...(asked.heldOut ? { heldOut: asked.heldOut } : {}),
+    };
+  }
+
+  cells(part: GridPart | undefined): GridCell[] {
+    const all = [...this.planned.values()];
+    return all.filter(({ parts }) => part === undefined || parts.has(part)).map(({ cell }) => cell);
+  }
+}
+
+/** A cell asked about every test set of its task, as its paradigm is asked. */
+function evaluated(name: string, cell: Cell | BaseCell): GridCell {
+  const style = cell.kind === 'sft' && cell.target === 'answer' ? 'bare' : 'think';
+  return { name, cell, evaluations: testSetsOf(cell.task).map((set) => ({ set, style })) };
+}
+
+function planParadigms(plan: Plan, study: Study, task: TaskName): void {
+  const zeroShot = paradigmCell(study, 'zero-shot', task);
+  // As Reason-RFT-Zero is asked too: what reinforcement adds is measured from there.
+  const styles = [PARADIGM_PROMPTS['zero-shot'], PARADIGM_PROMPTS['reason-rft-zero']];
+  const evaluations = testSetsOf(task).flatMap((set) => styles.map((style) => ({ set, style })));
+  plan.add('paradigms', { name: `${task}/zero-shot`, cell: zeroShot, evaluations });
+  for (const seed of study.profile.seeds) {
+    const named = (name: string) => `${task}/${name}/seed ${seed}`;
+    plan.add('paradigms', evaluated(named('stage 1'), stageOneCell(study, undefined, task, seed)));
+    for (const paradigm of TRAINED_PARADIGMS) {
+      plan.add('paradigms', evaluated(named(paradigm), paradigmCell(study, paradigm, task, seed)));
+    }
+  }
+}
+
+function planEfficiency(plan: Plan, study: Study, task: TaskName): void {
+  for (const rows of efficiencyRows(study, task)) {
+    for (const seed of efficiencySeeds(study, rows, task)) {
+      for (const paradigm of TRAINED_PARADIGMS) {
+        const named = (name: string) => `${task}/${name}/${rows} rows/seed ${seed}`;
+        const cell = efficiencyCell(study, paradigm, rows, task, seed);
+        plan.add('efficiency', evaluated(named(paradigm), cell), named('stage 1'));
+      }
+    }
+  }
+}
+
+function planAblations(plan: Plan, study: Study, task: TaskName): void {
+  for (const seed of study.profile.ablations.seeds) {
+    const named = (name: string) => `${task}/ablation/${name}/seed ${seed}`;
+    // First, so that what every ablation shares is named by none of them.
+    plan.add('ablations', evaluated(named('base'), ablationBase(study, task, seed)), `${task}/stage 1/seed ${seed}`);
+    for (const { ablation, setting, cell } of ablationCells(study, task, seed)) {
+      const name = `${ablation}: ${setting}`;
+      plan.add('ablations', evaluated(named(name), cell), named(`${name}, stage 1`));
+      const heldOut = startMeasure(study, task);
+      if (heldOut && ablation === 'Start checkpoint' && cell.start !== 'base') {
+        plan.add('ablations', { name: named(name), cell: cell.start, evaluations: [], heldOut });
+      }
+    }
+  }
+}
+
+/** The training seeds of controls: the first, as what they are to show is plain. */
+export function controlSeeds({ profile }: Study): readonly number[] {
+  return profile.seeds.slice(0, 1);
+}
+
+function planControls(plan: Plan, study: Study, task: TaskName): void {
+  for (const seed of controlSeeds(study)) {
+    plan.add('controls', evaluated(`${task}/shuffled labels/seed ${seed}`, shuffledLabelsCell(study, task, seed)));
+    // Rows of the released dataset are known in their annotator's words alone.
+    if (study.profile.released) continue;
+    plan.add('controls', evaluated(`${task}/own words/seed ${seed}`, ownWordsCell(study, task, seed)));
+  }
+}

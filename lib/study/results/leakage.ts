@@ -1,0 +1,74 @@
+/** Which sets share scenes: what must not be trained on is proved apart, not assumed. */
+import path from 'node:path';
+import { fileDigest } from '../../engine/file-digest.js';
+import type { TaskRecord } from '../../records/record.js';
+import { imageNames, readRecords } from '../../records/records.js';
+import { type TaskName, testSetsOf } from '../../tasks/task.js';
+import { fingerprintOf, questionOf, recordsFile } from '../data/study-data.js';
+import { studyGrid } from '../design/study-grid.js';
+import type { Study } from '../workspace.js';
+import type { LeakageResult } from './results.js';
+
+/** The number of scenes that two sets share. */
+export interface SharedScenes {
+  first: string;
+  second: string;
+  shared: number;
+}
+
+/**
+ * Counts for every pair of sets the scenes that both hold.
+ *
+ * @param sets fingerprints of scenes, by the set's name
+ */
+export function sharedScenes(sets: Readonly<Record<string, Iterable<string>>>): SharedScenes[] {
+  const entries = Object.entries(sets).map(([name, scenes]) => [name, new Set(scenes)] as const);
+  return entries.flatMap(([first, scenes], i) =>
+    entries.slice(i + 1).map(([second, others]) => ({
+      first,
+      second,
+      shared: [...scenes].filter((scene) => others.has(scene)).length,
+    })),
+  );
+}
+
+/**
+ * @throws where a test set shares a scene with any other set, naming the pairs
+ */
+export function refuseLeakage(shared: readonly SharedScenes[], tests: readonly string[]): void {
+  const leaks = shared.filter((pair) => pair.shared > 0 && (tests.includes(pair.first) || tests.includes(pair.second)));
+  if (leaks.length === 0) return;
+  const pairs = leaks.map(({ first, second, shared }) => `${first} and ${second} share ${shared}`);
+  throw new Error(`scenes of a test set occur elsewhere: ${pairs.join('; ')}`);
+}
+
+/** Looks for every item of a task's test sets among the rows that any cell of the study trains on, by scene and by question. */
+export function studyLeakage(study: Study, task: TaskName): LeakageResult {
+  const all = readRecords(recordsFile(study, 'train', task));
+  const trained = new Set<number>();
+  for (const { cell } of studyGrid(study)) {
+    if (cell.task !== task || cell.kind === 'base') continue;
+    for (let row = cell.rows[0]; row < Math.min(cell.rows[1], all.length); row++) trained.add(row);
+  }
+  const tests = testSetsOf(task).flatMap((set) => readRecords(recordsFile(study, set, task)));
+  const images = path.join(path.dirname(recordsFile(study, 'train', task)), 'images');
+  const rows = [...trained].map((row) => contentOf(all[row]!, images));
+  const [scenes, questions] = [new Set(rows.map(({ scene }) => scene)), new Set(rows.map(({ question }) => question))];
+  const items = tests.map((record) => contentOf(record, images));
+  return {
+    task,
+    testItems: items.length,
+    trainingRows: trained.size,
+    sharedScenes: items.filter(({ scene }) => scenes.has(scene)).length,
+    sharedQuestions: items.filter(({ question }) => questions.has(question)).length,
+  };
+}
+
+/** What a row shows and asks. A row of a released dataset has no scene: its images' bytes stand for it. */
+function contentOf(record: TaskRecord, images: string): { scene: string; question: string } {
+  if (record.scene !== null) return { scene: fingerprintOf(record), question: questionOf(record) };
+  const scene = imageNames(record)
+    .map((name) => fileDigest(path.join(images, name)))
+    .join(' ');
+  return { scene, question: `${scene}: ${record.problem}` };
+}

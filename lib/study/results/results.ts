@@ -1,0 +1,222 @@
+/** What a study found, in the shapes that tables and figures draw from: `results.json` of its folder, nothing written by hand. */
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { writeFileAtomic } from '../../engine/atomic-write.js';
+import type { Estimate } from '../../evaluate/over-seeds.js';
+import type { TaskName, TestSet } from '../../tasks/task.js';
+import type { Paradigm } from '../design/paradigms.js';
+import type { Study } from '../workspace.js';
+
+export type { Estimate };
+
+/** The difference of two shares on the same items, seed by seed; in [-1, 1], positive where the first is higher. */
+export type Difference = Estimate;
+
+/** One paradigm on one test set. */
+export interface ParadigmResult {
+  task: TaskName;
+  paradigm: Paradigm;
+  testSet: TestSet;
+  accuracy: Estimate;
+  /** Share of completions in the format asked for. */
+  formatted: Estimate;
+  /** The seeds that were there; of zero-shot, which trains nothing, none. */
+  seeds: number[];
+  /** Rows that its stages train on, all together. */
+  trainingRows: number;
+  /** Seconds of training steps of one seed, its stages together; the mean over seeds. */
+  wallSeconds: number;
+  /** Tokens trained on or generated in training by one seed; the mean over seeds. */
+  tokens: number;
+}
+
+/** One trained paradigm at one number of training rows. */
+export interface EfficiencyPoint {
+  task: TaskName;
+  paradigm: Exclude<Paradigm, 'zero-shot'>;
+  /** Training rows of all its stages together. */
+  rows: number;
+  testSet: TestSet;
+  accuracy: Estimate;
+  seeds: number[];
+}
+
+/** One setting of one ablation on one test set. Points stand in the order in which figures show them. */
+export interface AblationPoint {
+  task: TaskName;
+  /** What is varied, as a figure names it: `Group size`. */
+  ablation: string;
+  /** Such as `G = 8`. */
+  setting: string;
+  /** Whether this is the setting that the ablation's other cells differ from; it is one and the same cell in every ablation. */
+  base: boolean;
+  testSet: TestSet;
+  accuracy: Estimate;
+  formatted: Estimate;
+  seeds: number[];
+  /** Accuracy minus that of the base, on the same items and seeds; absent for the base itself, or where it is not finished. */
+  difference?: Difference;
+  /** pass@k of the checkpoint that GRPO starts from, on held-out rows, where the ablation chooses by it. */
+  startPassAtK?: Estimate;
+}
+
+/** What one ablation shows on one task, in a sentence or two that follow from its points. */
+export interface AblationFinding {
+  task: TaskName;
+  ablation: string;
+  text: string;
+}
+
+/**
+ * - `holds`: the 95 % intervals do not overlap, and lie as claimed
+ * - `contradicted`: they do not overlap, and lie the other way round
+ * - `not shown`: they overlap
+ * - `missing`: cells that it needs are not finished
+ */
+export type Verdict = 'holds' | 'not shown' | 'contradicted' | 'missing';
+
+/** One of the comparisons that a claim rests on. */
+export interface ClaimComparison {
+  testSet: TestSet;
+  /** What the claim puts above, such as `Reason-RFT`, and what below it. */
+  first: string;
+  second: string;
+  firstAccuracy: Estimate;
+  secondAccuracy: Estimate;
+  /** Of the same items, seed by seed. */
+  difference: Difference;
+  /** Exact McNemar test, two-sided, seed by seed; items count as right at a score of 1. */
+  pValues: number[];
+  verdict: Exclude<Verdict, 'missing'>;
+}
+
+/** The paper's three claims: out of domain, at 5 % of the data, and that reinforcement raises what it rewards. */
+export type ClaimName = 'generalization' | 'data efficiency' | 'reinforcement';
+
+/** Whether a claim holds on a task: each of its comparisons has to. */
+export interface ClaimVerdict {
+  task: TaskName;
+  claim: ClaimName;
+  /** The claim in words. */
+  statement: string;
+  verdict: Verdict;
+  /** The verdict with its numbers in a plain sentence. */
+  text: string;
+  comparisons: ClaimComparison[];
+}
+
+/** One metric of one paradigm's GRPO over its steps. */
+export interface TrainingCurve {
+  paradigm: 'reason-rft-zero' | 'reason-rft';
+  /** `accuracy` and `format`: the mean rewards of sampled completions; `length`: their mean tokens. */
+  metric: 'accuracy' | 'format' | 'length';
+  seeds: number[];
+  /** `[seed][step]`; the first step is the start checkpoint's. */
+  perSeed: number[][];
+  /** `[step]`, over seeds, as far as all of them go. */
+  mean: number[];
+}
+
+export const PHENOMENA = ['transient adaptation gap', 'greedy reward stratification', 'reasoning redundancy'] as const;
+export type PhenomenonName = (typeof PHENOMENA)[number];
+
+/** One of the paper's three observations of training, looked for in our runs. */
+export interface Phenomenon {
+  task: TaskName;
+  phenomenon: PhenomenonName;
+  /** What the paper saw, in a sentence. */
+  paper: string;
+  /** Seen in the mean over seeds by more than the noise; null where the runs that it needs are not finished. */
+  seen: boolean | null;
+  /** What our runs show, with the numbers. */
+  text: string;
+  /** What to plot for it. */
+  curves: TrainingCurve[];
+}
+
+/** What training without a tie of question to answer scores. */
+export interface ControlResult {
+  task: TaskName;
+  control: 'shuffled labels';
+  testSet: TestSet;
+  accuracy: Estimate;
+  seeds: number[];
+  /** What is known without pictures: the score of the best constant answer to each of the test set's question families. */
+  chance: number;
+  /** Whether the interval reaches down to chance: what is above it leaks. */
+  holds: boolean;
+  text: string;
+}
+
+/** What CoT-SFT on the same rows scores by the words of their rationales: an annotator's, or the base model's own. */
+export interface WordsResult {
+  task: TaskName;
+  testSet: TestSet;
+  annotators: Estimate;
+  own: Estimate;
+  seeds: number[];
+  /** Own minus annotator's, of the same items, seed by seed. */
+  difference: Difference;
+  text: string;
+}
+
+/** Whether anything that is tested occurs in anything that is trained on. */
+export interface LeakageResult {
+  task: TaskName;
+  /** Test items of all sets. */
+  testItems: number;
+  /** Distinct rows that any cell trains on. */
+  trainingRows: number;
+  /** Test items whose scene one of those rows shows, and whose question one of them asks of the same things. */
+  sharedScenes: number;
+  sharedQuestions: number;
+}
+
+/** All that a study found. What is missing is left out, never guessed. */
+export interface StudyResults {
+  profile: string;
+  /** Training seeds; the data are one draw for all of them. */
+  seeds: number[];
+  /** The kit's, `-dirty` where tracked files were changed; null outside a repository. */
+  commit: string | null;
+  paradigms: ParadigmResult[];
+  efficiency: EfficiencyPoint[];
+  ablations: AblationPoint[];
+  findings: AblationFinding[];
+  claims: ClaimVerdict[];
+  phenomena: Phenomenon[];
+  controls: ControlResult[];
+  words: WordsResult[];
+  leakage: LeakageResult[];
+  /** Names of the grid's cells that are not trained or not evaluated yet. */
+  missing: string[];
+}
+
+/** Where a study's results are written. */
+export function resultsFile(study: Study): string {
+  return path.join(study.folder, 'results.json');
+}
+
+/** Writes the results of a study, the file whole or not at all. */
+export function writeResults(study: Study, results: StudyResults): string {
+  const file = resultsFile(study);
+  writeFileAtomic(file, `${JSON.stringify(results, null, 2)}\n`);
+  return file;
+}
+
+/**
+ * The results that a study's folder holds.
+ *
+ * @throws Error where there are none, saying what makes them
+ */
+export function readResults(study: Study): StudyResults {
+  const file = resultsFile(study);
+  if (!existsSync(file))
+    throw new Error(`${file} does not exist yet: run 'npx reason-rft results --profile ${study.profile.name}' first`);
+  const results = JSON.parse(readFileSync(file, 'utf8')) as StudyResults;
+  if (!results.words)
+    throw new Error(
+      `${file} was written by an earlier version: run 'npx reason-rft results --profile ${study.profile.name}' again`,
+    );
+  return results;
+}

@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { HtmlCell, HtmlTable } from '../../../lib/plots/html-table.js';
+import {
+  ablationsTable,
+  accuracyTable,
+  claimsTable,
+  comparisonsTable,
+  controlsTable,
+  costTable,
+  efficiencyTable,
+  leakageTable,
+  phenomenaTable,
+  wordsTable,
+} from '../../../lib/plots/study/study-tables.js';
+import type { Estimate } from '../../../lib/study/results/results.js';
+import { madeUpResults } from '../../support/study-results.js';
+
+const made = madeUpResults();
+const text = (cell: HtmlCell) => (typeof cell === 'string' ? cell : cell.text);
+const texts = (row: readonly HtmlCell[]) => row.map(text);
+const exact = (mean: number, low: number, high: number): Estimate => ({
+  ...{ mean, interval: [low, high] as [number, number], perSeed: [mean], items: 100 },
+});
+
+test('accuracy: ours with its interval, the paper’s two beside it, the highest of ours bold', () => {
+  const paradigms = made.paradigms.map((row) => ({
+    ...row,
+    accuracy: row.paradigm === 'cot-sft' ? exact(0.625, 0.5, 0.75) : exact(0.25, 0.125, 0.5),
+  }));
+  const { heads, rows } = accuracyTable({ ...made, paradigms }, 'transformation');
+  assert.deepEqual(texts(heads[0]!), ['', 'in domain', 'out of domain, left camera', 'out of domain, right camera']);
+  // The paper's rows of spatial transformation: CoT-SFT 2B 64.37, 43.19, 42.86; 7B 81.31, 47.9, 47.8.
+  assert.deepEqual(texts(rows[2]!), [
+    'CoT-SFT',
+    ...['62.5 [50.0, 75.0]', '64.4', '81.3'],
+    ...['62.5 [50.0, 75.0]', '43.2', '47.9'],
+    ...['62.5 [50.0, 75.0]', '42.9', '47.8'],
+  ]);
+  const bold = rows.flatMap((row) => row.filter((cell) => typeof cell !== 'string' && cell.bold).map(text));
+  assert.deepEqual(bold, Array(3).fill('62.5 [50.0, 75.0]'));
+});
+
+test('ablations: a difference has its sign, the base none; an ablation is named once', () => {
+  const [base, other] = made.ablations.filter(
+    (p) => p.task === 'counting' && p.ablation === 'Group size' && p.testSet === 'id',
+  );
+  const ablations = [
+    { ...base!, base: true, setting: 'G = 8', accuracy: exact(0.5, 0.25, 0.75), difference: undefined },
+    {
+      ...other!,
+      base: false,
+      setting: 'G = 4',
+      accuracy: exact(0.25, 0, 0.5),
+      difference: exact(-0.25, -0.5, -0.0001),
+    },
+  ];
+  assert.deepEqual(ablationsTable({ ...made, ablations }, 'counting').rows.map(texts), [
+    ['Group size', 'G = 8 (base)', '50.0 [25.0, 75.0]', ''],
+    ['', 'G = 4', '25.0 [0.0, 50.0]', '\u221225.0 [\u221250.0, 0.0]'],
+  ]);
+});
+
+test('comparisons: p of every seed, small ones as such', () => {
+  const { rows } = comparisonsTable(made, 'counting');
+  assert.equal(texts(rows[0]!)[6], '0.010, 0.200, < 0.001');
+  assert.deepEqual(texts(rows[0]!).slice(0, 3), ['generalization', 'Reason-RFT vs ANS-SFT', 'ID']);
+  assert.equal(text(rows[1]![0]!), '', 'a claim is named once');
+});
+
+test('efficiency: rows rising, what is missing empty', () => {
+  const efficiency = made.efficiency.filter((p) => !(p.paradigm === 'cot-sft' && p.rows === 800));
+  const { rows } = efficiencyTable({ ...made, efficiency }, 'counting', 'ood');
+  assert.deepEqual(
+    rows.map((row) => text(row[0]!)),
+    ['400', '800', '1,600', '3,200', '6,400', '12,800'],
+  );
+  assert.equal(text(rows[1]![2]!), '');
+});
+
+test('a phenomenon whose runs are missing is neither seen nor not seen', () => {
+  const phenomena = [null, true, false].map((seen) => ({ ...made.phenomena[0]!, seen }));
+  assert.deepEqual(
+    phenomenaTable({ ...made, phenomena }).rows.map((row) => text(row[2]!)),
+    ['missing', 'seen', 'not seen'],
+  );
+});
+
+test('every row of every table fits its heads', () => {
+  const tables: HtmlTable[] = [
+    ...[claimsTable, controlsTable, leakageTable, phenomenaTable, wordsTable].map((table) => table(made)),
+    ...[accuracyTable, comparisonsTable, costTable, ablationsTable].map((table) => table(made, 'transformation')),
+  ];
+  const width = (row: readonly HtmlCell[]) =>
+    row.reduce((sum: number, cell) => sum + (typeof cell === 'string' ? 1 : (cell.columns ?? 1)), 0);
+  for (const { caption, heads, rows } of tables) {
+    assert.ok(rows.length > 0, caption);
+    for (const row of [...heads, ...rows]) assert.equal(width(row), heads.at(-1)!.length, caption);
+  }
+});

@@ -1,0 +1,182 @@
+/** Pretraining: what its rows hold and leave out, and that a run goes on elsewhere as if it had not been stopped. */
+import assert from 'node:assert/strict';
+import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, test } from 'node:test';
+import { startEngine } from '../../lib/engine/backend.js';
+import { Random } from '../../lib/engine/random.js';
+import { disposeModel, loadModel } from '../../lib/model/model.js';
+import {
+  BASE_MODEL_RECIPE,
+  type BaseModelRecipe,
+  examinationItems,
+  heldScenes,
+  pretrainBaseModel,
+  pretrainingFingerprints,
+  pretrainingRows,
+} from '../../lib/pretrain/base-model.js';
+import { LOOKS, SOURCES } from '../../lib/pretrain/lessons.js';
+import { newNanoModel } from '../../lib/pretrain/nano-model.js';
+import { drawTestRows, fingerprintOf } from '../../lib/study/data/study-data.js';
+import { QUICK } from '../../lib/study/profile.js';
+import { writeTarget } from '../../lib/tasks/prompts.js';
+import { domainsOf, recordPrompt, TASK_NAMES, TASKS, type TaskName } from '../../lib/tasks/task.js';
+import { TrainingStopped } from '../../lib/train/loop.js';
+
+const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-pretrain-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+const few = Object.fromEntries(Object.keys(SOURCES).map((source) => [source, 40])) as BaseModelRecipe['scenes'];
+const phase = BASE_MODEL_RECIPE.phases[0]!;
+const small: BaseModelRecipe = {
+  ...BASE_MODEL_RECIPE,
+  phases: [
+    { ...phase, steps: 3, rows: { counting: 2, structure: 0, pair: 0, change: 0, transformed: 0, school: 0 } },
+    { ...phase, steps: 1, rows: { counting: 1, structure: 0, pair: 0, change: 0, transformed: 0, school: 1 } },
+  ],
+  scenes: few,
+  examination: { every: 4, items: 1 },
+};
+
+test('the tokenizer spells no word of pretraining or of the three tasks in letters', async () => {
+  await startEngine();
+  const { model } = newNanoModel(1);
+  const { tokenizer } = model;
+  const texts = TASK_NAMES.flatMap((task) =>
+    domainsOf(task).flatMap((domain) => {
+      const random = new Random(1, `test/base-model/${domain}`);
+      const rows = Array.from({ length: 40 }, () => TASKS[task].sample(domain, 'x', random));
+      return rows.flatMap((row) => [
+        recordPrompt(row, 'think'),
+        recordPrompt(row, 'direct'),
+        writeTarget(row.cot, row.answer),
+      ]);
+    }),
+  );
+  const rows = pretrainingRows({ ...BASE_MODEL_RECIPE, scenes: few }, model, new Set())(0).flat();
+  assert.equal(rows.length, 32);
+  const taught = rows.flatMap((row) => row.conversations.flatMap(({ question, answer }) => [...question, ...answer]));
+  for (const id of [...texts.flatMap((text) => tokenizer.encodePlain(text)), ...taught]) {
+    const piece = tokenizer.decode([id]);
+    // x, a and the letters of choices are words.
+    assert.ok(!/^ ?[A-Za-z]$/.test(piece) || /^ ?[xaABCD]$/.test(piece), `'${piece}' is a letter`);
+  }
+  disposeModel(model);
+});
+
+test('a step’s rows follow from recipe and step, whatever was drawn before; change is shown in no pair', () => {
+  const { model } = newNanoModel(1);
+  const rowsOfEach = { counting: 2, structure: 2, pair: 3, change: 2, transformed: 0, school: 1 };
+  const recipe = { ...BASE_MODEL_RECIPE, scenes: few, phases: [{ ...phase, steps: 4, rows: rowsOfEach }] };
+  const fresh = pretrainingRows(recipe, model, new Set());
+  const used = pretrainingRows(recipe, model, new Set());
+  for (let step = 0; step < 3; step++) used(step);
+  const rows = fresh(3);
+  assert.deepEqual(rows, used(3));
+  assert.deepEqual(
+    rows.map((batch) => [batch.length, batch[0]!.images.length]),
+    [
+      [2, 1],
+      [2, 1],
+      [3, 2],
+      [2, 2],
+      [1, 0],
+    ],
+  );
+  const asked = rows.map((batch) =>
+    batch.flatMap((row) => row.conversations.map(({ question }) => model.tokenizer.decode(question))),
+  );
+  const aboutChange = asked.map(
+    (questions) => questions.filter((question) => question.includes('What has changed')).length,
+  );
+  assert.deepEqual(aboutChange.slice(0, 3), [0, 0, 0]);
+  assert.ok(aboutChange[3]! >= 2);
+  disposeModel(model);
+});
+
+test('worked solutions re-derive; where tags are asked for, most answers are hasty', () => {
+  const { model } = newNanoModel(1);
+  const { tokenizer } = model;
+  const rows = { counting: 12, structure: 12, pair: 0, change: 0, transformed: 6, school: 0 };
+  const mix = { ...phase.mix, worked: 1 };
+  const recipe = { ...BASE_MODEL_RECIPE, scenes: few, phases: [{ ...phase, steps: 6, rows, mix }] };
+  const rowsOf = pretrainingRows(recipe, model, new Set());
+  const plain = (tokens: readonly number[]) => tokenizer.decode(tokens).replaceAll(/<\|im_\w+\|>(assistant)?\n?/g, '');
+  const count = { worked: 0, tagged: 0, workedInTags: 0 };
+  for (let step = 0; step < 6; step++) {
+    rowsOf(step).forEach((batch, kind) => {
+      const task = TASKS[(['counting', 'structure', 'transformation'] as const)[kind]!];
+      for (const { question, answer } of batch.flatMap(({ conversations }) => conversations)) {
+        const [asked, said] = [plain(question), plain(answer)];
+        const problem = asked.split(' Output the thinking process')[0]!;
+        if (/ Output the thinking process\.$/.test(asked)) {
+          count.worked++;
+          assert.ok('answer' in task.rederive(said, problem), `${asked} ${said}`);
+        } else if (/ in <think> <\/think> /.test(asked)) {
+          count.tagged++;
+          const thought = /^<think>\n(.*)\n<\/think>/.exec(said)?.[1];
+          const derived = thought === undefined ? undefined : task.rederive(thought, problem);
+          if (derived && 'answer' in derived) count.workedInTags++;
+        }
+      }
+    });
+  }
+  // A worked solution a row, 30 rows a step.
+  assert.equal(count.worked, 180);
+  // As many in tags, and the short questions with tags of phase 1: 0.2 of 180 are worked, +- 3 standard deviations of 5.4.
+  assert.ok(count.tagged > 180 && count.workedInTags > 19 && count.workedInTags < 53, JSON.stringify(count));
+  disposeModel(model);
+});
+
+test('no scene of a test set is shown, in any task; a scene that is held is drawn anew', () => {
+  const held = heldScenes();
+  const each = (task: TaskName) => Object.fromEntries(domainsOf(task).map((domain) => [domain, 150]));
+  const testRows = { counting: each('counting'), structure: each('structure'), transformation: each('transformation') };
+  for (const task of TASK_NAMES) {
+    const tests = Object.values(drawTestRows({ ...QUICK, testRows }, task, new Set())).flat();
+    assert.ok(tests.length >= 300);
+    assert.ok(tests.every((row) => held.has(fingerprintOf(row))));
+  }
+  const shown = pretrainingFingerprints({ ...small, scenes: { ...few, textbook: 1500, exercise: 1500 } }, held);
+  assert.equal(shown.filter((scene) => held.has(scene)).length, 0);
+  // Had nothing been held, some would have been shown: figures of simple families come again.
+  const careless = pretrainingFingerprints({ ...small, scenes: { ...few, textbook: 1500, exercise: 1500 } }, new Set());
+  assert.ok(careless.some((scene) => held.has(scene)));
+  assert.ok(shown.length > 3000 * 0.8 + 4 * 38, `${shown.length} scenes`);
+});
+
+test('every look is examined by captions and short questions about scenes of its own', () => {
+  const items = examinationItems(3);
+  assert.equal(items.length, Object.keys(LOOKS).length * 2 * 3);
+  for (const item of items) {
+    assert.equal(item.images.length, LOOKS[item.look] === 'transformation' ? 2 : 1);
+    assert.ok(item.answer.length > 0 && item.question.length > 0);
+  }
+  assert.equal(new Set(items.map((item) => item.fingerprint)).size, items.length / 2);
+});
+
+test('stopped, copied to another place and gone on there: the same metrics and the same model, which loads', async () => {
+  const whole = await pretrainBaseModel(path.join(folder, 'whole'), small);
+  const controller = new AbortController();
+  const half = path.join(folder, 'half');
+  const onStep = (done: number) => {
+    if (done === 2) controller.abort();
+  };
+  await assert.rejects(pretrainBaseModel(half, small, { signal: controller.signal, onStep }), TrainingStopped);
+  const moved = path.join(folder, 'moved');
+  cpSync(half, moved, { recursive: true });
+  rmSync(half, { recursive: true });
+  const final = await pretrainBaseModel(moved, small);
+  assert.equal(final, path.join(moved, 'final'));
+  for (const name of ['../metrics.jsonl', 'model.safetensors', 'pretraining-scenes.txt', 'tokenizer.json']) {
+    assert.deepEqual(readFileSync(path.join(final, name)), readFileSync(path.join(whole, name)), name);
+  }
+  const last = JSON.parse(readFileSync(path.join(final, 'pretraining.json'), 'utf8')).last;
+  for (const look of Object.keys(LOOKS)) {
+    assert.ok(last[`eval_caption/${look}`] >= 0 && last[`eval_short/${look}`] >= 0, look);
+  }
+  const model = loadModel(final);
+  assert.equal(model.tokenizer.decode(model.tokenizer.encodePlain('change_color(0,red)')), 'change_color(0,red)');
+  disposeModel(model);
+});

@@ -1,0 +1,121 @@
+/** Cells: taken as they are when nothing changed, made again where code or data did, one process in a folder. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { cellRun, evaluateCell, finishedEvaluation, runCell } from '../../../lib/study/cells/cell.js';
+import { cellFolder, evaluationFile, staleCell, staleText } from '../../../lib/study/cells/cell-identity.js';
+import { alone } from '../../../lib/study/cells/run-lock.js';
+import { dataFolder } from '../../../lib/study/data/study-data.js';
+import type { Study } from '../../../lib/study/workspace.js';
+import { tinyGrpo, tinySft, tinyStudy } from '../../support/tiny-study.js';
+
+let study: Study;
+let remove: () => void;
+before(async () => {
+  ({ study, remove } = await tinyStudy('cell'));
+});
+after(() => remove());
+
+/** Makes a cell's folder look as if other code had trained it. */
+function age(folder: string): string {
+  const old = folder.replace(/[0-9a-f]{8}$/, '00000000');
+  renameSync(folder, old);
+  const file = path.join(old, 'code.json');
+  const code = JSON.parse(readFileSync(file, 'utf8')) as { files: { [name: string]: string } };
+  writeFileSync(file, JSON.stringify({ ...code, files: { ...code.files, 'train/adamw': '0' } }));
+  return old;
+}
+
+test('a finished cell is taken as it is; what other code trained is trained again beside it, or accepted by a plain word', async () => {
+  const cell = tinySft(study);
+  const folder = cellFolder(study, cell);
+  assert.match(path.basename(folder), /^sft-[0-9a-f]{12}-[0-9a-f]{8}$/);
+  const first = await runCell(study, cell);
+  assert.deepEqual(await runCell(study, cell), first);
+  assert.equal(staleCell(study, cell), undefined);
+
+  const old = age(folder);
+  const stale = staleCell(study, cell)!;
+  assert.deepEqual(stale, { folder: old, changed: ['train/adamw'] });
+  assert.equal(staleText(stale), 'trained by other code (since changed: train/adamw)');
+  const accepting = { ...study, acceptStale: true };
+  assert.equal(cellFolder(accepting, cell), old);
+  assert.equal((await runCell(accepting, cell)).wallSeconds, first.wallSeconds);
+  assert.ok(!existsSync(folder), 'accepting trains nothing');
+
+  // What starts from it is another cell by whose code its start was trained.
+  const stageTwo = tinyGrpo(study, cell);
+  assert.notEqual(cellFolder(accepting, stageTwo), cellFolder(study, stageTwo));
+
+  await runCell(study, cell);
+  assert.ok(existsSync(path.join(folder, 'result.json')) && existsSync(path.join(old, 'result.json')));
+  assert.equal(cellFolder(accepting, cell), folder, 'what this code trained comes first');
+  const metrics = (place: string) => readFileSync(path.join(place, 'metrics.jsonl'), 'utf8');
+  assert.equal(metrics(folder), metrics(old), 'the same code under another name gives the same numbers');
+});
+
+test('a measure that other code made is made again, or accepted', async () => {
+  const cell = { kind: 'base', task: 'counting' } as const;
+  const found = await evaluateCell(study, cell, 'id', 'direct');
+  const file = evaluationFile(study, cell, 'id', 'direct');
+  renameSync(file, file.replace(/[0-9a-f]{8}\.json$/, '00000000.json'));
+  assert.equal(finishedEvaluation(study, cell, 'id', 'direct'), undefined);
+  assert.deepEqual(finishedEvaluation({ ...study, acceptStale: true }, cell, 'id', 'direct'), found);
+  assert.deepEqual(await evaluateCell(study, cell, 'id', 'direct'), found);
+});
+
+test('a cell is known by the rows that it trains on: one picture or word of them makes another, of other rows none', () => {
+  const cell = tinySft(study);
+  const folder = cellFolder(study, cell);
+  const records = path.join(dataFolder(study), 'train.jsonl');
+  const image = (row: number) => {
+    const { image } = JSON.parse(readFileSync(records, 'utf8').split('\n')[row]!) as { image: string };
+    return path.join(dataFolder(study), 'images', image);
+  };
+  const touched = (change: () => void) => {
+    change();
+    appendFileSync(records, '\n');
+    return cellFolder(study, cell);
+  };
+  assert.equal(
+    touched(() => {}),
+    folder,
+  );
+  assert.equal(
+    touched(() => appendFileSync(image(8), ' ')),
+    folder,
+    'row 8 is the first that it does not train on',
+  );
+  const other = touched(() => appendFileSync(image(7), ' '));
+  assert.notEqual(other, folder);
+  const reword = () => writeFileSync(records, readFileSync(records, 'utf8').replace('"cot":"', '"cot":"So '));
+  assert.notEqual(touched(reword), other);
+});
+
+test('a folder has one process: another is told who is in it; a lock whose process is gone is taken over', async () => {
+  const cell = { ...tinySft(study), rows: [0, 4] as [number, number] };
+  const lock = path.join(cellRun(study, cell).folder, '.lock');
+  const holder = { host: os.hostname(), pid: process.ppid, began: null, since: 'noon', job: null };
+  writeFileSync(lock, JSON.stringify(holder));
+  await assert.rejects(runCell(study, cell), (error: Error) => {
+    assert.match(
+      error.message,
+      new RegExp(`being trained in by process ${process.ppid} on .*since noon; wait until it ends`),
+    );
+    return true;
+  });
+  writeFileSync(lock, JSON.stringify({ ...holder, host: 'elsewhere' }));
+  await assert.rejects(runCell(study, cell), /on elsewhere, since noon; if it is gone, remove .*\.lock/);
+  // A process that has ended; on Linux one that is alive but began at another time, too.
+  const ended = { ...holder, pid: spawnSync(process.execPath, ['-e', '0']).pid };
+  writeFileSync(lock, JSON.stringify(process.platform === 'linux' ? { ...holder, began: '1' } : ended));
+  assert.equal(await alone(path.dirname(lock), async () => 'taken over'), 'taken over');
+  writeFileSync(lock, JSON.stringify(ended));
+  // Twice at once in this process: the second waits and takes what the first leaves.
+  const [one, two] = await Promise.all([runCell(study, cell), runCell(study, cell)]);
+  assert.deepEqual(one, two);
+  assert.ok(!existsSync(lock));
+});

@@ -1,0 +1,143 @@
+/** Evaluation during training: what is measured, on which rows, and what a cell and its plot make of it. */
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import * as tf from '@tensorflow/tfjs';
+import { startEngine } from '../../../lib/engine/backend.js';
+import { disposeModel, loadModel, type Model } from '../../../lib/model/model.js';
+import { formatReward } from '../../../lib/rewards/format.js';
+import { cellRun, runCell, type SftCell } from '../../../lib/study/cells/cell.js';
+import { cellFolder } from '../../../lib/study/cells/cell-identity.js';
+import { evaluationItems } from '../../../lib/study/cells/examples.js';
+import { validation, validationRows, validationSettings } from '../../../lib/study/cells/validation.js';
+import {
+  curateTrainingRows,
+  fingerprintOf,
+  loadRows,
+  pretrainingScenes,
+  sampleTestRows,
+  sampleTrainingRows,
+  writeStudyData,
+} from '../../../lib/study/data/study-data.js';
+import { stageOneCell } from '../../../lib/study/design/paradigms.js';
+import { openStudy } from '../../../lib/study/workspace.js';
+
+const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-validation-'));
+const study = openStudy('tiny', folder);
+const settings = validationSettings(study, { items: 4, samples: 2, maxNewTokens: 8, temperature: 1, topP: 1, topK: 0 });
+let model: Model;
+
+before(async () => {
+  await startEngine();
+  const tests = sampleTestRows(study);
+  await writeStudyData(study, curateTrainingRows(study, sampleTrainingRows(study), tests).kept, tests);
+  model = loadModel(study.base);
+});
+after(() => {
+  disposeModel(model);
+  rmSync(folder, { recursive: true, force: true });
+});
+
+test('held-out rows show scenes that no set holds, nor pretraining; they are the same each time', async () => {
+  const { records, images } = validationRows(study, 12);
+  const scenes = records.map(fingerprintOf);
+  const known = pretrainingScenes(study);
+  for (const set of ['train', 'id', 'ood'] as const) {
+    for (const record of (await loadRows(study, set)).records) known.add(fingerprintOf(record));
+  }
+  assert.ok(known.size > 48 + 16);
+  assert.deepEqual(
+    scenes.filter((scene) => known.has(scene)),
+    [],
+  );
+  assert.equal(new Set(scenes).size, 12);
+  assert.equal(images.length, 12);
+  assert.deepEqual(validationRows(study, 3).records, records.slice(0, 3));
+});
+
+test('accuracy is greedy, pass@k and reward are of the samples, each by its own function', async () => {
+  const items = evaluationItems(model, validationRows(study, 4), 'think');
+  // Right is whatever holds the letter e; the reward is the length, and does not apply to the first item.
+  const score = (text: string) => (text.includes('e') ? 1 : 0);
+  const asked: string[] = [];
+  const rewards = [
+    {
+      name: 'length',
+      weight: 2,
+      reward: (text: string, row: { solution: string }) => {
+        asked.push(text);
+        return row.solution === items[0]!.solution ? null : text.length;
+      },
+    },
+  ];
+  const evaluate = validation({ model, items, settings, rewards, score })!;
+  assert.equal(evaluate.every, 10);
+  const { metrics, score: best } = await evaluate.measure(model.parameters, 10);
+
+  const draw = (temperature: number, completions: number) =>
+    model.generator
+      .generate(
+        model.parameters,
+        items.map((item) => item.prompt),
+        { ...settings, temperature, completions, seed: 0 },
+        items.map((item) => `validation/${item.id}`),
+      )
+      .map((group) => group.map(({ tokens, ended }) => model.tokenizer.decode(ended ? tokens.slice(0, -1) : tokens)));
+  const mean = (values: number[]) => values.reduce((a, b) => a + b) / values.length;
+  const greedy = draw(0, 1).flat();
+  const samples = draw(1, 2);
+  assert.deepEqual(asked, samples.flat());
+  assert.equal(metrics.accuracy, mean(greedy.map(score)));
+  assert.equal(best, metrics.accuracy);
+  assert.equal(metrics.format, mean(greedy.map((text) => formatReward(text))));
+  assert.equal(metrics['pass@1'], mean(samples.flat().map(score)));
+  assert.equal(metrics['pass@2'], mean(samples.map((group) => (group.some((text) => score(text) === 1) ? 1 : 0))));
+  const applies = samples.filter((_, i) => items[i]!.solution !== items[0]!.solution).flat();
+  assert.equal(metrics['rewards/length/mean'], applies.length === 0 ? 0 : mean(applies.map((text) => text.length)));
+  // Weight 2; a completion to which no reward applies counts 0, 8 completions in all.
+  assert.equal(metrics.reward, (2 * applies.reduce((sum, text) => sum + text.length, 0)) / 8);
+});
+
+test('what is measured is the parameters handed over, the same each time, and leaves no tensors', async () => {
+  const items = evaluationItems(model, validationRows(study, 4), 'think');
+  const rewards = [{ name: 'length', weight: 1, reward: (text: string) => text.length }];
+  const { measure } = validation({ model, items, settings, rewards })!;
+  const first = await measure(model.parameters, 10);
+  const before = tf.memory().numTensors;
+  assert.deepEqual(await measure(model.parameters, 20), first);
+  assert.equal(tf.memory().numTensors, before);
+  const name = 'model.norm.weight';
+  const other = { ...model.parameters, [name]: tf.zerosLike(model.parameters[name]!) };
+  assert.notDeepEqual(await measure(other, 30), first);
+  other[name]!.dispose();
+});
+
+test('0 is never; impossible settings and an empty set are named', () => {
+  const items = evaluationItems(model, validationRows(study, 1), 'think');
+  const attempt = (changes: object) => () => validation({ model, items, settings: { ...settings, ...changes } });
+  assert.equal(attempt({ evaluateEvery: 0 })(), undefined);
+  assert.throws(attempt({ evaluateEvery: -1 }), /evaluateEvery must be a whole number of 0 or more/);
+  assert.throws(attempt({ samples: 0 }), /samples must be a whole number of 1 or more/);
+  assert.throws(attempt({ temperature: 0 }), /temperature 0 makes all samples/);
+  assert.throws(() => validation({ model, items: [], settings }), /no held-out items/);
+});
+
+test('a cell with validation logs it, keeps its best checkpoint as a model, and is another run than one without', async () => {
+  const cell: SftCell = stageOneCell(study);
+  const validated = { ...cell, validation: { ...settings, evaluateEvery: 1 } };
+  assert.notEqual(cellFolder(study, validated), cellFolder(study, cell));
+  const result = await runCell(study, validated);
+  const run = cellRun(study, validated);
+  const scores = run.metrics().map((row) => row.eval_accuracy!);
+  assert.equal(scores.length, 2, '16 rows in batches of 8, once');
+  assert.ok(scores.every((score) => score >= 0 && score <= 1));
+  const step = scores[1]! > scores[0]! ? 2 : 1;
+  assert.deepEqual([result.best?.step, result.best?.score], [step, Math.max(...scores)]);
+  assert.deepEqual(run.bestCheckpoint()?.step, step);
+  assert.ok(existsSync(path.join(folder, result.best!.checkpoint, 'model.safetensors')));
+  disposeModel(loadModel(path.join(folder, result.best!.checkpoint)));
+  const weights = (checkpoint: string) => readFileSync(path.join(folder, checkpoint, 'model.safetensors'));
+  assert.equal(weights(result.best!.checkpoint).equals(weights(result.checkpoint)), step === 2);
+});

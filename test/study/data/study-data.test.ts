@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, test } from 'node:test';
+import {
+  curateTrainingRows,
+  dataFolder,
+  fingerprintOf,
+  loadRows,
+  pretrainingScenes,
+  questionOf,
+  sampleTestRows,
+  sampleTrainingRows,
+  writeStudyData,
+} from '../../../lib/study/data/study-data.js';
+import { QUICK, STANDARD } from '../../../lib/study/profile.js';
+import { openStudy } from '../../../lib/study/workspace.js';
+import { TASKS } from '../../../lib/tasks/task.js';
+
+const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-data-'));
+const study = openStudy('tiny', folder);
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+test('the quick profile: 6,400 rows, 1,600 of them for stage 1, no scene in two of training, tests and pretraining', () => {
+  const quick = { ...openStudy('quick', folder), profile: { ...QUICK, trainRows: 1600, stageOneRows: 400 } };
+  const tests = sampleTestRows(quick);
+  const { kept } = curateTrainingRows(quick, sampleTrainingRows(quick), tests);
+  assert.equal(kept.length, 1600);
+  assert.deepEqual([tests.id.length, tests.ood.length], [500, 500]);
+  const train = new Set(kept.map(fingerprintOf));
+  const pretraining = pretrainingScenes(quick);
+  const held = [...tests.id, ...tests.ood].map(fingerprintOf);
+  assert.equal(new Set(held).size, 1000, 'test scenes repeat');
+  assert.equal(held.filter((scene) => train.has(scene)).length, 0);
+  assert.equal(held.filter((scene) => pretraining.has(scene)).length, 0);
+});
+
+for (const task of ['structure', 'transformation'] as const) {
+  test(`${task}: no test item is trained on, by scene and by question, nor stands in two test sets`, () => {
+    const testRows = { ...STANDARD.testRows, transformation: { id: 300, 'ood-left': 300, 'ood-right': 300 } };
+    const profile = { ...STANDARD, testRows, trainRows: 1600, stageOneRows: 400 };
+    const standard = { ...openStudy('standard', folder), profile };
+    const tests = sampleTestRows(standard, task);
+    const raw = sampleTrainingRows(standard, task);
+    const { kept, dropped } = curateTrainingRows(standard, raw, tests);
+    assert.equal(kept.length, 1600);
+    const held = Object.values(tests).flat();
+    for (const name of [fingerprintOf, questionOf]) {
+      const asked = new Set(held.map(name));
+      assert.equal(asked.size, held.length, 'test items repeat');
+      assert.equal(kept.filter((row) => asked.has(name(row))).length, 0);
+    }
+    // Had nobody looked, some would be: the raw rows hold test items.
+    assert.ok(dropped.some(({ check }) => check === 'leakage'));
+  });
+}
+
+test('the standard profile tests on as many items as the paper', () => {
+  const sizes = Object.values(STANDARD.testRows).map((rows) => Object.values(rows));
+  assert.deepEqual(sizes, [
+    [1000, 750, 250],
+    [820, 800],
+    [1000, 1000, 1000],
+  ]);
+});
+
+test('transformation rows are written with both images of each, and read back', async () => {
+  const tests = sampleTestRows(study, 'transformation');
+  const { kept } = curateTrainingRows(study, sampleTrainingRows(study, 'transformation'), tests);
+  await writeStudyData(study, kept, tests);
+  const data = dataFolder(study, 'transformation');
+  assert.equal(readdirSync(path.join(data, 'images')).length, 2 * (48 + 8 + 8 + 8));
+  const { records, images } = await loadRows(study, 'ood-left', 'transformation');
+  assert.deepEqual(records, JSON.parse(JSON.stringify(tests['ood-left'])));
+  assert.deepEqual(
+    images[0]!.map(({ data }) => data),
+    TASKS.transformation.draw(records[0]!).map(({ data }) => data),
+  );
+  await assert.rejects(loadRows(study, 'id', 'structure'), /curate --task structure/);
+});
+
+test('out of domain is 3 to 1 by look alone and by look and question', () => {
+  const { ood } = sampleTestRows(study);
+  assert.equal(ood.filter((row) => row.domain === 'ood-look').length, 6);
+  assert.equal(ood.filter((row) => row.domain === 'ood-look-question').length, 2);
+});
+
+test('the same profile gives the same rows', () => {
+  assert.deepEqual(sampleTrainingRows(study), sampleTrainingRows(study));
+});
+
+test('data is written whole: records, forms and an image each; and read back', async () => {
+  const tests = sampleTestRows(study);
+  const { kept } = curateTrainingRows(study, sampleTrainingRows(study), tests);
+  await writeStudyData(study, kept, tests);
+  const data = dataFolder(study);
+  assert.equal(readdirSync(path.join(data, 'images')).length, 48 + 8 + 8);
+  const lines = (name: string) => readFileSync(path.join(data, name), 'utf8').trim().split('\n');
+  assert.equal(lines('stage-one.jsonl').length, 16);
+  assert.equal(lines('stage-two.jsonl').length, 32);
+  assert.match(lines('cot-sft.jsonl')[0]!, /<think>.*<\/think>.*<answer>/);
+  const { records, images } = await loadRows(study, 'id');
+  assert.deepEqual(records, JSON.parse(JSON.stringify(tests.id)));
+  assert.deepEqual([images[0]![0]!.width, images[0]![0]!.height], [64, 64]);
+  assert.ok(!existsSync(`${data}.partial`));
+});
+
+test('a record that names a missing image is refused with file and row', async () => {
+  const file = path.join(dataFolder(study), 'test-id.jsonl');
+  const sound = readFileSync(file, 'utf8');
+  writeFileSync(file, sound.replace('counting-id-000003.png', 'nowhere.png'));
+  await assert.rejects(loadRows(study, 'id'), /test-id\.jsonl, row 4, field 'image': there is no file .*nowhere\.png/);
+  writeFileSync(file, sound);
+});
+
+test('without data, the notebook that makes it is named', async () => {
+  await assert.rejects(loadRows(openStudy('tiny', path.join(folder, 'none')), 'train'), /01-data-curation/);
+});

@@ -1,0 +1,231 @@
+/** Which cells a study has: their number by hand, each once, and what the parts share. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { GrpoCell, SftCell } from '../../../lib/study/cells/cell.js';
+import { ABLATIONS, ablationBase, ablationCells } from '../../../lib/study/design/ablations.js';
+import { efficiencyCell, efficiencyRows, efficiencySeeds, fewRows } from '../../../lib/study/design/data-efficiency.js';
+import { paradigmCell, TRAINED_PARADIGMS } from '../../../lib/study/design/paradigms.js';
+import { GRID_PARTS, studyGrid } from '../../../lib/study/design/study-grid.js';
+import { PAPER_PROFILE, QUICK, STANDARD, TINY, taskProfile } from '../../../lib/study/profile.js';
+import type { Study } from '../../../lib/study/workspace.js';
+import { TASK_NAMES } from '../../../lib/tasks/task.js';
+import { checkGrpo } from '../../../lib/train/grpo-settings.js';
+import { canonicalJson, type Json } from '../../../lib/train/run-directory.js';
+import { checkSft, sftSteps } from '../../../lib/train/sft.js';
+
+const study: Study = { profile: QUICK, folder: '/nowhere', base: '/nowhere' };
+const of = (changes: Partial<typeof QUICK>): Study => ({ ...study, profile: { ...QUICK, ...changes } });
+const text = (value: unknown) => canonicalJson(value as Json);
+
+test('every cell occurs once, with a name of its own, after the cell that it starts from; its settings are possible', () => {
+  for (const profile of [QUICK, STANDARD, TINY, PAPER_PROFILE]) {
+    const grid = studyGrid({ ...study, profile });
+    assert.equal(new Set(grid.map(({ name }) => name)).size, grid.length);
+    const before = new Set<string>();
+    for (const { name, cell } of grid) {
+      if (cell.kind === 'grpo' && cell.start !== 'base') assert.ok(before.has(text(cell.start)), `${name} comes first`);
+      assert.ok(!before.has(text(cell)), `${name} occurs twice`);
+      before.add(text(cell));
+      if (cell.kind === 'grpo') checkGrpo(cell.settings);
+      if (cell.kind === 'sft') checkSft(cell.settings);
+      if (cell.kind === 'base') continue;
+      assert.ok(cell.rows[0] < cell.rows[1] && cell.rows[1] <= taskProfile(profile, cell.task).trainRows, name);
+    }
+  }
+});
+
+test('cells of three seeds, counted by hand', () => {
+  const three = of({ seeds: [1, 2, 3], efficiency: { ...QUICK.efficiency, seeds: [1] } });
+  const count = (part?: (typeof GRID_PARTS)[number]) => studyGrid(three, part).length;
+  // A task: the base model; stage 1 and four paradigms of three seeds.
+  assert.equal(count('paradigms'), 3 * (1 + 5 * 3));
+  // A task: 6,400 rows, as above without the base model: 5 x 3. 320 rows: four and a stage 1 of 160, 5 x 3.
+  // 800, 1,600, 3,200: four of one seed, whose stage 1 is that of all rows.
+  assert.equal(count('efficiency'), 3 * (5 * 3 + 5 * 3 + 3 * 4));
+  // A task, the first seed: shuffled labels, and own words.
+  assert.equal(count('controls'), 3 * 2);
+  // Counting, one seed: the base and its stage 1; reward 2 more, group size 2, KL 2, loss 2, temperature 3; CoT rows 3 more and
+  // 2 stages; words 1 and 1; curation 2 and 2; start checkpoint 2 and 2.
+  assert.equal(count('ablations'), 2 + 2 + 2 + 2 + 2 + 3 + 5 + 2 + 4 + 4);
+  // Efficiency at all rows with the paradigms; the ablations' stage 1, and that of 1,600 rows, which is CoT-SFT on as many.
+  const shared = 3 * 5 * 3 + 1 + 1;
+  assert.equal(count(), GRID_PARTS.reduce((sum, part) => sum + count(part), 0) - shared);
+  // One name in every part.
+  const names = new Set(studyGrid(three).map(({ name }) => name));
+  for (const part of GRID_PARTS) assert.ok(studyGrid(three, part).every(({ name }) => names.has(name)));
+});
+
+test('paradigms are asked about every test set as they are trained; the base model also as Zero is', () => {
+  const grid = studyGrid(study, 'paradigms');
+  const asked = (name: string) => grid.find((each) => each.name === name)!.evaluations;
+  assert.deepEqual(asked('counting/ans-sft/seed 1'), [
+    { set: 'id', style: 'bare' },
+    { set: 'ood', style: 'bare' },
+  ]);
+  assert.deepEqual(
+    asked('transformation/zero-shot').map(({ set, style }) => `${set} ${style}`),
+    ['id direct', 'id think', 'ood-left direct', 'ood-left think', 'ood-right direct', 'ood-right think'],
+  );
+  assert.deepEqual(
+    asked('structure/stage 1/seed 1').map(({ set, style }) => `${set} ${style}`),
+    ['id think', 'ood think'],
+  );
+});
+
+test('a seed is the only thing that the cells of two seeds differ in, stage 1 included', () => {
+  const [one, two] = [1, 2].map((seed) => paradigmCell(study, 'reason-rft', 'structure', seed)) as [GrpoCell, GrpoCell];
+  assert.notEqual(text(one), text(two));
+  const start = one.start as SftCell;
+  const moved = {
+    ...one,
+    settings: { ...one.settings, seed: 2 },
+    start: { ...start, settings: { ...start.settings, seed: 2 } },
+  };
+  assert.equal(text(moved), text(two));
+});
+
+test('5 % of the rows and all rows are points of the curve, 1,600 too; they have every seed', () => {
+  for (const profile of [QUICK, STANDARD, TINY, PAPER_PROFILE]) {
+    for (const task of TASK_NAMES) {
+      const own = { ...study, profile };
+      const rows = efficiencyRows(own, task);
+      assert.ok(rows.length >= 5 && rows.includes(fewRows(own, task)));
+      assert.equal(rows.at(-1), taskProfile(profile, task).trainRows);
+      assert.deepEqual(
+        rows,
+        [...rows].sort((a, b) => a - b),
+      );
+      if (profile !== TINY) assert.ok(rows.includes(1600));
+    }
+  }
+  assert.equal(fewRows(study, 'counting'), 320);
+  const three = of({ seeds: [1, 2, 3], efficiency: { ...QUICK.efficiency, seeds: [2] } });
+  assert.deepEqual(
+    [320, 800, 6400].map((rows) => efficiencySeeds(three, rows, 'counting')),
+    [[1, 2, 3], [2], [1, 2, 3]],
+  );
+});
+
+test('fewer rows: SFT makes one pass but 50 steps at least; Reason-RFT halves the rows; at all rows it is the paradigm', () => {
+  const at = (paradigm: (typeof TRAINED_PARADIGMS)[number], rows: number) =>
+    efficiencyCell(study, paradigm, rows, 'counting', 1);
+  const steps = (cell: SftCell) => sftSteps(cell.rows[1], cell.settings);
+  // 320 rows / 32 = 10 steps, fewer than 50; 3,200 / 32 = 100.
+  assert.deepEqual(
+    [320, 800, 1600, 3200, 6400].map((rows) => steps(at('cot-sft', rows) as SftCell)),
+    [50, 50, 50, 100, 200],
+  );
+  const rft = (rows: number) => at('reason-rft', rows) as GrpoCell;
+  assert.deepEqual(
+    [320, 1600, 3200, 6400].map((rows) => [(rft(rows).start as SftCell).rows[1], ...rft(rows).rows]),
+    [
+      [160, 160, 320],
+      [320, 320, 1600],
+      [320, 320, 3200],
+      [320, 320, 6400],
+    ],
+  );
+  // As many steps as at all rows, 320 / 32 = 10: of 160 rows two passes.
+  assert.equal(steps(rft(320).start as SftCell), 10);
+  assert.deepEqual(rft(320).settings, paradigmCell(study, 'reason-rft').settings);
+  const standard = { ...study, profile: STANDARD };
+  const whole = paradigmCell(standard, 'reason-rft', 'transformation');
+  const few = efficiencyCell(standard, 'reason-rft', 160, 'transformation', 1) as GrpoCell;
+  assert.deepEqual(few.settings, { ...whole.settings, steps: 16 });
+  for (const paradigm of TRAINED_PARADIGMS)
+    assert.equal(text(at(paradigm, 6400)), text(paradigmCell(study, paradigm, 'counting', 1)));
+  assert.throws(() => at('ans-sft', 6401), /from 2 to 6400, all rows, got 6401/);
+});
+
+test('an ablation’s cells differ from the base in one thing, and the base occurs in each', () => {
+  for (const task of TASK_NAMES) {
+    const cells = ablationCells(study, task, 1);
+    const base = ablationBase(study, task, 1);
+    for (const ablation of ABLATIONS) {
+      const own = cells.filter((each) => each.ablation === ablation);
+      assert.equal(own.filter((each) => each.base && text(each.cell) === text(base)).length, 1, ablation);
+      assert.equal(new Set(own.map(({ cell }) => text(cell))).size, own.length, ablation);
+      assert.equal(new Set(own.map(({ setting }) => setting)).size, own.length, ablation);
+      for (const { cell, setting } of own.filter((each) => !each.base)) {
+        const changed = (['start', 'rows', 'rewards', 'settings'] as const).filter(
+          (key) => text(cell[key]) !== text(base[key]),
+        );
+        assert.equal(changed.length, 1, `${ablation}: ${setting} changes ${changed.join(', ')}`);
+      }
+      // Group size aside, where prompts and completions change together, one setting of GRPO.
+      for (const { cell } of own.filter(() => ablation !== 'Group size')) {
+        const keys = Object.keys(base.settings) as (keyof typeof base.settings)[];
+        assert.ok(keys.filter((key) => text(cell.settings[key]) !== text(base.settings[key])).length <= 1);
+      }
+    }
+    // As many completions a step: 16 prompts x 8.
+    for (const { cell } of cells) assert.equal(cell.settings.promptsPerStep * cell.settings.completions, 128);
+  }
+});
+
+test('the settings of ablations, by name', () => {
+  const names = (task: (typeof TASK_NAMES)[number], ablation: string) =>
+    ablationCells(study, task)
+      .filter((each) => each.ablation === ablation)
+      .map(({ setting, base }) => (base ? `[${setting}]` : setting));
+  assert.deepEqual(names('transformation', 'Reward'), [
+    '[full matches + format]',
+    'full matches alone',
+    'partial credit + format',
+    'penalty + format',
+    'coin + format',
+  ]);
+  assert.deepEqual(names('structure', 'Reward').slice(0, 3), [
+    '[tolerance + format]',
+    'tolerance alone',
+    'exact + format',
+  ]);
+  assert.deepEqual(names('counting', 'KL weight'), ['0', '[0.04]', '0.1']);
+  assert.deepEqual(names('counting', 'Start checkpoint'), ['[1 pass]', '2 passes', '4 passes']);
+  assert.deepEqual(names('counting', 'CoT rows in stage 1'), ['none', '[320]', '640', '1600']);
+  assert.deepEqual(names('counting', 'Curation of stage 1'), ['[curated]', '25 % spoiled', '50 % spoiled']);
+  // The base and its 19 variants; the stage 1 that they share is also a paradigm's, and that of 1,600 rows is
+  // CoT-SFT on as many, which evaluate them.
+  const evaluated = studyGrid(study, 'ablations').filter(({ evaluations }) => evaluations.length > 0);
+  assert.equal(evaluated.length, 1 + 19 + 2);
+  const measured = studyGrid(study, 'ablations').filter(({ heldOut }) => heldOut);
+  assert.deepEqual(
+    measured.map(({ cell }) => (cell as SftCell).settings.epochs).sort((a, b) => a - b),
+    [1, 2, 4],
+  );
+});
+
+test('the paper’s study: its rows, its flags, and the steps that one pass makes, five of structure', () => {
+  const paper = { ...study, profile: PAPER_PROFILE };
+  const rft = (task: (typeof TASK_NAMES)[number]) => paradigmCell(paper, 'reason-rft', task, 1);
+  // 33,400 / 14 = 2,385.7; 4,500 x 5 / 14 = 1,607.1; 58,400 / 14 = 4,171.4.
+  assert.deepEqual(
+    TASK_NAMES.map((task) => [...rft(task).rows, rft(task).settings.steps]),
+    [
+      [1600, 35_000, 2386],
+      [0, 4500, 1607],
+      [1600, 60_000, 4171],
+    ],
+  );
+  // 35,000 / 14; 3,200 / 14 = 228.6; half of 3,200 is stage 1's, 1,600 / 14 = 114.3.
+  assert.equal(paradigmCell(paper, 'reason-rft-zero', 'counting', 1).settings.steps, 2500);
+  const few = (paradigm: 'reason-rft-zero' | 'reason-rft') =>
+    efficiencyCell(paper, paradigm, 3200, 'counting', 1).settings as GrpoCell['settings'];
+  assert.deepEqual([few('reason-rft-zero').steps, few('reason-rft').steps], [229, 114]);
+  const { settings } = rft('counting');
+  assert.deepEqual(
+    [settings.completions, settings.promptsPerStep, settings.beta, settings.temperature, settings.topP, settings.topK],
+    [8, 14, 0.04, 0.9, 0.9, 50],
+  );
+  assert.deepEqual(
+    [settings.schedule.learningRate, settings.schedule.decay, settings.maxNewTokens],
+    [1e-6, 'linear', 512],
+  );
+  const sft = (rft('counting').start as SftCell).settings;
+  assert.deepEqual(
+    [sft.schedule.learningRate, sft.schedule.warmupSteps, sft.weightDecay, sft.batchSize, sft.epochs, sft.freezeVision],
+    [1e-5, 100, 0.1, 16, 1, true],
+  );
+  // 1,600 rows / 16.
+  assert.equal(sftSteps(1600, sft), 100);
+});
