@@ -128,6 +128,7 @@ export * from './tasks/structure/sample.js';
 export * from './tasks/structure/theorem.js';
 export * from './tasks/structure/wording.js';
 export * from './tasks/task.js';
+export * from './tasks/tasks.js';
 export * from './tasks/transformation/perception.js';
 export * from './tasks/transformation/program.js';
 export * from './tasks/transformation/sample.js';

@@ -43,7 +43,8 @@ import { writeResults } from '../study/results/results.js';
 import { studyResultsText } from '../study/results/results-text.js';
 import { openStudy, releasedDataset } from '../study/workspace.js';
 import { type PromptStyle, writePrompt } from '../tasks/prompts.js';
-import { TASK_NAMES, type Task, taskNamed } from '../tasks/task.js';
+import type { Task } from '../tasks/task.js';
+import { TASK_NAMES, type TaskName, taskNamed } from '../tasks/tasks.js';
 import { trainGrpo } from '../train/grpo.js';
 import { checkGrpo, GRPO_PRESETS, type GrpoPreset, type GrpoSettings } from '../train/grpo-settings.js';
 import { type LoopControl, TrainingStopped } from '../train/loop.js';
@@ -64,7 +65,7 @@ const EXIT_CODES =
  *
  * @throws UsageError where they are of another task, or of several
  */
-function taskOf(file: string, { records }: LoadedRows, asked: string | undefined): Task {
+function taskOf(file: string, { records }: LoadedRows, asked: string | undefined): Task<TaskName> {
   const names = [...new Set(records.map((record) => record.task))];
   if (names.length > 1) throw new UsageError(`${file} holds records of several tasks: ${names.join(', ')}`);
   if (asked !== undefined && asked !== names[0])
@@ -73,7 +74,7 @@ function taskOf(file: string, { records }: LoadedRows, asked: string | undefined
 }
 
 /** The task that `--task` names. */
-function askedTask(name: string): Task {
+function askedTask(name: string): Task<TaskName> {
   return usage(() => taskNamed(name));
 }
 

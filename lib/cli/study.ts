@@ -17,7 +17,7 @@ import { onRay } from '../study/running/ray.js';
 import { RayJobs } from '../study/running/ray-jobs.js';
 import { type Execute, type GridReport, inThisProcess, runGrid } from '../study/running/runner.js';
 import { openStudy, releasedDataset, type Study } from '../study/workspace.js';
-import { TASK_NAMES, type TaskName, taskNamed } from '../tasks/task.js';
+import { TASK_NAMES, type TaskName, taskNamed } from '../tasks/tasks.js';
 import { showGrid } from './grid-progress.js';
 import { showProgress } from './progress.js';
 import { report } from './report.js';

@@ -2,7 +2,7 @@
 
 import type { MetaRecord } from '../records/record.js';
 import { writeTarget } from '../tasks/prompts.js';
-import { recordPrompt } from '../tasks/task.js';
+import { recordPrompt } from '../tasks/tasks.js';
 
 /** A conversation in ShareGPT form. */
 export interface ShareGptRow {

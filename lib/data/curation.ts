@@ -1,7 +1,8 @@
 /** Curation: which rows of chain-of-thought data may be trained on, and why the others may not. */
 import type { Random } from '../engine/random.js';
 import type { TaskRecord } from '../records/record.js';
-import { type Task, taskNamed } from '../tasks/task.js';
+import type { Task } from '../tasks/task.js';
+import { taskNamed } from '../tasks/tasks.js';
 
 /** The checks, in the order in which they are made; a row is dropped by the first that it fails. */
 export const CURATION_CHECKS = ['format', 'arithmetic', 'truth', 'duplicate', 'leakage', 'balance'] as const;

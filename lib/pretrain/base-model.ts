@@ -21,7 +21,7 @@ import { writeCaption } from '../tasks/counting/wording.js';
 import { drawFigure } from '../tasks/structure/draw-figure.js';
 import { sampleFigureQuestion } from '../tasks/structure/perception.js';
 import { writeFigureCaption } from '../tasks/structure/wording.js';
-import { TASK_NAMES } from '../tasks/task.js';
+import { TASK_NAMES } from '../tasks/tasks.js';
 import type { TransformationScenes } from '../tasks/transformation/program.js';
 import { drawGridScene, seenFrom, transformationFingerprint } from '../tasks/transformation/sample.js';
 import { writeTransformationCaption } from '../tasks/transformation/wording.js';

@@ -41,7 +41,7 @@ import {
   THEOREMS,
 } from '../tasks/structure/theorem.js';
 import { writeFigureCaption, writeStructurePrompt, writeStructureQuestion } from '../tasks/structure/wording.js';
-import type { TaskName } from '../tasks/task.js';
+import type { TaskName } from '../tasks/tasks.js';
 import { sampleGridQuestion } from '../tasks/transformation/perception.js';
 import {
   CHANGE_KINDS,

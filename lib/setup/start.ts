@@ -6,7 +6,7 @@ import { PARADIGM_NAMES } from '../study/design/paradigms.js';
 import { textTable } from '../study/results/results-text.js';
 import { type Summary, summaryFile } from '../study/results/summary.js';
 import { openStudy } from '../study/workspace.js';
-import { TEST_SET_NAMES, testSetsOf } from '../tasks/task.js';
+import { TEST_SET_NAMES, testSetsOf } from '../tasks/tasks.js';
 import { SetupFailure } from './failure.js';
 import { EXECUTOR, jupyterEnvironment, ROOT, VENV_PYTHON } from './layout.js';
 

@@ -1,6 +1,6 @@
 /** Profiles: how large a study is, from one that tests run to one that a newcomer watches. */
 import { STAGE_ONE_ROWS } from '../data/split.js';
-import type { TaskName } from '../tasks/task.js';
+import type { TaskName } from '../tasks/tasks.js';
 import { type GrpoSettings, REASON_RFT_GRPO } from '../train/grpo-settings.js';
 import { REASON_RFT_SFT, type SftSettings } from '../train/sft.js';
 

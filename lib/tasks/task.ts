@@ -1,38 +1,19 @@
-/** What the rest of the kit knows of a task, and the three tasks: plain objects of functions. */
-
+/** What the rest of the kit knows of a task: a plain object of functions. */
 import type { Random } from '../engine/random.js';
 import type { RgbImage } from '../records/image.js';
 import type { MetaRecord, TaskRecord } from '../records/record.js';
 import type { RewardName } from '../rewards/rewards.js';
 import type { Scorer } from '../rewards/scorer.js';
-import { COUNTING } from './counting/task.js';
 import type { PromptStyle } from './prompts.js';
-import { STRUCTURE } from './structure/task.js';
-import { TRANSFORMATION } from './transformation/task.js';
-
-export const TASK_NAMES = ['counting', 'structure', 'transformation'] as const;
-export type TaskName = (typeof TASK_NAMES)[number];
-
-/** A task's test sets: in domain; out of domain as one set, or by the camera of the final image. */
-export type TestSetOf<T extends TaskName> = 'id' | (T extends 'transformation' ? 'ood-left' | 'ood-right' : 'ood');
-export type TestSet = TestSetOf<TaskName>;
-
-/** What tables and figures call the test sets. */
-export const TEST_SET_NAMES: { readonly [set in TestSet]: string } = {
-  id: 'in domain',
-  ood: 'out of domain',
-  'ood-left': 'out of domain, left camera',
-  'ood-right': 'out of domain, right camera',
-};
 
 /** What a chain of thought leads to, or in words why it leads to nothing. */
 export type Rederivation = { answer: string } | { reason: string };
 
 /** One task. Records given to it must be its own: their `scene` and `program` are what its `sample` wrote. */
-export interface Task {
-  readonly name: TaskName;
+export interface Task<Name extends string = string> {
+  readonly name: Name;
   /** The test sets, each with the domains that its rows come from. Training rows come from domain `id`. */
-  readonly testSets: { readonly [set in TestSet]?: readonly string[] };
+  readonly testSets: { readonly [set: string]: readonly string[] };
   /** One row of a domain, without its images. */
   sample(domain: string, id: string, random: Random): TaskRecord;
   /** The images of a row, in the order of its file names. */
@@ -61,35 +42,4 @@ export interface Task {
   readonly score: Scorer;
   /** What the released evaluation counts, traps included. */
   readonly releasedScore: Scorer;
-}
-
-export const TASKS: { readonly [name in TaskName]: Task } = {
-  counting: COUNTING,
-  structure: STRUCTURE,
-  transformation: TRANSFORMATION,
-};
-
-/**
- * The task of a name.
- *
- * @throws Error naming those that exist
- */
-export function taskNamed(name: string): Task {
-  if (!Object.hasOwn(TASKS, name)) throw new Error(`there is no task '${name}'; choose ${TASK_NAMES.join(', ')}`);
-  return TASKS[name as TaskName];
-}
-
-/** The names of a task's test sets, in domain first. */
-export function testSetsOf(task: TaskName): TestSet[] {
-  return Object.keys(TASKS[task].testSets) as TestSet[];
-}
-
-/** The domains of a task, those that only test sets hold among them. */
-export function domainsOf(task: TaskName): string[] {
-  return Object.values(TASKS[task].testSets).flat();
-}
-
-/** The user's text of a record, as its task puts it. A record in the meta form, which names no task, is put as counting's are. */
-export function recordPrompt(record: MetaRecord & { task?: string }, style: PromptStyle): string {
-  return taskNamed(record.task ?? 'counting').writePrompt(record, style);
 }

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { type CurationRules, corruptRecords, curate } from '../../lib/data/curation.js';
 import { Random } from '../../lib/engine/random.js';
 import type { TaskRecord } from '../../lib/records/record.js';
-import { TASK_NAMES, TASKS, type TaskName } from '../../lib/tasks/task.js';
+import { TASK_NAMES, TASKS, type TaskName } from '../../lib/tasks/tasks.js';
 
 const nothingHeld = { scenes: new Set<string>(), questions: new Set<string>() };
 const rulesOf = (task: TaskName): CurationRules => ({ ...TASKS[task], held: nothingHeld, largestShare: 1 });

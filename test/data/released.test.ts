@@ -12,7 +12,7 @@ import { RELEASED_FILES, releasedSet, releasedSets, stageRows } from '../../lib/
 import { readPromptFile, writeReleasedPrompt } from '../../lib/data/released/prompts.js';
 import { problemText, type RowProblem, readReleased, validateReleased } from '../../lib/data/released/read.js';
 import { readRecords } from '../../lib/records/records.js';
-import { TASK_NAMES, taskNamed } from '../../lib/tasks/task.js';
+import { TASK_NAMES, taskNamed } from '../../lib/tasks/tasks.js';
 import { collect } from '../support/collect.js';
 
 const dataset = path.join(__dirname, 'fixtures', 'released');

@@ -21,7 +21,7 @@ import { newNanoModel } from '../../lib/pretrain/nano-model.js';
 import { drawTestRows, fingerprintOf } from '../../lib/study/data/study-data.js';
 import { QUICK } from '../../lib/study/profile.js';
 import { writeTarget } from '../../lib/tasks/prompts.js';
-import { domainsOf, recordPrompt, TASK_NAMES, TASKS, type TaskName } from '../../lib/tasks/task.js';
+import { domainsOf, recordPrompt, TASK_NAMES, TASKS, type TaskName } from '../../lib/tasks/tasks.js';
 import { TrainingStopped } from '../../lib/train/loop.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-pretrain-'));

@@ -3,7 +3,7 @@ import { Random } from '../../lib/engine/random.js';
 import { PARADIGMS, type Paradigm } from '../../lib/study/design/paradigms.js';
 import type { ClaimName, Estimate, StudyResults, TrainingCurve } from '../../lib/study/results/results.js';
 import { PHENOMENA } from '../../lib/study/results/results.js';
-import { TASK_NAMES, type TaskName, type TestSet, testSetsOf } from '../../lib/tasks/task.js';
+import { TASK_NAMES, type TaskName, type TestSet, testSetsOf } from '../../lib/tasks/tasks.js';
 
 const ITEMS: { readonly [set in TestSet]: number } = { id: 1000, ood: 800, 'ood-left': 1000, 'ood-right': 1000 };
 const LEVELS: { readonly [paradigm in Paradigm]: number } = {

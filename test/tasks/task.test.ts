@@ -7,7 +7,7 @@ import { loadTokenizer } from '../../lib/model/tokenizer.js';
 import { imageNames } from '../../lib/records/records.js';
 import { REWARDS } from '../../lib/rewards/rewards.js';
 import { writeTarget } from '../../lib/tasks/prompts.js';
-import { domainsOf, recordPrompt, TASK_NAMES, TASKS, taskNamed, testSetsOf } from '../../lib/tasks/task.js';
+import { domainsOf, recordPrompt, TASK_NAMES, TASKS, taskNamed, testSetsOf } from '../../lib/tasks/tasks.js';
 
 const tokenizer = loadTokenizer(path.join(__dirname, '../../data/nano'));
 

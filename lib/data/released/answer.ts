@@ -1,5 +1,5 @@
 /** Gold answers of the released tasks: what each looks like. */
-import type { TaskName } from '../../tasks/task.js';
+import type { TaskName } from '../../tasks/tasks.js';
 import { CHANGE_VALUES, type ChangeKind } from '../../tasks/transformation/program.js';
 
 const CALL = /(\w+)\(\s*(\w+)\s*,\s*['"]?(\w+)['"]?\s*\)/g;

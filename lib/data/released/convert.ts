@@ -3,7 +3,7 @@ import { streamFileAtomic } from '../../engine/atomic-write.js';
 import type { MetaRecord, TaskRecord } from '../../records/record.js';
 import { problemList } from '../../records/records.js';
 import { writeTarget } from '../../tasks/prompts.js';
-import type { TaskName } from '../../tasks/task.js';
+import type { TaskName } from '../../tasks/tasks.js';
 import { toConversation, toRl } from '../convert.js';
 import { countCalls, isChoice } from './answer.js';
 import type { ReleasedSet } from './dataset.js';

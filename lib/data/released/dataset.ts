@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { TASK_NAMES, type TaskName, type TestSetOf } from '../../tasks/task.js';
+import { TASK_NAMES, type TaskName, type TestSetOf } from '../../tasks/tasks.js';
 import { STAGE_ONE_ROWS } from '../split.js';
 
 /** The meta files of the three tasks, by set. */

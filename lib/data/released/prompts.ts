@@ -1,7 +1,7 @@
 /** How the questions of the released dataset are put: in the kit's words, or in the authors' own from their prompt file. */
 import { readFileSync } from 'node:fs';
 import type { PromptStyle } from '../../tasks/prompts.js';
-import { type TaskName, taskNamed } from '../../tasks/task.js';
+import { type TaskName, taskNamed } from '../../tasks/tasks.js';
 import { CHANGE_VALUES } from '../../tasks/transformation/program.js';
 import { isChoice } from './answer.js';
 

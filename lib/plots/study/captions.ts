@@ -7,7 +7,7 @@ import { reasonRftCell } from '../../study/design/paradigms.js';
 import { taskProfile } from '../../study/profile.js';
 import type { Estimate } from '../../study/results/results.js';
 import type { Study } from '../../study/workspace.js';
-import { TASK_NAMES, type TaskName } from '../../tasks/task.js';
+import { TASK_NAMES, type TaskName } from '../../tasks/tasks.js';
 import { TASK_TITLES } from './wording.js';
 
 /** How intervals of shares over seeds were made, in words; nothing where there are none. */

@@ -3,7 +3,7 @@
 import type { Data } from 'plotly.js';
 import { PARADIGM_NAMES, PARADIGMS } from '../../study/design/paradigms.js';
 import type { EfficiencyPoint, Estimate, ParadigmResult } from '../../study/results/results.js';
-import { TEST_SET_NAMES, type TestSet } from '../../tasks/task.js';
+import { TEST_SET_NAMES, type TestSet } from '../../tasks/tasks.js';
 import { panelFigure } from '../panels.js';
 import { type Figure, paradigmStyle, withOpacity } from '../style.js';
 

@@ -8,7 +8,7 @@ import { finishedCell, finishedEvaluation, hasData } from '../../study/cells/cel
 import { dataFolder, recordsFile } from '../../study/data/study-data.js';
 import { PARADIGM_PROMPTS, PARADIGMS, type Paradigm, paradigmCell } from '../../study/design/paradigms.js';
 import type { Study } from '../../study/workspace.js';
-import { TASK_NAMES, type TaskName, type TestSet, testSetsOf } from '../../tasks/task.js';
+import { TASK_NAMES, type TaskName, type TestSet, testSetsOf } from '../../tasks/tasks.js';
 
 /** What one paradigm wrote on an item. */
 export interface SampleOutput {

@@ -3,7 +3,7 @@
 import type { Data } from 'plotly.js';
 import { PARADIGM_NAMES } from '../../study/design/paradigms.js';
 import type { Phenomenon, TrainingCurve } from '../../study/results/results.js';
-import type { TaskName } from '../../tasks/task.js';
+import type { TaskName } from '../../tasks/tasks.js';
 import { panelFigure } from '../panels.js';
 import { type Figure, paradigmStyle, withOpacity } from '../style.js';
 import { plotlyText, TASK_TITLES, wrapLines } from './wording.js';

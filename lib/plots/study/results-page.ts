@@ -6,7 +6,7 @@
 import { PARADIGM_NAMES } from '../../study/design/paradigms.js';
 import type { StudyResults } from '../../study/results/results.js';
 import type { Study } from '../../study/workspace.js';
-import { TASK_NAMES, type TaskName, TEST_SET_NAMES, testSetsOf } from '../../tasks/task.js';
+import { TASK_NAMES, type TaskName, TEST_SET_NAMES, testSetsOf } from '../../tasks/tasks.js';
 import { type HtmlCell, type HtmlTable, htmlTable } from '../html-table.js';
 import { escapeHtml } from '../tables.js';
 import { configurationWords, intervalWords, sourceWords } from './captions.js';

@@ -12,7 +12,7 @@ import {
   type Phenomenon,
   type StudyResults,
 } from '../../study/results/results.js';
-import { TASK_NAMES, type TaskName, TEST_SET_NAMES, type TestSet, testSetsOf } from '../../tasks/task.js';
+import { TASK_NAMES, type TaskName, TEST_SET_NAMES, type TestSet, testSetsOf } from '../../tasks/tasks.js';
 import { type ForestGroup, type ForestPoint, forestFigure } from '../forest.js';
 import type { Figure } from '../style.js';
 import { intervalWords, itemsWords } from './captions.js';

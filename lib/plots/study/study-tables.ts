@@ -3,7 +3,7 @@
 import { PARADIGM_NAMES, PARADIGMS } from '../../study/design/paradigms.js';
 import { PAPER } from '../../study/results/paper.js';
 import type { ClaimVerdict, Estimate, Phenomenon, StudyResults } from '../../study/results/results.js';
-import { type TaskName, TEST_SET_NAMES, type TestSet, testSetsOf } from '../../tasks/task.js';
+import { type TaskName, TEST_SET_NAMES, type TestSet, testSetsOf } from '../../tasks/tasks.js';
 import type { HtmlCell, HtmlTable } from '../html-table.js';
 import { SHORT_SETS, TASK_TITLES } from './wording.js';
 

@@ -14,7 +14,7 @@ import { PAPER } from '../../study/results/paper.js';
 import type { StudyResults } from '../../study/results/results.js';
 import type { Comparison, Summary } from '../../study/results/summary.js';
 import type { Study } from '../../study/workspace.js';
-import { type TaskName, TEST_SET_NAMES, type TestSet, taskNamed } from '../../tasks/task.js';
+import { type TaskName, TEST_SET_NAMES, type TestSet, taskNamed } from '../../tasks/tasks.js';
 import { readCompletions } from '../../train/completions.js';
 import type { AblationRow, ParadigmRow } from '../bars.js';
 import { exportFigure } from '../export.js';

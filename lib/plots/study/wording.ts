@@ -1,6 +1,6 @@
 /** What figures and pages call the tasks, and text in lines that fit. */
 
-import type { TaskName, TestSet } from '../../tasks/task.js';
+import type { TaskName, TestSet } from '../../tasks/tasks.js';
 
 /** The tasks as the paper writes them. */
 export const TASK_TITLES: { readonly [task in TaskName]: string } = {

@@ -16,7 +16,7 @@ import { fileDigest } from '../../engine/file-digest.js';
 import { weightsFile } from '../../model/model.js';
 import * as scorers from '../../rewards/scorer.js';
 import type { PromptStyle } from '../../tasks/prompts.js';
-import { TASKS, type TaskName, type TestSet } from '../../tasks/task.js';
+import { TASKS, type TaskName, type TestSet } from '../../tasks/tasks.js';
 import { configurationHash, type Json } from '../../train/run-directory.js';
 import type { Study } from '../workspace.js';
 import type { BaseCell, Cell } from './cell.js';

@@ -7,7 +7,7 @@ import { imageFile } from '../../records/image.js';
 import type { TaskRecord } from '../../records/record.js';
 import { imageNames, readRecords } from '../../records/records.js';
 import { type PromptStyle, writeTarget } from '../../tasks/prompts.js';
-import { recordPrompt, TASKS, type TaskName, type TestSet, testSetsOf } from '../../tasks/task.js';
+import { recordPrompt, TASKS, type TaskName, type TestSet, testSetsOf } from '../../tasks/tasks.js';
 import { shuffleLabels } from '../data/label-control.js';
 import { spoilRows } from '../data/spoiled-rows.js';
 import { dataFolder, missingData, recordsFile } from '../data/study-data.js';

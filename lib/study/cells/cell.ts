@@ -11,7 +11,7 @@ import type { LoraSettings } from '../../model/lora.js';
 import { disposeModel, loadModel, type Model } from '../../model/model.js';
 import type { RewardName } from '../../rewards/rewards.js';
 import type { PromptStyle } from '../../tasks/prompts.js';
-import { TASKS, type TaskName, type TestSet, testSetsOf } from '../../tasks/task.js';
+import { TASKS, type TaskName, type TestSet, testSetsOf } from '../../tasks/tasks.js';
 import type { GrpoSettings } from '../../train/grpo-settings.js';
 import { type Json, type Metrics, RunDirectory } from '../../train/run-directory.js';
 import { type SftSettings, sftSteps } from '../../train/sft.js';

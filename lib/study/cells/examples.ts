@@ -7,7 +7,7 @@ import { encodeCompletion, encodePrompt, type Model } from '../../model/model.js
 import { readImage } from '../../records/image.js';
 import type { TaskRecord } from '../../records/record.js';
 import { type PromptStyle, writeTarget } from '../../tasks/prompts.js';
-import { recordPrompt } from '../../tasks/task.js';
+import { recordPrompt } from '../../tasks/tasks.js';
 import type { GrpoExample } from '../../train/rollout.js';
 import type { SftExample } from '../../train/sft.js';
 import type { LoadedRows } from '../data/study-data.js';

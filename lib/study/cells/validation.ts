@@ -9,7 +9,7 @@ import type { Model } from '../../model/model.js';
 import { checkSampling, type SamplingSettings } from '../../model/sampling.js';
 import { readRecords } from '../../records/records.js';
 import { type Scorer, scoreAnswer } from '../../rewards/scorer.js';
-import { TASKS, type TaskName, testSetsOf } from '../../tasks/task.js';
+import { TASKS, type TaskName, testSetsOf } from '../../tasks/tasks.js';
 import type { TensorMap } from '../../train/adamw.js';
 import { mean } from '../../train/advantage.js';
 import type { EvaluationSchedule } from '../../train/loop.js';

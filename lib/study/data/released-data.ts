@@ -4,7 +4,7 @@ import path from 'node:path';
 import { convertReleased } from '../../data/released/convert.js';
 import { releasedSet } from '../../data/released/dataset.js';
 import { problemText, type RowProblem } from '../../data/released/read.js';
-import { type TaskName, testSetsOf } from '../../tasks/task.js';
+import { type TaskName, testSetsOf } from '../../tasks/tasks.js';
 import { taskProfile } from '../profile.js';
 import type { Study } from '../workspace.js';
 import { dataFolder, recordsFile } from './study-data.js';

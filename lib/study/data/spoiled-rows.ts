@@ -1,6 +1,6 @@
 /** Uncurated rows: what training is given where nothing took out a careless annotator's mistakes. */
 import type { Random } from '../../engine/random.js';
-import { taskNamed } from '../../tasks/task.js';
+import { taskNamed } from '../../tasks/tasks.js';
 import type { LoadedRows } from './study-data.js';
 
 /**

@@ -10,7 +10,7 @@ import { Random } from '../../engine/random.js';
 import { encodePng, imageFile, type RgbImage, readImage } from '../../records/image.js';
 import type { TaskRecord } from '../../records/record.js';
 import { imageNames, readRecords, writeRecords } from '../../records/records.js';
-import { TASKS, type TaskName, type TestSet, type TestSetOf, taskNamed } from '../../tasks/task.js';
+import { TASKS, type TaskName, type TestSet, type TestSetOf, taskNamed } from '../../tasks/tasks.js';
 import type { Profile } from '../profile.js';
 import type { Study } from '../workspace.js';
 

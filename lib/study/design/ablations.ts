@@ -1,5 +1,5 @@
 /** Ablations of Reason-RFT: short GRPO runs, each of which differs from one and the same base cell in one thing. */
-import { TASKS, type TaskName, type TestSet, testSetsOf } from '../../tasks/task.js';
+import { TASKS, type TaskName, type TestSet, testSetsOf } from '../../tasks/tasks.js';
 import type { LossType } from '../../train/policy-loss.js';
 import type { SftSettings } from '../../train/sft.js';
 import { evaluateCell, type GrpoCell, runCell, type SftCell } from '../cells/cell.js';

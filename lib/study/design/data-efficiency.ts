@@ -1,5 +1,5 @@
 /** Data efficiency: the trained paradigms on fewer and fewer rows, always the first ones of the same data. */
-import type { TaskName } from '../../tasks/task.js';
+import type { TaskName } from '../../tasks/tasks.js';
 import { type SftSettings, sftSteps } from '../../train/sft.js';
 import type { Cell, SftCell } from '../cells/cell.js';
 import { taskProfile } from '../profile.js';

@@ -1,6 +1,6 @@
 /** A grid: the list of a study's cells by name, each with what it is evaluated on. What is computed from it is elsewhere. */
 import type { PromptStyle } from '../../tasks/prompts.js';
-import type { TestSet } from '../../tasks/task.js';
+import type { TestSet } from '../../tasks/tasks.js';
 import type { BaseCell, Cell } from '../cells/cell.js';
 import type { ValidationSettings } from '../cells/validation.js';
 

@@ -1,6 +1,6 @@
 /** The five paradigms that the paper compares, as cells. */
 import type { PromptStyle } from '../../tasks/prompts.js';
-import { TASKS, type TaskName } from '../../tasks/task.js';
+import { TASKS, type TaskName } from '../../tasks/tasks.js';
 import type { GrpoSettings } from '../../train/grpo-settings.js';
 import type { BaseCell, Cell, GrpoCell, SftCell } from '../cells/cell.js';
 import { type Profile, taskProfile } from '../profile.js';

@@ -1,5 +1,5 @@
 /** The grid of a study: every cell that its tables, figures and claims need, once, each after the cell that it starts from. */
-import { TASK_NAMES, type TaskName, testSetsOf } from '../../tasks/task.js';
+import { TASK_NAMES, type TaskName, testSetsOf } from '../../tasks/tasks.js';
 import { canonicalJson, type Json } from '../../train/run-directory.js';
 import type { BaseCell, Cell, SftCell } from '../cells/cell.js';
 import type { Study } from '../workspace.js';

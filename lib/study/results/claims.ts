@@ -2,7 +2,7 @@
 import { mcNemar } from '../../evaluate/interval.js';
 import { differenceOverSeeds, type Estimate, estimateOverSeeds } from '../../evaluate/over-seeds.js';
 import { REWARDS, type RewardName } from '../../rewards/rewards.js';
-import { TASKS, type TaskName, TEST_SET_NAMES, type TestSet, testSetsOf } from '../../tasks/task.js';
+import { TASKS, type TaskName, TEST_SET_NAMES, type TestSet, testSetsOf } from '../../tasks/tasks.js';
 import type { RewardRow } from '../../train/rollout.js';
 import type { BaseCell, Cell } from '../cells/cell.js';
 import { efficiencyCell, fewRows } from '../design/data-efficiency.js';

@@ -4,7 +4,7 @@ import type { Evaluation } from '../../evaluate/evaluate.js';
 import { differenceOverSeeds, estimateOverSeeds } from '../../evaluate/over-seeds.js';
 import { readRecords } from '../../records/records.js';
 import type { PromptStyle } from '../../tasks/prompts.js';
-import { TASK_NAMES, TASKS, type TaskName, TEST_SET_NAMES, type TestSet, testSetsOf } from '../../tasks/task.js';
+import { TASK_NAMES, TASKS, type TaskName, TEST_SET_NAMES, type TestSet, testSetsOf } from '../../tasks/tasks.js';
 import { kitCommit } from '../../train/environment.js';
 import {
   type BaseCell,

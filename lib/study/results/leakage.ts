@@ -3,7 +3,7 @@ import path from 'node:path';
 import { fileDigest } from '../../engine/file-digest.js';
 import type { TaskRecord } from '../../records/record.js';
 import { imageNames, readRecords } from '../../records/records.js';
-import { type TaskName, testSetsOf } from '../../tasks/task.js';
+import { type TaskName, testSetsOf } from '../../tasks/tasks.js';
 import { fingerprintOf, questionOf, recordsFile } from '../data/study-data.js';
 import { studyGrid } from '../design/study-grid.js';
 import type { Study } from '../workspace.js';

@@ -2,7 +2,7 @@
 import type { EvaluatedItem, Evaluation } from '../../evaluate/evaluate.js';
 import { type Estimate, estimateOverSeeds } from '../../evaluate/over-seeds.js';
 import type { PromptStyle } from '../../tasks/prompts.js';
-import type { TestSet } from '../../tasks/task.js';
+import type { TestSet } from '../../tasks/tasks.js';
 import { type BaseCell, type Cell, finishedEvaluation } from '../cells/cell.js';
 import type { Study } from '../workspace.js';
 

@@ -1,5 +1,5 @@
 /** The paper's accuracies, for the eye beside ours (Tan et al. 2025, main table). */
-import { TASK_NAMES, type TaskName, type TestSet, testSetsOf } from '../../tasks/task.js';
+import { TASK_NAMES, type TaskName, type TestSet, testSetsOf } from '../../tasks/tasks.js';
 import type { Paradigm } from '../design/paradigms.js';
 
 export interface PaperNumber {

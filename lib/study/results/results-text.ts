@@ -1,5 +1,5 @@
 /** Tables in plain text, for the terminal. */
-import { TASK_NAMES, type TaskName, TEST_SET_NAMES, testSetsOf } from '../../tasks/task.js';
+import { TASK_NAMES, type TaskName, TEST_SET_NAMES, testSetsOf } from '../../tasks/tasks.js';
 import { PARADIGM_NAMES } from '../design/paradigms.js';
 import { percentText } from './measures.js';
 import type { Estimate, StudyResults } from './results.js';

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { writeFileAtomic } from '../../engine/atomic-write.js';
 import type { Estimate } from '../../evaluate/over-seeds.js';
-import type { TaskName, TestSet } from '../../tasks/task.js';
+import type { TaskName, TestSet } from '../../tasks/tasks.js';
 import type { Paradigm } from '../design/paradigms.js';
 import type { Study } from '../workspace.js';
 

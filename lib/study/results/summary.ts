@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { writeFileAtomic } from '../../engine/atomic-write.js';
 import { mcNemar } from '../../evaluate/interval.js';
-import { type TaskName, type TestSet, testSetsOf } from '../../tasks/task.js';
+import { type TaskName, type TestSet, testSetsOf } from '../../tasks/tasks.js';
 import { evaluateCell, runCell } from '../cells/cell.js';
 import { PARADIGM_PROMPTS, PARADIGMS, type Paradigm, paradigmCell } from '../design/paradigms.js';
 import type { Study } from '../workspace.js';

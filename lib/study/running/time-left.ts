@@ -1,5 +1,5 @@
 /** How long a grid still takes, from what its cells cost so far: seconds a unit of work, by kind and task. */
-import { TASKS, type TestSet } from '../../tasks/task.js';
+import { TASKS, type TestSet } from '../../tasks/tasks.js';
 import type { Cell } from '../cells/cell.js';
 import type { GridCell } from '../design/grid.js';
 import type { Study } from '../workspace.js';

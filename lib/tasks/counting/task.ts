@@ -15,7 +15,7 @@ import { describeFilter } from './wording.js';
 
 const sceneOf = (record: TaskRecord) => record.scene as Scene;
 
-export const COUNTING: Task = {
+export const COUNTING: Task<'counting'> = {
   name: 'counting',
   testSets: { id: ['id'], ood: ['ood-look', 'ood-look-question'] },
   sample: (domain, id, random) => sampleCountingRecord(domain as CountingDomain, id, random),

@@ -16,7 +16,7 @@ import { readChoices, writeStructurePrompt } from './wording.js';
 const figureOf = (record: TaskRecord) => record.scene as GeometryFigure;
 const programOf = (record: TaskRecord) => record.program as StructureProgram;
 
-export const STRUCTURE: Task = {
+export const STRUCTURE: Task<'structure'> = {
   name: 'structure',
   testSets: { id: ['id'], ood: ['ood'] },
   sample: (domain, id, random) => sampleStructureRecord(domain as StructureDomain, id, random),

@@ -20,7 +20,7 @@ const scenesOf = (record: TaskRecord) => record.scene as TransformationScenes;
 /** Calls as answers write them: "change_color(0,red), change_position(2,left)". */
 const CALLS = /^change_\w+\(\d+,\w+\)(, change_\w+\(\d+,\w+\))*$/;
 
-export const TRANSFORMATION: Task = {
+export const TRANSFORMATION: Task<'transformation'> = {
   name: 'transformation',
   testSets: { id: ['id'], 'ood-left': ['ood-left'], 'ood-right': ['ood-right'] },
   sample: (domain, id, random) => sampleTransformationRecord(domain as TransformationDomain, id, random),

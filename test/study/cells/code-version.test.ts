@@ -12,7 +12,7 @@ import {
   trainingCode,
 } from '../../../lib/study/cells/code-version.js';
 import { repositoryRoot } from '../../../lib/study/workspace.js';
-import { TASKS } from '../../../lib/tasks/task.js';
+import { TASKS } from '../../../lib/tasks/tasks.js';
 
 test('comments, blank lines and indentation are no change; a digit is', () => {
   const source = '/** Adds. */\nexport function add(a: number) {\n  // One.\n  return a + 1;\n}\n';
@@ -39,7 +39,14 @@ test('imports are followed, types are not', () => {
 
 test('a cell depends on what it runs: GRPO on rewards, SFT not; neither on what draws data or makes figures', () => {
   const [sft, grpo] = [trainingCode('sft', false), trainingCode('grpo', false)];
-  const both = ['engine/compile', 'engine/operations', 'model/qwen2-vl', 'train/adamw', 'train/loop', 'study/cells/examples'];
+  const both = [
+    'engine/compile',
+    'engine/operations',
+    'model/qwen2-vl',
+    'train/adamw',
+    'train/loop',
+    'study/cells/examples',
+  ];
   for (const name of both) assert.ok(name in sft.files && name in grpo.files, name);
   for (const name of ['train/grpo', 'train/rollout', 'rewards/format', 'rewards/symbolic', 'model/generate'])
     assert.ok(name in grpo.files, name);

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { Random } from '../../../lib/engine/random.js';
 import { scoreAnswer } from '../../../lib/rewards/scorer.js';
 import { chanceScore, shuffleLabels } from '../../../lib/study/data/label-control.js';
-import { TASK_NAMES, TASKS } from '../../../lib/tasks/task.js';
+import { TASK_NAMES, TASKS } from '../../../lib/tasks/tasks.js';
 
 const sample = (task: (typeof TASK_NAMES)[number], count: number) => {
   const random = new Random(4, `test/labels/${task}`);

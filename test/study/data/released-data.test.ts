@@ -18,7 +18,7 @@ import { studyGrid } from '../../../lib/study/design/study-grid.js';
 import { PAPER_PROFILE, type Profile } from '../../../lib/study/profile.js';
 import { computeResults } from '../../../lib/study/results/compute-results.js';
 import { openStudy, releasedDataset, repositoryRoot, type Study } from '../../../lib/study/workspace.js';
-import { TASK_NAMES } from '../../../lib/tasks/task.js';
+import { TASK_NAMES } from '../../../lib/tasks/tasks.js';
 import type { SftExample } from '../../../lib/train/sft.js';
 
 const dataset = path.join(repositoryRoot(), 'test', 'data', 'fixtures', 'released');

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Random } from '../../../lib/engine/random.js';
 import { spoilRows } from '../../../lib/study/data/spoiled-rows.js';
-import { TASK_NAMES, TASKS } from '../../../lib/tasks/task.js';
+import { TASK_NAMES, TASKS } from '../../../lib/tasks/tasks.js';
 
 for (const task of TASK_NAMES) {
   test(`${task}: half of the rows are spoiled, the others stay, and each keeps its images`, () => {

@@ -16,7 +16,7 @@ import {
 } from '../../../lib/study/data/study-data.js';
 import { QUICK, STANDARD } from '../../../lib/study/profile.js';
 import { openStudy } from '../../../lib/study/workspace.js';
-import { TASKS } from '../../../lib/tasks/task.js';
+import { TASKS } from '../../../lib/tasks/tasks.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-data-'));
 const study = openStudy('tiny', folder);

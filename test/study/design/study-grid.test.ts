@@ -8,7 +8,7 @@ import { paradigmCell, TRAINED_PARADIGMS } from '../../../lib/study/design/parad
 import { GRID_PARTS, studyGrid } from '../../../lib/study/design/study-grid.js';
 import { PAPER_PROFILE, QUICK, STANDARD, TINY, taskProfile } from '../../../lib/study/profile.js';
 import type { Study } from '../../../lib/study/workspace.js';
-import { TASK_NAMES } from '../../../lib/tasks/task.js';
+import { TASK_NAMES } from '../../../lib/tasks/tasks.js';
 import { checkGrpo } from '../../../lib/train/grpo-settings.js';
 import { canonicalJson, type Json } from '../../../lib/train/run-directory.js';
 import { checkSft, sftSteps } from '../../../lib/train/sft.js';

@@ -35,7 +35,7 @@ import { readResults, resultsFile, writeResults } from '../../../lib/study/resul
 import { studyResultsText } from '../../../lib/study/results/results-text.js';
 import { openStudy, type Study } from '../../../lib/study/workspace.js';
 import type { PromptStyle } from '../../../lib/tasks/prompts.js';
-import { TASK_NAMES, type TaskName, type TestSet, testSetsOf } from '../../../lib/tasks/task.js';
+import { TASK_NAMES, type TaskName, type TestSet, testSetsOf } from '../../../lib/tasks/tasks.js';
 
 const study = openStudy('tiny', mkdtempSync(path.join(tmpdir(), 'reason-rft-results-')));
 after(() => rmSync(study.folder, { recursive: true, force: true }));
