@@ -21,7 +21,7 @@ import {
 import { encodePrompt, loadModel, type Model, saveModel, weightsFile } from '../model/model.js';
 import { checkSampling, type SamplingSettings } from '../model/sampling.js';
 import { closeFigureBrowser } from '../plots/export.js';
-import { figuresFolder } from '../plots/study/export-study.js';
+import { figuresFolder } from '../plots/study/export-figures.js';
 import { reportStudy } from '../plots/study/report.js';
 import { readImage } from '../records/image.js';
 import { REWARDS, type RewardName } from '../rewards/rewards.js';

@@ -2,8 +2,8 @@
 
 import type { Annotations, Data, LayoutAxis } from 'plotly.js';
 import type { IntervalValue } from './bars.js';
-import { plotlyText, wrapLines } from './study/wording.js';
 import { type Figure, figureTemplate, seriesStyle } from './style.js';
+import { plotlyText, wrapLines } from './text.js';
 
 /** One dot; shares and differences of shares as fractions of 1. */
 export interface ForestPoint extends IntervalValue {

@@ -1,7 +1,6 @@
 /** The one figure style: Okabe-Ito colours, told apart without colour too (dashes, markers, patterns), sized for print. */
 
 import type { Dash, Data, Layout, PatternShape, Template } from 'plotly.js';
-import type { Paradigm } from '../study/design/paradigms.js';
 
 /** A Plotly figure: traces and their layout, plain data that can be shown, saved and exported. */
 export interface Figure {
@@ -34,20 +33,6 @@ const SERIES: readonly SeriesStyle[] = [
 /** The style of series number `index` (from 0); after the seventh the styles repeat. */
 export function seriesStyle(index: number): SeriesStyle {
   return SERIES[index % SERIES.length]!;
-}
-
-/** The series that each paradigm is in every figure: the four of the seven whose lightness lies furthest apart, and black. */
-const PARADIGM_SERIES: { readonly [paradigm in Paradigm]: number } = {
-  'zero-shot': 6,
-  'ans-sft': 1,
-  'cot-sft': 3,
-  'reason-rft-zero': 5,
-  'reason-rft': 0,
-};
-
-/** The style of a paradigm, the same in every figure. */
-export function paradigmStyle(paradigm: Paradigm): SeriesStyle {
-  return seriesStyle(PARADIGM_SERIES[paradigm]);
 }
 
 /** `#RRGGBB` and an opacity in [0, 1] as `rgba(...)`. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { paradigmStyle, seriesStyle, withOpacity } from '../../lib/plots/style.js';
+import { paradigmStyle } from '../../lib/plots/study/paradigm-style.js';
+import { seriesStyle, withOpacity } from '../../lib/plots/style.js';
 import { PARADIGMS } from '../../lib/study/design/paradigms.js';
 
 type Vector = readonly [number, number, number];

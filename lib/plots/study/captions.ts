@@ -8,7 +8,7 @@ import { taskProfile } from '../../study/profile.js';
 import type { Estimate } from '../../study/results/results.js';
 import type { Study } from '../../study/workspace.js';
 import { TASK_NAMES, type TaskName } from '../../tasks/tasks.js';
-import { TASK_TITLES } from './wording.js';
+import { TASK_TITLES } from './names.js';
 
 /** How intervals of shares over seeds were made, in words; nothing where there are none. */
 export function intervalWords(estimates: readonly Estimate[]): string {

@@ -5,7 +5,8 @@ import { PARADIGM_NAMES, PARADIGMS } from '../../study/design/paradigms.js';
 import type { EfficiencyPoint, Estimate, ParadigmResult } from '../../study/results/results.js';
 import { TEST_SET_NAMES, type TestSet } from '../../tasks/tasks.js';
 import { panelFigure } from '../panels.js';
-import { type Figure, paradigmStyle, withOpacity } from '../style.js';
+import { type Figure, withOpacity } from '../style.js';
+import { paradigmStyle } from './paradigm-style.js';
 
 /** A number of rows in few characters: `400`, `1.6k`, `12.8k`. */
 export function rowsText(rows: number): string {

@@ -5,8 +5,10 @@ import { PARADIGM_NAMES } from '../../study/design/paradigms.js';
 import type { Phenomenon, TrainingCurve } from '../../study/results/results.js';
 import type { TaskName } from '../../tasks/tasks.js';
 import { panelFigure } from '../panels.js';
-import { type Figure, paradigmStyle, withOpacity } from '../style.js';
-import { plotlyText, TASK_TITLES, wrapLines } from './wording.js';
+import { type Figure, withOpacity } from '../style.js';
+import { plotlyText, wrapLines } from '../text.js';
+import { TASK_TITLES } from './names.js';
+import { paradigmStyle } from './paradigm-style.js';
 
 /** What the metrics are called at their axes. */
 const METRIC_NAMES: { readonly [metric in TrainingCurve['metric']]: string } = {

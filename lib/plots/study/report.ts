@@ -5,7 +5,7 @@ import path from 'node:path';
 import { writeFileAtomic } from '../../engine/atomic-write.js';
 import { readResults } from '../../study/results/results.js';
 import type { Study } from '../../study/workspace.js';
-import { type ExportedFigure, exportStudyFigures } from './export-study.js';
+import { type ExportedFigure, exportStudyFigures } from './export-figures.js';
 import { studySamples } from './page-samples.js';
 import { resultsPage } from './results-page.js';
 

@@ -10,8 +10,9 @@ import { TASK_NAMES, type TaskName, TEST_SET_NAMES, testSetsOf } from '../../tas
 import { type HtmlCell, type HtmlTable, htmlTable } from '../html-table.js';
 import { escapeHtml } from '../tables.js';
 import { configurationWords, intervalWords, sourceWords } from './captions.js';
+import { STUDY_WIDTH, type StudyFigure } from './figures.js';
+import { TASK_TITLES } from './names.js';
 import type { PageSample } from './page-samples.js';
-import { STUDY_WIDTH, type StudyFigure } from './study-figures.js';
 import {
   ablationsTable,
   accuracyTable,
@@ -23,8 +24,7 @@ import {
   leakageTable,
   phenomenaTable,
   wordsTable,
-} from './study-tables.js';
-import { TASK_TITLES } from './wording.js';
+} from './tables.js';
 
 /** A figure as the page shows it. */
 export interface PageFigure extends StudyFigure {

@@ -12,7 +12,7 @@ import {
   sampleViews,
   showStudyFigures,
   trendText,
-} from '../../../lib/plots/study/study-views.js';
+} from '../../../lib/plots/study/notebook-views.js';
 import { writePng } from '../../../lib/records/image.js';
 import { writeRecords } from '../../../lib/records/records.js';
 import { cellRun, cellSteps } from '../../../lib/study/cells/cell.js';

@@ -5,9 +5,9 @@ import { writeFileAtomic } from '../../engine/atomic-write.js';
 import type { StudyResults } from '../../study/results/results.js';
 import type { Study } from '../../study/workspace.js';
 import { type ExportedFile, exportFigure } from '../export.js';
+import { wrapLines } from '../text.js';
 import { configurationWords, sourceWords } from './captions.js';
-import { STUDY_WIDTH, type StudyFigure, studyFigures } from './study-figures.js';
-import { wrapLines } from './wording.js';
+import { STUDY_WIDTH, type StudyFigure, studyFigures } from './figures.js';
 
 /** A figure with the files that it was written to. */
 export interface ExportedFigure extends StudyFigure {

@@ -21,7 +21,7 @@ import { exportFigure } from '../export.js';
 import { showFigure } from '../notebook.js';
 import type { RolloutView, SampleView } from '../rollout-table.js';
 import type { Figure } from '../style.js';
-import { studyFigures } from './study-figures.js';
+import { studyFigures } from './figures.js';
 
 /**
  * The first prompts of a step's rollout with their groups.

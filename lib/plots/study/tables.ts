@@ -5,7 +5,7 @@ import { PAPER } from '../../study/results/paper.js';
 import type { ClaimVerdict, Estimate, Phenomenon, StudyResults } from '../../study/results/results.js';
 import { type TaskName, TEST_SET_NAMES, type TestSet, testSetsOf } from '../../tasks/tasks.js';
 import type { HtmlCell, HtmlTable } from '../html-table.js';
-import { SHORT_SETS, TASK_TITLES } from './wording.js';
+import { SHORT_SETS, TASK_TITLES } from './names.js';
 
 const percent = (share: number) => (100 * share).toFixed(1);
 /** `74.2 [71.0, 77.1]`. */

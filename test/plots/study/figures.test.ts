@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test';
 import type { Browser } from 'playwright-core';
 import { launchChromium } from '../../../lib/plots/chromium.js';
 import { closeFigureBrowser, renderFigure } from '../../../lib/plots/export.js';
-import { STUDY_WIDTH, studyFigures } from '../../../lib/plots/study/study-figures.js';
+import { STUDY_WIDTH, studyFigures } from '../../../lib/plots/study/figures.js';
 import { madeUpResults } from '../../support/study-results.js';
 
 const figures = studyFigures(madeUpResults());

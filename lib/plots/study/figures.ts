@@ -17,8 +17,8 @@ import { type ForestGroup, type ForestPoint, forestFigure } from '../forest.js';
 import type { Figure } from '../style.js';
 import { intervalWords, itemsWords } from './captions.js';
 import { efficiencyFigure, rowsText } from './efficiency.js';
+import { SHORT_SETS, TASK_TITLES } from './names.js';
 import { curvesFigure, phenomenonFigure } from './phenomena.js';
-import { SHORT_SETS, TASK_TITLES } from './wording.js';
 
 /** CSS pixels that a study's figures are wide: across a page of 170 mm their 12-pixel type is 7.4 points high. */
 export const STUDY_WIDTH = 780;

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { closeFigureBrowser } from '../../../lib/plots/export.js';
-import { exportStudyFigures } from '../../../lib/plots/study/export-study.js';
+import { exportStudyFigures } from '../../../lib/plots/study/export-figures.js';
 import { openStudy } from '../../../lib/study/workspace.js';
 import { madeUpResults } from '../../support/study-results.js';
 

@@ -12,7 +12,7 @@ import {
   leakageTable,
   phenomenaTable,
   wordsTable,
-} from '../../../lib/plots/study/study-tables.js';
+} from '../../../lib/plots/study/tables.js';
 import type { Estimate } from '../../../lib/study/results/results.js';
 import { madeUpResults } from '../../support/study-results.js';
 
