@@ -34,6 +34,8 @@ export interface Task<Name extends string = string> {
   questionFingerprint(record: TaskRecord): string;
   /** The row as a careless annotator would leave it, spoiled in one way; two rows where it is written twice. */
   spoil(record: TaskRecord, random: Random): TaskRecord[];
+  /** The reward that judges the answer: curves and claims about accuracy read it. It is one of `rewards`. */
+  readonly accuracyReward: RewardName;
   /** What GRPO earns here, each of weight 1. */
   readonly rewards: readonly RewardName[];
   /** What the released scripts of this task reward, traps included. */

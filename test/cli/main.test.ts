@@ -25,13 +25,13 @@ import { openStudy, repositoryRoot } from '../../lib/study/workspace.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-cli-'));
 const study = openStudy('tiny', folder);
-const data = path.join(dataFolder(study), 'train.jsonl');
+const data = path.join(dataFolder(study, 'counting'), 'train.jsonl');
 const program = ['--import', 'tsx', path.join(repositoryRoot(), 'lib', 'cli', 'main.ts')];
 const grpo = '--steps 4 --promptsPerStep 2 --completions 2 --promptsPerMicroBatch 2 --maxNewTokens 8'.split(' ');
 
 before(async () => {
-  const tests = sampleTestRows(study);
-  await writeStudyData(study, curateTrainingRows(study, sampleTrainingRows(study), tests).kept, tests);
+  const tests = sampleTestRows(study, 'counting');
+  await writeStudyData(study, curateTrainingRows(study, sampleTrainingRows(study, 'counting'), tests).kept, tests);
 });
 after(() => rmSync(folder, { recursive: true, force: true }));
 

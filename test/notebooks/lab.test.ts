@@ -22,8 +22,8 @@ const copies: string[] = [];
 let lab: JupyterLab;
 
 before(async () => {
-  const tests = sampleTestRows(study);
-  await writeStudyData(study, curateTrainingRows(study, sampleTrainingRows(study), tests).kept, tests);
+  const tests = sampleTestRows(study, 'counting');
+  await writeStudyData(study, curateTrainingRows(study, sampleTrainingRows(study, 'counting'), tests).kept, tests);
   const env = { REASON_RFT_PROFILE: 'tiny', REASON_RFT_RUNS: runs };
   lab = await JupyterLab.start({ root, venv: path.join(root, '.venv'), env });
 });
@@ -39,7 +39,7 @@ test('03-grpo: the plot moves while it trains, an interrupt leaves a checkpoint,
   const text = (cell: { source: string[] | string }) => [cell.source].flat().join('');
   const training = source.cells.findIndex((cell) => cell.cell_type === 'code' && /await runCellLive/.test(text(cell)));
   assert.ok(training > 0, 'the notebook has no training cell');
-  const run = path.join(cellFolder(study, reasonRftCell(study)));
+  const run = path.join(cellFolder(study, reasonRftCell(study, 'counting')));
   const steps = () => {
     try {
       return readFileSync(path.join(run, 'metrics.jsonl'), 'utf8').trim().split('\n').length;

@@ -21,8 +21,8 @@ export async function tinyStudy(name: string): Promise<{ study: Study; remove: (
 
 /** Writes the counting data of a study. */
 export async function writeTinyData(study: Study): Promise<void> {
-  const tests = sampleTestRows(study);
-  await writeStudyData(study, curateTrainingRows(study, sampleTrainingRows(study), tests).kept, tests);
+  const tests = sampleTestRows(study, 'counting');
+  await writeStudyData(study, curateTrainingRows(study, sampleTrainingRows(study, 'counting'), tests).kept, tests);
 }
 
 /** Stage 1 in one step of 8 rows. */

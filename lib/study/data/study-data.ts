@@ -20,7 +20,7 @@ export type TestRows<T extends TaskName> = { readonly [set in TestSetOf<T>]: Tas
 export type AnyTestRows = { readonly [set in TestSet]?: readonly TaskRecord[] };
 
 /** Draws the raw training rows of a study: sound ones, a share of which is then spoiled. */
-export function sampleTrainingRows(study: Study, task: TaskName = 'counting'): TaskRecord[] {
+export function sampleTrainingRows(study: Study, task: TaskName): TaskRecord[] {
   const { seed, trainRows, spoiledShare } = study.profile;
   const random = new Random(seed, `${task}/train`);
   // Curation drops the spoiled rows and some for balance; an eighth more than needed makes up for both.
@@ -30,7 +30,7 @@ export function sampleTrainingRows(study: Study, task: TaskName = 'counting'): T
 }
 
 /** Draws the test sets of a study: no scene and no question twice, nor any scene that pretraining has seen. */
-export function sampleTestRows<T extends TaskName = 'counting'>(study: Study, task = 'counting' as T): TestRows<T> {
+export function sampleTestRows<T extends TaskName>(study: Study, task: T): TestRows<T> {
   return drawTestRows(study.profile, task, pretrainingScenes(study));
 }
 
@@ -117,12 +117,12 @@ export function curateTrainingRows(study: Study, raw: readonly TaskRecord[], tes
 }
 
 /** The folder of a task's data. */
-export function dataFolder(study: Study, task: TaskName = 'counting'): string {
+export function dataFolder(study: Study, task: TaskName): string {
   return path.join(study.folder, 'data', task);
 }
 
 /** The file of a set's records. */
-export function recordsFile(study: Study, set: 'train' | TestSet, task: TaskName = 'counting'): string {
+export function recordsFile(study: Study, set: 'train' | TestSet, task: TaskName): string {
   return path.join(dataFolder(study, task), set === 'train' ? 'train.jsonl' : `test-${set}.jsonl`);
 }
 
@@ -191,7 +191,7 @@ export interface LoadedRows {
  *
  * @throws Error when the data is not there yet, naming what makes it
  */
-export async function loadRows(study: Study, set: 'train' | TestSet, task: TaskName = 'counting'): Promise<LoadedRows> {
+export async function loadRows(study: Study, set: 'train' | TestSet, task: TaskName): Promise<LoadedRows> {
   const file = recordsFile(study, set, task);
   if (!existsSync(file)) throw missingData(file, task);
   return loadRecords(file);
@@ -208,6 +208,5 @@ export async function loadRecords(file: string, folder = path.join(path.dirname(
 
 /** What to do where a task's data was not made yet. */
 export function missingData(file: string, task: TaskName): Error {
-  const notebook = task === 'counting' ? 'notebook 01-data-curation or ' : '';
-  return new Error(`${file} does not exist yet: run ${notebook}'npx reason-rft curate --task ${task}' first`);
+  return new Error(`${file} does not exist yet: run 'npx reason-rft curate --task ${task}' first`);
 }

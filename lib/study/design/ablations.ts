@@ -49,12 +49,12 @@ export interface AblationCell {
 type Variant = [setting: string, cell: GrpoCell];
 
 /** The cell that all ablations of a task share: Reason-RFT with the profile's settings of ablations. */
-export function ablationBase(study: Study, task: TaskName = 'counting', seed = study.profile.seeds[0]!): GrpoCell {
+export function ablationBase(study: Study, task: TaskName, seed = study.profile.seeds[0]!): GrpoCell {
   const profile = taskProfile(study.profile, task);
   return {
     kind: 'grpo',
     task,
-    start: stageOneCell(study, profile.stageOneRows, task, seed),
+    start: stageOneCell(study, task, seed),
     rows: stageTwoRows(profile, profile.stageOneRows, profile.trainRows),
     rewards: taskRewards(task),
     settings: taskGrpo(profile.ablation, profile, task, seed),
@@ -62,11 +62,7 @@ export function ablationBase(study: Study, task: TaskName = 'counting', seed = s
 }
 
 /** The cells of a task's ablations, in the order in which figures show them. The base occurs in each: it is one cell. */
-export function ablationCells(
-  study: Study,
-  task: TaskName = 'counting',
-  seed = study.profile.seeds[0]!,
-): AblationCell[] {
+export function ablationCells(study: Study, task: TaskName, seed = study.profile.seeds[0]!): AblationCell[] {
   const base = ablationBase(study, task, seed);
   const variants: { readonly [ablation in AblationName]: Variant[] } = {
     Reward: rewardVariants(base),
@@ -91,7 +87,7 @@ export function startMeasure(study: Study, task: TaskName): ValidationSettings |
 }
 
 function rewardVariants(base: GrpoCell): Variant[] {
-  const own = TASKS[base.task].rewards[0]!;
+  const own = TASKS[base.task].accuracyReward;
   const rewarded = (rewards: GrpoCell['rewards']): GrpoCell => ({ ...base, rewards });
   const alone = rewarded({ [own]: 1 });
   const random: Variant = ['coin + format', rewarded({ random_reward: 1, format_reward: 1 })];
@@ -145,7 +141,7 @@ function amountVariants(study: Study, base: GrpoCell): Variant[] {
   const { stageOneRows, trainRows } = taskProfile(study.profile, base.task);
   const from = (rows: number): GrpoCell => ({
     ...base,
-    start: stageOneCell(study, rows, base.task, base.settings.seed),
+    start: stageOneCell(study, base.task, base.settings.seed, rows),
   });
   return [
     ['none', { ...base, start: 'base' }],
@@ -201,8 +197,8 @@ export interface AblationResult {
  */
 export async function runAblations(
   study: Study,
+  task: TaskName,
   onStep?: (done: number, total: number) => void,
-  task: TaskName = 'counting',
   names: readonly AblationName[] = ['Reward', 'Group size', 'CoT rows in stage 1'],
 ): Promise<AblationResult[]> {
   const cells = ablationCells(study, task).filter(({ ablation }) => names.includes(ablation));

@@ -56,7 +56,7 @@ export function efficiencyCell(
   const first = Math.min(stageOneRows, Math.floor(rows / 2));
   const stageOneSteps = sftSteps(stageOneRows, profile.stageOne);
   const start =
-    first === stageOneRows ? whole.start : fewer(stageOneCell(study, first, task, seed), first, stageOneSteps);
+    first === stageOneRows ? whole.start : fewer(stageOneCell(study, task, seed, first), first, stageOneSteps);
   return grpoOnRows({ ...whole, start, settings }, stageTwoRows(profile, first, rows), profile);
 }
 

@@ -53,32 +53,37 @@ export function stageTwoRows({ stageTwoFrom }: Profile, first: number, rows: num
   return [Math.min(stageTwoFrom ?? first, first), rows];
 }
 
-/** Stage 1 of Reason-RFT: chain-of-thought fine-tuning on the first rows. */
+/**
+ * Stage 1 of Reason-RFT: chain-of-thought fine-tuning on the first rows.
+ *
+ * @param seed default: the profile's first
+ * @param rows default: as many as the profile gives stage 1
+ */
 export function stageOneCell(
   study: Study,
-  rows = study.profile.stageOneRows,
-  task: TaskName = 'counting',
+  task: TaskName,
   seed = study.profile.seeds[0]!,
+  rows = taskProfile(study.profile, task).stageOneRows,
 ): SftCell {
   const { stageOne } = taskProfile(study.profile, task);
   return { kind: 'sft', task, target: 'cot', rows: [0, rows], settings: { ...stageOne, seed } };
 }
 
-/** What a paradigm trains; zero-shot is the base model. The seed is the profile's first unless told. */
-export function paradigmCell(study: Study, paradigm: 'zero-shot', task?: TaskName, seed?: number): BaseCell;
-export function paradigmCell(study: Study, paradigm: 'ans-sft' | 'cot-sft', task?: TaskName, seed?: number): SftCell;
+/** The cell that a paradigm trains; zero-shot trains nothing and is the base model. The seed defaults to the profile's first. */
+export function paradigmCell(study: Study, paradigm: 'zero-shot', task: TaskName, seed?: number): BaseCell;
+export function paradigmCell(study: Study, paradigm: 'ans-sft' | 'cot-sft', task: TaskName, seed?: number): SftCell;
 export function paradigmCell(
   study: Study,
   paradigm: 'reason-rft-zero' | 'reason-rft',
-  task?: TaskName,
+  task: TaskName,
   seed?: number,
 ): GrpoCell;
-export function paradigmCell(study: Study, paradigm: TrainedParadigm, task?: TaskName, seed?: number): Cell;
-export function paradigmCell(study: Study, paradigm: Paradigm, task?: TaskName, seed?: number): Cell | BaseCell;
+export function paradigmCell(study: Study, paradigm: TrainedParadigm, task: TaskName, seed?: number): Cell;
+export function paradigmCell(study: Study, paradigm: Paradigm, task: TaskName, seed?: number): Cell | BaseCell;
 export function paradigmCell(
   study: Study,
   paradigm: Paradigm,
-  task: TaskName = 'counting',
+  task: TaskName,
   seed = study.profile.seeds[0]!,
 ): Cell | BaseCell {
   const profile = taskProfile(study.profile, task);
@@ -104,11 +109,11 @@ export function paradigmCell(
 }
 
 /** Reason-RFT: stage 1, then GRPO on the rest of the rows. */
-export function reasonRftCell(study: Study, task: TaskName = 'counting', seed = study.profile.seeds[0]!): GrpoCell {
+export function reasonRftCell(study: Study, task: TaskName, seed = study.profile.seeds[0]!): GrpoCell {
   const profile = taskProfile(study.profile, task);
   const { stageOneRows, trainRows } = profile;
   const rows = stageTwoRows(profile, stageOneRows, trainRows);
-  const start = stageOneCell(study, stageOneRows, task, seed);
+  const start = stageOneCell(study, task, seed);
   const settings = taskGrpo(profile.grpo, profile, task, seed);
   return grpoOnRows({ kind: 'grpo', task, start, rows, rewards: taskRewards(task), settings }, rows, profile);
 }

@@ -85,7 +85,7 @@ function planParadigms(plan: Plan, study: Study, task: TaskName): void {
   plan.add('paradigms', { name: `${task}/zero-shot`, cell: zeroShot, evaluations });
   for (const seed of study.profile.seeds) {
     const named = (name: string) => `${task}/${name}/seed ${seed}`;
-    plan.add('paradigms', evaluated(named('stage 1'), stageOneCell(study, undefined, task, seed)));
+    plan.add('paradigms', evaluated(named('stage 1'), stageOneCell(study, task, seed)));
     for (const paradigm of TRAINED_PARADIGMS) {
       plan.add('paradigms', evaluated(named(paradigm), paradigmCell(study, paradigm, task, seed)));
     }

@@ -73,7 +73,7 @@ export function claimVerdicts(study: Study, task: TaskName): ClaimVerdict[] {
     const others = ['cot-sft', 'ans-sft'] as const;
     return outside.flatMap((set) => others.map((other) => compared(set, side('reason-rft', set), side(other, set))));
   };
-  const trained = TASKS[task].rewards[0]!;
+  const trained = TASKS[task].accuracyReward;
   const rewarded = (name: string, cells: readonly (Cell | BaseCell)[]) =>
     sideOf(
       name,
@@ -103,7 +103,7 @@ export function claimVerdicts(study: Study, task: TaskName): ClaimVerdict[] {
         ),
         rewarded(
           'its stage 1',
-          of((seed) => stageOneCell(study, undefined, task, seed)),
+          of((seed) => stageOneCell(study, task, seed)),
         ),
       ),
       compared(

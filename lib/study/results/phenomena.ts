@@ -20,7 +20,7 @@ export function rewardCurves(
   runs: readonly { seed: number; metrics: readonly Metrics[] }[],
 ): TrainingCurve[] {
   const keys = {
-    accuracy: `rewards/${TASKS[task].rewards[0]}/mean`,
+    accuracy: `rewards/${TASKS[task].accuracyReward}/mean`,
     format: 'rewards/format_reward/mean',
     length: 'completions/mean_length',
   } as const;

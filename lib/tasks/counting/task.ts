@@ -37,6 +37,7 @@ export const COUNTING: Task<'counting'> = {
     return `${objects.sort().join(', ')}: ${record.problem}`;
   },
   spoil: spoilCounting,
+  accuracyReward: 'accuracy_reward',
   rewards: ['accuracy_reward', 'format_reward'],
   releasedRewards: ['released_accuracy_reward', 'released_format_reward'],
   score: scoreAnswer,

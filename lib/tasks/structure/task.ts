@@ -44,6 +44,7 @@ export const STRUCTURE: Task<'structure'> = {
     return `${given}: ${record.problem}`;
   },
   spoil: spoilStructure,
+  accuracyReward: 'mathematical_reward',
   rewards: ['mathematical_reward', 'format_reward'],
   // The mathematical reward exists there, but the scripts are wired to the discrete one.
   releasedRewards: ['released_accuracy_reward', 'released_format_reward'],

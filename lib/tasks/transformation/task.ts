@@ -39,6 +39,7 @@ export const TRANSFORMATION: Task<'transformation'> = {
       .sort()
       .join(', '),
   spoil: spoilTransformation,
+  accuracyReward: 'function_reward',
   rewards: ['function_reward', 'format_reward'],
   releasedRewards: ['released_function_reward', 'released_format_reward'],
   score: scoreTransformation,

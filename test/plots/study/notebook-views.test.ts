@@ -100,7 +100,7 @@ test('a trend is called learned only beyond two standard errors', () => {
 });
 
 test('rollouts and samples are put together from records, images and logs', async () => {
-  const data = dataFolder(study);
+  const data = dataFolder(study, 'counting');
   mkdirSync(path.join(data, 'images'), { recursive: true });
   const records = ['a', 'b'].map((id, i) => ({
     ...{ id, image: `${id}.png`, problem: `question ${id}`, answer: String(i), cot: 'one', task: 'counting' },
@@ -111,7 +111,7 @@ test('rollouts and samples are put together from records, images and logs', asyn
   }
   for (const name of ['train', 'test-id', 'test-ood']) writeRecords(path.join(data, `${name}.jsonl`), records);
 
-  const cell = paradigmCell(study, 'reason-rft');
+  const cell = paradigmCell(study, 'reason-rft', 'counting');
   const G = cell.settings.completions;
   const run = cellRun(study, cell);
   const logged = (step: number, id: string, g: number) => ({
@@ -162,9 +162,9 @@ test('rollouts and samples are put together from records, images and logs', asyn
 });
 
 test('the steps of a cell: GRPO’s own number, or the batches of all epochs', () => {
-  assert.equal(cellSteps(paradigmCell(study, 'reason-rft')), study.profile.grpo.steps);
+  assert.equal(cellSteps(paradigmCell(study, 'reason-rft', 'counting')), study.profile.grpo.steps);
   // 16 rows in batches of 8, once.
-  assert.equal(cellSteps(stageOneCell(study)), 2);
+  assert.equal(cellSteps(stageOneCell(study, 'counting')), 2);
 });
 
 test('a figure that the results do not hold is named with those that they do', async () => {

@@ -36,7 +36,7 @@ const said: string[] = [];
 const asked: string[] = [];
 
 before(async () => {
-  const data = dataFolder(study);
+  const data = dataFolder(study, 'counting');
   mkdirSync(path.join(data, 'images'), { recursive: true });
   const records = ['a', 'b'].map((id) => ({
     ...{ id, image: `${id}.png`, problem: `question ${id} ${HOSTILE}`, answer: '4', cot: 'one', task: 'counting' },

@@ -70,10 +70,10 @@ test('a measure that other code made is made again, or accepted', async () => {
 test('a cell is known by the rows that it trains on: one picture or word of them makes another, of other rows none', () => {
   const cell = tinySft(study);
   const folder = cellFolder(study, cell);
-  const records = path.join(dataFolder(study), 'train.jsonl');
+  const records = path.join(dataFolder(study, 'counting'), 'train.jsonl');
   const image = (row: number) => {
     const { image } = JSON.parse(readFileSync(records, 'utf8').split('\n')[row]!) as { image: string };
-    return path.join(dataFolder(study), 'images', image);
+    return path.join(dataFolder(study, 'counting'), 'images', image);
   };
   const touched = (change: () => void) => {
     change();

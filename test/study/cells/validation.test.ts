@@ -31,8 +31,8 @@ let model: Model;
 
 before(async () => {
   await startEngine();
-  const tests = sampleTestRows(study);
-  await writeStudyData(study, curateTrainingRows(study, sampleTrainingRows(study), tests).kept, tests);
+  const tests = sampleTestRows(study, 'counting');
+  await writeStudyData(study, curateTrainingRows(study, sampleTrainingRows(study, 'counting'), tests).kept, tests);
   model = loadModel(study.base);
 });
 after(() => {
@@ -45,7 +45,7 @@ test('held-out rows show scenes that no set holds, nor pretraining; they are the
   const scenes = records.map(fingerprintOf);
   const known = pretrainingScenes(study);
   for (const set of ['train', 'id', 'ood'] as const) {
-    for (const record of (await loadRows(study, set)).records) known.add(fingerprintOf(record));
+    for (const record of (await loadRows(study, set, 'counting')).records) known.add(fingerprintOf(record));
   }
   assert.ok(known.size > 48 + 16);
   assert.deepEqual(
@@ -125,7 +125,7 @@ test('0 is never; impossible settings and an empty set are named', () => {
 });
 
 test('a cell with validation logs it, keeps its best checkpoint as a model, and is another run than one without', async () => {
-  const cell: SftCell = stageOneCell(study);
+  const cell: SftCell = stageOneCell(study, 'counting');
   const validated = { ...cell, validation: { ...settings, evaluateEvery: 1 } };
   assert.notEqual(cellFolder(study, validated), cellFolder(study, cell));
   const result = await runCell(study, validated);

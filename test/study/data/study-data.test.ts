@@ -24,8 +24,8 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 
 test('the quick profile: 6,400 rows, 1,600 of them for stage 1, no scene in two of training, tests and pretraining', () => {
   const quick = { ...openStudy('quick', folder), profile: { ...QUICK, trainRows: 1600, stageOneRows: 400 } };
-  const tests = sampleTestRows(quick);
-  const { kept } = curateTrainingRows(quick, sampleTrainingRows(quick), tests);
+  const tests = sampleTestRows(quick, 'counting');
+  const { kept } = curateTrainingRows(quick, sampleTrainingRows(quick, 'counting'), tests);
   assert.equal(kept.length, 1600);
   assert.deepEqual([tests.id.length, tests.ood.length], [500, 500]);
   const train = new Set(kept.map(fingerprintOf));
@@ -81,39 +81,45 @@ test('transformation rows are written with both images of each, and read back', 
 });
 
 test('out of domain is 3 to 1 by look alone and by look and question', () => {
-  const { ood } = sampleTestRows(study);
+  const { ood } = sampleTestRows(study, 'counting');
   assert.equal(ood.filter((row) => row.domain === 'ood-look').length, 6);
   assert.equal(ood.filter((row) => row.domain === 'ood-look-question').length, 2);
 });
 
 test('the same profile gives the same rows', () => {
-  assert.deepEqual(sampleTrainingRows(study), sampleTrainingRows(study));
+  assert.deepEqual(sampleTrainingRows(study, 'counting'), sampleTrainingRows(study, 'counting'));
 });
 
 test('data is written whole: records, forms and an image each; and read back', async () => {
-  const tests = sampleTestRows(study);
-  const { kept } = curateTrainingRows(study, sampleTrainingRows(study), tests);
+  const tests = sampleTestRows(study, 'counting');
+  const { kept } = curateTrainingRows(study, sampleTrainingRows(study, 'counting'), tests);
   await writeStudyData(study, kept, tests);
-  const data = dataFolder(study);
+  const data = dataFolder(study, 'counting');
   assert.equal(readdirSync(path.join(data, 'images')).length, 48 + 8 + 8);
   const lines = (name: string) => readFileSync(path.join(data, name), 'utf8').trim().split('\n');
   assert.equal(lines('stage-one.jsonl').length, 16);
   assert.equal(lines('stage-two.jsonl').length, 32);
   assert.match(lines('cot-sft.jsonl')[0]!, /<think>.*<\/think>.*<answer>/);
-  const { records, images } = await loadRows(study, 'id');
+  const { records, images } = await loadRows(study, 'id', 'counting');
   assert.deepEqual(records, JSON.parse(JSON.stringify(tests.id)));
   assert.deepEqual([images[0]![0]!.width, images[0]![0]!.height], [64, 64]);
   assert.ok(!existsSync(`${data}.partial`));
 });
 
 test('a record that names a missing image is refused with file and row', async () => {
-  const file = path.join(dataFolder(study), 'test-id.jsonl');
+  const file = path.join(dataFolder(study, 'counting'), 'test-id.jsonl');
   const sound = readFileSync(file, 'utf8');
   writeFileSync(file, sound.replace('counting-id-000003.png', 'nowhere.png'));
-  await assert.rejects(loadRows(study, 'id'), /test-id\.jsonl, row 4, field 'image': there is no file .*nowhere\.png/);
+  await assert.rejects(
+    loadRows(study, 'id', 'counting'),
+    /test-id\.jsonl, row 4, field 'image': there is no file .*nowhere\.png/,
+  );
   writeFileSync(file, sound);
 });
 
 test('without data, the notebook that makes it is named', async () => {
-  await assert.rejects(loadRows(openStudy('tiny', path.join(folder, 'none')), 'train'), /01-data-curation/);
+  await assert.rejects(
+    loadRows(openStudy('tiny', path.join(folder, 'none')), 'train', 'counting'),
+    /curate --task counting/,
+  );
 });

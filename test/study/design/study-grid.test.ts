@@ -127,7 +127,7 @@ test('fewer rows: SFT makes one pass but 50 steps at least; Reason-RFT halves th
   );
   // As many steps as at all rows, 320 / 32 = 10: of 160 rows two passes.
   assert.equal(steps(rft(320).start as SftCell), 10);
-  assert.deepEqual(rft(320).settings, paradigmCell(study, 'reason-rft').settings);
+  assert.deepEqual(rft(320).settings, paradigmCell(study, 'reason-rft', 'counting').settings);
   const standard = { ...study, profile: STANDARD };
   const whole = paradigmCell(standard, 'reason-rft', 'transformation');
   const few = efficiencyCell(standard, 'reason-rft', 160, 'transformation', 1) as GrpoCell;

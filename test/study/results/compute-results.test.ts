@@ -41,8 +41,8 @@ const study = openStudy('tiny', mkdtempSync(path.join(tmpdir(), 'reason-rft-resu
 after(() => rmSync(study.folder, { recursive: true, force: true }));
 
 before(async () => {
-  const tests = sampleTestRows(study);
-  await writeStudyData(study, curateTrainingRows(study, sampleTrainingRows(study), tests).kept, tests);
+  const tests = sampleTestRows(study, 'counting');
+  await writeStudyData(study, curateTrainingRows(study, sampleTrainingRows(study, 'counting'), tests).kept, tests);
 });
 
 /** A run that is finished: so many steps, whose accuracy and format rewards are given. */
@@ -100,11 +100,11 @@ test('before anything is trained everything is missing, and no folder is made', 
 });
 
 test('paradigms: means and intervals over seeds, what stages cost together; a seed that is missing is left out', () => {
-  const zeroShot = paradigmCell(study, 'zero-shot');
+  const zeroShot = paradigmCell(study, 'zero-shot', 'counting');
   both(zeroShot, 'direct', 2, 1);
   both(zeroShot, 'think', 0, 0);
   for (const seed of [1, 2]) {
-    const start = stageOneCell(study, undefined, 'counting', seed);
+    const start = stageOneCell(study, 'counting', seed);
     finish(start, 5);
     both(start, 'think', 1, 1);
     const right: { [paradigm in TrainedParadigm]: number } = {
@@ -194,10 +194,10 @@ test('efficiency has a point for each size that is there; all rows are the parad
 });
 
 test('ablations: the base in each, differences on the same items, pass@k of start checkpoints, and what it shows', () => {
-  const base = ablationBase(study);
+  const base = ablationBase(study, 'counting');
   finish(base);
   both(base, 'think', 2, 4);
-  const cells = ablationCells(study);
+  const cells = ablationCells(study, 'counting');
   const settings = startMeasure(study, 'counting')!;
   for (const { cell, setting } of cells.filter((each) => ['G = 2', '2 passes', '0.5 passes'].includes(each.setting))) {
     finish(cell);
