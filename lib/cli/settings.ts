@@ -1,11 +1,9 @@
 /** Settings from a file and from `--key value`, over defaults: every key and value is checked before anything is written. */
 import { readFileSync } from 'node:fs';
+import { UsageError } from './usage.js';
 
 /** A settings object: numbers, texts, switches and one level of groups of them. */
 export type SettingsObject = { [key: string]: unknown };
-
-/** Something wrong with what the user asked for; exit code 2. */
-export class UsageError extends Error {}
 
 /**
  * Lays a configuration file and then `key=value` pairs over defaults.
@@ -92,21 +90,4 @@ export function settingPairs(rest: readonly string[]): [string, string][] {
 function splitOnce(argument: string): [string, string | undefined] {
   const at = argument.indexOf('=');
   return at < 0 ? [argument, undefined] : [argument.slice(0, at), argument.slice(at + 1)];
-}
-
-/** Runs a check of settings as a matter of usage. */
-export function usage<T>(check: () => T): T {
-  try {
-    return check();
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
-}
-
-/** The whole number that an option says. */
-export function wholeNumber(name: string, text: string, least = 0): number {
-  const value = Number(text);
-  if (text.trim() === '' || !Number.isInteger(value) || value < least)
-    throw new UsageError(`${name} must be a whole number of ${least} or more, got '${text}'`);
-  return value;
 }

@@ -26,6 +26,11 @@ export function repositoryRoot(): string {
   return folder;
 }
 
+/** The checkpoint folder of the base model that comes with the repository. */
+export function shippedModel(): string {
+  return path.join(repositoryRoot(), 'data', 'nano');
+}
+
 /**
  * Opens the study of a profile.
  *
@@ -39,7 +44,7 @@ export function openStudy(name = process.env.REASON_RFT_PROFILE ?? 'quick', fold
   const root = repositoryRoot();
   const runs = process.env.REASON_RFT_RUNS ?? path.join(root, 'runs');
   const acceptStale = process.env.REASON_RFT_ACCEPT_STALE === '1';
-  const base = profile.released ? givenFolder('REASON_RFT_MODEL', CHECKPOINT) : path.join(root, 'data', 'nano');
+  const base = profile.released ? givenFolder('REASON_RFT_MODEL', CHECKPOINT) : shippedModel();
   return { profile, folder: folder ?? path.join(runs, name), base, acceptStale };
 }
 

@@ -1,0 +1,70 @@
+/** `reason-rft evaluate`: the accuracy of a checkpoint on records. */
+import type { Command } from 'commander';
+import { startEngine } from '../../engine/backend.js';
+import { evaluateModel } from '../../evaluate/evaluate.js';
+import { loadModel } from '../../model/model.js';
+import { evaluationItems } from '../../study/cells/examples.js';
+import { loadRecords } from '../../study/data/study-data.js';
+import { QUICK } from '../../study/profile.js';
+import { fetchModel, MODEL_FLAGS, MODEL_IDS } from '../model-option.js';
+import { printResult } from '../print-result.js';
+import { showProgress } from '../progress.js';
+import { parseStyle } from '../style-option.js';
+import { RECORDS_TASK_OPTION, taskOfRecords } from '../task-option.js';
+import { parseWholeNumber, UsageError } from '../usage.js';
+
+interface EvaluateOptions {
+  data: string;
+  images?: string;
+  model?: string;
+  task?: string;
+  style: string;
+  maxNewTokens?: string;
+  scorer: string;
+  json?: boolean;
+}
+
+/** Adds the command to the program. */
+export function addEvaluate(program: Command): void {
+  program
+    .command('evaluate')
+    .description('accuracy of a checkpoint on records, with its 95 % interval')
+    .requiredOption('--data <file>', 'records (JSON Lines), images/ beside them')
+    .option('--images <dir>', 'where their images lie (default: images/ beside the records)')
+    .option(MODEL_FLAGS, `checkpoint; ${MODEL_IDS}`)
+    .option(...RECORDS_TASK_OPTION)
+    .option('--style <style>', 'prompt: think, direct or bare', 'think')
+    .option('--max-new-tokens <n>', 'longest completion (default: what the task needs)')
+    .option('--scorer <name>', "kit, or released: the authors' evaluation, traps included", 'kit')
+    .option('--json', 'one JSON object on stdout')
+    .addHelpText(
+      'after',
+      '\nExample: reason-rft evaluate --model runs/my-grpo/final --data runs/quick/data/counting/test-ood.jsonl',
+    )
+    .action(evaluate);
+}
+
+async function evaluate(options: EvaluateOptions): Promise<void> {
+  const style = parseStyle(options.style);
+  const { scorer } = options;
+  if (scorer !== 'kit' && scorer !== 'released')
+    throw new UsageError(`--scorer must be kit or released, got '${scorer}'`);
+  const askedTokens =
+    options.maxNewTokens === undefined ? undefined : parseWholeNumber('--max-new-tokens', options.maxNewTokens, 1);
+  const rows = await loadRecords(options.data, options.images);
+  const task = taskOfRecords(options.data, rows.records, options.task);
+  const maxNewTokens = askedTokens ?? QUICK.completionTokens[task.name];
+  await startEngine();
+  const model = loadModel(await fetchModel(options.model));
+  const items = evaluationItems(model, rows, style);
+  const progress = showProgress('evaluate');
+  const score = scorer === 'released' ? task.releasedScore : task.score;
+  const result = await evaluateModel(model, items, maxNewTokens, (done, total) => progress.update(done, total), score);
+  progress.stop();
+  const percent = (share: number) => (100 * share).toFixed(1);
+  printResult(
+    options.json,
+    result,
+    `accuracy ${percent(result.accuracy)} % [${result.interval.map(percent).join(', ')}] of ${result.count}; ${percent(result.formatted)} % in the format asked for`,
+  );
+}

@@ -1,0 +1,82 @@
+/** `reason-rft generate`: one completion of a checkpoint, with the numbers that a port is checked by. */
+import type { Command } from 'commander';
+import { startEngine } from '../../engine/backend.js';
+import { encodePrompt, loadModel } from '../../model/model.js';
+import { checkSampling } from '../../model/sampling.js';
+import { readImage } from '../../records/image.js';
+import { writePrompt } from '../../tasks/prompts.js';
+import { fetchModel, MODEL_FLAGS, MODEL_IDS } from '../model-option.js';
+import { printResult } from '../print-result.js';
+import { parseStyle } from '../style-option.js';
+import { checkUsage, parseWholeNumber } from '../usage.js';
+
+interface GenerateOptions {
+  model?: string;
+  image: string[];
+  prompt: string;
+  style: string;
+  greedy?: boolean;
+  temperature: string;
+  topK: string;
+  topP: string;
+  seed: string;
+  maxNewTokens: string;
+  json?: boolean;
+}
+
+/** Adds the command to the program. */
+export function addGenerate(program: Command): void {
+  program
+    .command('generate')
+    .description('one user turn, images first, through the checkpoint’s own chat template')
+    .option(MODEL_FLAGS, `checkpoint; ${MODEL_IDS}`)
+    .option(
+      '--image <file>',
+      'an image; give it again for more',
+      (file: string, files: string[]) => [...files, file],
+      [] as string[],
+    )
+    .requiredOption('--prompt <text>', 'the text')
+    .option('--style <style>', 'adds the instruction of think, direct or bare', 'bare')
+    .option('--greedy', 'take the most probable token each time')
+    .option('--temperature <x>', 'when not greedy', '1')
+    .option('--top-k <n>', 'when not greedy; 0: all', '0')
+    .option('--top-p <x>', 'when not greedy; 1: all', '1')
+    .option('--seed <n>', 'when not greedy', '0')
+    .option('--max-new-tokens <n>', 'longest completion', '64')
+    .option('--json', 'input_ids, image_grid_thw, position_ids, logits_last, output_ids and text as one JSON object')
+    .addHelpText(
+      'after',
+      '\nExample: reason-rft generate --image scene.png --prompt "How many cubes are there?" --greedy --json',
+    )
+    .action(generate);
+}
+
+async function generate(options: GenerateOptions): Promise<void> {
+  const text = writePrompt(options.prompt, parseStyle(options.style));
+  const settings = {
+    temperature: options.greedy ? 0 : Number(options.temperature),
+    topK: parseWholeNumber('--top-k', options.topK),
+    topP: Number(options.topP),
+    seed: parseWholeNumber('--seed', options.seed),
+    maxNewTokens: parseWholeNumber('--max-new-tokens', options.maxNewTokens, 1),
+    completions: 1,
+  };
+  checkUsage(() => checkSampling(settings));
+  const images = await Promise.all(options.image.map(readImage));
+  await startEngine();
+  const model = loadModel(await fetchModel(options.model));
+  const prompt = encodePrompt(model, images, text);
+  const completion = model.generator.generate(model.parameters, [prompt], settings)[0]![0]!;
+  const decoded = model.tokenizer.decode(completion.ended ? completion.tokens.slice(0, -1) : completion.tokens);
+  const { logits, positions } = model.generator.promptLogits(model.parameters, prompt);
+  const result = {
+    input_ids: prompt.tokens,
+    image_grid_thw: prompt.images.map((image) => image.grid),
+    position_ids: positions,
+    logits_last: [...logits],
+    output_ids: completion.tokens,
+    text: decoded,
+  };
+  printResult(options.json, result, decoded);
+}

@@ -1,0 +1,70 @@
+/** `reason-rft sft`: supervised fine-tuning on records. */
+import type { Command } from 'commander';
+import { fileDigest } from '../../engine/file-digest.js';
+import { evaluationItems, sftExamples } from '../../study/cells/examples.js';
+import { validation } from '../../study/cells/validation.js';
+import { loadRecords } from '../../study/data/study-data.js';
+import { QUICK } from '../../study/profile.js';
+import { checkSft, REASON_RFT_SFT, type SftSettings, trainSft } from '../../train/sft.js';
+import { addRunOptions, checkpointControl, type RunOptions } from '../run-options.js';
+import { mergeSettings, settingPairs } from '../settings.js';
+import { taskOfRecords } from '../task-option.js';
+import { trainInto } from '../train-into.js';
+import { checkUsage, UsageError } from '../usage.js';
+import { loadHeldOut } from '../validation-options.js';
+
+interface SftOptions extends RunOptions {
+  target: string;
+}
+
+/** Adds the command to the program. */
+export function addSft(program: Command): void {
+  addRunOptions(program.command('sft'))
+    .description('supervised fine-tuning of a checkpoint on records')
+    .option('--target <kind>', 'answer or cot', 'cot')
+    .option('--preset <name>', "nano (what the shipped model learns with) or reason-rft (the paper's)", 'nano')
+    .addHelpText(
+      'after',
+      '\nAny setting is an option: --epochs 2 --batchSize 16 --schedule.learningRate 1e-4\nExample: reason-rft sft --data runs/quick/data/counting/train.jsonl --out runs/my-sft --epochs 1',
+    )
+    .action(sft);
+}
+
+async function sft(options: SftOptions, command: Command): Promise<void> {
+  const settings = mergeSettings(presetNamed(options.preset), options.config, settingPairs(command.args));
+  checkUsage(() => checkSft(settings));
+  const { target } = options;
+  if (target !== 'answer' && target !== 'cot') throw new UsageError(`--target must be answer or cot, got '${target}'`);
+  const rows = await loadRecords(options.data, options.images);
+  const task = taskOfRecords(options.data, rows.records, options.task);
+  const sampling = { ...QUICK.grpo, maxNewTokens: QUICK.completionTokens[task.name] };
+  const heldOut = await loadHeldOut(options, sampling, rows);
+  const control = checkpointControl(options);
+  const style = target === 'answer' ? 'bare' : 'think';
+  await trainInto(
+    'sft',
+    options,
+    { data: fileDigest(options.data), target, settings, ...heldOut?.identity },
+    (model, run, onStep) => {
+      const evaluate =
+        heldOut &&
+        validation({ ...heldOut, model, items: evaluationItems(model, heldOut.rows, style), score: task.score });
+      return trainSft({
+        model,
+        examples: sftExamples(model, rows, target),
+        settings,
+        run,
+        evaluate,
+        onStep,
+        ...control,
+      });
+    },
+  );
+}
+
+/** @throws UsageError naming the presets that exist */
+function presetNamed(name: string): SftSettings {
+  if (name === 'nano') return QUICK.cotSft;
+  if (name === 'reason-rft') return REASON_RFT_SFT;
+  throw new UsageError(`there is no preset '${name}'; choose nano or reason-rft`);
+}

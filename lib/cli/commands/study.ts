@@ -1,0 +1,145 @@
+/** `reason-rft study`: the cells of a study's grid, one after another or side by side. */
+import type { Command } from 'commander';
+import { durationText } from '../../plots/live/live-plot.js';
+import type { GridCell } from '../../study/design/grid.js';
+import { GRID_PARTS, studyGrid } from '../../study/design/study-grid.js';
+import { computeResults } from '../../study/results/compute-results.js';
+import { writeResults } from '../../study/results/results.js';
+import { studyResultsText } from '../../study/results/results-text.js';
+import { inProcesses } from '../../study/running/cell-process.js';
+import { measuresText } from '../../study/running/grid-jobs.js';
+import { onRay } from '../../study/running/ray.js';
+import { RayJobs } from '../../study/running/ray-jobs.js';
+import { type Execute, type GridReport, inThisProcess, runGrid } from '../../study/running/runner.js';
+import type { Study } from '../../study/workspace.js';
+import { showGrid } from '../grid-progress.js';
+import { listCells, listText, reportText } from '../grid-report.js';
+import { makeData } from '../make-data.js';
+import { printResult } from '../print-result.js';
+import { openProfile, PROFILE_OPTION } from '../profile-option.js';
+import { ANY_TASK_OPTION, askedTask } from '../task-option.js';
+import { checkUsage, parseWholeNumber, UsageError } from '../usage.js';
+
+interface StudyOptions {
+  profile: string;
+  part?: string;
+  task?: string;
+  only?: string;
+  workers: string;
+  ray?: string;
+  cpus: string;
+  gpus: string;
+  retries: string;
+  acceptStale?: boolean;
+  list?: boolean;
+  json?: boolean;
+}
+
+/** Adds the command to the program. */
+export function addStudy(program: Command): void {
+  program
+    .command('study')
+    .description('train and evaluate what is left of a study; what fails is listed, the rest goes on')
+    .option(...PROFILE_OPTION)
+    .option('--part <name>', `${GRID_PARTS.join(', ')} (default: all)`)
+    .option(...ANY_TASK_OPTION)
+    .option('--only <pattern>', 'the cells whose name this regular expression is found in, and what they start from')
+    .option('--workers <n>', 'cells at a time, each in a process of its own; 0: one by one in this process', '1')
+    .option(
+      '--ray <address>',
+      'run them on the Ray cluster whose dashboard has this address, such as http://127.0.0.1:8265',
+    )
+    .option('--cpus <n>', 'on Ray: processors of one cell', '1')
+    .option('--gpus <n>', 'on Ray: GPUs of one cell', '0')
+    .option('--retries <n>', 'on Ray: how often a cell that failed is tried again', '2')
+    .option('--accept-stale', 'take cells and measures that other code made as they are, in place of making them anew')
+    .option('--list', 'only list the cells and how far each is')
+    .option('--json', 'one JSON object on stdout')
+    .addHelpText(
+      'after',
+      '\nInterrupted, all stop at the end of their steps; the same again goes on. Exit code 1 where a cell failed.\n' +
+        'Example: reason-rft study --profile standard --part paradigms --task counting --workers 2',
+    )
+    .action(runStudy);
+}
+
+async function runStudy(options: StudyOptions): Promise<void> {
+  const study = openProfile(options);
+  const workers = parseWholeNumber('--workers', options.workers);
+  const execute = await chooseExecute(options, workers);
+  const grid = askedCells(study, options);
+  if (options.list) {
+    const cells = listCells(study, grid);
+    printResult(options.json, cells, listText(cells));
+    return;
+  }
+  const stop = stopAtInterrupt();
+  for (const task of new Set(grid.map(({ cell }) => cell.task))) await makeData(study, task);
+  const display = showGrid();
+  const outcome = await runGrid(study, grid, {
+    execute,
+    parallel: Math.max(1, workers),
+    signal: stop,
+    onDone: (job, seconds) =>
+      display.line(`${job.name}: ${measuresText(study, job) || 'trained'}; ${durationText(seconds)}`),
+    onFailed: ({ name, error }) => display.line(`${name} FAILED: ${error.split('\n').at(-1)}`),
+    onProgress: display.update,
+  });
+  display.stop();
+  printOutcome(study, outcome, options.json);
+  if (outcome.interrupted) process.exitCode = 130;
+  else if (outcome.failed.length + outcome.skipped.length > 0) process.exitCode = 1;
+}
+
+/** A signal that the first interrupt sets. The second one is the system's own: it ends this process at once. */
+function stopAtInterrupt(): AbortSignal {
+  const controller = new AbortController();
+  process.once('SIGINT', () => {
+    process.stderr.write('stopping at the end of the step; the same again goes on\n');
+    controller.abort();
+  });
+  return controller.signal;
+}
+
+/** Prints what came of the grid; where it was not interrupted, writes and prints the study's results with it. */
+function printOutcome(study: Study, outcome: GridReport, json: boolean | undefined): void {
+  if (outcome.interrupted) {
+    printResult(json, outcome, reportText(outcome));
+    return;
+  }
+  const results = computeResults(study);
+  const file = writeResults(study, results);
+  printResult(
+    json,
+    { ...outcome, results: file },
+    `${studyResultsText(results)}\n\n${reportText(outcome)}\nthe results lie in ${file}; reason-rft report --profile ${study.profile.name} draws its figures`,
+  );
+}
+
+/** Where cells run: in this process, in processes of their own, or on a cluster, which must answer before anything starts. */
+async function chooseExecute({ ray, cpus, gpus, retries, list }: StudyOptions, workers: number): Promise<Execute> {
+  if (ray === undefined) return workers === 0 ? inThisProcess : inProcesses(workers);
+  if (workers === 0) throw new UsageError('on Ray --workers is the number of cells at a time, 1 or more');
+  const size = { cpus: parseWholeNumber('--cpus', cpus, 1), gpus: parseWholeNumber('--gpus', gpus) };
+  const jobs = checkUsage(() => new RayJobs(ray));
+  if (!list) await jobs.version();
+  return onRay({ address: ray, ...size, retries: parseWholeNumber('--retries', retries) });
+}
+
+/**
+ * The cells of the study that the options ask for.
+ *
+ * @throws UsageError where there is no such part or task, or no cell of that name
+ */
+function askedCells(study: Study, { part: partName, task: taskName, only = '' }: StudyOptions): GridCell[] {
+  const part = GRID_PARTS.find((known) => known === partName);
+  if (partName !== undefined && part === undefined)
+    throw new UsageError(`there is no part '${partName}'; choose ${GRID_PARTS.join(', ')}`);
+  const task = taskName === undefined ? undefined : askedTask(taskName).name;
+  const pattern = checkUsage(() => new RegExp(only));
+  const cells = studyGrid(study, part).filter(
+    ({ name, cell }) => (task === undefined || cell.task === task) && pattern.test(name),
+  );
+  if (cells.length === 0) throw new UsageError('no cell is named so; study --list has the names');
+  return cells;
+}

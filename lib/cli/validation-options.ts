@@ -1,0 +1,59 @@
+/** `--evaluate-every` and `--validation`: how a run is evaluated on held-out records while it trains. */
+import type { Command } from 'commander';
+import { fileDigest } from '../engine/file-digest.js';
+import type { SamplingSettings } from '../model/sampling.js';
+import { checkValidation, type ValidationSettings } from '../study/cells/validation.js';
+import { type LoadedRows, loadRecords } from '../study/data/study-data.js';
+import { checkUsage, parseWholeNumber, UsageError } from './usage.js';
+
+export interface ValidationOptions {
+  evaluateEvery: string;
+  validation?: string;
+  validationSamples: string;
+  images?: string;
+}
+
+/** What evaluation during training needs. */
+export interface HeldOut {
+  rows: LoadedRows;
+  settings: ValidationSettings;
+  /** Its part of what the run is known by. */
+  identity: object;
+}
+
+/** Adds the options of evaluation during training to a command. */
+export function addValidationOptions(command: Command): Command {
+  return command
+    .option('--evaluate-every <n>', 'evaluate on held-out records after every n steps; 0: never', '0')
+    .option('--validation <file>', 'the held-out records (JSON Lines), images/ beside them')
+    .option('--validation-samples <n>', 'completions sampled of each, for pass@n', '4');
+}
+
+/**
+ * Loads the held-out records; undefined where the run is not evaluated while it trains.
+ *
+ * @param sampling how training draws completions
+ * @throws UsageError where no held-out records are named, or some of them are trained on
+ */
+export async function loadHeldOut(
+  options: ValidationOptions,
+  sampling: SamplingSettings & { maxNewTokens: number },
+  training: LoadedRows,
+): Promise<HeldOut | undefined> {
+  const evaluateEvery = parseWholeNumber('--evaluate-every', options.evaluateEvery);
+  const samples = parseWholeNumber('--validation-samples', options.validationSamples, 1);
+  if (evaluateEvery === 0) return undefined;
+  if (options.validation === undefined)
+    throw new UsageError('--evaluate-every needs held-out records: give them with --validation FILE');
+  const rows = await loadRecords(options.validation, options.images);
+  const trained = new Set(training.records.map((record) => record.id));
+  const seen = rows.records.filter((record) => trained.has(record.id));
+  if (seen.length > 0)
+    throw new UsageError(
+      `${options.validation} is not held out: ${seen.length} of its records are trained on, among them '${seen[0]!.id}'`,
+    );
+  const { temperature, topP, topK, maxNewTokens } = sampling;
+  const settings = { evaluateEvery, items: rows.records.length, samples, maxNewTokens, temperature, topP, topK };
+  checkUsage(() => checkValidation(settings));
+  return { rows, settings, identity: { validation: { ...settings, data: fileDigest(options.validation) } } };
+}
