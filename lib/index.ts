@@ -37,6 +37,7 @@ export * from './model/model.js';
 export * from './model/parameters.js';
 export * from './model/safetensors.js';
 export * from './model/sampling.js';
+export * from './model/tensors.js';
 export * from './model/tokenizer.js';
 export * from './plots/balance.js';
 export * from './plots/bars.js';

@@ -1,5 +1,5 @@
 /** Floating-point operations of a training step, counted from the model's shapes. */
-import type { Qwen2VLConfig } from '../model/configuration.js';
+import type { ModelConfig } from '../model/configuration.js';
 import { parameterShapes } from '../model/parameters.js';
 
 /**
@@ -11,7 +11,7 @@ import { parameterShapes } from '../model/parameters.js';
  * @param images of `patches` patches each
  */
 export function trainingOperations(
-  config: Qwen2VLConfig,
+  config: ModelConfig,
   {
     rows,
     length,

@@ -2,7 +2,7 @@
  * What a training step needs, from the model's shapes: bytes of weights, gradients, moments, activations and cache, and
  * floating-point operations. All numbers are float32, as the kit holds them; on a GPU and on a CPU alike.
  */
-import { parseConfig, type Qwen2VLConfig } from '../model/configuration.js';
+import { type ModelConfig, parseConfig } from '../model/configuration.js';
 import { parameterShapes } from '../model/parameters.js';
 import { QWEN2_VL_2B } from './size.js';
 
@@ -62,7 +62,7 @@ const [IN_PROGRESS, RECOMPUTED] = [0.5, 2.65];
  * Measured steps of small models agree within a fifth. A LoRA step of the 2B shape (106 prompt tokens and 32; `size.ts`) took
  * 12.7 GB where this and the process make 10.0: at short rows, buffers of the products weigh more than activations.
  */
-export function stepFootprint(config: Qwen2VLConfig, work: StepWork): Footprint {
+export function stepFootprint(config: ModelConfig, work: StepWork): Footprint {
   const trained = trainedScalars(config, work);
   const weights = BYTES * scalars(config, () => true);
   const adapters = work.loraRank === undefined ? 0 : BYTES * trained;
@@ -84,7 +84,7 @@ export function stepFootprint(config: Qwen2VLConfig, work: StepWork): Footprint 
  * scaled queries, the mixed heads), keys and values, 4 of the inner width f (gate's sigmoid and SiLU, up, their product), and the
  * attention shares of each head. Of a block of the tower, a patch: 9 of its width e, 3 of its inner width, and the shares twice.
  */
-function keptActivations(config: Qwen2VLConfig, work: StepWork): number {
+function keptActivations(config: ModelConfig, work: StepWork): number {
   const { hiddenSize: d, intermediateSize: f, headSize, keyValueHeads, heads, layers, vision } = config;
   const rows = work.promptsPerMicroBatch;
   const tokens = rows * (work.promptTokens + work.completions * work.completionTokens);
@@ -114,7 +114,7 @@ function visionTrains({ loraRank, freezeVision }: StepWork): boolean {
  * weight's own gradient where it trains (Kaplan et al. 2020, section 2.1); attention likewise, 4 d for each pair of tokens
  * forward. Drawing the completions and the reference's pass are forward passes.
  */
-export function stepOperations(config: Qwen2VLConfig, work: StepWork): number {
+export function stepOperations(config: ModelConfig, work: StepWork): number {
   const matrices = (prefix: string) => scalars(config, (name, rank) => name.startsWith(prefix) && rank > 1);
   const { prompts, completions, promptTokens, completionTokens, patches } = work;
   const all = prompts * (promptTokens + completions * completionTokens);
@@ -130,7 +130,7 @@ export function stepOperations(config: Qwen2VLConfig, work: StepWork): number {
   return (passes + backward) * decoder + (passes + (visionTrains(work) ? 2 : 0)) * tower;
 }
 
-function trainedScalars(config: Qwen2VLConfig, { loraRank, freezeVision }: StepWork): number {
+function trainedScalars(config: ModelConfig, { loraRank, freezeVision }: StepWork): number {
   if (loraRank === undefined) return scalars(config, (name) => !(freezeVision && name.startsWith('visual.')));
   let count = 0;
   for (const [name, shape] of parameterShapes(config)) {
@@ -140,7 +140,7 @@ function trainedScalars(config: Qwen2VLConfig, { loraRank, freezeVision }: StepW
 }
 
 /** Scalars of the tensors that are meant. */
-function scalars(config: Qwen2VLConfig, meant: (name: string, rank: number) => boolean): number {
+function scalars(config: ModelConfig, meant: (name: string, rank: number) => boolean): number {
   let count = 0;
   for (const [name, shape] of parameterShapes(config))
     if (meant(name, shape.length)) count += shape.reduce((a, b) => a * b, 1);
@@ -148,7 +148,7 @@ function scalars(config: Qwen2VLConfig, meant: (name: string, rank: number) => b
 }
 
 /** The two models that the paper trains, from their published `config.json`. */
-export const PUBLISHED: { readonly [name: string]: Qwen2VLConfig } = {
+export const PUBLISHED: { readonly [name: string]: ModelConfig } = {
   'Qwen2-VL-2B': parseConfig(QWEN2_VL_2B),
   'Qwen2-VL-7B': parseConfig({
     ...{ ...QWEN2_VL_2B, hidden_size: 3584, intermediate_size: 18_944, num_attention_heads: 28 },

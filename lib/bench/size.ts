@@ -11,7 +11,8 @@ import { writeFileAtomic, writeFolderAtomic } from '../engine/atomic-write.js';
 import { Random } from '../engine/random.js';
 import { rowsPerPiece } from '../engine/transfer.js';
 import { parseConfig } from '../model/configuration.js';
-import { countParameters, isVisionParameter, parameterShapes } from '../model/parameters.js';
+import { modelModules } from '../model/modules.js';
+import { countParameters, parameterShapes, residualDivisor } from '../model/parameters.js';
 import { type TensorSource, writeCheckpointTensors } from '../model/safetensors.js';
 import { writePng } from '../records/image.js';
 import { sampleCountingRecord } from '../tasks/counting/sample.js';
@@ -138,12 +139,13 @@ export function writeRandomCheckpoint(file: object, nano: string, folder: string
   const config = parseConfig(file);
   const random = new Random(1, 'size');
   const drawn = Float32Array.from({ length: DRAWN }, () => 0.02 * random.normal());
+  const divisors = new Map(
+    modelModules(config).map((module) => [`${module.name}.weight`, residualDivisor(module, config)]),
+  );
   const tensors = [...parameterShapes(config)].map(([name, shape]): TensorSource => {
     const [rows, width] = [shape[0]!, shape.slice(1).reduce((a, b) => a * b, 1)];
     if (shape.length === 1) return { name, shape, data: new Float32Array(rows).fill(name.endsWith('.weight') ? 1 : 0) };
-    const depth = isVisionParameter(name) ? config.vision.layers : config.layers;
-    // What writes into the residual stream is smaller, as in `initialParameters`.
-    const scale = /(o_proj|down_proj|attn\.proj|fc2)\.weight$/.test(name) ? 1 / Math.sqrt(2 * depth) : 1;
+    const scale = 1 / divisors.get(name)!;
     function* data() {
       const places = new Random(1, `size/${name}`);
       const each = rowsPerPiece(shape);

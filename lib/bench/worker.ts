@@ -8,11 +8,11 @@ import { compile } from '../engine/compile.js';
 import { linear, takeRows } from '../engine/operations.js';
 import { collate, disposeBatch } from '../model/batch.js';
 import { type EncodedPrompt, Generator } from '../model/generate.js';
+import { hiddenStates } from '../model/hidden-states.js';
 import { logits } from '../model/log-probability.js';
 import { disposeModel, encodePrompt, loadModel, type Model } from '../model/model.js';
-import { hiddenStates, type TokenBatch } from '../model/qwen2-vl.js';
 import { GREEDY } from '../model/sampling.js';
-import type { Parameters } from '../model/vision.js';
+import type { ModelWeights, TokenBatch } from '../model/tensors.js';
 import { readImage } from '../records/image.js';
 import { trainGrpo } from '../train/grpo.js';
 import { REASON_RFT_GRPO } from '../train/grpo-settings.js';
@@ -83,7 +83,7 @@ async function sft(request: BenchRequest, model: Model): Promise<number[]> {
 /** One forward pass over all prompts, with the logits after the last token of each. */
 async function prefill(request: BenchRequest, model: Model): Promise<number[]> {
   const prompts = await promptsOf(request, model);
-  const step = compile('prefill', ({ parameters, batch }: { parameters: Parameters; batch: TokenBatch }) => {
+  const step = compile('prefill', ({ parameters, batch }: { parameters: ModelWeights; batch: TokenBatch }) => {
     const [count, length] = batch.tokens.shape;
     const ends = tf.tensor1d(
       Array.from({ length: count }, (_, i) => (i + 1) * length - 1),

@@ -1,18 +1,11 @@
 /** From token sequences to tensors: rows of shared prefixes and segments, padded to one length, with their images. */
 import * as tf from '@tensorflow/tfjs';
 import { type BlockLayout, blockLayout } from './block-attention.js';
-import type { Qwen2VLConfig } from './configuration.js';
+import type { ModelConfig } from './configuration.js';
 import type { Targets } from './log-probability.js';
-import { type ImageGrid, nextPosition, type Position, positionIds } from './mrope.js';
-import type { TokenBatch } from './qwen2-vl.js';
+import { nextPosition, type Position, positionIds } from './mrope.js';
+import type { ProcessedImage, TokenBatch } from './tensors.js';
 import { patchPlaces } from './vision.js';
-
-/** An image as the image processor gives it. */
-export interface ProcessedImage {
-  /** `[patches, channels x temporal x patch x patch]`, row after row. */
-  pixelValues: Float32Array;
-  grid: ImageGrid;
-}
 
 /** One continuation of a row's prefix. */
 export interface Segment {
@@ -67,7 +60,7 @@ export function roundUp(n: number, step: number): number {
  */
 export function collate(
   rows: readonly Row[],
-  config: Qwen2VLConfig,
+  config: ModelConfig,
   options: { side?: 'left' | 'right'; length?: number; lengthStep?: number } = {},
 ): CollatedBatch {
   const laid = rows.map((row, i) => {
@@ -187,7 +180,7 @@ interface LaidRow {
 }
 
 /** Prefix and segments one after the other; each segment's positions go on from the end of the prefix. */
-function layRow(row: Row, config: Qwen2VLConfig): LaidRow {
+function layRow(row: Row, config: ModelConfig): LaidRow {
   const laid: LaidRow = { tokens: [], positions: [], segments: [], visual: [], images: [], targets: [] };
   appendTokens(laid, { ...row.prefix, images: row.images }, 0, 0, config);
   row.prefix.trained?.forEach((trained, index) => {
@@ -212,7 +205,7 @@ function appendTokens(
   { tokens, images = [] }: Segment,
   segment: number,
   start: number,
-  { imageTokenId, vision }: Qwen2VLConfig,
+  { imageTokenId, vision }: ModelConfig,
 ): void {
   const grids = images.map((image) => image.grid);
   laid.positions.push(...positionIds(tokens, grids, imageTokenId, vision.mergeSize, start));
@@ -231,7 +224,7 @@ function appendTokens(
   laid.images.push(...images);
 }
 
-function imageTensors(images: readonly ProcessedImage[], patches: number, config: Qwen2VLConfig): TokenBatch['images'] {
+function imageTensors(images: readonly ProcessedImage[], patches: number, config: ModelConfig): TokenBatch['images'] {
   const { channels, temporalPatchSize, patchSize, mergeSize } = config.vision;
   const width = channels * temporalPatchSize * patchSize ** 2;
   const pixels = new Float32Array(images.length * patches * width);

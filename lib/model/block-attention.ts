@@ -6,7 +6,7 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { batchedProduct } from '../engine/operations.js';
-import { type Attention, FORBIDDEN, groupedMix, groupedScores, segmentBias } from './decoder.js';
+import { type Attention, FORBIDDEN, groupedMix, groupedScores, segmentBias } from './attention.js';
 
 /** Where a row's segments begin, and how their tokens are cut. */
 export interface BlockLayout {

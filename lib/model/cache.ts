@@ -7,7 +7,7 @@
  * idle; when half of the rows are idle or more, the rest are packed closer (`packSlots`).
  */
 import * as tf from '@tensorflow/tfjs';
-import { FORBIDDEN } from './decoder.js';
+import { FORBIDDEN } from './attention.js';
 
 /** What the prompts left, which decoding only reads. One tensor of keys and one of values a layer. */
 export type PromptCache = {

@@ -6,14 +6,16 @@
 import * as tf from '@tensorflow/tfjs';
 import { batchedProduct, linear, meanOfRows, rmsNorm, swiGlu, takeRows } from '../engine/operations.js';
 import type { DecodeState, PromptCache, Shard } from './cache.js';
-import type { Qwen2VLConfig } from './configuration.js';
+import type { ModelConfig } from './configuration.js';
 import { logits } from './log-probability.js';
+import { biasOf, decoderLayer, finalNorm, type Module, tokenEmbedding, weightOf } from './modules.js';
+import { rotaryFrequencies } from './mrope.js';
 import { effectiveWeight, project } from './projection.js';
 import { type SamplingSettings, sampleTokens } from './sampling.js';
-import type { Parameters } from './vision.js';
+import type { ModelWeights } from './tensors.js';
 
 export type ChunkInput = {
-  parameters: Parameters;
+  parameters: ModelWeights;
   /** Independent parts of the batch, which compute side by side; `uniform` holds a number in [0, 1) a token, `[steps, rows]`. */
   shards: (Shard & { uniform: tf.Tensor2D })[];
 };
@@ -44,57 +46,57 @@ export function decodeChunk(
   { parameters, shards }: ChunkInput,
   sampling: SamplingSettings,
   endTokenIds: readonly number[],
-  config: Qwen2VLConfig,
+  config: ModelConfig,
 ): ChunkOutput {
   const maps = config.hiddenSize <= WIDEST_COPIED ? mapsSideBySide : mapsOneByOne;
   const layers = Array.from({ length: config.layers }, (_, i) => maps(parameters, i, config));
   return { shards: shards.map((shard) => decodeShard(parameters, layers, shard, sampling, endTokenIds, config)) };
 }
 
-/** Each product for itself, as in training. */
-function mapsOneByOne(parameters: Parameters, layer: number, config: Qwen2VLConfig): LayerMaps {
-  const norm = (name: string, x: tf.Tensor2D) =>
-    rmsNorm(x, parameters[`model.layers.${layer}.${name}.weight`]!, config.rmsNormEps) as tf.Tensor2D;
-  const through = (name: string, x: tf.Tensor2D) => project(parameters, `model.layers.${layer}.${name}`, x);
+/** One product for each module, as in training. */
+function mapsOneByOne(parameters: ModelWeights, layer: number, config: ModelConfig): LayerMaps {
+  const modules = decoderLayer(config, layer);
+  const map = (module: Module, x: tf.Tensor2D) => project(parameters, module, x);
+  const norm = (module: Module, x: tf.Tensor2D) =>
+    rmsNorm(x, weightOf(parameters, module), config.rmsNormEps) as tf.Tensor2D;
   const scale = 1 / Math.sqrt(config.headSize);
   return {
     queriesKeysValues: (x) => {
-      const normed = norm('input_layernorm', x);
-      const [q, k, v] = ['q_proj', 'k_proj', 'v_proj'].map((name) => through(`self_attn.${name}`, normed));
-      return tf.concat([tf.mul(q!, scale), k!, v!], 1) as tf.Tensor2D;
+      const normed = norm(modules.attentionNorm, x);
+      const queries = map(modules.queries, normed);
+      const keys = map(modules.keys, normed);
+      const values = map(modules.values, normed);
+      return tf.concat([tf.mul(queries, scale), keys, values], 1) as tf.Tensor2D;
     },
-    output: (x) => through('self_attn.o_proj', x),
+    output: (x) => map(modules.output, x),
     gateAndUp: (x) => {
-      const normed = norm('post_attention_layernorm', x);
-      return tf.concat([through('mlp.gate_proj', normed), through('mlp.up_proj', normed)], 1) as tf.Tensor2D;
+      const normed = norm(modules.perceptronNorm, x);
+      return tf.concat([map(modules.gate, normed), map(modules.up, normed)], 1) as tf.Tensor2D;
     },
-    down: (x) => through('mlp.down_proj', x),
+    down: (x) => map(modules.down, x),
   };
 }
 
-/** One product for queries, keys and values and one for gate and up, the norms' weights multiplied into theirs. */
-function mapsSideBySide(parameters: Parameters, layer: number, config: Qwen2VLConfig): LayerMaps {
-  const of = (name: string) => parameters[`model.layers.${layer}.${name}`]!;
-  const weight = (name: string) => effectiveWeight(parameters, `model.layers.${layer}.${name}`);
+/** One product for queries, keys and values and one for gate and up, with the weights of the norms multiplied into theirs. */
+function mapsSideBySide(parameters: ModelWeights, layer: number, config: ModelConfig): LayerMaps {
+  const modules = decoderLayer(config, layer);
+  const weight = (module: Module) => effectiveWeight(parameters, module);
+  const bias = (module: Module) => biasOf(parameters, module)!;
   const scale = 1 / Math.sqrt(config.headSize);
   const unit = (x: tf.Tensor2D) =>
     tf.mul(x, tf.rsqrt(tf.add(meanOfRows(tf.square(x)), config.rmsNormEps))) as tf.Tensor2D;
-  const qkv = tf.mul(
-    tf.concat([tf.mul(weight('self_attn.q_proj'), scale), weight('self_attn.k_proj'), weight('self_attn.v_proj')], 0),
-    of('input_layernorm.weight'),
+  const qkvWeight = tf.mul(
+    tf.concat([tf.mul(weight(modules.queries), scale), weight(modules.keys), weight(modules.values)], 0),
+    weightOf(parameters, modules.attentionNorm),
   );
-  const bias = tf.concat([
-    tf.mul(of('self_attn.q_proj.bias'), scale),
-    of('self_attn.k_proj.bias'),
-    of('self_attn.v_proj.bias'),
-  ]);
+  const qkvBias = tf.concat([tf.mul(bias(modules.queries), scale), bias(modules.keys), bias(modules.values)]);
   const gateUp = tf.mul(
-    tf.concat([weight('mlp.gate_proj'), weight('mlp.up_proj')], 0),
-    of('post_attention_layernorm.weight'),
+    tf.concat([weight(modules.gate), weight(modules.up)], 0),
+    weightOf(parameters, modules.perceptronNorm),
   );
-  const [output, down] = [weight('self_attn.o_proj'), weight('mlp.down_proj')];
+  const [output, down] = [weight(modules.output), weight(modules.down)];
   return {
-    queriesKeysValues: (x) => linear(unit(x), qkv, bias),
+    queriesKeysValues: (x) => linear(unit(x), qkvWeight, qkvBias),
     output: (x) => linear(x, output),
     gateAndUp: (x) => linear(unit(x), gateUp),
     down: (x) => linear(x, down),
@@ -102,12 +104,12 @@ function mapsSideBySide(parameters: Parameters, layer: number, config: Qwen2VLCo
 }
 
 function decodeShard(
-  parameters: Parameters,
+  parameters: ModelWeights,
   layers: readonly LayerMaps[],
   { prompt, state, uniform }: ChunkInput['shards'][number],
   sampling: SamplingSettings,
   endTokenIds: readonly number[],
-  config: Qwen2VLConfig,
+  config: ModelConfig,
 ): ChunkOutput['shards'][number] {
   const [steps, rows] = uniform.shape;
   const angles = chunkAngles(state.position, steps, config);
@@ -125,11 +127,11 @@ function decodeShard(
     for (const end of endTokenIds) done = tf.maximum(done, tf.cast(tf.equal(token, end), 'int32'));
     tokens.push(token);
     logProbs.push(sampled.logProbs);
-    let x = takeRows(parameters['model.embed_tokens.weight'] as tf.Tensor2D, token);
+    let x = takeRows(weightOf(parameters, tokenEmbedding(config)) as tf.Tensor2D, token);
     layers.forEach((layer, i) => {
       x = decodeLayer(layer, x, past[i]!, recent[i]!, angles[t]!, biases[t]!, config);
     });
-    hidden = rmsNorm(x, parameters['model.norm.weight']!, config.rmsNormEps) as tf.Tensor2D;
+    hidden = rmsNorm(x, weightOf(parameters, finalNorm(config)), config.rmsNormEps) as tf.Tensor2D;
   });
   return {
     state: {
@@ -174,9 +176,8 @@ interface HeadAngles {
 }
 
 /** The angles of each of the chunk's tokens. All are text, so the three axes of M-RoPE agree. */
-function chunkAngles(position: tf.Tensor1D, steps: number, config: Qwen2VLConfig): HeadAngles[] {
-  const half = config.headSize / 2;
-  const frequencies = tf.tensor1d(Array.from({ length: half }, (_, i) => config.ropeTheta ** (-i / half)));
+function chunkAngles(position: tf.Tensor1D, steps: number, config: ModelConfig): HeadAngles[] {
+  const frequencies = tf.tensor1d(rotaryFrequencies(config));
   const places = tf.add(
     tf.reshape(tf.cast(position, 'float32'), [1, -1, 1, 1]),
     tf.reshape(tf.range(0, steps), [-1, 1, 1, 1]),
@@ -212,7 +213,7 @@ function decodeLayer(
   recent: Recent,
   angles: HeadAngles,
   bias: tf.Tensor,
-  { heads, keyValueHeads: groups, headSize: size }: Qwen2VLConfig,
+  { heads, keyValueHeads: groups, headSize: size }: ModelConfig,
 ): tf.Tensor2D {
   const own = past[past.length - 1]!;
   const [prompts, , slots] = own.keys.shape as [number, number, number];

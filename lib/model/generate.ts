@@ -10,7 +10,8 @@ import { shardCount } from '../engine/backend.js';
 import { type CompiledStep, compile } from '../engine/compile.js';
 import { takeRows } from '../engine/operations.js';
 import { Random } from '../engine/random.js';
-import { collate, disposeBatch, type ProcessedImage, roundUp } from './batch.js';
+import type { KeepCache } from './attention.js';
+import { collate, disposeBatch, roundUp } from './batch.js';
 import {
   disposeShard,
   disposeState,
@@ -22,14 +23,13 @@ import {
   type Slots,
   widenWindows,
 } from './cache.js';
-import type { Qwen2VLConfig } from './configuration.js';
+import type { ModelConfig } from './configuration.js';
 import { type ChunkInput, type ChunkOutput, decodeChunk } from './decode-step.js';
-import type { KeepCache } from './decoder.js';
+import { hiddenStates } from './hidden-states.js';
 import { logits } from './log-probability.js';
 import { nextPosition, positionIds } from './mrope.js';
-import { hiddenStates, type TokenBatch } from './qwen2-vl.js';
 import { checkSampling, type SamplingSettings } from './sampling.js';
-import type { Parameters } from './vision.js';
+import type { ModelWeights, ProcessedImage, TokenBatch } from './tensors.js';
 
 /** A prompt, ready for the model. */
 export interface EncodedPrompt {
@@ -68,7 +68,7 @@ const FIRST_WINDOW = 64;
 const PROMPT_STEP = 32;
 
 type Prefilled = { keys: tf.Tensor4D[]; values: tf.Tensor4D[]; hidden: tf.Tensor2D };
-type PrefillInput = { parameters: Parameters; shards: TokenBatch[] };
+type PrefillInput = { parameters: ModelWeights; shards: TokenBatch[] };
 type PrefillOutput = { shards: Prefilled[] };
 
 /** A shard, and which completion is in which of its slots. */
@@ -89,7 +89,7 @@ export class Generator {
 
   /** @param endTokenIds the tokens that end a completion, see `endTokens` */
   constructor(
-    private readonly config: Qwen2VLConfig,
+    private readonly config: ModelConfig,
     private readonly endTokenIds: readonly number[],
   ) {
     const prefill = ({ parameters, shards }: PrefillInput) => ({
@@ -106,7 +106,7 @@ export class Generator {
    * @throws Error when a setting is impossible or a prompt is malformed
    */
   generate(
-    parameters: Parameters,
+    parameters: ModelWeights,
     prompts: readonly EncodedPrompt[],
     settings: GenerationSettings,
     streams: readonly string[] = prompts.map((_, i) => String(i)),
@@ -171,7 +171,7 @@ export class Generator {
   }
 
   /** Logits after a prompt's last token, `[vocab]`, with what the prompt was laid out as. */
-  promptLogits(parameters: Parameters, prompt: EncodedPrompt): { logits: Float32Array; positions: number[][] } {
+  promptLogits(parameters: ModelWeights, prompt: EncodedPrompt): { logits: Float32Array; positions: number[][] } {
     const row = { prefix: { tokens: prompt.tokens }, images: prompt.images, segments: [] };
     const collated = collate([row], this.config, { side: 'left', length: prompt.tokens.length });
     const values = tf.tidy(() => {
@@ -206,7 +206,7 @@ export class Generator {
 
   /** Prefills the prompts once each, in shards of equally many prompts, the last filled up with idle ones. */
   private start(
-    parameters: Parameters,
+    parameters: ModelWeights,
     prompts: readonly EncodedPrompt[],
     completions: number,
     window: number,
@@ -291,7 +291,7 @@ function packParts(parts: Part[], live: (completion: number) => boolean): void {
   });
 }
 
-function prefillStep(parameters: Parameters, batch: TokenBatch, config: Qwen2VLConfig) {
+function prefillStep(parameters: ModelWeights, batch: TokenBatch, config: ModelConfig) {
   const keys: tf.Tensor4D[] = [];
   const values: tf.Tensor4D[] = [];
   const keep: KeepCache = (_, k, v) => {

@@ -8,9 +8,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import type { RgbImage } from '../records/image.js';
-import type { ProcessedImage } from './batch.js';
 import { type Resampling, resizeBicubic } from './bicubic.js';
-import type { ImageGrid } from './mrope.js';
+import type { ImageGrid, ProcessedImage } from './tensors.js';
 
 /** What `preprocessor_config.json` says. */
 export interface ImageProcessor {

@@ -5,7 +5,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { runAfter } from '../engine/compile.js';
 import { linear, logProbability, takeRows } from '../engine/operations.js';
-import type { Parameters } from './vision.js';
+import { OUTPUT_HEAD, TOKEN_EMBEDDING } from './modules.js';
+import type { ModelWeights } from './tensors.js';
 
 /** Which tokens are predicted, and from where; all of one length, padded with any index. */
 export type Targets = {
@@ -28,12 +29,12 @@ export interface Predictions {
 const CHUNK = 16_384;
 
 /** The output projection, `[vocab, hidden]`: with tied embeddings their table. */
-export function headOf(parameters: Parameters): tf.Tensor2D {
-  return (parameters['lm_head.weight'] ?? parameters['model.embed_tokens.weight']) as tf.Tensor2D;
+export function headOf(parameters: ModelWeights): tf.Tensor2D {
+  return (parameters[`${OUTPUT_HEAD}.weight`] ?? parameters[`${TOKEN_EMBEDDING}.weight`]) as tf.Tensor2D;
 }
 
 /** Logits over the vocabulary of some hidden states, `[rows, hidden]` to `[rows, vocab]`. */
-export function logits(parameters: Parameters, hidden: tf.Tensor2D): tf.Tensor2D {
+export function logits(parameters: ModelWeights, hidden: tf.Tensor2D): tf.Tensor2D {
   return linear(hidden, headOf(parameters));
 }
 
@@ -46,7 +47,7 @@ export function logits(parameters: Parameters, hidden: tf.Tensor2D): tf.Tensor2D
  * @param options.chunk vocabulary entries at a time; a vocabulary that is no larger is taken as a whole
  */
 export function predictTargets(
-  parameters: Parameters,
+  parameters: ModelWeights,
   hidden: tf.Tensor2D,
   targets: Targets,
   options: { temperature?: number; headIsFrozen?: boolean; chunk?: number } = {},

@@ -8,9 +8,11 @@ import * as tf from '@tensorflow/tfjs';
 import { z } from 'zod';
 import { writeFileAtomic } from '../engine/atomic-write.js';
 import { Random } from '../engine/random.js';
+import { OUTPUT_HEAD, TOKEN_EMBEDDING } from './modules.js';
 import { effectiveWeight } from './projection.js';
 import { type HostTensor, readSafetensors, writeSafetensors } from './safetensors.js';
 import { moduleName, publishedName } from './tensor-names.js';
+import type { MutableWeights } from './tensors.js';
 
 export interface LoraSettings {
   /** Rank of each adapter. Default 16. */
@@ -38,8 +40,6 @@ export const LORA_DEFAULTS: LoraSettings = {
   seed: 1,
 };
 
-type TensorMap = { [name: string]: tf.Tensor };
-
 const PARTS = ['lora_A.weight', 'lora_B.weight', 'lora_scaling'] as const;
 
 /** True for A and B of an adapter: what LoRA trains. */
@@ -53,21 +53,21 @@ function isAdapterTensor(name: string): boolean {
 }
 
 /** True where the map holds any adapter. */
-export function hasAdapters(parameters: TensorMap): boolean {
+export function hasAdapters(parameters: MutableWeights): boolean {
   return Object.keys(parameters).some(isAdapterParameter);
 }
 
 /** The base model: the same tensors without the adapters. */
-export function withoutAdapters(parameters: TensorMap): TensorMap {
+export function withoutAdapters(parameters: MutableWeights): MutableWeights {
   return Object.fromEntries(Object.entries(parameters).filter(([name]) => !isAdapterTensor(name)));
 }
 
 /** The modules that can have an adapter: every linear map of decoder, vision tower and merger. */
-export function linearModules(parameters: TensorMap): string[] {
+export function linearModules(parameters: MutableWeights): string[] {
   return Object.entries(parameters)
     .filter(([name, tensor]) => name.endsWith('.weight') && tensor.rank === 2 && !isAdapterTensor(name))
     .map(([name]) => name.slice(0, -'.weight'.length))
-    .filter((module) => module !== 'model.embed_tokens' && module !== 'lm_head');
+    .filter((module) => module !== TOKEN_EMBEDDING && module !== OUTPUT_HEAD);
 }
 
 /**
@@ -75,7 +75,7 @@ export function linearModules(parameters: TensorMap): string[] {
  *
  * @throws Error when it names none, with the ends that exist
  */
-export function targetedModules(parameters: TensorMap, targetModules: string): string[] {
+export function targetedModules(parameters: MutableWeights, targetModules: string): string[] {
   const modules = linearModules(parameters);
   const pattern = /^\/(.*)\/$/.exec(targetModules)?.[1];
   const ends = targetModules.split(',').map((each) => each.trim());
@@ -105,7 +105,7 @@ export function checkLora({ rank, alpha, seed }: LoraSettings): void {
  *
  * @throws Error where the map holds adapters already, or no module is named
  */
-export function addAdapters(parameters: TensorMap, settings: LoraSettings): void {
+export function addAdapters(parameters: MutableWeights, settings: LoraSettings): void {
   checkLora(settings);
   if (hasAdapters(parameters))
     throw new Error('lora: the model has adapters already; merge them first, or train them on');
@@ -126,10 +126,10 @@ function scalingOf({ rank, alpha, rankStabilized }: Pick<LoraSettings, 'rank' | 
 }
 
 /** Adds the adapters into the weights and removes them, in place. */
-export function mergeAdapters(parameters: TensorMap): void {
+export function mergeAdapters(parameters: MutableWeights): void {
   for (const module of linearModules(parameters)) {
     if (!parameters[`${module}.lora_A.weight`]) continue;
-    const merged = tf.tidy(() => effectiveWeight(parameters, module));
+    const merged = tf.tidy(() => effectiveWeight(parameters, { name: module }));
     tf.dispose(parameters[`${module}.weight`]!);
     parameters[`${module}.weight`] = merged;
     for (const part of PARTS) {
@@ -192,7 +192,7 @@ export function adapterBaseName(folder: string): string {
  * @throws Error where the map holds no adapter, or adapters of different rank or scaling
  */
 export function saveAdapters(
-  parameters: TensorMap,
+  parameters: MutableWeights,
   base: string,
   folder: string,
   id?: { repo: string; revision: string },
@@ -244,12 +244,12 @@ export function saveAdapters(
  * @throws Error naming the file and what does not fit: an option that the kit does not have, a module that the model lacks,
  *   a tensor of another shape, a half pair
  */
-export function loadAdapters(parameters: TensorMap, folder: string): void {
+export function loadAdapters(parameters: MutableWeights, folder: string): void {
   const config = readAdapterConfig(folder);
   const file = path.join(folder, 'adapter_model.safetensors');
   if (!existsSync(file)) throw new Error(`${file} is missing; is '${folder}' an adapter's folder?`);
   const scaling = scalingOf({ rank: config.r, alpha: config.lora_alpha, rankStabilized: config.use_rslora ?? false });
-  const added: TensorMap = {};
+  const added: MutableWeights = {};
   try {
     for (const { name, shape, data } of readSafetensors(file)) {
       const match = /^base_model\.model\.(.+)\.(lora_[AB]\.weight)$/.exec(name);

@@ -7,26 +7,28 @@ import type { Precision } from '../engine/backend.js';
 import { downloadTensor, uploadTensor } from '../engine/transfer.js';
 import type { RgbImage } from '../records/image.js';
 import { type ChatTemplate, loadChatTemplate } from './chat-template.js';
-import { type Qwen2VLConfig, readConfig } from './configuration.js';
+import { type ModelConfig, readConfig } from './configuration.js';
 import { type EncodedPrompt, Generator } from './generate.js';
 import { endTokens } from './generation-config.js';
 import { adapterBase, cachedModel, idOfFolder } from './hub.js';
 import { type ImageProcessor, loadImageProcessor, processedGrid, processImage } from './image-processor.js';
 import { hasAdapters, isAdapterFolder, loadAdapters, saveAdapters } from './lora.js';
+import { OUTPUT_HEAD, TOKEN_EMBEDDING } from './modules.js';
 import { parameterShapes } from './parameters.js';
 import { readCheckpointTensors, writeCheckpointTensors } from './safetensors.js';
 import { moduleName, publishedName, type TensorLayout } from './tensor-names.js';
+import type { MutableWeights } from './tensors.js';
 import { loadTokenizer, type Tokenizer } from './tokenizer.js';
 
 export interface Model {
   /** Where it was loaded from; of one with adapters, the base model's. */
   folder: string;
-  config: Qwen2VLConfig;
+  config: ModelConfig;
   tokenizer: Tokenizer;
   template: ChatTemplate;
   imageProcessor: ImageProcessor;
   /** The live weights by published name; trainers replace the tensors. */
-  parameters: { [name: string]: tf.Tensor };
+  parameters: MutableWeights;
   /** How the checkpoint's files name them. */
   tensorLayout: TensorLayout;
   generator: Generator;
@@ -57,20 +59,22 @@ export function loadModel(name: string): Model {
   return model;
 }
 
+const [HEAD_WEIGHT, TABLE_WEIGHT] = [`${OUTPUT_HEAD}.weight`, `${TOKEN_EMBEDDING}.weight`] as const;
+
 function loadCheckpoint(folder: string): Model {
   const config = readConfig(folder);
   const tokenizer = loadTokenizer(folder);
   const template = loadChatTemplate(folder);
   const imageProcessor = loadImageProcessor(folder);
   const missing = parameterShapes(config);
-  const parameters: { [name: string]: tf.Tensor } = {};
+  const parameters: MutableWeights = {};
   let tensorLayout: TensorLayout = 'published';
   try {
     for (const { name: stored, shape, pieces } of readCheckpointTensors(folder)) {
       const name = publishedName(stored);
       if (name !== stored) tensorLayout = 'modules';
       // A head that is tied to the embedding should not be stored, but some checkpoints hold a copy.
-      const tied = config.tieWordEmbeddings && name === 'lm_head.weight';
+      const tied = config.tieWordEmbeddings && name === HEAD_WEIGHT;
       const expected = tied ? [config.vocabSize, config.hiddenSize] : missing.get(name);
       if (!expected) throw new Error(`${folder} holds '${name}', which this configuration does not have`);
       if (String(expected) !== String(shape))
@@ -103,17 +107,17 @@ function loadCheckpoint(folder: string): Model {
  *
  * @throws Error when its numbers differ from the embedding's: which of the two is meant cannot be known
  */
-function dropHeadCopy(parameters: { [name: string]: tf.Tensor }, folder: string): void {
-  const { 'lm_head.weight': head, 'model.embed_tokens.weight': table } = parameters;
+function dropHeadCopy(parameters: MutableWeights, folder: string): void {
+  const { [HEAD_WEIGHT]: head, [TABLE_WEIGHT]: table } = parameters;
   if (!head) return;
   const equal = tf.tidy(() => tf.all(tf.equal(head, table!)).dataSync()[0] === 1);
   if (!equal)
     throw new Error(
-      `${folder}: config.json ties the head to the embedding (tie_word_embeddings), but the stored 'lm_head.weight' differs ` +
-        "from 'model.embed_tokens.weight'; set tie_word_embeddings to false to use it, or remove it from the file",
+      `${folder}: config.json ties the head to the embedding (tie_word_embeddings), but the stored '${HEAD_WEIGHT}' differs ` +
+        `from '${TABLE_WEIGHT}'; set tie_word_embeddings to false to use it, or remove it from the file`,
     );
   head.dispose();
-  delete parameters['lm_head.weight'];
+  delete parameters[HEAD_WEIGHT];
 }
 
 /** The files beside the weights and `config.json` that a saved copy takes over from the checkpoint it came from. */

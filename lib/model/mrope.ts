@@ -4,13 +4,11 @@
  * kit reads, the two families agree.
  */
 import * as tf from '@tensorflow/tfjs';
-import type { Qwen2VLConfig } from './configuration.js';
+import type { ModelConfig } from './configuration.js';
+import type { ImageGrid } from './tensors.js';
 
 /** Temporal, height and width position of one token. */
 export type Position = [number, number, number];
-
-/** Patches of one image along time, height and width, before merging. */
-export type ImageGrid = [number, number, number];
 
 /**
  * Position ids of a token sequence: text advances all three axes together; the tokens of an image span its merged grid
@@ -66,7 +64,16 @@ export function positionIds(
 
 /** The position after the last: one above the largest id, or `start` for an empty sequence. */
 export function nextPosition(positions: readonly Position[], start = 0): number {
-  return positions.reduce((most, each) => Math.max(most, each[0] + 1, each[1] + 1, each[2] + 1), start);
+  return positions.reduce(
+    (most, [temporal, height, width]) => Math.max(most, temporal + 1, height + 1, width + 1),
+    start,
+  );
+}
+
+/** The rotary frequencies of a head, `theta^(-2i / headSize)` for i below headSize / 2 (Su et al. 2021, section 3.2.2). */
+export function rotaryFrequencies({ headSize, ropeTheta }: ModelConfig): number[] {
+  const half = headSize / 2;
+  return Array.from({ length: half }, (_, i) => ropeTheta ** (-i / half));
 }
 
 /** Cosines and sines of rotary angles, each `[batch, 1, tokens, headSize / 2]`. */
@@ -76,20 +83,19 @@ export interface RotaryAngles {
 }
 
 /**
- * The angles of M-RoPE: frequency `i` of `headSize / 2`, `theta^(-2i / headSize)`, follows the temporal, height or width
- * position according to the section of `mropeSection` in which it falls.
+ * The angles of M-RoPE: each frequency follows the temporal, the height or the width position, according to the section of
+ * `mropeSection` in which it falls.
  *
  * @param positions int32 `[3, batch, tokens]`
  */
-export function mropeAngles(positions: tf.Tensor3D, config: Qwen2VLConfig): RotaryAngles {
-  const half = config.headSize / 2;
-  const frequencies = Array.from({ length: half }, (_, i) => config.ropeTheta ** (-i / half));
+export function mropeAngles(positions: tf.Tensor3D, config: ModelConfig): RotaryAngles {
+  const frequencies = rotaryFrequencies(config);
   const sections: tf.Tensor[] = [];
   let from = 0;
   config.mropeSection.forEach((size, axis) => {
     const along = tf.squeeze(tf.slice(positions, [axis, 0, 0], [1, -1, -1]), [0]);
-    const some = tf.tensor1d(frequencies.slice(from, from + size));
-    sections.push(tf.mul(tf.expandDims(tf.cast(along, 'float32'), 2), some));
+    const ofSection = tf.tensor1d(frequencies.slice(from, from + size));
+    sections.push(tf.mul(tf.expandDims(tf.cast(along, 'float32'), 2), ofSection));
     from += size;
   });
   const angles = tf.expandDims(tf.concat(sections, 2), 1);

@@ -1,27 +1,27 @@
-/** The linear maps of the model by module name, with the low-rank adapter (LoRA) of a module where it has one. */
+/** The linear maps of the model, each with its low-rank adapter (LoRA) where it has one. */
 import * as tf from '@tensorflow/tfjs';
 import { linear } from '../engine/operations.js';
-import type { Parameters } from './vision.js';
+import type { ModelWeights } from './tensors.js';
 
 /**
- * The module's affine map, plus `scaling x B (A x)` where the map of parameters holds an adapter for it (Hu et al. 2021,
- * equation 3). A, B and the scaling stand in the map beside the weight, so that the model stays a function of parameters.
+ * The module's affine map, plus `scaling x B (A x)` where the module has an adapter (Hu et al. 2021, equation 3). A, B and the
+ * scaling stand beside the weight, as `MODULE.lora_A.weight`, `MODULE.lora_B.weight` and `MODULE.lora_scaling`.
  *
+ * @param module a linear map, such as `decoderLayer(config, 0).queries`
  * @param x `[rows, in]`
- * @param module such as `model.layers.0.self_attn.q_proj`
  * @returns `[rows, out]`
  */
-export function project(parameters: Parameters, module: string, x: tf.Tensor2D): tf.Tensor2D {
-  const out = linear(x, parameters[`${module}.weight`]!, parameters[`${module}.bias`]);
-  const adapter = adapterOf(parameters, module);
+export function project(parameters: ModelWeights, { name }: { name: string }, x: tf.Tensor2D): tf.Tensor2D {
+  const out = linear(x, parameters[`${name}.weight`]!, parameters[`${name}.bias`]);
+  const adapter = adapterOf(parameters, name);
   if (!adapter) return out;
   return tf.add(out, tf.mul(linear(linear(x, adapter.a), adapter.b), adapter.scaling)) as tf.Tensor2D;
 }
 
 /** The weight of a module with its adapter added in, `[out, in]`. */
-export function effectiveWeight(parameters: Parameters, module: string): tf.Tensor2D {
-  const weight = parameters[`${module}.weight`] as tf.Tensor2D;
-  const adapter = adapterOf(parameters, module);
+export function effectiveWeight(parameters: ModelWeights, { name }: { name: string }): tf.Tensor2D {
+  const weight = parameters[`${name}.weight`] as tf.Tensor2D;
+  const adapter = adapterOf(parameters, name);
   if (!adapter) return weight;
   return tf.add(weight, tf.mul(tf.matMul(adapter.b, adapter.a), adapter.scaling)) as tf.Tensor2D;
 }
@@ -31,10 +31,11 @@ interface Adapter {
   a: tf.Tensor2D;
   /** `[out, rank]`. */
   b: tf.Tensor2D;
+  /** A scalar. */
   scaling: tf.Tensor;
 }
 
-function adapterOf(parameters: Parameters, module: string): Adapter | undefined {
+function adapterOf(parameters: ModelWeights, module: string): Adapter | undefined {
   const a = parameters[`${module}.lora_A.weight`];
   if (!a) return undefined;
   const [b, scaling] = [parameters[`${module}.lora_B.weight`]!, parameters[`${module}.lora_scaling`]!];

@@ -1,33 +1,24 @@
-/** The vision towers of Qwen2-VL and Qwen2.5-VL: patches to visual tokens in the decoder's width. */
+/** The vision towers of all families: from patches to visual tokens in the decoder's width. */
 import * as tf from '@tensorflow/tfjs';
 import { gelu, layerNorm, linear, quickGelu, rmsNorm, rotate, swiGlu } from '../engine/operations.js';
-import type { VisionConfig } from './configuration.js';
-import type { ImageGrid } from './mrope.js';
+import type { VisionConfig } from './family.js';
+import { biasOf, type Module, patchEmbedding, patchMerger, visionBlock, weightOf } from './modules.js';
 import { project } from './projection.js';
+import type { ImageBatch, ImageGrid, ModelWeights } from './tensors.js';
 import { type PatchAttention, sortByWindow, wholeAttention, windowAttention } from './window-attention.js';
-
-/** Parameters by checkpoint name. */
-export type Parameters = { readonly [name: string]: tf.Tensor };
-
-/** The images of a batch, all padded to the same number of patches. */
-export interface ImageBatch {
-  /** `[images, patches, channels x temporal x patch x patch]`, in merge-window order; padding is zero. */
-  pixels: tf.Tensor3D;
-  /** Row and column of each patch in its image, int32 `[images, patches, 2]`. */
-  places: tf.Tensor3D;
-  /** 0 for a patch, -1e9 for padding, `[images, patches]`: added to the attention scores. */
-  padding: tf.Tensor2D;
-}
 
 /** The constant of the norms in the vision tower. */
 const EPS = 1e-6;
 
+/** The base of the rotary frequencies in the vision tower. */
+const THETA = 10_000;
+
 /** Row and column of each patch of an image, in merge-window order: windows row by row, then the patches inside one. */
-export function patchPlaces([t, h, w]: ImageGrid, mergeSize: number): [number, number][] {
+export function patchPlaces([frames, height, width]: ImageGrid, mergeSize: number): [number, number][] {
   const places: [number, number][] = [];
-  for (let frame = 0; frame < t; frame++) {
-    for (let row = 0; row < h; row += mergeSize) {
-      for (let column = 0; column < w; column += mergeSize) {
+  for (let frame = 0; frame < frames; frame++) {
+    for (let row = 0; row < height; row += mergeSize) {
+      for (let column = 0; column < width; column += mergeSize) {
         for (let i = 0; i < mergeSize; i++) for (let j = 0; j < mergeSize; j++) places.push([row + i, column + j]);
       }
     }
@@ -40,87 +31,90 @@ export function patchPlaces([t, h, w]: ImageGrid, mergeSize: number): [number, n
  *
  * @returns `[images x patches / merge^2, hidden]`, padding tokens included
  */
-export function encodeImages(parameters: Parameters, images: ImageBatch, config: VisionConfig): tf.Tensor2D {
+export function encodeImages(parameters: ModelWeights, images: ImageBatch, config: VisionConfig): tf.Tensor2D {
   if (!config.windows) {
     const whole = wholeAttention(images.padding);
     return encodePatches(parameters, images, () => whole, config);
   }
   const { side, wholeBlocks } = config.windows;
-  const sorted = sortByWindow(images, side, config);
+  const sorted = sortByWindow(images, side, config.mergeSize);
   const whole = wholeAttention(sorted.images.padding);
   const inWindow = windowAttention(sorted.windows, side ** 2);
-  const attention = (block: number) => (wholeBlocks.includes(block) ? whole : inWindow);
-  return sorted.restore(encodePatches(parameters, sorted.images, attention, config));
+  const attentionOfBlock = (block: number) => (wholeBlocks.includes(block) ? whole : inWindow);
+  return sorted.restore(encodePatches(parameters, sorted.images, attentionOfBlock, config));
 }
 
-/** The tower on patches in any order that keeps those together which are merged. */
+/** The tower on patches in any order in which those that are merged stand together. */
 function encodePatches(
-  parameters: Parameters,
+  parameters: ModelWeights,
   images: ImageBatch,
-  attention: (block: number) => PatchAttention,
+  attentionOfBlock: (block: number) => PatchAttention,
   config: VisionConfig,
 ): tf.Tensor2D {
   const [count, , patchWidth] = images.pixels.shape;
-  const weight = tf.reshape(parameters['visual.patch_embed.proj.weight']!, [config.embedSize, patchWidth]);
+  const kernel = weightOf(parameters, patchEmbedding(config));
+  const weight = tf.reshape(kernel, [config.embedSize, patchWidth]);
   let x: tf.Tensor2D = linear(tf.reshape(images.pixels, [-1, patchWidth]), weight);
   const angles = patchAngles(images.places, config);
+  const map: ApplyMap = (module, x) => project(parameters, module, x as tf.Tensor2D);
   for (let i = 0; i < config.layers; i++) {
-    const block = `visual.blocks.${i}`;
-    const through: Through = (name, x) => project(parameters, `${block}.${name}`, x as tf.Tensor2D);
-    const normed = normalise(parameters, `${block}.norm1`, x);
-    x = tf.add(x, attend(normed, through, angles, attention(i), count, config));
-    x = tf.add(x, feedForward(normalise(parameters, `${block}.norm2`, x), through, config));
+    const block = visionBlock(config, i);
+    const normed = normalise(parameters, block.attentionNorm, x);
+    x = tf.add(x, attend(normed, block, map, angles, attentionOfBlock(i), count, config));
+    x = tf.add(x, feedForward(normalise(parameters, block.perceptronNorm, x), block.perceptron, map));
   }
   return mergePatches(parameters, x, config);
 }
 
-/** Layer normalisation, or where the norm has no bias, as in Qwen2.5-VL, root-mean-square normalisation. */
-function normalise(parameters: Parameters, norm: string, x: tf.Tensor): tf.Tensor {
-  const [weight, bias] = [parameters[`${norm}.weight`]!, parameters[`${norm}.bias`]];
+/** A linear map applied to `[rows, in]`. */
+type ApplyMap = (module: Module, x: tf.Tensor) => tf.Tensor2D;
+
+type VisionBlock = ReturnType<typeof visionBlock>;
+
+/** Layer normalisation where the norm has a bias, else root-mean-square normalisation. */
+function normalise(parameters: ModelWeights, norm: Module, x: tf.Tensor): tf.Tensor {
+  const [weight, bias] = [weightOf(parameters, norm), biasOf(parameters, norm)];
   return bias ? layerNorm(x, weight, bias, EPS) : rmsNorm(x, weight, EPS);
 }
 
-/** A block's perceptron: two maps around a GELU in Qwen2-VL, SwiGLU in Qwen2.5-VL. */
-function feedForward(x: tf.Tensor, through: Through, { family }: VisionConfig): tf.Tensor2D {
-  if (family === 'qwen2_5_vl')
-    return through('mlp.down_proj', swiGlu(through('mlp.gate_proj', x), through('mlp.up_proj', x)));
-  return through('mlp.fc2', quickGelu(through('mlp.fc1', x)));
+/** A block's perceptron. */
+function feedForward(x: tf.Tensor, perceptron: VisionBlock['perceptron'], map: ApplyMap): tf.Tensor2D {
+  if (perceptron.kind === 'swiGlu') return map(perceptron.down, swiGlu(map(perceptron.gate, x), map(perceptron.up, x)));
+  return map(perceptron.outward, quickGelu(map(perceptron.inward, x)));
 }
 
-/** The 2 x 2 merger: neighbouring patches side by side, through a two-layer perceptron, to the decoder's width. */
-function mergePatches(parameters: Parameters, x: tf.Tensor2D, config: VisionConfig): tf.Tensor2D {
+/** The merger: `mergeSize` x `mergeSize` patches side by side, through a two-layer perceptron, to the decoder's width. */
+function mergePatches(parameters: ModelWeights, x: tf.Tensor2D, config: VisionConfig): tf.Tensor2D {
+  const merger = patchMerger(config);
   const merged = config.embedSize * config.mergeSize ** 2;
-  const windows = tf.reshape(normalise(parameters, 'visual.merger.ln_q', x), [-1, merged]) as tf.Tensor2D;
-  const inner = gelu(project(parameters, 'visual.merger.mlp.0', windows));
-  return project(parameters, 'visual.merger.mlp.2', inner as tf.Tensor2D);
+  const windows = tf.reshape(normalise(parameters, merger.norm, x), [-1, merged]) as tf.Tensor2D;
+  const inner = gelu(project(parameters, merger.inward, windows));
+  return project(parameters, merger.outward, inner as tf.Tensor2D);
 }
-
-/** A block's linear map by its name. */
-type Through = (name: string, x: tf.Tensor) => tf.Tensor2D;
 
 /** Attention among the patches of one image. x is `[images x patches, embed]`. */
 function attend(
   x: tf.Tensor,
-  through: Through,
+  block: VisionBlock,
+  map: ApplyMap,
   angles: { cos: tf.Tensor; sin: tf.Tensor },
   attention: PatchAttention,
-  count: number,
+  images: number,
   config: VisionConfig,
 ): tf.Tensor {
   const { heads, embedSize } = config;
-  const size = embedSize / heads;
-  const qkv = through('attn.qkv', x);
-  const split = tf.transpose(tf.reshape(qkv, [count, -1, 3, heads, size]), [2, 0, 3, 1, 4]);
+  const headSize = embedSize / heads;
+  const qkv = map(block.queriesKeysValues, x);
+  const split = tf.transpose(tf.reshape(qkv, [images, -1, 3, heads, headSize]), [2, 0, 3, 1, 4]);
   const [q, k, v] = tf.unstack(split) as [tf.Tensor, tf.Tensor, tf.Tensor];
-  const ofHeads = attention(rotate(q, angles.cos, angles.sin), rotate(k, angles.cos, angles.sin), v);
-  const mixed = tf.reshape(tf.transpose(ofHeads, [0, 2, 1, 3]), [-1, embedSize]);
-  return through('attn.proj', mixed);
+  const mixed = attention(rotate(q, angles.cos, angles.sin), rotate(k, angles.cos, angles.sin), v);
+  return map(block.output, tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [-1, embedSize]));
 }
 
-/** 2-D rotary angles: the first half of the frequencies follows the row, the second the column; theta is 10,000. */
+/** 2-D rotary angles, `[images, 1, patches, headSize / 2]`: the first half of the frequencies follows the row, the second the column. */
 function patchAngles(places: tf.Tensor3D, config: VisionConfig): { cos: tf.Tensor; sin: tf.Tensor } {
   const quarter = config.embedSize / config.heads / 4;
-  const frequencies = tf.tensor1d(Array.from({ length: quarter }, (_, i) => 10000 ** (-i / quarter)));
+  const frequencies = tf.tensor1d(Array.from({ length: quarter }, (_, i) => THETA ** (-i / quarter)));
   const [images, patches] = places.shape;
   const angles = tf.mul(tf.expandDims(tf.cast(places, 'float32'), 3), frequencies);
   const flat = tf.reshape(angles, [images, 1, patches, 2 * quarter]);

@@ -8,9 +8,8 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { batchedProduct, takeRows, topK } from '../engine/operations.js';
-import type { VisionConfig } from './configuration.js';
-import { FORBIDDEN } from './decoder.js';
-import type { ImageBatch } from './vision.js';
+import { FORBIDDEN } from './attention.js';
+import type { ImageBatch } from './tensors.js';
 
 /** Queries, keys and values of patches, each `[images, heads, patches, size]`, to their mixture of the same shape. */
 export type PatchAttention = (queries: tf.Tensor, keys: tf.Tensor, values: tf.Tensor) => tf.Tensor;
@@ -33,9 +32,9 @@ export interface SortedImages {
 }
 
 /** Sorts patches by window, those that the merger joins side by side, padding last. */
-export function sortByWindow(images: ImageBatch, side: number, config: VisionConfig): SortedImages {
+export function sortByWindow(images: ImageBatch, side: number, mergeSize: number): SortedImages {
   const [count, patches] = images.padding.shape;
-  const joined = config.mergeSize ** 2;
+  const joined = mergeSize ** 2;
   const cells = patches / joined;
   const windows = windowNumbers(images, side);
   // A side is a multiple of mergeSize, so that patches which are joined are of one window.

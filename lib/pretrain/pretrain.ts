@@ -2,8 +2,9 @@
  * Pretraining of a base model on perception: for each image several short conversations, packed into one row that encodes
  * the image once; each conversation sees the image and itself alone.
  */
-import type { ProcessedImage, Row } from '../model/batch.js';
-import type { Qwen2VLConfig } from '../model/configuration.js';
+import type { Row } from '../model/batch.js';
+import type { ModelConfig } from '../model/configuration.js';
+import type { ProcessedImage } from '../model/tensors.js';
 import { ADAMW_DEFAULTS, AdamW, type TensorMap } from '../train/adamw.js';
 import { likelihoodStep } from '../train/likelihood.js';
 import { likelihoodGradients } from '../train/likelihood-update.js';
@@ -43,7 +44,7 @@ export interface PretrainingSettings {
  */
 export async function pretrain(
   options: {
-    config: Qwen2VLConfig;
+    config: ModelConfig;
     parameters: TensorMap;
     rowsOf: (index: number) => PretrainingRow[][];
     settings: PretrainingSettings;

@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { CompiledStep } from '../engine/compile.js';
 import { type CollatedBatch, collate, disposeBatch, type Row } from '../model/batch.js';
-import type { Qwen2VLConfig } from '../model/configuration.js';
+import type { ModelConfig } from '../model/configuration.js';
 import { addGradients } from './accumulate.js';
 import type { TensorMap } from './adamw.js';
 import type { LikelihoodInput, LikelihoodOutput } from './likelihood.js';
@@ -22,7 +22,7 @@ export function likelihoodGradients(
   likelihood: CompiledStep<LikelihoodInput, LikelihoodOutput>,
   { trainable, frozen }: { trainable: TensorMap; frozen: TensorMap },
   microBatches: readonly (readonly Row[])[],
-  config: Qwen2VLConfig,
+  config: ModelConfig,
   options: { lengthStep?: number } = {},
 ): { gradients: TensorMap; metrics: Metrics; tokens: number } {
   const trained = microBatches.flat().reduce((sum, row) => sum + trainedTokens(row), 0);

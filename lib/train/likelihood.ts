@@ -1,9 +1,10 @@
 /** The likelihood step of supervised fine-tuning: weighted cross-entropy of the target tokens, with its gradient. */
 import * as tf from '@tensorflow/tfjs';
 import { type CompiledStep, compile } from '../engine/compile.js';
-import type { Qwen2VLConfig } from '../model/configuration.js';
+import type { ModelConfig } from '../model/configuration.js';
+import { hiddenStates } from '../model/hidden-states.js';
 import { headOf, predictTargets, type Targets } from '../model/log-probability.js';
-import { hiddenStates, type TokenBatch } from '../model/qwen2-vl.js';
+import type { TokenBatch } from '../model/tensors.js';
 import type { TensorMap } from './adamw.js';
 
 export type LikelihoodInput = {
@@ -31,7 +32,7 @@ export type LikelihoodOutput = {
  * @param checkpoint the backward pass computes each layer again: less memory, a third more time, the same numbers
  */
 export function likelihoodStep(
-  config: Qwen2VLConfig,
+  config: ModelConfig,
   checkpoint = false,
 ): CompiledStep<LikelihoodInput, LikelihoodOutput> {
   const step = ({ trainable, frozen, batch, targets, weights }: LikelihoodInput) => {

@@ -2,10 +2,10 @@
 import * as tf from '@tensorflow/tfjs';
 import { type CompiledStep, compile } from '../engine/compile.js';
 import { stopGradient } from '../engine/operations.js';
-import type { Qwen2VLConfig } from '../model/configuration.js';
+import type { ModelConfig } from '../model/configuration.js';
+import { hiddenStates } from '../model/hidden-states.js';
 import { headOf, type Predictions, predictTargets, type Targets } from '../model/log-probability.js';
-import { hiddenStates, type TokenBatch } from '../model/qwen2-vl.js';
-import type { Parameters } from '../model/vision.js';
+import type { ModelWeights, TokenBatch } from '../model/tensors.js';
 import type { TensorMap } from './adamw.js';
 import { gradientsOf } from './likelihood.js';
 import { importanceRatio, type PolicyLossSettings, policyTerms, type Sequences } from './policy-loss.js';
@@ -24,7 +24,7 @@ export type ScoreInput = { parameters: TensorMap; batch: TokenBatch; targets: Ta
 export type ScoreOutput = { logProbs: tf.Tensor1D; entropies: tf.Tensor1D };
 
 /** Compiles the forward pass alone. */
-export function scoreStep(config: Qwen2VLConfig, logitTemperature: number): CompiledStep<ScoreInput, ScoreOutput> {
+export function scoreStep(config: ModelConfig, logitTemperature: number): CompiledStep<ScoreInput, ScoreOutput> {
   const step = ({ parameters, batch, targets }: ScoreInput) => {
     const hidden = hiddenStates(parameters, batch, config);
     const { logProbs, entropies } = predictTargets(parameters, hidden, targets, { temperature: logitTemperature });
@@ -69,14 +69,11 @@ export type PolicyOutput = {
 };
 
 /** Compiles loss and gradient for one model and one set of constants. */
-export function policyStep(
-  config: Qwen2VLConfig,
-  settings: PolicyStepSettings,
-): CompiledStep<PolicyInput, PolicyOutput> {
+export function policyStep(config: ModelConfig, settings: PolicyStepSettings): CompiledStep<PolicyInput, PolicyOutput> {
   const { logitTemperature, beta, entropyBonus, gradientCheckpointing: checkpoint } = settings;
   const step = (input: PolicyInput) => {
     const { trainable, frozen, reference, batch, targets, weights, shares, policyMask, entropyShares } = input;
-    const predict = (parameters: Parameters): Predictions => {
+    const predict = (parameters: ModelWeights): Predictions => {
       const hidden = hiddenStates(parameters, batch, config, { checkpoint });
       const headIsFrozen = Object.values(frozen).includes(headOf(parameters));
       return predictTargets(parameters, hidden, targets, { temperature: logitTemperature, headIsFrozen });

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import { matrixPrecision } from '../engine/backend.js';
 import type { CompiledStep } from '../engine/compile.js';
 import { type CollatedBatch, collate, disposeBatch, type Row } from '../model/batch.js';
-import type { Qwen2VLConfig } from '../model/configuration.js';
+import type { ModelConfig } from '../model/configuration.js';
 import { addGradients } from './accumulate.js';
 import type { TensorMap } from './adamw.js';
 import type { GrpoSettings } from './grpo-settings.js';
@@ -62,7 +62,7 @@ export function scoreRollout(
   score: CompiledStep<ScoreInput, ScoreOutput>,
   parameters: TensorMap,
   rollout: Rollout,
-  config: Qwen2VLConfig,
+  config: ModelConfig,
   promptsPerMicroBatch: number,
 ): Scores {
   const empty = (): PerToken =>
@@ -121,7 +121,7 @@ export function policyGradients(
   policy: CompiledStep<PolicyInput, PolicyOutput>,
   { trainable, frozen, reference }: { trainable: TensorMap; frozen: TensorMap; reference: TensorMap },
   { rollout, prompts, scores }: Update,
-  config: Qwen2VLConfig,
+  config: ModelConfig,
   settings: GrpoSettings,
 ): { gradients: TensorMap; metrics: Metrics } {
   const counted = countedTokens(rollout, settings);

@@ -3,10 +3,11 @@ import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { startEngine } from '../../lib/engine/backend.js';
-import { collate, disposeBatch, type ProcessedImage, type Row } from '../../lib/model/batch.js';
+import { collate, disposeBatch, type Row } from '../../lib/model/batch.js';
 import { Generator } from '../../lib/model/generate.js';
+import { hiddenStates } from '../../lib/model/hidden-states.js';
 import { predictTargets } from '../../lib/model/log-probability.js';
-import { hiddenStates } from '../../lib/model/qwen2-vl.js';
+import type { ProcessedImage } from '../../lib/model/tensors.js';
 import { TINY_CONFIG, tinyImage, tinyParameters, tinyPrompt } from '../support/tiny-model.js';
 
 let parameters: { [name: string]: tf.Tensor };

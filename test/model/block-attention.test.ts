@@ -6,8 +6,8 @@ import { startEngine } from '../../lib/engine/backend.js';
 import { Random } from '../../lib/engine/random.js';
 import { collate, disposeBatch, type Row } from '../../lib/model/batch.js';
 import { blockLayout } from '../../lib/model/block-attention.js';
+import { hiddenStates } from '../../lib/model/hidden-states.js';
 import { predictTargets } from '../../lib/model/log-probability.js';
-import { hiddenStates } from '../../lib/model/qwen2-vl.js';
 import { gradientsOf } from '../../lib/train/likelihood.js';
 import { TINY_CONFIG, tinyImage, tinyParameters, tinyPrompt } from '../support/tiny-model.js';
 

@@ -38,19 +38,22 @@ describe('parseConfig', () => {
     // floor(16 / 2 / 4) = 2 merged patches of 2 x 2, and floor(31 / 8) = 3.
     assert.deepEqual(windowsOf(16), { side: 4, wholeBlocks: [1] });
     assert.equal(windowsOf(31)?.side, 6);
-    assert.throws(() => windowsOf(7), /vision_config\.window_size must be at least patch_size x spatial_merge_size/);
+    assert.throws(() => windowsOf(7), /vision_config\.window_size: must be at least patch_size x spatial_merge_size/);
   });
 
   it('names the field that is wrong, or that asks for what the kit does not compute', () => {
     const attempt = (change: Json) => () => parseConfig({ ...TINY_CONFIG_FILE, ...change }, 'some/config.json');
-    assert.throws(attempt({ model_type: 'llama' }), /some\/config\.json is not a Qwen2-VL or Qwen2\.5-VL .*model_type/);
+    assert.throws(
+      attempt({ model_type: 'llama' }),
+      /some\/config\.json: model_type is "llama"; the kit reads qwen2_vl \(Qwen2-VL\) and qwen2_5_vl \(Qwen2\.5-VL\)/,
+    );
     assert.throws(attempt({ hidden_size: -1 }), /hidden_size/);
     assert.throws(attempt({ use_sliding_window: true }), /use_sliding_window/);
     const yarn = { type: 'yarn', factor: 4, mrope_section: [1, 1, 2] };
     assert.throws(attempt({ rope_scaling: yarn }), /rope_scaling\.type/);
-    assert.throws(attempt({ num_key_value_heads: 3 }), /num_key_value_heads must divide num_attention_heads/);
+    assert.throws(attempt({ num_key_value_heads: 3 }), /num_key_value_heads: must divide num_attention_heads/);
     const second = read('qwen2.5-vl', 'config.published.json');
     const vision_config = { ...(second.vision_config as Json), out_hidden_size: 24 };
-    assert.throws(() => parseConfig({ ...second, vision_config }), /out_hidden_size .* must equal hidden_size/);
+    assert.throws(() => parseConfig({ ...second, vision_config }), /out_hidden_size.* must equal hidden_size/);
   });
 });

@@ -7,6 +7,7 @@ import * as tf from '@tensorflow/tfjs';
 import { startEngine } from '../../lib/engine/backend.js';
 import { collate } from '../../lib/model/batch.js';
 import { Generator } from '../../lib/model/generate.js';
+import { hiddenStates } from '../../lib/model/hidden-states.js';
 import { logits } from '../../lib/model/log-probability.js';
 import {
   addAdapters,
@@ -19,7 +20,6 @@ import {
   targetedModules,
   withoutAdapters,
 } from '../../lib/model/lora.js';
-import { hiddenStates } from '../../lib/model/qwen2-vl.js';
 import { GREEDY } from '../../lib/model/sampling.js';
 import { trainGrpo } from '../../lib/train/grpo.js';
 import { REASON_RFT_GRPO } from '../../lib/train/grpo-settings.js';

@@ -4,15 +4,13 @@ import * as tf from '@tensorflow/tfjs';
 import { startEngine } from '../../lib/engine/backend.js';
 import { compile } from '../../lib/engine/compile.js';
 import { Random } from '../../lib/engine/random.js';
-import type { VisionConfig } from '../../lib/model/configuration.js';
-import { type ImageBatch, patchPlaces } from '../../lib/model/vision.js';
+import type { ImageBatch } from '../../lib/model/tensors.js';
+import { patchPlaces } from '../../lib/model/vision.js';
 import { sortByWindow, windowAttention } from '../../lib/model/window-attention.js';
 
 before(async () => {
   await startEngine();
 });
-
-const CONFIG = { mergeSize: 2 } as VisionConfig;
 
 /** Images of so many patches high and wide, whose only pixel value is the patch's number. */
 function numbered(grids: readonly [number, number][]): ImageBatch {
@@ -36,7 +34,7 @@ describe('sortByWindow', () => {
       [4, 6],
       [2, 4],
     ]);
-    const sorted = sortByWindow(images, 4, CONFIG);
+    const sorted = sortByWindow(images, 4, 2);
     const cells = (order: number[]) => order.flatMap((cell) => [0, 1, 2, 3].map((i) => 4 * cell + i));
     assert.deepEqual(
       [...sorted.images.pixels.dataSync()],

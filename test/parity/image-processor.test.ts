@@ -4,9 +4,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, it } from 'node:test';
-import type { ProcessedImage } from '../../lib/model/batch.js';
 import { resizeBicubic } from '../../lib/model/bicubic.js';
 import { loadImageProcessor, processImage, smartResize } from '../../lib/model/image-processor.js';
+import type { ProcessedImage } from '../../lib/model/tensors.js';
 import { readImage } from '../../lib/records/image.js';
 import { repositoryRoot } from '../../lib/study/workspace.js';
 

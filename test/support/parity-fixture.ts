@@ -4,11 +4,11 @@ import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { collate, disposeBatch } from '../../lib/model/batch.js';
 import type { EncodedPrompt } from '../../lib/model/generate.js';
+import { hiddenStates } from '../../lib/model/hidden-states.js';
 import { logits } from '../../lib/model/log-probability.js';
 import { encodePrompt, type Model } from '../../lib/model/model.js';
-import type { ImageGrid } from '../../lib/model/mrope.js';
-import { hiddenStates } from '../../lib/model/qwen2-vl.js';
 import { readSafetensors } from '../../lib/model/safetensors.js';
+import type { ImageGrid } from '../../lib/model/tensors.js';
 import { readImage } from '../../lib/records/image.js';
 
 export const FAMILIES = ['qwen2-vl', 'qwen2.5-vl'] as const;

@@ -2,7 +2,7 @@
  * Qwen2-VL once more, in plain loops and float64, one sequence at a time: the second opinion that the tests compare the kit's
  * gradients with. Written from the architecture's description, it shares no code with lib/model.
  */
-import type { Qwen2VLConfig } from '../../lib/model/configuration.js';
+import type { ModelConfig } from '../../lib/model/configuration.js';
 
 /** Parameters as flat float64 arrays in the checkpoint's layout. */
 export type Weights = { [name: string]: Float64Array };
@@ -83,7 +83,7 @@ const columns = (x: Matrix, from: number, size: number): Matrix => x.map((row) =
 const sideBySide = (heads: Matrix[]): Matrix => heads[0]!.map((_, t) => heads.flatMap((head) => head[t]!));
 
 /** Visual tokens of one image, `[patches / merge^2][hidden]`. */
-function encodeImage(w: Weights, image: Sequence['images'][number], { vision }: Qwen2VLConfig): Matrix {
+function encodeImage(w: Weights, image: Sequence['images'][number], { vision }: ModelConfig): Matrix {
   const { embedSize, heads, mergeSize, layers } = vision;
   const size = embedSize / heads;
   const [, rows, cols] = image.grid;
@@ -128,7 +128,7 @@ function encodeImage(w: Weights, image: Sequence['images'][number], { vision }: 
 }
 
 /** Time, height and width position of each token, and the visual token that stands there, if one does. */
-function lay({ tokens, images }: Sequence, config: Qwen2VLConfig): { position: number[]; visual?: [number, number] }[] {
+function lay({ tokens, images }: Sequence, config: ModelConfig): { position: number[]; visual?: [number, number] }[] {
   const laid: { position: number[]; visual?: [number, number] }[] = [];
   let next = 0;
   let image = 0;
@@ -150,7 +150,7 @@ function lay({ tokens, images }: Sequence, config: Qwen2VLConfig): { position: n
 }
 
 /** Logits after each token of a sequence, `[tokens][vocab]`. */
-export function referenceLogits(w: Weights, sequence: Sequence, config: Qwen2VLConfig): Matrix {
+export function referenceLogits(w: Weights, sequence: Sequence, config: ModelConfig): Matrix {
   const { hiddenSize, headSize, heads, keyValueHeads, layers, ropeTheta, mropeSection, rmsNormEps } = config;
   const table = w['model.embed_tokens.weight']!;
   const encoded = sequence.images.map((image) => encodeImage(w, image, config));
@@ -190,7 +190,7 @@ export function referenceScores(
   w: Weights,
   prompt: Sequence,
   completion: readonly number[],
-  config: Qwen2VLConfig,
+  config: ModelConfig,
   temperature = 1,
 ): { logProbs: number[]; entropies: number[] } {
   const logits = referenceLogits(w, { ...prompt, tokens: [...prompt.tokens, ...completion] }, config);

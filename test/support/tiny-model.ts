@@ -1,9 +1,9 @@
 /** A Qwen2-VL of a few thousand parameters, for tests that need a whole model and no meaning. */
 import * as tf from '@tensorflow/tfjs';
 import { Random } from '../../lib/engine/random.js';
-import type { ProcessedImage } from '../../lib/model/batch.js';
 import { parseConfig, type Qwen2VLConfigFile } from '../../lib/model/configuration.js';
 import { initialParameters, parameterShapes } from '../../lib/model/parameters.js';
+import type { ProcessedImage } from '../../lib/model/tensors.js';
 
 export const TINY_CONFIG_FILE: Qwen2VLConfigFile = {
   model_type: 'qwen2_vl',

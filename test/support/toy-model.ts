@@ -1,9 +1,9 @@
 /** A Qwen2-VL of about a thousand parameters, small enough to check every entry of a gradient by finite differences. */
 import * as tf from '@tensorflow/tfjs';
 import { Random } from '../../lib/engine/random.js';
-import type { ProcessedImage } from '../../lib/model/batch.js';
 import { parseConfig } from '../../lib/model/configuration.js';
 import { parameterShapes } from '../../lib/model/parameters.js';
+import type { ProcessedImage } from '../../lib/model/tensors.js';
 import type { Sequence, Weights } from './reference-model.js';
 
 export const TOY_CONFIG = parseConfig({

@@ -1,38 +1,22 @@
-/** Qwen2-VL as pure functions of parameters and batch: embeddings and hidden states. */
+/** The model's forward pass as a pure function of parameters and batch: embeddings, visual tokens in their places, hidden states. */
 import * as tf from '@tensorflow/tfjs';
 import { shardCount } from '../engine/backend.js';
 import { takeRows } from '../engine/operations.js';
+import { type KeepCache, segmentAttention } from './attention.js';
 import { blockAttention } from './block-attention.js';
-import type { Qwen2VLConfig } from './configuration.js';
-import { decode, type KeepCache, segmentAttention } from './decoder.js';
+import type { ModelConfig } from './configuration.js';
+import { decode } from './decoder.js';
+import { tokenEmbedding, weightOf } from './modules.js';
 import { mropeAngles } from './mrope.js';
-import { encodeImages, type ImageBatch, type Parameters } from './vision.js';
-
-/** Token rows of one length with their images; see `collate`. */
-export type TokenBatch = {
-  /** int32 `[batch, tokens]`. */
-  tokens: tf.Tensor2D;
-  /** M-RoPE ids, int32 `[3, batch, tokens]`. */
-  positions: tf.Tensor3D;
-  /** 0 the shared prefix, 1.. segments that do not see each other, -1 padding; int32 `[batch, tokens]`. */
-  segments: tf.Tensor2D;
-  /**
-   * Present where the rows are laid out in blocks (see `blockAttention`): the segments of the tokens behind the prefix, int32
-   * `[batch, blocks, size]`; `segments` is then the prefix's alone, `[batch, prefix]`.
-   */
-  blocks?: tf.Tensor3D;
-  /** Which visual token stands here, counted over all images of the batch; -1 for text. int32 `[batch, tokens]`. */
-  visual: tf.Tensor2D;
-  /** Absent from a batch without images. */
-  images?: { pixels: tf.Tensor3D; places: tf.Tensor3D; padding: tf.Tensor2D };
-};
+import type { ImageBatch, ModelWeights, TokenBatch } from './tensors.js';
+import { encodeImages } from './vision.js';
 
 /** Token embeddings with visual tokens in the places of image tokens, `[batch x tokens, hidden]`. */
-function embed(parameters: Parameters, batch: TokenBatch, config: Qwen2VLConfig): tf.Tensor2D {
-  const table = parameters['model.embed_tokens.weight'] as tf.Tensor2D;
+function embed(parameters: ModelWeights, batch: TokenBatch, config: ModelConfig): tf.Tensor2D {
+  const table = weightOf(parameters, tokenEmbedding(config)) as tf.Tensor2D;
   const text = takeRows(table, tf.reshape(batch.tokens, [-1]));
   if (!batch.images) return text;
-  const visual = encodeInParts(parameters, batch.images as ImageBatch, config);
+  const visual = encodeInParts(parameters, batch.images, config);
   // Row 0 is the zero vector that text places take.
   const shelf = tf.concat([tf.zeros([1, config.hiddenSize]), visual], 0) as tf.Tensor2D;
   const index = tf.reshape(batch.visual, [-1]) as tf.Tensor1D;
@@ -41,7 +25,7 @@ function embed(parameters: Parameters, batch: TokenBatch, config: Qwen2VLConfig)
 }
 
 /** Visual tokens of all images, `[images x patches / merge^2, hidden]`; parts of the images are encoded side by side. */
-function encodeInParts(parameters: Parameters, images: ImageBatch, config: Qwen2VLConfig): tf.Tensor2D {
+function encodeInParts(parameters: ModelWeights, images: ImageBatch, config: ModelConfig): tf.Tensor2D {
   const sizes = evenParts(images.pixels.shape[0], shardCount());
   const pixels = cut(images.pixels, sizes) as tf.Tensor3D[];
   const places = cut(images.places, sizes) as tf.Tensor3D[];
@@ -60,9 +44,9 @@ function encodeInParts(parameters: Parameters, images: ImageBatch, config: Qwen2
  * @param options.checkpoint the backward pass computes each layer again (see `checkpointed`); default false
  */
 export function hiddenStates(
-  parameters: Parameters,
+  parameters: ModelWeights,
   batch: TokenBatch,
-  config: Qwen2VLConfig,
+  config: ModelConfig,
   options: { keep?: KeepCache; checkpoint?: boolean } = {},
 ): tf.Tensor2D {
   const { keep, checkpoint } = options;

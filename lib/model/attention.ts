@@ -1,0 +1,87 @@
+/** Attention of the decoder: grouped queries (Ainslie et al. 2023), and the mask that keeps a row's segments apart. */
+import * as tf from '@tensorflow/tfjs';
+import { batchedProduct } from '../engine/operations.js';
+
+/** How the heads of a layer look at keys. */
+export interface Attention {
+  /** Further tensors that `attend` needs, the same for every layer. */
+  masks: readonly tf.Tensor[];
+  /**
+   * Queries `[batch, heads, tokens, size]`, keys and values `[batch, keyValueHeads, tokens, size]` of the same tokens, queries
+   * and keys rotated, to `[batch, heads, tokens, size]`.
+   */
+  attend: (
+    layer: number,
+    queries: tf.Tensor4D,
+    keys: tf.Tensor4D,
+    values: tf.Tensor4D,
+    masks: readonly tf.Tensor[],
+  ) => tf.Tensor4D;
+}
+
+/** Called with each layer's keys and values, for a cache. */
+export type KeepCache = (layer: number, keys: tf.Tensor4D, values: tf.Tensor4D) => void;
+
+/** Added to an attention score where looking is not allowed: the softmax makes 0 of it. */
+export const FORBIDDEN = -1e9;
+
+/**
+ * Scores of queries against keys. The queries that share a key-value head stand side by side, so that no key is copied.
+ *
+ * @param queries `[batch, heads, tokens, size]`
+ * @param keys `[batch, keyValueHeads, seen, size]`
+ * @returns `[batch, keyValueHeads, heads / keyValueHeads, tokens, seen]`, divided by sqrt(size)
+ */
+export function groupedScores(queries: tf.Tensor4D, keys: tf.Tensor4D): tf.Tensor5D {
+  const [batch, heads, tokens, size] = queries.shape;
+  const [, groups, seen] = keys.shape;
+  const rows = tf.reshape(tf.mul(queries, 1 / Math.sqrt(size)), [batch, groups, (heads / groups) * tokens, size]);
+  return tf.reshape(batchedProduct(rows, keys, true), [batch, groups, heads / groups, tokens, seen]) as tf.Tensor5D;
+}
+
+/**
+ * Attention shares times values.
+ *
+ * @param shares `[batch, keyValueHeads, heads / keyValueHeads, tokens, seen]`
+ * @param values `[batch, keyValueHeads, seen, size]`
+ * @returns `[batch, heads, tokens, size]`
+ */
+export function groupedMix(shares: tf.Tensor5D, values: tf.Tensor4D): tf.Tensor4D {
+  const [batch, groups, headsPerGroup, tokens, seen] = shares.shape;
+  const mixed = batchedProduct(tf.reshape(shares, [batch, groups, headsPerGroup * tokens, seen]), values);
+  return tf.reshape(mixed, [batch, groups * headsPerGroup, tokens, values.shape[3]]) as tf.Tensor4D;
+}
+
+/**
+ * Attention inside a batch of token rows, under the mask of their segments.
+ *
+ * @param segments int32 `[batch, tokens]`, see `segmentBias`
+ * @param keep called with each layer's keys and values
+ */
+export function segmentAttention(segments: tf.Tensor2D, keep?: KeepCache): Attention {
+  const attend: Attention['attend'] = (layer, queries, keys, values, [bias]) => {
+    keep?.(layer, keys, values);
+    const shares = tf.softmax(tf.add(groupedScores(queries, keys), bias!));
+    return groupedMix(shares as tf.Tensor5D, values);
+  };
+  return { masks: [segmentBias(segments)], attend };
+}
+
+/**
+ * The attention mask of packed rows: a token sees earlier tokens of its own segment and of segment 0, the prefix that all
+ * segments of a row share. Padding has segment -1, and no token sees it.
+ *
+ * @param segments int32 `[batch, tokens]`
+ * @returns `[batch, 1, 1, tokens, tokens]`: 0 where query (axis 3) may see key (axis 4), else -1e9
+ */
+export function segmentBias(segments: tf.Tensor2D): tf.Tensor5D {
+  const [batch, tokens] = segments.shape;
+  const query = tf.expandDims(segments, 2);
+  const key = tf.expandDims(segments, 1);
+  const order = tf.range(0, tokens, 1, 'int32');
+  const causal = tf.lessEqual(tf.expandDims(order, 0), tf.expandDims(order, 1));
+  const related = tf.logicalOr(tf.equal(query, key), tf.equal(key, 0));
+  const allowed = tf.logicalAnd(tf.logicalAnd(related, tf.greaterEqual(key, 0)), causal);
+  const bias = tf.mul(tf.sub(1, tf.cast(allowed, 'float32')), FORBIDDEN);
+  return tf.reshape(bias, [batch, 1, 1, tokens, tokens]) as tf.Tensor5D;
+}

@@ -1,0 +1,220 @@
+/**
+ * The families of models that the kit reads, and all that tells one from another.
+ *
+ * A family reads its own fields of `config.json` and turns them into plain facts: sizes, the kind of norm, the kind of perceptron,
+ * the windows of attention. Everything else follows these facts (`modules.ts` by names and shapes, `vision.ts` by arithmetic), and
+ * no other file asks which family a model belongs to. A new family is described here; where it has a fact that none had before,
+ * such as norms of queries and keys, the fact joins `DecoderConfig` or `VisionConfig`, and its arithmetic joins the file that
+ * computes that part.
+ *
+ * What all families share stands where it is used: the names of tensors (`tensor-names.ts`), special tokens (`tokenizer.ts`), the
+ * image processor (`image-processor.ts`), which both published families name `Qwen2VLImageProcessor`.
+ */
+import { z } from 'zod';
+
+/** The decoder's sizes and constants. Plain data, since compiled steps are shared by its JSON. */
+export interface DecoderConfig {
+  hiddenSize: number;
+  intermediateSize: number;
+  layers: number;
+  heads: number;
+  keyValueHeads: number;
+  /** Width of one attention head. */
+  headSize: number;
+  vocabSize: number;
+  rmsNormEps: number;
+  ropeTheta: number;
+  /** How many rotary frequencies follow the temporal, height and width position; they sum to headSize / 2. */
+  mropeSection: [number, number, number];
+  tieWordEmbeddings: boolean;
+}
+
+/** The vision tower's sizes and kinds. Plain data, as the decoder's. */
+export interface VisionConfig {
+  layers: number;
+  embedSize: number;
+  heads: number;
+  mlpSize: number;
+  channels: number;
+  patchSize: number;
+  temporalPatchSize: number;
+  /** Patches a side that the merger joins into one visual token. */
+  mergeSize: number;
+  /** Width of a visual token; it equals the decoder's `hiddenSize`. */
+  outputSize: number;
+  /** The norms of the blocks and the merger: layer norms with a bias, or root-mean-square norms without one. */
+  norm: 'layer' | 'rootMeanSquare';
+  /** The perceptron of a block: two maps around a GELU, or SwiGLU. */
+  perceptron: 'quickGelu' | 'swiGlu';
+  /** Window attention; absent where every block sees the whole image. */
+  windows?: {
+    /** Patches a side, a multiple of `mergeSize`. */
+    side: number;
+    /** The blocks, counted from 0, that see the whole image all the same. */
+    wholeBlocks: number[];
+  };
+}
+
+/** One family of models. */
+export interface Family {
+  /** Its published name, for messages. */
+  title: string;
+  /** The decoder's fields of `config.json`, in the layout of the published checkpoints, and what they mean. */
+  decoder: z.ZodType<DecoderConfig>;
+  /** The fields of `vision_config`, and what they mean. */
+  vision: z.ZodType<VisionConfig>;
+  /** The field of `vision_config` that holds the width of a visual token. */
+  outputField: string;
+}
+
+const positive = z.number().int().positive();
+
+/** The kinds of `rope_scaling` that the kit computes. YaRN, which stretches the context, is not among them. */
+const plainRope = z.enum(['mrope', 'default']).optional();
+
+/** The decoder of Qwen2, which Qwen2-VL and Qwen2.5-VL have. */
+const qwen2Decoder = z
+  .object({
+    hidden_size: positive,
+    intermediate_size: positive,
+    num_hidden_layers: positive,
+    num_attention_heads: positive,
+    num_key_value_heads: positive,
+    vocab_size: positive,
+    rms_norm_eps: z.number().positive(),
+    rope_theta: z.number().positive(),
+    rope_scaling: z.object({
+      mrope_section: z.tuple([positive, positive, positive]),
+      type: plainRope,
+      rope_type: plainRope,
+    }),
+    use_sliding_window: z.literal(false).nullish(),
+    tie_word_embeddings: z.boolean().default(false),
+    hidden_act: z.literal('silu').default('silu'),
+  })
+  .transform((fields, { addIssue }): DecoderConfig => {
+    const { hidden_size, num_attention_heads, num_key_value_heads, rope_scaling } = fields;
+    const check = (holds: boolean, field: string[], message: string) => {
+      if (!holds) addIssue({ code: 'custom', path: field, message });
+    };
+    const headSize = hidden_size / num_attention_heads;
+    const section = rope_scaling.mrope_section;
+    const frequencies = section[0] + section[1] + section[2];
+    check(Number.isInteger(headSize), ['num_attention_heads'], 'must divide hidden_size');
+    check(num_attention_heads % num_key_value_heads === 0, ['num_key_value_heads'], 'must divide num_attention_heads');
+    check(
+      frequencies === headSize / 2,
+      ['rope_scaling', 'mrope_section'],
+      `must sum to half the head size, ${headSize / 2}, but is [${section}]`,
+    );
+    return {
+      hiddenSize: hidden_size,
+      intermediateSize: fields.intermediate_size,
+      layers: fields.num_hidden_layers,
+      heads: num_attention_heads,
+      keyValueHeads: num_key_value_heads,
+      headSize,
+      vocabSize: fields.vocab_size,
+      rmsNormEps: fields.rms_norm_eps,
+      ropeTheta: fields.rope_theta,
+      mropeSection: section,
+      tieWordEmbeddings: fields.tie_word_embeddings,
+    };
+  });
+
+/** The fields of `vision_config` that the towers of both families have. */
+const towerFields = {
+  depth: positive,
+  num_heads: positive,
+  hidden_size: positive,
+  in_chans: positive.optional(),
+  in_channels: positive.optional(),
+  patch_size: positive,
+  temporal_patch_size: positive,
+  spatial_merge_size: positive,
+};
+
+function towerSizes(fields: z.output<z.ZodObject<typeof towerFields>>) {
+  return {
+    layers: fields.depth,
+    heads: fields.num_heads,
+    channels: fields.in_chans ?? fields.in_channels ?? 3,
+    patchSize: fields.patch_size,
+    temporalPatchSize: fields.temporal_patch_size,
+    mergeSize: fields.spatial_merge_size,
+  };
+}
+
+/** The 2-D rotary positions give a quarter of a head's features to each of row and column, twice. */
+const WIDTH_OF_HEADS = 'must be a multiple of 4 x num_heads';
+
+/** The tower of Qwen2-VL (Wang et al. 2024, section 2.1). */
+const qwen2Tower = z
+  .object({
+    ...towerFields,
+    embed_dim: positive,
+    mlp_ratio: z.number().positive(),
+    hidden_act: z.literal('quick_gelu').default('quick_gelu'),
+  })
+  .refine((fields) => fields.embed_dim % (4 * fields.num_heads) === 0, { path: ['embed_dim'], error: WIDTH_OF_HEADS })
+  .transform(
+    (fields): VisionConfig => ({
+      ...towerSizes(fields),
+      embedSize: fields.embed_dim,
+      mlpSize: Math.round(fields.embed_dim * fields.mlp_ratio),
+      outputSize: fields.hidden_size,
+      norm: 'layer',
+      perceptron: 'quickGelu',
+    }),
+  );
+
+/** The tower of Qwen2.5-VL (Bai et al. 2025, section 2.1.1). */
+const qwen25Tower = z
+  .object({
+    ...towerFields,
+    intermediate_size: positive,
+    out_hidden_size: positive,
+    /** In pixels. */
+    window_size: positive,
+    fullatt_block_indexes: z.array(z.number().int().nonnegative()),
+    hidden_act: z.literal('silu').default('silu'),
+  })
+  .refine((fields) => fields.hidden_size % (4 * fields.num_heads) === 0, {
+    path: ['hidden_size'],
+    error: WIDTH_OF_HEADS,
+  })
+  .refine((fields) => fields.window_size >= fields.spatial_merge_size * fields.patch_size, {
+    path: ['window_size'],
+    error: 'must be at least patch_size x spatial_merge_size pixels',
+  })
+  .transform((fields): VisionConfig => {
+    const { spatial_merge_size, patch_size, window_size } = fields;
+    const merged = Math.floor(window_size / spatial_merge_size / patch_size);
+    return {
+      ...towerSizes(fields),
+      embedSize: fields.hidden_size,
+      mlpSize: fields.intermediate_size,
+      outputSize: fields.out_hidden_size,
+      norm: 'rootMeanSquare',
+      perceptron: 'swiGlu',
+      windows: { side: merged * spatial_merge_size, wholeBlocks: fields.fullatt_block_indexes },
+    };
+  });
+
+/** Every family by the `model_type` of its `config.json`. */
+export const FAMILIES = {
+  qwen2_vl: { title: 'Qwen2-VL', decoder: qwen2Decoder, vision: qwen2Tower, outputField: 'hidden_size' },
+  qwen2_5_vl: { title: 'Qwen2.5-VL', decoder: qwen2Decoder, vision: qwen25Tower, outputField: 'out_hidden_size' },
+} satisfies { [modelType: string]: Family };
+
+/**
+ * The family of a `model_type`.
+ *
+ * @throws Error naming the families that exist
+ */
+export function familyOf(modelType: unknown): Family {
+  if (typeof modelType === 'string' && Object.hasOwn(FAMILIES, modelType))
+    return FAMILIES[modelType as keyof typeof FAMILIES];
+  const known = Object.entries(FAMILIES).map(([name, { title }]) => `${name} (${title})`);
+  throw new Error(`model_type is ${JSON.stringify(modelType)}; the kit reads ${known.join(' and ')}`);
+}

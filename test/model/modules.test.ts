@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import path from 'node:path';
+import { describe, it } from 'node:test';
+import { readConfig } from '../../lib/model/configuration.js';
+import { LORA_DEFAULTS } from '../../lib/model/lora.js';
+import { decoderLayer, modelModules } from '../../lib/model/modules.js';
+import { parameterShapes } from '../../lib/model/parameters.js';
+import { readSafetensors } from '../../lib/model/safetensors.js';
+import { publishedName } from '../../lib/model/tensor-names.js';
+import { FAMILIES, fixtureFolder } from '../support/parity-fixture.js';
+import { TINY_CONFIG } from '../support/tiny-model.js';
+
+describe('modelModules', () => {
+  for (const family of FAMILIES) {
+    it(`${family}: has the names and shapes of a checkpoint that transformers wrote`, () => {
+      const folder = fixtureFolder(family);
+      const tensors = [...readSafetensors(path.join(folder, 'model.safetensors'))];
+      const written = tensors.map(({ name, shape }) => [publishedName(name), shape] as const);
+      assert.deepEqual(new Map([...parameterShapes(readConfig(folder))].sort()), new Map(written.sort()));
+    });
+  }
+
+  it('marks the last map of each branch: its output joins the residual stream', () => {
+    const marked = modelModules(TINY_CONFIG).filter(({ writesResidual }) => writesResidual);
+    const { layers, vision } = TINY_CONFIG;
+    // Attention and perceptron of each decoder layer and of each block of the tower.
+    assert.equal(marked.length, 2 * layers + 2 * vision.layers);
+  });
+});
+
+describe('decoderLayer', () => {
+  it('holds the linear maps that LoRA adapts by default', () => {
+    const maps = Object.values(decoderLayer(TINY_CONFIG, 0)).filter(({ weight }) => weight.length === 2);
+    assert.equal(maps.map(({ name }) => name.split('.').at(-1)).join(','), LORA_DEFAULTS.targetModules);
+  });
+
+  it('has queries as wide as all heads, and keys and values as wide as the key-value heads', () => {
+    const config = { ...TINY_CONFIG, hiddenSize: 24, heads: 6, keyValueHeads: 2, headSize: 8 };
+    const { queries, keys, values, output } = decoderLayer(config, 3);
+    assert.deepEqual(
+      [queries.weight, keys.weight, values.weight, output.weight],
+      [
+        [48, 24],
+        [16, 24],
+        [16, 24],
+        [24, 48],
+      ],
+    );
+    assert.equal(queries.name, 'model.layers.3.self_attn.q_proj');
+  });
+});
