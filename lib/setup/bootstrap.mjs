@@ -4,7 +4,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-// Whole, as an old Node lacks some of its names and shall still get to say that it is old.
+// The whole module: an old Node lacks some of its names, and must still get as far as saying that it is old.
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import os from 'node:os';
@@ -28,6 +28,8 @@ folder, package caches aside. -- --wasm does without TensorFlow and compiler, ab
 const COMMANDS = ['start', 'test', 'lab', 'doctor', 'bench', 'study', 'ray', 'pretrain', 'build'];
 const LEAST_NODE = [20, 19];
 const GIGABYTES = 4;
+/** How the names of a source file's outputs end. */
+const COMPILED = /\.(d\.ts|js|js\.map)$/;
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..', '..');
 const stamp = path.join(root, 'node_modules', '.reason-rft-lock');
@@ -65,7 +67,7 @@ function installPackages() {
   const started = Date.now();
   process.stdout.write('set-up: npm packages ... ');
   fs.rmSync(stamp, { force: true });
-  // The npm that runs this script, where one does.
+  // The npm that runs this script; a plain `node` finds one on the search path.
   const running = process.env.npm_execpath ?? '';
   const npm = /npm-cli\.[cm]?js$/.test(running) ? [process.execPath, running] : ['npm'];
   const [program, ...rest] = [...npm, 'ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
@@ -85,7 +87,7 @@ function installPackages() {
   console.log(`${((Date.now() - started) / 1000).toFixed(0)} s`);
 }
 
-/** The TypeScript compiler decides itself what changed. A build whose output was removed starts afresh. */
+/** Compiles lib. The compiler knows what changed since it last ran; where its output was removed, it compiles everything. */
 function compileLibrary() {
   const output = path.join(root, 'lib', 'dist');
   if (!fs.existsSync(path.join(output, 'index.js'))) fs.rmSync(output, { recursive: true, force: true });
@@ -93,6 +95,24 @@ function compileLibrary() {
   const result = spawnSync(process.execPath, [compiler, '-p', path.join(root, 'lib')], { cwd: root, encoding: 'utf8' });
   if (result.signal) process.exit(130);
   if (result.status !== 0) fail(`lib does not compile:\n${result.stdout}${result.stderr}`);
+  removeOrphans(output, path.join(root, 'lib'));
+}
+
+/**
+ * Removes compiled files whose source was moved or deleted: the compiler leaves them, and an import of the old path would go on
+ * running old code. The compiler runs first and forgets them; otherwise it would not write them again if the source came back.
+ */
+function removeOrphans(outputFolder, sourceFolder) {
+  for (const entry of fs.readdirSync(outputFolder, { withFileTypes: true })) {
+    const output = path.join(outputFolder, entry.name);
+    if (entry.isDirectory()) {
+      removeOrphans(output, path.join(sourceFolder, entry.name));
+      if (fs.readdirSync(output).length === 0) fs.rmdirSync(output);
+    } else if (COMPILED.test(entry.name)) {
+      const source = path.join(sourceFolder, entry.name.replace(COMPILED, '.ts'));
+      if (!fs.existsSync(source)) fs.rmSync(output);
+    }
+  }
 }
 
 /** The doctor's report where there are no packages yet to look deeper with. */
@@ -103,12 +123,12 @@ function reportNothing() {
     memory: `${(os.freemem() / 1e9).toFixed(1)} GB free of ${(os.totalmem() / 1e9).toFixed(1)} GB`,
     disk: `${freeGigabytes().toFixed(1)} GB free`,
   };
-  const what = fs.existsSync(stamp) ? 'npm packages as the lock file has them now' : 'npm packages';
-  const missing = [{ what, mend: 'npm start' }];
+  const packages = fs.existsSync(stamp) ? 'npm packages as the lock file has them now' : 'npm packages';
+  const missing = [{ what: packages, mend: 'npm start' }];
   if (args.includes('--json')) console.log(JSON.stringify({ found, missing }, null, 2));
   else {
     for (const [name, value] of Object.entries(found)) console.log(`${name.padEnd(12)}${value}`);
-    console.log(`missing     ${what}; mend: npm start`);
+    console.log(`missing     ${packages}; mend: npm start`);
   }
   process.exit(1);
 }

@@ -165,7 +165,9 @@ test('wrong usage of any command exits with 2 and says what is possible', () => 
   const cases: [string[], RegExp][] = [
     [['curate', '--task', 'chess'], /no task 'chess'; choose counting, structure, transformation/],
     [['evaluate', '--data', data, '--task', 'structure'], /records of task counting, not of structure/],
-    [['curate', '--profile', 'huge'], /choose quick, standard, tiny/],
+    [['curate', '--task', 'counting', '--profile', 'huge'], /choose quick, standard, tiny/],
+    [['curate'], /required option '--task <name>' not specified/],
+    [['generate', '--prompt', 'x', '--style', 'think'], /name the task with --task/],
     [['generate', '--prompt', 'x', '--top-p', '0'], /topP must be above 0/],
     [['evaluate', '--data', data, '--max-new-tokens', '0'], /--max-new-tokens must be a whole number of 1 or more/],
     [['grpo', '--data', data, '--out', out('usage'), '--rewards', 'format_reward='], /weight of format_reward/],

@@ -1,7 +1,17 @@
 /** The part of set-up that runs before anything is installed, run as a process in a folder that holds nothing else. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
@@ -62,4 +72,51 @@ test('no registry in reach: one line with the remedy, and no stamp that would le
     "set-up: npm reaches no registry; connect to a network (or set npm's registry) and run the same again",
   );
   assert.match(run(['doctor']).stdout, /missing +npm packages; mend: npm start/);
+});
+
+test('a source that moves takes its compiled files along: nothing old is left for an import to find', () => {
+  const place = mkdtempSync(path.join(tmpdir(), 'reason-rft-build-'));
+  try {
+    const write = (name: string, text: string) => {
+      mkdirSync(path.dirname(path.join(place, name)), { recursive: true });
+      writeFileSync(path.join(place, name), text);
+    };
+    const compilerOptions = { outDir: 'dist', rootDir: '.', module: 'nodenext', declaration: true, sourceMap: true };
+    const options = { ...compilerOptions, incremental: true, tsBuildInfoFile: 'dist/.tsbuildinfo', types: [] };
+    write('lib/tsconfig.json', JSON.stringify({ compilerOptions: options, include: ['**/*.ts'], exclude: ['dist'] }));
+    write('lib/index.ts', 'export const all = 1;\n');
+    write('lib/old/name.ts', 'export const one = 1;\n');
+    write('package-lock.json', '{}');
+    mkdirSync(path.join(place, 'lib', 'setup'));
+    mkdirSync(path.join(place, 'node_modules'));
+    const inPackages = (name: string) => path.join(place, 'node_modules', name);
+    copyFileSync(script, path.join(place, 'lib', 'setup', 'bootstrap.mjs'));
+    symlinkSync(path.join(repositoryRoot(), 'node_modules', 'typescript'), inPackages('typescript'), 'junction');
+    symlinkSync(path.join(repositoryRoot(), 'node_modules', '@typescript'), inPackages('@typescript'), 'junction');
+    // The stamp of installed packages, so that none are installed.
+    const platform = `${process.platform}-${process.arch}`;
+    writeFileSync(inPackages('.reason-rft-lock'), createHash('sha256').update('{}').update(platform).digest('hex'));
+
+    const compiled = () => {
+      const { status, stdout, stderr } = spawnSync(
+        process.execPath,
+        [path.join(place, 'lib', 'setup', 'bootstrap.mjs'), 'build'],
+        { encoding: 'utf8' },
+      );
+      assert.equal(status, 0, stdout + stderr);
+      const files = readdirSync(path.join(place, 'lib', 'dist'), { recursive: true, encoding: 'utf8' });
+      return files.filter((name) => /name/.test(name) || name === 'old').sort();
+    };
+    const outputs = (stem: string) => ['.d.ts', '.js', '.js.map'].map((end) => path.join('old', stem + end));
+    assert.deepEqual(compiled(), ['old', ...outputs('name')]);
+    renameSync(path.join(place, 'lib', 'old', 'name.ts'), path.join(place, 'lib', 'old', 'new-name.ts'));
+    assert.deepEqual(compiled(), ['old', ...outputs('new-name')]);
+    rmSync(path.join(place, 'lib', 'old'), { recursive: true });
+    assert.deepEqual(compiled(), []);
+    // A source that comes back is compiled again.
+    write('lib/old/name.ts', 'export const one = 1;\n');
+    assert.deepEqual(compiled(), ['old', ...outputs('name')]);
+  } finally {
+    rmSync(place, { recursive: true, force: true });
+  }
 });

@@ -20,7 +20,7 @@ export function addCurate(program: Command): void {
     .description(
       'sample, check and write the data of a profile and a task; of the profile paper, convert the released data',
     )
-    .option(...TASK_OPTION, 'counting')
+    .requiredOption(...TASK_OPTION)
     .option(...PROFILE_OPTION)
     .option('--skip-bad', 'with paper: leave bad rows out; else one of them stops the conversion')
     .option('--json', 'one JSON object on stdout')

@@ -4,16 +4,17 @@ import { startEngine } from '../../engine/backend.js';
 import { encodePrompt, loadModel } from '../../model/model.js';
 import { checkSampling } from '../../model/sampling.js';
 import { readImage } from '../../records/image.js';
-import { writePrompt } from '../../tasks/prompts.js';
 import { fetchModel, MODEL_FLAGS, MODEL_IDS } from '../model-option.js';
 import { printResult } from '../print-result.js';
 import { parseStyle } from '../style-option.js';
-import { checkUsage, parseWholeNumber } from '../usage.js';
+import { askedTask, TASK_OPTION } from '../task-option.js';
+import { checkUsage, parseWholeNumber, UsageError } from '../usage.js';
 
 interface GenerateOptions {
   model?: string;
   image: string[];
   prompt: string;
+  task?: string;
   style: string;
   greedy?: boolean;
   temperature: string;
@@ -37,7 +38,12 @@ export function addGenerate(program: Command): void {
       [] as string[],
     )
     .requiredOption('--prompt <text>', 'the text')
-    .option('--style <style>', 'adds the instruction of think, direct or bare', 'bare')
+    .option(
+      '--style <style>',
+      'bare: the text as it stands; think or direct: with the instruction of --task after it',
+      'bare',
+    )
+    .option(TASK_OPTION[0], `the task whose instruction follows the text: ${TASK_OPTION[1]}`)
     .option('--greedy', 'take the most probable token each time')
     .option('--temperature <x>', 'when not greedy', '1')
     .option('--top-k <n>', 'when not greedy; 0: all', '0')
@@ -53,7 +59,7 @@ export function addGenerate(program: Command): void {
 }
 
 async function generate(options: GenerateOptions): Promise<void> {
-  const text = writePrompt(options.prompt, parseStyle(options.style));
+  const text = promptText(options);
   const settings = {
     temperature: options.greedy ? 0 : Number(options.temperature),
     topK: parseWholeNumber('--top-k', options.topK),
@@ -79,4 +85,17 @@ async function generate(options: GenerateOptions): Promise<void> {
     text: decoded,
   };
   printResult(options.json, result, decoded);
+}
+
+/**
+ * The text of the user's turn. Where a task has several instructions by the kind of answer, it is the one for a number, as no
+ * answer is known here.
+ *
+ * @throws UsageError where a style with an instruction comes without the task that words it
+ */
+function promptText({ prompt, style: styleName, task }: GenerateOptions): string {
+  const style = parseStyle(styleName);
+  if (task === undefined && style !== 'bare')
+    throw new UsageError(`--style ${style} adds a task's instruction: name the task with --task`);
+  return task === undefined ? prompt : askedTask(task).writePrompt({ problem: prompt, answer: '' }, style);
 }
