@@ -5,7 +5,6 @@ export * from './bench/footprint-table.js';
 export * from './data/convert.js';
 export * from './data/curation.js';
 export * from './data/parquet.js';
-export * from './data/released/answer.js';
 export * from './data/released/convert.js';
 export * from './data/released/dataset.js';
 export * from './data/released/prompts.js';

@@ -1,6 +1,6 @@
 /** From meta records to the forms that trainers read: ShareGPT conversations for SFT, prompt rows for RL. */
 
-import type { MetaRecord } from '../records/record.js';
+import type { MetaRecord, TaskRecord } from '../records/record.js';
 import { writeTarget } from '../tasks/prompts.js';
 import { recordPrompt } from '../tasks/tasks.js';
 
@@ -19,9 +19,6 @@ export interface RlRow {
   solution: string;
 }
 
-/** A record in the meta form; its task, where it names one, says how the question is put. */
-type PromptedRecord = MetaRecord & { task?: string };
-
 /**
  * One turn of the user, one of the assistant. Each image stands as `<image>` before the text, as the released RL trainer and evaluation have it. (The released converter of
  * spatial transformation puts them after the rules: a difference between its training and its evaluation.)
@@ -38,13 +35,13 @@ export function toConversation(record: MetaRecord, prompt: string, target: strin
   };
 }
 
-/** ANS-SFT: the bare question, the bare answer. */
-export function toAnswerSft(record: PromptedRecord): ShareGptRow {
+/** ANS-SFT: the bare question, the bare answer. The record's task writes the prompt. */
+export function toAnswerSft(record: MetaRecord & Pick<TaskRecord, 'task'>): ShareGptRow {
   return toConversation(record, recordPrompt(record, 'bare'), record.answer);
 }
 
 /** CoT-SFT: the question with the think instruction, rationale and answer in tags. */
-export function toCotSft(record: PromptedRecord): ShareGptRow {
+export function toCotSft(record: MetaRecord & Pick<TaskRecord, 'task'>): ShareGptRow {
   return toConversation(record, recordPrompt(record, 'think'), writeTarget(record.cot, record.answer));
 }
 

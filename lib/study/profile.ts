@@ -1,6 +1,6 @@
 /** Profiles: how large a study is, from one that tests run to one that a newcomer watches. */
 import { STAGE_ONE_ROWS } from '../data/split.js';
-import type { TaskName } from '../tasks/tasks.js';
+import { TASKS, type TaskName, type TestSet, testSetNamed } from '../tasks/tasks.js';
 import { type GrpoSettings, REASON_RFT_GRPO } from '../train/grpo-settings.js';
 import { REASON_RFT_SFT, type SftSettings } from '../train/sft.js';
 
@@ -14,8 +14,8 @@ export interface Profile {
   trainRows: number;
   /** The first so many go to stage 1; the paper's 1,600, which are 5 % of counting's rows. */
   stageOneRows: number;
-  /** Test items of each domain. Counting out of domain: by look alone and by look and question, 3 to 1 as in the paper. */
-  testRows: { readonly [task in TaskName]: { readonly [domain: string]: number } };
+  /** Items of each test set: so many, or as many as the set has in the paper. */
+  testItems: number | 'paper';
   /** Share of rows spoiled before curation, as a careless annotator would. */
   spoiledShare: number;
   answerSft: SftSettings;
@@ -42,8 +42,8 @@ export interface Profile {
     /** None where rows are not drawn. */
     heldOut?: { items: number; samples: number };
   };
-  /** Longest completion in tokens, in training's rollouts and in evaluation. */
-  completionTokens: { readonly [task in TaskName]: number };
+  /** Longest completion in tokens, in training's rollouts and in evaluation: so many, or as many as the task needs of the nano model. */
+  completionTokens: number | 'task';
   /** The first row of stage 2; default: the first that stage 1 leaves. */
   stageTwoFrom?: number;
   /** Passes of GRPO over its prompts, where its steps follow from these in place of `grpo.steps`. */
@@ -73,6 +73,35 @@ type TaskChanges = Partial<
 /** A profile as it is for a task. */
 export function taskProfile(profile: Profile, task: TaskName): Profile {
   return { ...profile, ...profile.tasks?.[task] };
+}
+
+/** The longest completion of a task, in tokens. */
+export function longestCompletion(profile: Profile, task: TaskName): number {
+  return profile.completionTokens === 'task' ? TASKS[task].nanoCompletionTokens : profile.completionTokens;
+}
+
+/** The number of items of a test set. */
+export function testSetItems(profile: Profile, task: TaskName, set: TestSet): number {
+  return profile.testItems === 'paper' ? testSetNamed(task, set).paperItems : profile.testItems;
+}
+
+/**
+ * The number of a test set's items that come from each of its domains.
+ *
+ * @throws Error when the profile's items cannot be shared out in whole numbers
+ */
+export function domainRows(profile: Profile, task: TaskName, set: TestSet): { [domain: string]: number } {
+  const items = testSetItems(profile, task, set);
+  const rows: { [domain: string]: number } = {};
+  for (const [domain, share] of Object.entries(testSetNamed(task, set).domains)) {
+    rows[domain] = items * share;
+    if (!Number.isInteger(rows[domain]))
+      throw new Error(
+        `profile ${profile.name}: ${items} items of ${task}'s test set '${set}' make ${rows[domain]} rows of ` +
+          `domain '${domain}'; choose testItems that make whole numbers`,
+      );
+  }
+  return rows;
 }
 
 const SFT: SftSettings = {
@@ -111,11 +140,7 @@ export const QUICK: Profile = {
   seeds: [1],
   trainRows: 6400,
   stageOneRows: 320,
-  testRows: {
-    counting: { id: 500, 'ood-look': 375, 'ood-look-question': 125 },
-    structure: { id: 500, ood: 500 },
-    transformation: { id: 500, 'ood-left': 500, 'ood-right': 500 },
-  },
+  testItems: 500,
   spoiledShare: 0.06,
   answerSft: SFT,
   cotSft: SFT,
@@ -124,7 +149,7 @@ export const QUICK: Profile = {
   efficiency: { rows: [320, 800, 1600, 3200, 6400], seeds: [1], leastSftSteps: 50 },
   ablation: { ...GRPO, steps: 24, promptsPerStep: 16 },
   ablations: { tasks: ['counting'], seeds: [1], heldOut: { items: 200, samples: 8 } },
-  completionTokens: { counting: 88, structure: 84, transformation: 160 },
+  completionTokens: 'task',
 };
 
 const STANDARD_ROWS = [160, 400, 800, 1600, 3200];
@@ -142,11 +167,7 @@ export const STANDARD: Profile = {
   seeds: [1, 2, 3],
   trainRows: 3200,
   stageOneRows: 160,
-  testRows: {
-    counting: { id: 1000, 'ood-look': 750, 'ood-look-question': 250 },
-    structure: { id: 820, ood: 800 },
-    transformation: { id: 1000, 'ood-left': 1000, 'ood-right': 1000 },
-  },
+  testItems: 'paper',
   ablation: { ...GRPO, steps: 16, promptsPerStep: 16 },
   efficiency: { rows: STANDARD_ROWS, seeds: [1], leastSftSteps: 100, grpoSteps: 20 },
   tasks: {
@@ -172,11 +193,7 @@ export const TINY: Profile = {
   seeds: [1, 2],
   trainRows: 48,
   stageOneRows: 16,
-  testRows: {
-    counting: { id: 8, 'ood-look': 6, 'ood-look-question': 2 },
-    structure: { id: 8, ood: 8 },
-    transformation: { id: 8, 'ood-left': 8, 'ood-right': 8 },
-  },
+  testItems: 8,
   answerSft: { ...SFT, epochs: 1, batchSize: 8 },
   cotSft: { ...SFT, epochs: 1, batchSize: 8 },
   stageOne: { ...SFT, epochs: 1, batchSize: 8 },
@@ -185,7 +202,7 @@ export const TINY: Profile = {
   efficiency: { rows: [2, 8, 16, 24, 48], seeds: [1], leastSftSteps: 1 },
   ablation: { ...GRPO, steps: 1, promptsPerStep: 2, completions: 4, promptsPerMicroBatch: 2, maxNewTokens: 16 },
   ablations: { tasks: ['counting'], seeds: [1], heldOut: { items: 4, samples: 2 } },
-  completionTokens: { counting: 16, structure: 16, transformation: 16 },
+  completionTokens: 16,
 };
 
 const PAPER_SFT: SftSettings = { ...REASON_RFT_SFT, gradientCheckpointing: true };
@@ -203,7 +220,7 @@ export const PAPER_PROFILE: Profile = {
   seeds: [1, 2, 3],
   trainRows: 60_000,
   stageOneRows: STAGE_ONE_ROWS,
-  testRows: STANDARD.testRows,
+  testItems: 'paper',
   spoiledShare: 0,
   answerSft: PAPER_SFT,
   cotSft: PAPER_SFT,
@@ -213,7 +230,7 @@ export const PAPER_PROFILE: Profile = {
   efficiency: { ...PAPER_EFFICIENCY, rows: [1600, 3000, 3200, 6400, 12_800, 25_600, 51_200, 60_000] },
   ablation: { ...REASON_RFT_GRPO, gradientCheckpointing: true, steps: 500 },
   ablations: { tasks: ['counting'], seeds: [1] },
-  completionTokens: { counting: 512, structure: 512, transformation: 512 },
+  completionTokens: 512,
   released: true,
   tasks: {
     counting: {

@@ -1,47 +1,76 @@
-/** What the rest of the kit knows of a task: a plain object of functions. */
+/** The interface of a task: all that the rest of the kit knows of one. A task is a plain object of data and functions. */
 import type { Random } from '../engine/random.js';
 import type { RgbImage } from '../records/image.js';
 import type { MetaRecord, TaskRecord } from '../records/record.js';
 import type { RewardName } from '../rewards/rewards.js';
 import type { Scorer } from '../rewards/scorer.js';
 import type { PromptStyle } from './prompts.js';
+import type { ReleasedRows } from './released-rows.js';
 
-/** What a chain of thought leads to, or in words why it leads to nothing. */
+/** The answer that a chain of thought leads to, or the reason, in words, why it leads to none. */
 export type Rederivation = { answer: string } | { reason: string };
 
-/** One task. Records given to it must be its own: their `scene` and `program` are what its `sample` wrote. */
-export interface Task<Name extends string = string> {
+/** A test set of a task. */
+export interface TestSetDescription {
+  /** The name in tables and figures, such as `out of domain, left camera`. */
+  readonly title: string;
+  /** The name where there is little room, such as `OOD left`. */
+  readonly shortTitle: string;
+  /** The number of items in the paper. */
+  readonly paperItems: number;
+  /** The domains that the items come from, each with its share of them. The shares sum to 1. */
+  readonly domains: { readonly [domain: string]: number };
+}
+
+/** One task. Its functions take its own records only, as they read the `scene` and `program` that its `sample` wrote. */
+export interface Task<Name extends string = string, TestSet extends string = string> {
   readonly name: Name;
-  /** The test sets, each with the domains that its rows come from. Training rows come from domain `id`. */
-  readonly testSets: { readonly [set: string]: readonly string[] };
-  /** One row of a domain, without its images. */
+  /** The name as the paper writes it, such as `Visual counting`. */
+  readonly title: string;
+  /** The test sets, in domain first. Training rows come from domain `id`. */
+  readonly testSets: { readonly [set in TestSet]: TestSetDescription };
+  /** The longest completion that the nano model needs, in tokens: room for the task's longest solution in tags. */
+  readonly nanoCompletionTokens: number;
+  /**
+   * Draws one row of a domain, without its images.
+   *
+   * @throws Error when the domain is none of the task's, naming those that are
+   */
   sample(domain: string, id: string, random: Random): TaskRecord;
-  /** The images of a row, in the order of its file names. */
+  /** Draws the images of a row, in the order of its file names. */
   draw(record: TaskRecord): RgbImage[];
   /** The user's text: the question and the style's instruction. */
   writePrompt(row: Pick<MetaRecord, 'problem' | 'answer'>, style: PromptStyle): string;
-  /** Why a text cannot be an answer of this task, in words; undefined where it can. */
+  /** The words and marks that the task's texts can hold: the nano model's tokenizer makes one token of each. */
+  vocabulary(): string[];
+  /** Says why a text cannot be an answer of this task; undefined when it can. */
   answerFault(answer: string): string | undefined;
-  /** The reverse check: the answer derived again from the rationale, in either wording, and the question's text alone. */
+  /** The reverse check: derives the answer again, from the rationale (in either wording) and the text of the question alone. */
   rederive(cot: string, problem: string): Rederivation;
-  /** The row worked out in the base model's own notation, as its pretraining shows it: what an annotator's rationale is compared with. */
+  /** The row's solution in the base model's own notation, which its pretraining shows. An annotator's rationale is compared with it. */
   workOut(record: TaskRecord): string;
-  /** The answer from scene truth. */
+  /** The answer that follows from the true scene. */
   solve(record: TaskRecord): string;
-  /** What makes two rows share a scene; views, light and grain don't count. */
+  /** Equal for two rows that show the same scene; the view, the light and the grain do not count. */
   sceneFingerprint(record: TaskRecord): string;
-  /** What makes two rows ask the same thing of the same things, wherever these stand and however they are drawn. */
+  /** Equal for two rows that ask the same of the same things, wherever these stand and however they are drawn. */
   questionFingerprint(record: TaskRecord): string;
-  /** The row as a careless annotator would leave it, spoiled in one way; two rows where it is written twice. */
+  /** The row as a careless annotator would leave it, spoiled in one way. Two rows when the mistake is to write it twice. */
   spoil(record: TaskRecord, random: Random): TaskRecord[];
-  /** The reward that judges the answer: curves and claims about accuracy read it. It is one of `rewards`. */
-  readonly accuracyReward: RewardName;
-  /** What GRPO earns here, each of weight 1. */
+  /** The rewards that GRPO earns, each of weight 1. */
   readonly rewards: readonly RewardName[];
-  /** What the released scripts of this task reward, traps included. */
+  /** The one of `rewards` that judges the answer. Curves and claims about accuracy read it. */
+  readonly accuracyReward: RewardName;
+  /** The settings of the reward ablation in the order of its figure, each with its rewards of weight 1. One of them has `rewards`. */
+  readonly rewardAblation: { readonly [setting: string]: readonly RewardName[] };
+  /** The rewards of the released scripts, with all their flaws. */
   readonly releasedRewards: readonly RewardName[];
   /** The score of a completion against the gold answer, in [0, 1]. */
   readonly score: Scorer;
-  /** What the released evaluation counts, traps included. */
+  /** Whether `score` gives credit between 0 and 1 to an answer that is right in part. */
+  readonly partialCredit: boolean;
+  /** The score of the released evaluation, with all its flaws. */
   readonly releasedScore: Scorer;
+  /** How the rows of the released dataset are read. Absent from a task of which the dataset holds none. */
+  readonly released?: ReleasedRows<TestSet>;
 }

@@ -1,36 +1,36 @@
-/** The three tasks, by their names. */
-import type { MetaRecord } from '../records/record.js';
+/** The list of tasks. To add one, write its object (see README.md beside this file) and name it in `TASKS`. */
+import type { TaskRecord } from '../records/record.js';
 import { COUNTING } from './counting/task.js';
 import type { PromptStyle } from './prompts.js';
 import { STRUCTURE } from './structure/task.js';
-import type { Task } from './task.js';
+import type { Task, TestSetDescription } from './task.js';
 import { TRANSFORMATION } from './transformation/task.js';
 
-export const TASK_NAMES = ['counting', 'structure', 'transformation'] as const;
-export type TaskName = (typeof TASK_NAMES)[number];
-
-/** A task's test sets: in domain; out of domain as one set, or by the camera of the final image. */
-export type TestSetOf<T extends TaskName> = 'id' | (T extends 'transformation' ? 'ood-left' | 'ood-right' : 'ood');
-export type TestSet = TestSetOf<TaskName>;
-
-/** What tables and figures call the test sets. */
-export const TEST_SET_NAMES: { readonly [set in TestSet]: string } = {
-  id: 'in domain',
-  ood: 'out of domain',
-  'ood-left': 'out of domain, left camera',
-  'ood-right': 'out of domain, right camera',
-};
-
-export const TASKS: { readonly [name in TaskName]: Task<name> } = {
+/** Every task by its name. */
+export const TASKS = {
   counting: COUNTING,
   structure: STRUCTURE,
   transformation: TRANSFORMATION,
-};
+} as const satisfies { readonly [name: string]: Task };
+
+export type TaskName = keyof typeof TASKS;
+export const TASK_NAMES = Object.keys(TASKS) as TaskName[];
+
+/** The names of a task's test sets, and of all tasks' test sets. */
+export type TestSetOf<T extends TaskName> = keyof (typeof TASKS)[T]['testSets'];
+export type TestSet = { [T in TaskName]: TestSetOf<T> }[TaskName];
+
+/** The titles of all test sets. Tasks that share the name of a set share its title too. */
+export const TEST_SET_NAMES = Object.fromEntries(
+  Object.values<Task>(TASKS).flatMap(({ testSets }) =>
+    Object.entries(testSets).map(([set, { title }]) => [set, title]),
+  ),
+) as { readonly [set in TestSet]: string };
 
 /**
  * The task of a name.
  *
- * @throws Error naming those that exist
+ * @throws Error naming the tasks that there are
  */
 export function taskNamed(name: string): Task<TaskName> {
   if (!Object.hasOwn(TASKS, name)) throw new Error(`there is no task '${name}'; choose ${TASK_NAMES.join(', ')}`);
@@ -42,12 +42,19 @@ export function testSetsOf(task: TaskName): TestSet[] {
   return Object.keys(TASKS[task].testSets) as TestSet[];
 }
 
-/** The domains of a task, those that only test sets hold among them. */
-export function domainsOf(task: TaskName): string[] {
-  return Object.values(TASKS[task].testSets).flat();
+/**
+ * A test set of a task.
+ *
+ * @throws Error naming the test sets that the task has
+ */
+export function testSetNamed(task: TaskName, set: string): TestSetDescription {
+  const { testSets } = taskNamed(task);
+  if (!Object.hasOwn(testSets, set))
+    throw new Error(`the task ${task} has no test set '${set}'; choose ${Object.keys(testSets).join(', ')}`);
+  return testSets[set]!;
 }
 
-/** The user's text of a record, as its task puts it. A record in the meta form, which names no task, is put as counting's are. */
-export function recordPrompt(record: MetaRecord & { task?: string }, style: PromptStyle): string {
-  return taskNamed(record.task ?? 'counting').writePrompt(record, style);
+/** The user's text of a record, as its task puts the question. */
+export function recordPrompt(record: Pick<TaskRecord, 'task' | 'problem' | 'answer'>, style: PromptStyle): string {
+  return taskNamed(record.task).writePrompt(record, style);
 }

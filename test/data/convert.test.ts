@@ -8,7 +8,14 @@ import { toAnswerSft, toCotSft, toRl } from '../../lib/data/convert.js';
 import { writeRlParquet } from '../../lib/data/parquet.js';
 import { splitStages } from '../../lib/data/split.js';
 
-const record = { id: '7', image: 'a.png', problem: 'How many objects are there?', answer: '2', cot: 'objects: 2.' };
+const record = {
+  task: 'counting',
+  id: '7',
+  image: 'a.png',
+  problem: 'How many objects are there?',
+  answer: '2',
+  cot: 'objects: 2.',
+};
 const think = ' Output the thinking process in <think> </think> and final answer (number) in <answer> </answer> tags.';
 
 test('ShareGPT rows', () => {
@@ -24,6 +31,14 @@ test('ShareGPT rows', () => {
     { role: 'user', content: `<image><image>How many objects are there?${think}` },
     { role: 'assistant', content: '<think>\nobjects: 2.\n</think>\n<answer>\n2\n</answer>' },
   ]);
+});
+
+test('a task writes the prompt of its rows; a row of an unknown task is refused with the names of those there are', () => {
+  assert.match(
+    toCotSft({ ...record, task: 'structure' }).messages[0]!.content,
+    /final answer \(float number or int number\)/,
+  );
+  assert.throws(() => toAnswerSft({ ...record, task: 'maths' }), /no task 'maths'; choose counting, structure, transf/);
 });
 
 test('RL rows, also as Parquet that readers of the field open', async () => {

@@ -6,9 +6,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
-import { answerFault } from '../../lib/data/released/answer.js';
 import { convertReleased, RELEASED_FORMS } from '../../lib/data/released/convert.js';
-import { RELEASED_FILES, releasedSet, releasedSets, stageRows } from '../../lib/data/released/dataset.js';
+import { releasedRows, releasedSet, releasedSets, stageRows } from '../../lib/data/released/dataset.js';
 import { readPromptFile, writeReleasedPrompt } from '../../lib/data/released/prompts.js';
 import { problemText, type RowProblem, readReleased, validateReleased } from '../../lib/data/released/read.js';
 import { readRecords } from '../../lib/records/records.js';
@@ -33,7 +32,7 @@ function withRows(
   const copy = out(name);
   cpSync(dataset, copy, { recursive: true });
   const text = typeof rows === 'string' ? rows : JSON.stringify(rows);
-  writeFileSync(path.join(copy, (RELEASED_FILES[task] as { [set: string]: string })[set]!), text);
+  writeFileSync(path.join(copy, (releasedRows(task).files as { [set: string]: string })[set]!), text);
   return copy;
 }
 
@@ -94,6 +93,12 @@ test('an unknown task, set or folder is told with what there is', () => {
   );
   assert.throws(() => releasedSet(folder, 'counting', 'id'), /there is no .*Visual-Counting-id-test-1k\.json/);
   assert.throws(() => releasedSets(folder), /holds no file of any task/);
+  for (const ask of [
+    releasedRows,
+    (task: string) => stageRows(task, 'two'),
+    (task: string) => releasedSets(dataset, task),
+  ])
+    assert.throws(() => ask('maths'), /no task 'maths'; choose counting, structure, transformation/);
 });
 
 test('every bad row is reported at once, with file, row, field and reason', async () => {
@@ -185,8 +190,8 @@ test('what an answer of each task is', () => {
       ],
     ],
   ] as const) {
-    for (const answer of sound) assert.equal(answerFault(task, answer), undefined, answer);
-    for (const answer of bad) assert.notEqual(answerFault(task, answer), undefined, answer);
+    for (const answer of sound) assert.equal(releasedRows(task).answerFault(answer), undefined, answer);
+    for (const answer of bad) assert.notEqual(releasedRows(task).answerFault(answer), undefined, answer);
   }
 });
 

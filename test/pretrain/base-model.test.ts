@@ -21,8 +21,9 @@ import { newNanoModel } from '../../lib/pretrain/nano-model.js';
 import { drawTestRows, fingerprintOf } from '../../lib/study/data/study-data.js';
 import { QUICK } from '../../lib/study/profile.js';
 import { writeTarget } from '../../lib/tasks/prompts.js';
-import { domainsOf, recordPrompt, TASK_NAMES, TASKS, type TaskName } from '../../lib/tasks/tasks.js';
+import { recordPrompt, TASK_NAMES, TASKS } from '../../lib/tasks/tasks.js';
 import { TrainingStopped } from '../../lib/train/loop.js';
+import { trainAndTestDomains } from '../support/domains.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-pretrain-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -44,7 +45,7 @@ test('the tokenizer spells no word of pretraining or of the three tasks in lette
   const { model } = newNanoModel(1);
   const { tokenizer } = model;
   const texts = TASK_NAMES.flatMap((task) =>
-    domainsOf(task).flatMap((domain) => {
+    trainAndTestDomains(task).flatMap((domain) => {
       const random = new Random(1, `test/base-model/${domain}`);
       const rows = Array.from({ length: 40 }, () => TASKS[task].sample(domain, 'x', random));
       return rows.flatMap((row) => [
@@ -131,10 +132,8 @@ test('worked solutions re-derive; where tags are asked for, most answers are has
 
 test('no scene of a test set is shown, in any task; a scene that is held is drawn anew', () => {
   const held = heldScenes();
-  const each = (task: TaskName) => Object.fromEntries(domainsOf(task).map((domain) => [domain, 150]));
-  const testRows = { counting: each('counting'), structure: each('structure'), transformation: each('transformation') };
   for (const task of TASK_NAMES) {
-    const tests = Object.values(drawTestRows({ ...QUICK, testRows }, task, new Set())).flat();
+    const tests = Object.values(drawTestRows({ ...QUICK, testItems: 160 }, task, new Set())).flat();
     assert.ok(tests.length >= 300);
     assert.ok(tests.every((row) => held.has(fingerprintOf(row))));
   }

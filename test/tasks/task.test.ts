@@ -2,12 +2,24 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import { Random } from '../../lib/engine/random.js';
 import { loadTokenizer } from '../../lib/model/tokenizer.js';
 import { imageNames } from '../../lib/records/records.js';
 import { REWARDS } from '../../lib/rewards/rewards.js';
 import { writeTarget } from '../../lib/tasks/prompts.js';
-import { domainsOf, recordPrompt, TASK_NAMES, TASKS, taskNamed, testSetsOf } from '../../lib/tasks/tasks.js';
+import type { Task } from '../../lib/tasks/task.js';
+import {
+  recordPrompt,
+  TASK_NAMES,
+  TASKS,
+  type TaskName,
+  TEST_SET_NAMES,
+  taskNamed,
+  testSetNamed,
+  testSetsOf,
+} from '../../lib/tasks/tasks.js';
+import { trainAndTestDomains } from '../support/domains.js';
 
 const tokenizer = loadTokenizer(path.join(__dirname, '../../data/nano'));
 
@@ -18,7 +30,7 @@ const sample = (task: (typeof TASK_NAMES)[number], domain: string, count: number
 
 for (const name of TASK_NAMES) {
   const task = TASKS[name];
-  const rows = domainsOf(name).flatMap((domain) => sample(name, domain, 60));
+  const rows = trainAndTestDomains(name).flatMap((domain) => sample(name, domain, 60));
 
   test(`${name}: rows name their task and domain, answers can be answers, truth and rationale lead to them`, () => {
     assert.equal(task.name, name);
@@ -94,8 +106,77 @@ for (const name of TASK_NAMES) {
   });
 }
 
+for (const [key, task] of Object.entries<Task>(TASKS)) {
+  test(`${key}: the description is complete, and its parts agree`, () => {
+    assert.equal(task.name, key, 'a task stands in the list under its own name');
+    assert.match(task.title, /^[A-Z][a-z]+ [a-z]+$/);
+    assert.ok(task.nanoCompletionTokens > 0);
+    assert.equal(Object.keys(task.testSets)[0], 'id');
+    for (const [set, { title, shortTitle, paperItems, domains }] of Object.entries(task.testSets)) {
+      assert.ok(title !== '' && shortTitle !== '' && shortTitle.length < title.length, set);
+      assert.equal(TEST_SET_NAMES[set as 'id'], title, 'tasks that share the name of a set share its title');
+      const shares = Object.values(domains);
+      assert.equal(
+        shares.reduce((sum, share) => sum + share, 0),
+        1,
+      );
+      for (const share of shares) assert.ok(share > 0 && Number.isInteger(paperItems * share), set);
+    }
+    const inDomain = Object.keys(task.testSets.id!.domains);
+    assert.deepEqual(inDomain, ['id'], 'the test set in domain is drawn as the training rows are');
+    assert.throws(
+      () => task.sample('mars', 'x', new Random(0)),
+      new RegExp(`${key} has no domain 'mars'; choose ${trainAndTestDomains(key as TaskName).join(', ')}`),
+    );
+
+    assert.ok(task.rewards.includes(task.accuracyReward));
+    assert.notEqual(task.accuracyReward, 'format_reward');
+    const settings = Object.values(task.rewardAblation);
+    assert.equal(
+      settings.filter((rewards) => isDeepStrictEqual(rewards, task.rewards)).length,
+      1,
+      'the base is one setting',
+    );
+    assert.equal(new Set(settings.map(String)).size, settings.length, 'no two settings are the same');
+    for (const name of [...task.rewards, ...task.releasedRewards, ...settings.flat()]) assert.ok(name in REWARDS, name);
+  });
+
+  test(`${key}: partial credit is declared as the score gives it`, () => {
+    const random = new Random(3, 'partial credit');
+    const answers = Array.from({ length: 60 }, (_, i) => task.sample('id', `row-${i}`, random).answer);
+    const scores = answers.map((answer) => task.score(`<answer>${answer}</answer>`, answers[0]!));
+    assert.equal(scores[0], 1);
+    assert.equal(
+      scores.some((score) => score > 0 && score < 1),
+      task.partialCredit,
+    );
+  });
+
+  test(`${key}: the solution of a row in tags fits into the nano model's completion`, () => {
+    const random = new Random(4, 'length');
+    const lengths = Array.from({ length: 200 }, (_, i) => {
+      const row = task.sample('id', `row-${i}`, random);
+      return tokenizer.encode(writeTarget(task.workOut(row), row.answer)).length;
+    });
+    const fitting = lengths.filter((length) => length < task.nanoCompletionTokens).length;
+    assert.ok(fitting / lengths.length > 0.95, `${fitting} of 200 fit, the longest has ${Math.max(...lengths)} tokens`);
+  });
+
+  test(`${key}: the released dataset has a file for training and one for each test set`, () => {
+    const { released } = task;
+    if (!released) return;
+    assert.deepEqual(Object.keys(released.files), ['train', ...Object.keys(task.testSets)]);
+    assert.equal(released.images, imageNames(task.sample('id', 'x', new Random(0))).length);
+    assert.match(released.promptName('1', 'think'), /^PROMPT_[A-Z_]+_COT_SFT$/);
+    assert.match(released.promptName('1', 'bare'), /^PROMPT_[A-Z_]+_ANS_SFT$/);
+    assert.ok(released.writeQuestion('How many?').endsWith('How many?'));
+    assert.equal(typeof released.answerFault('perhaps'), 'string');
+  });
+}
+
 test('test sets begin with the one in domain; an unknown task is named with those that exist', () => {
   for (const name of TASK_NAMES) assert.equal(testSetsOf(name)[0], 'id');
   assert.deepEqual(testSetsOf('transformation'), ['id', 'ood-left', 'ood-right']);
   assert.throws(() => taskNamed('chess'), /no task 'chess'; choose counting, structure, transformation/);
+  assert.throws(() => testSetNamed('counting', 'ood-left'), /counting has no test set 'ood-left'; choose id, ood/);
 });

@@ -5,7 +5,6 @@ import { evaluateModel } from '../../evaluate/evaluate.js';
 import { loadModel } from '../../model/model.js';
 import { evaluationItems } from '../../study/cells/examples.js';
 import { loadRecords } from '../../study/data/study-data.js';
-import { QUICK } from '../../study/profile.js';
 import { fetchModel, MODEL_FLAGS, MODEL_IDS } from '../model-option.js';
 import { printResult } from '../print-result.js';
 import { showProgress } from '../progress.js';
@@ -53,7 +52,7 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
     options.maxNewTokens === undefined ? undefined : parseWholeNumber('--max-new-tokens', options.maxNewTokens, 1);
   const rows = await loadRecords(options.data, options.images);
   const task = taskOfRecords(options.data, rows.records, options.task);
-  const maxNewTokens = askedTokens ?? QUICK.completionTokens[task.name];
+  const maxNewTokens = askedTokens ?? task.nanoCompletionTokens;
   await startEngine();
   const model = loadModel(await fetchModel(options.model));
   const items = evaluationItems(model, rows, style);

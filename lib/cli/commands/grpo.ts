@@ -48,7 +48,7 @@ async function grpo(options: GrpoOptions, command: Command): Promise<void> {
   if (options.rewards !== undefined) parseRewards(options.rewards);
   const rows = await loadRecords(options.data, options.images);
   const task = taskOfRecords(options.data, rows.records, options.task);
-  if (options.preset === 'nano') preset.maxNewTokens = QUICK.completionTokens[task.name];
+  if (options.preset === 'nano') preset.maxNewTokens = task.nanoCompletionTokens;
   const settings = mergeSettings(preset, options.config, settingPairs(command.args));
   const taskRewards = options.preset === 'reason-rft' ? task.releasedRewards : task.rewards;
   const rewards = parseRewards(options.rewards ?? taskRewards.join(','));

@@ -37,7 +37,7 @@ async function sft(options: SftOptions, command: Command): Promise<void> {
   if (target !== 'answer' && target !== 'cot') throw new UsageError(`--target must be answer or cot, got '${target}'`);
   const rows = await loadRecords(options.data, options.images);
   const task = taskOfRecords(options.data, rows.records, options.task);
-  const sampling = { ...QUICK.grpo, maxNewTokens: QUICK.completionTokens[task.name] };
+  const sampling = { ...QUICK.grpo, maxNewTokens: task.nanoCompletionTokens };
   const heldOut = await loadHeldOut(options, sampling, rows);
   const control = checkpointControl(options);
   const style = target === 'answer' ? 'bare' : 'think';

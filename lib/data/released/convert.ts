@@ -3,11 +3,9 @@ import { streamFileAtomic } from '../../engine/atomic-write.js';
 import type { MetaRecord, TaskRecord } from '../../records/record.js';
 import { problemList } from '../../records/records.js';
 import { writeTarget } from '../../tasks/prompts.js';
-import type { TaskName } from '../../tasks/tasks.js';
 import { toConversation, toRl } from '../convert.js';
-import { countCalls, isChoice } from './answer.js';
-import type { ReleasedSet } from './dataset.js';
-import { type PromptWriter, releasedQuestion, writeReleasedPrompt } from './prompts.js';
+import { type ReleasedSet, releasedRows } from './dataset.js';
+import { type PromptWriter, writeReleasedPrompt } from './prompts.js';
 import { problemText, type RowProblem, readReleased } from './read.js';
 import { writeTrlParquet } from './trl.js';
 
@@ -99,26 +97,20 @@ function convertRow(
     case 'cot-sft':
       return toConversation(record, prompts(set.task, record, 'think'), writeTarget(record.cot, record.answer));
     case 'rl':
-      // The released trainer chooses the prompt of a structure row by its `answer`.
-      return set.task === 'structure' ? { ...toRl(record), answer: record.answer } : toRl(record);
+      return releasedRows(set.task).rlRowsHoldAnswer ? { ...toRl(record), answer: record.answer } : toRl(record);
   }
 }
 
-/** A released row as a row of the kit's tasks. What the kit knows of its own scenes is not known of these. */
+/** A released row as a record of the kit. Its scene and its program are not known. */
 function toTaskRecord({ task, set }: ReleasedSet, record: MetaRecord): TaskRecord {
+  const rows = releasedRows(task);
   return {
     ...record,
-    problem: releasedQuestion(task, record.problem),
+    problem: rows.writeQuestion(record.problem),
     task,
-    family: familyOf(task, record.answer),
+    family: rows.family(record.answer),
     domain: set === 'train' ? 'id' : set,
     scene: null,
     program: null,
   };
-}
-
-/** What results are told apart by: the form of structure answers, and the level of transformations, their number of calls. */
-function familyOf(task: TaskName, answer: string): string {
-  if (task === 'structure') return isChoice(answer) ? 'choice' : 'number';
-  return task === 'transformation' ? `level-${countCalls(answer)}` : 'count';
 }

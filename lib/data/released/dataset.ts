@@ -4,28 +4,9 @@
  */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { TASK_NAMES, type TaskName, type TestSetOf } from '../../tasks/tasks.js';
+import type { ReleasedRows } from '../../tasks/released-rows.js';
+import { TASK_NAMES, type TaskName, taskNamed } from '../../tasks/tasks.js';
 import { STAGE_ONE_ROWS } from '../split.js';
-
-/** The meta files of the three tasks, by set. */
-export const RELEASED_FILES = {
-  counting: {
-    train: 'train_jsons/A3-Visual-Counting-train-35k-cot.json',
-    id: 'test_jsons/Visual-Counting-id-test-1k.json',
-    ood: 'test_jsons/Visual-Counting-ood-test-1k.json',
-  },
-  structure: {
-    train: 'train_jsons/A2-Structure-Perception-train-4k5-cot.json',
-    id: 'test_jsons/Structure-Perception-id-test-820.json',
-    ood: 'test_jsons/Structure-Perception-ood-test-800.json',
-  },
-  transformation: {
-    train: 'train_jsons/A1-Spatial-Transformation-train-60k-cot.json',
-    id: 'test_jsons/Spatial-Transformation-id-test-1k.json',
-    'ood-left': 'test_jsons/Spatial-Transformation-ood-left-test-1k.json',
-    'ood-right': 'test_jsons/Spatial-Transformation-ood-right-test-1k.json',
-  },
-} as const satisfies { readonly [task in TaskName]: { readonly [set in 'train' | TestSetOf<task>]: string } };
 
 const DOWNLOAD = 'the folder must be a download of tanhuajie2001/Reason-RFT-CoT-Dataset';
 
@@ -42,15 +23,27 @@ export interface ReleasedSet {
 }
 
 /**
+ * What a task says of its rows in the dataset.
+ *
+ * @throws Error naming the tasks of which the dataset holds rows, when this is none of them
+ */
+export function releasedRows(task: string): ReleasedRows {
+  const rows = taskNamed(task).released;
+  if (!rows) {
+    const others = TASK_NAMES.filter((name) => taskNamed(name).released);
+    throw new Error(`the released dataset holds no rows of ${task}; it holds those of ${others.join(', ')}`);
+  }
+  return rows;
+}
+
+/**
  * A set of a downloaded dataset.
  *
  * @param folder holds `train_jsons/`, `test_jsons/` and the unpacked `images/`
- * @throws Error naming the tasks or sets there are, or the file that is missing
+ * @throws Error naming the tasks or the sets that there are, or the file that is missing
  */
 export function releasedSet(folder: string, task: string, set: string): ReleasedSet {
-  if (!Object.hasOwn(RELEASED_FILES, task))
-    throw new Error(`there is no task '${task}'; choose ${TASK_NAMES.join(', ')}`);
-  const files: { readonly [set: string]: string } = RELEASED_FILES[task as TaskName];
+  const { files } = releasedRows(task);
   if (!Object.hasOwn(files, set))
     throw new Error(`the task ${task} has no set '${set}'; choose ${Object.keys(files).join(', ')}`);
   const file = path.join(folder, files[set]!);
@@ -60,27 +53,26 @@ export function releasedSet(folder: string, task: string, set: string): Released
 }
 
 /**
- * All sets of a task, or of every task, whose files are there.
+ * All sets of a task, or of every task, whose files are in the folder.
  *
- * @throws Error where none is, or naming the tasks there are
+ * @throws Error when none is there, or naming the tasks that there are
  */
 export function releasedSets(folder: string, task?: string): ReleasedSet[] {
-  if (task !== undefined && !Object.hasOwn(RELEASED_FILES, task))
-    throw new Error(`there is no task '${task}'; choose ${TASK_NAMES.join(', ')}`);
-  const found = TASK_NAMES.filter((each) => task === undefined || each === task).flatMap((each) =>
-    Object.entries(RELEASED_FILES[each])
+  const tasks = task === undefined ? TASK_NAMES.filter((name) => taskNamed(name).released) : [task];
+  const sets = tasks.flatMap((name) =>
+    Object.entries(releasedRows(name).files)
       .filter(([, file]) => existsSync(path.join(folder, file)))
-      .map(([set]) => releasedSet(folder, each, set)),
+      .map(([set]) => releasedSet(folder, name, set)),
   );
-  if (found.length === 0) throw new Error(`${folder} holds no file of ${task ?? 'any task'}; ${DOWNLOAD}`);
-  return found;
+  if (sets.length === 0) throw new Error(`${folder} holds no file of ${task ?? 'any task'}; ${DOWNLOAD}`);
+  return sets;
 }
 
 /**
- * The rows [from, to) of a stage of Reason-RFT training: the first 1,600 for CoT-SFT, then the rest for GRPO; of structure
- * perception, which has too few rows, the whole set again.
+ * The rows [from, to) of a stage of Reason-RFT training. CoT-SFT takes the first 1,600; GRPO takes the rest, or all rows again if the
+ * task has too few.
  */
-export function stageRows(task: TaskName, stage: 'one' | 'two'): [from: number, to: number] {
+export function stageRows(task: string, stage: 'one' | 'two'): [from: number, to: number] {
   if (stage === 'one') return [0, STAGE_ONE_ROWS];
-  return [task === 'structure' ? 0 : STAGE_ONE_ROWS, Number.POSITIVE_INFINITY];
+  return [releasedRows(task).stageTwo === 'all' ? 0 : STAGE_ONE_ROWS, Number.POSITIVE_INFINITY];
 }

@@ -6,8 +6,7 @@ import { pathWithin } from '../../records/image.js';
 import { type JsonRow, streamJsonRows } from '../../records/json-rows.js';
 import type { MetaRecord } from '../../records/record.js';
 import { imageField, imageNames, stringField, textField } from '../../records/records.js';
-import { answerFault } from './answer.js';
-import type { ReleasedSet } from './dataset.js';
+import { type ReleasedSet, releasedRows } from './dataset.js';
 
 /** What is wrong with a row. */
 export interface RowProblem {
@@ -118,8 +117,8 @@ function rowCheck(set: ReleasedSet): (row: JsonRow) => Promise<Checked> {
     else ids.set(meta.id, row);
     checkText(set, meta, bad);
     const names = imageNames(meta);
-    const shown = set.task === 'transformation' ? 2 : 1;
-    if (names.length !== shown) bad('image', `names ${names.length} files; the task shows ${shown}`);
+    const { images: expected } = releasedRows(set.task);
+    if (names.length !== expected) bad('image', `names ${names.length} files; the task shows ${expected}`);
     for (const name of names) {
       const file = `${set.imageFolder}/${name}`;
       if (!images.has(file)) images.set(file, imageFault(set, name));
@@ -143,7 +142,7 @@ function checkText(set: ReleasedSet, meta: Meta, bad: (field: string, reason: st
     const [found] = PLACEHOLDER.exec(text) ?? TAG.exec(text) ?? [];
     if (found !== undefined) bad(field, `holds ${found}`);
   }
-  const fault = answerFault(set.task, meta.answer.trim());
+  const fault = releasedRows(set.task).answerFault(meta.answer.trim());
   if (fault !== undefined) bad('answer', fault);
   if (set.set === 'train' && (meta.cot ?? '').trim() === '')
     bad('cot', meta.cot === undefined ? 'is missing' : 'is empty');

@@ -12,7 +12,7 @@ import {
   type Phenomenon,
   type StudyResults,
 } from '../../study/results/results.js';
-import { TASK_NAMES, type TaskName, TEST_SET_NAMES, type TestSet, testSetsOf } from '../../tasks/tasks.js';
+import { TASK_NAMES, TASKS, type TaskName, TEST_SET_NAMES, type TestSet, testSetsOf } from '../../tasks/tasks.js';
 import { type ForestGroup, type ForestPoint, forestFigure } from '../forest.js';
 import type { Figure } from '../style.js';
 import { intervalWords, itemsWords } from './captions.js';
@@ -380,9 +380,10 @@ function capital(text: string): string {
   return text[0]!.toUpperCase() + text.slice(1);
 }
 
-/** Spatial transformation is not counted right or wrong: what a caption has to add. */
+/** What a caption on accuracy has to add when a task gives partial credit: its answers are not counted right or wrong. */
 function partialCredit(tasks: readonly TaskName[]): string {
-  return tasks.includes('transformation') ? ' (of spatial transformation the mean score with partial credit)' : '';
+  const graded = tasks.filter((task) => TASKS[task].partialCredit).map((task) => TASK_TITLES[task].toLowerCase());
+  return graded.length > 0 ? ` (of ${graded.join(' and ')} the mean score with partial credit)` : '';
 }
 
 function paradigmsInWords(rows: readonly ParadigmResult[]): string {

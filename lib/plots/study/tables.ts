@@ -3,7 +3,7 @@
 import { PARADIGM_NAMES, PARADIGMS } from '../../study/design/paradigms.js';
 import { PAPER } from '../../study/results/paper.js';
 import type { ClaimVerdict, Estimate, Phenomenon, StudyResults } from '../../study/results/results.js';
-import { type TaskName, TEST_SET_NAMES, type TestSet, testSetsOf } from '../../tasks/tasks.js';
+import { TASKS, type TaskName, TEST_SET_NAMES, type TestSet, testSetsOf } from '../../tasks/tasks.js';
 import type { HtmlCell, HtmlTable } from '../html-table.js';
 import { SHORT_SETS, TASK_TITLES } from './names.js';
 
@@ -74,7 +74,7 @@ export function accuracyTable({ paradigms }: StudyResults, task: TaskName): Html
   const best = sets.map((set) =>
     Math.max(...own.filter((each) => each.testSet === set).map((each) => each.accuracy.mean)),
   );
-  const score = task === 'transformation' ? ', mean score with partial credit' : '';
+  const score = TASKS[task].partialCredit ? ', mean score with partial credit' : '';
   return {
     caption: `Accuracy on ${TASK_TITLES[task].toLowerCase()}, %${score}, with 95 % intervals`,
     heads: [

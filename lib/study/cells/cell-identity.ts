@@ -18,6 +18,7 @@ import * as scorers from '../../rewards/scorer.js';
 import type { PromptStyle } from '../../tasks/prompts.js';
 import { TASKS, type TaskName, type TestSet } from '../../tasks/tasks.js';
 import { configurationHash, type Json } from '../../train/run-directory.js';
+import { longestCompletion } from '../profile.js';
 import type { Study } from '../workspace.js';
 import type { BaseCell, Cell } from './cell.js';
 import { heldOutRowsDigest, testRowsDigest, trainingRowsDigest } from './cell-rows.js';
@@ -70,7 +71,7 @@ export function evaluationFile(study: Study, cell: Cell | BaseCell, set: TestSet
   const { task } = cell;
   const what = [
     testRowsDigest(study, set, task, style),
-    study.profile.completionTokens[task],
+    longestCompletion(study.profile, task),
     scorerName(task),
     ...measured(study, cell),
   ];

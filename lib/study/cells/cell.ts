@@ -16,6 +16,7 @@ import type { GrpoSettings } from '../../train/grpo-settings.js';
 import { type Json, type Metrics, RunDirectory } from '../../train/run-directory.js';
 import { type SftSettings, sftSteps } from '../../train/sft.js';
 import { recordsFile } from '../data/study-data.js';
+import { longestCompletion } from '../profile.js';
 import type { Study } from '../workspace.js';
 import { cellFolder, evaluationFile, heldOutFile, keepCode, staleCell, staleText } from './cell-identity.js';
 import { cellRows, testRows } from './cell-rows.js';
@@ -166,7 +167,7 @@ export async function evaluateCell(
   const { task } = cell;
   return measured(study, cell, evaluationFile(study, cell, set, style), async (model) => {
     const items = evaluationItems(model, await testRows(study, set, task), style);
-    return evaluateModel(model, items, study.profile.completionTokens[task], onProgress, TASKS[task].score);
+    return evaluateModel(model, items, longestCompletion(study.profile, task), onProgress, TASKS[task].score);
   });
 }
 

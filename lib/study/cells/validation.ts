@@ -23,6 +23,7 @@ import {
   questionOf,
   recordsFile,
 } from '../data/study-data.js';
+import { longestCompletion } from '../profile.js';
 import type { Study } from '../workspace.js';
 
 export interface ValidationSettings extends SamplingSettings {
@@ -43,7 +44,7 @@ export function validationSettings(
   task: TaskName = 'counting',
 ): ValidationSettings {
   const { temperature, topP, topK } = profile.grpo;
-  const usual = { evaluateEvery: 10, items: 100, samples: 4, maxNewTokens: profile.completionTokens[task] };
+  const usual = { evaluateEvery: 10, items: 100, samples: 4, maxNewTokens: longestCompletion(profile, task) };
   return { ...usual, temperature, topP, topK, ...changes };
 }
 

@@ -10,8 +10,8 @@ import { Random } from '../../engine/random.js';
 import { encodePng, imageFile, type RgbImage, readImage } from '../../records/image.js';
 import type { TaskRecord } from '../../records/record.js';
 import { imageNames, readRecords, writeRecords } from '../../records/records.js';
-import { TASKS, type TaskName, type TestSet, type TestSetOf, taskNamed } from '../../tasks/tasks.js';
-import type { Profile } from '../profile.js';
+import { TASKS, type TaskName, type TestSet, type TestSetOf, taskNamed, testSetsOf } from '../../tasks/tasks.js';
+import { domainRows, type Profile } from '../profile.js';
 import type { Study } from '../workspace.js';
 
 /** The rows of a task's test sets. */
@@ -36,13 +36,13 @@ export function sampleTestRows<T extends TaskName>(study: Study, task: T): TestR
 
 /** Draws the test sets of a profile. @param seen fingerprints of what must not be in them; those drawn are added */
 export function drawTestRows<T extends TaskName>(profile: Profile, task: T, seen: Set<string>): TestRows<T> {
-  const { sample, testSets } = TASKS[task];
-  const draw = (domain: string): TaskRecord[] => {
+  const { sample } = TASKS[task];
+  const draw = ([domain, rows]: [string, number]): TaskRecord[] => {
     // The seed of the test sets is fixed, so that every training seed is measured on the same items.
     const random = new Random(0, `${task}/test/${domain}`);
-    return drawUnseen(testRows(profile, task, domain), seen, (i) => sample(domain, rowId(task, domain, i), random));
+    return drawUnseen(rows, seen, (i) => sample(domain, rowId(task, domain, i), random));
   };
-  const sets = Object.entries(testSets).map(([set, domains]) => [set, domains.flatMap(draw)]);
+  const sets = testSetsOf(task).map((set) => [set, Object.entries(domainRows(profile, task, set)).flatMap(draw)]);
   return Object.fromEntries(sets) as TestRows<T>;
 }
 
@@ -62,14 +62,6 @@ function drawUnseen(count: number, seen: Set<string>, draw: (index: number) => T
     for (const name of names) seen.add(name);
     rows.push(row);
   }
-  return rows;
-}
-
-/** @throws Error where the profile does not say how many rows of the domain are tested */
-function testRows(profile: Profile, task: TaskName, domain: string): number {
-  const sizes: { readonly [domain: string]: number } = profile.testRows[task];
-  const rows = sizes[domain];
-  if (rows === undefined) throw new Error(`profile ${profile.name} says no number of test rows of ${task}, ${domain}`);
   return rows;
 }
 

@@ -1,4 +1,5 @@
 /** Ablations of Reason-RFT: short GRPO runs, each of which differs from one and the same base cell in one thing. */
+import { isDeepStrictEqual } from 'node:util';
 import { TASKS, type TaskName, type TestSet, testSetsOf } from '../../tasks/tasks.js';
 import type { LossType } from '../../train/policy-loss.js';
 import type { SftSettings } from '../../train/sft.js';
@@ -6,7 +7,7 @@ import { evaluateCell, type GrpoCell, runCell, type SftCell } from '../cells/cel
 import { type ValidationSettings, validationSettings } from '../cells/validation.js';
 import { taskProfile } from '../profile.js';
 import type { Study } from '../workspace.js';
-import { stageOneCell, stageTwoRows, taskGrpo, taskRewards } from './paradigms.js';
+import { rewardsOfWeightOne, stageOneCell, stageTwoRows, taskGrpo, taskRewards } from './paradigms.js';
 
 /**
  * What is varied, as figures name it:
@@ -87,29 +88,10 @@ export function startMeasure(study: Study, task: TaskName): ValidationSettings |
 }
 
 function rewardVariants(base: GrpoCell): Variant[] {
-  const own = TASKS[base.task].accuracyReward;
-  const rewarded = (rewards: GrpoCell['rewards']): GrpoCell => ({ ...base, rewards });
-  const alone = rewarded({ [own]: 1 });
-  const random: Variant = ['coin + format', rewarded({ random_reward: 1, format_reward: 1 })];
-  switch (base.task) {
-    case 'counting':
-      return [['accuracy + format', base], ['accuracy alone', alone], random];
-    case 'structure':
-      return [
-        ['tolerance + format', base],
-        ['tolerance alone', alone],
-        ['exact + format', rewarded({ accuracy_reward: 1, format_reward: 1 })],
-        random,
-      ];
-    case 'transformation':
-      return [
-        ['full matches + format', base],
-        ['full matches alone', alone],
-        ['partial credit + format', rewarded({ function_partial_reward: 1, format_reward: 1 })],
-        ['penalty + format', rewarded({ function_penalty_reward: 1, format_reward: 1 })],
-        random,
-      ];
-  }
+  return Object.entries(TASKS[base.task].rewardAblation).map(([setting, names]): Variant => {
+    const rewards = rewardsOfWeightOne(names);
+    return [setting, isDeepStrictEqual(rewards, base.rewards) ? base : { ...base, rewards }];
+  });
 }
 
 function groupVariants(base: GrpoCell): Variant[] {

@@ -1,9 +1,10 @@
 /** The five paradigms that the paper compares, as cells. */
+import type { RewardName } from '../../rewards/rewards.js';
 import type { PromptStyle } from '../../tasks/prompts.js';
 import { TASKS, type TaskName } from '../../tasks/tasks.js';
 import type { GrpoSettings } from '../../train/grpo-settings.js';
 import type { BaseCell, Cell, GrpoCell, SftCell } from '../cells/cell.js';
-import { type Profile, taskProfile } from '../profile.js';
+import { longestCompletion, type Profile, taskProfile } from '../profile.js';
 import type { Study } from '../workspace.js';
 
 export const PARADIGMS = ['zero-shot', 'ans-sft', 'cot-sft', 'reason-rft-zero', 'reason-rft'] as const;
@@ -31,14 +32,19 @@ export const PARADIGM_PROMPTS: { readonly [paradigm in Paradigm]: PromptStyle } 
   'reason-rft': 'think',
 };
 
-/** The rewards that a task's GRPO earns, each of weight 1. */
+/** Rewards, each of weight 1. */
+export function rewardsOfWeightOne(names: readonly RewardName[]): GrpoCell['rewards'] {
+  return Object.fromEntries(names.map((name) => [name, 1]));
+}
+
+/** The rewards that a task's GRPO earns. */
 export function taskRewards(task: TaskName): GrpoCell['rewards'] {
-  return Object.fromEntries(TASKS[task].rewards.map((name) => [name, 1]));
+  return rewardsOfWeightOne(TASKS[task].rewards);
 }
 
 /** Settings of GRPO, with completions as long as the task needs. */
 export function taskGrpo(settings: GrpoSettings, profile: Profile, task: TaskName, seed: number): GrpoSettings {
-  return { ...settings, maxNewTokens: profile.completionTokens[task], seed };
+  return { ...settings, maxNewTokens: longestCompletion(profile, task), seed };
 }
 
 /** A GRPO cell on some rows, whose steps follow from them where the profile counts passes. */

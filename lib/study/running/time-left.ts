@@ -1,7 +1,7 @@
 /** How long a grid still takes, from what its cells cost so far: seconds a unit of work, by kind and task. */
-import { TASKS, type TestSet } from '../../tasks/tasks.js';
 import type { Cell } from '../cells/cell.js';
 import type { GridCell } from '../design/grid.js';
+import { longestCompletion, testSetItems } from '../profile.js';
 import type { Study } from '../workspace.js';
 
 /** An amount of work of one kind on one task, in units that take like times: rows in SFT, tokens generated at most elsewhere. */
@@ -33,10 +33,8 @@ export function trainingWork(cell: Cell, steps: number): Work {
 /** The work of all that is measured of a cell. */
 export function measuringWork(study: Study, { cell, evaluations, heldOut }: GridCell): Work {
   const { task } = cell;
-  const longest = study.profile.completionTokens[task];
-  const sizes: { readonly [domain: string]: number } = study.profile.testRows[task];
-  const items = (set: TestSet) => TASKS[task].testSets[set]!.reduce((sum, domain) => sum + (sizes[domain] ?? 0), 0);
-  const tested = evaluations.reduce((sum, { set }) => sum + items(set), 0);
+  const longest = longestCompletion(study.profile, task);
+  const tested = evaluations.reduce((sum, { set }) => sum + testSetItems(study.profile, task, set), 0);
   const chosen = heldOut ? heldOut.items * (1 + heldOut.samples) : 0;
   return { kind: 'measure', task, units: longest * tested + (heldOut?.maxNewTokens ?? 0) * chosen };
 }

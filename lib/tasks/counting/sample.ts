@@ -2,6 +2,7 @@
 
 import type { Random } from '../../engine/random.js';
 import type { TaskRecord } from '../../records/record.js';
+import { domainOf } from '../domain.js';
 import { sampleScene } from '../world/sample-scene.js';
 import { COLORS, type Look, MATERIALS, type Scene, SHAPES, SIZES } from '../world/scene.js';
 import {
@@ -17,21 +18,26 @@ import {
 import { writeCountingRationale } from './rationale.js';
 import { writeQuestion } from './wording.js';
 
-/**
- * Where rows come from: `id`; `ood-look`, vehicles on grass with the trained question families; `ood-look-question`, the
- * same look with families that training never asks.
- */
-export type CountingDomain = 'id' | 'ood-look' | 'ood-look-question';
+/** What each domain shows and asks: blocks, on which models are trained; vehicles on grass; and these with families never trained on. */
+const DOMAINS: { readonly [domain: string]: { look: Look; families: readonly CountingFamily[] } } = {
+  id: { look: 'blocks', families: TRAINED_FAMILIES },
+  'ood-look': { look: 'vehicles', families: TRAINED_FAMILIES },
+  'ood-look-question': { look: 'vehicles', families: UNSEEN_FAMILIES },
+};
 
 /** How often a question with a given answer is kept: small answers come up most, and would make a constant guess good. */
 const KEEP: { readonly [answer: number]: number } = { 0: 0.3, 1: 0.5, 2: 0.75 };
 const MOST = 9;
 
-/** One row, without its image: `drawScene(record.scene)` is the image. */
-export function sampleCountingRecord(domain: CountingDomain, id: string, random: Random): TaskRecord {
-  const look: Look = domain === 'id' ? 'blocks' : 'vehicles';
+/**
+ * Draws one row, without its image: `drawScene(record.scene)` draws that.
+ *
+ * @param domain `id`, `ood-look` or `ood-look-question`
+ * @throws Error when it is another
+ */
+export function sampleCountingRecord(domain: string, id: string, random: Random): TaskRecord {
+  const { look, families } = domainOf('counting', DOMAINS, domain);
   const scene = sampleScene(look, random);
-  const families: readonly CountingFamily[] = domain === 'ood-look-question' ? UNSEEN_FAMILIES : TRAINED_FAMILIES;
   const family = random.choice(families);
   const program = sampleProgram(family, scene, random);
   return {

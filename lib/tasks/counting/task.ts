@@ -6,21 +6,35 @@ import { isProse } from '../prose.js';
 import type { Task } from '../task.js';
 import { drawScene } from '../world/ray-cast.js';
 import { type Scene, sceneFingerprint } from '../world/scene.js';
+import { PERCEPTION_WORDS } from './perception.js';
 import { type CountingProgram, solveCounting } from './program.js';
 import { rederiveCountingRationale } from './rationale.js';
-import { type CountingDomain, sampleCountingRecord } from './sample.js';
+import { RELEASED_COUNTING } from './released.js';
+import { sampleCountingRecord } from './sample.js';
 import { rederiveCountingSolution, writeCountingSolution } from './solution.js';
 import { spoilCounting } from './spoil.js';
-import { describeFilter } from './wording.js';
+import { countingVocabulary, describeFilter } from './wording.js';
 
 const sceneOf = (record: TaskRecord) => record.scene as Scene;
 
-export const COUNTING: Task<'counting'> = {
+export const COUNTING: Task<'counting', 'id' | 'ood'> = {
   name: 'counting',
-  testSets: { id: ['id'], ood: ['ood-look', 'ood-look-question'] },
-  sample: (domain, id, random) => sampleCountingRecord(domain as CountingDomain, id, random),
+  title: 'Visual counting',
+  testSets: {
+    id: { title: 'in domain', shortTitle: 'ID', paperItems: 1000, domains: { id: 1 } },
+    // As in the paper, three in four items differ in look alone, and the fourth in look and question.
+    ood: {
+      title: 'out of domain',
+      shortTitle: 'OOD',
+      paperItems: 1000,
+      domains: { 'ood-look': 0.75, 'ood-look-question': 0.25 },
+    },
+  },
+  nanoCompletionTokens: 88,
+  sample: sampleCountingRecord,
   draw: (record) => [drawScene(sceneOf(record))],
   writePrompt: ({ problem }, style) => writePrompt(problem, style),
+  vocabulary: () => [...countingVocabulary(), ...PERCEPTION_WORDS],
   answerFault: (answer) => (/^-?\d+$/.test(answer) ? undefined : 'not a whole number'),
   rederive: (cot) => {
     const derived = isProse(cot) ? rederiveCountingRationale(cot) : rederiveCountingSolution(cot);
@@ -37,9 +51,16 @@ export const COUNTING: Task<'counting'> = {
     return `${objects.sort().join(', ')}: ${record.problem}`;
   },
   spoil: spoilCounting,
-  accuracyReward: 'accuracy_reward',
   rewards: ['accuracy_reward', 'format_reward'],
+  accuracyReward: 'accuracy_reward',
+  rewardAblation: {
+    'accuracy + format': ['accuracy_reward', 'format_reward'],
+    'accuracy alone': ['accuracy_reward'],
+    'coin + format': ['random_reward', 'format_reward'],
+  },
   releasedRewards: ['released_accuracy_reward', 'released_format_reward'],
   score: scoreAnswer,
+  partialCredit: false,
   releasedScore: releasedScoreAnswer,
+  released: RELEASED_COUNTING,
 };

@@ -2,18 +2,27 @@
 
 import type { Random } from '../../engine/random.js';
 import type { TaskRecord } from '../../records/record.js';
-import { type StructureDomain, type StructureFamily, sampleFigure, structureFamilies } from './families.js';
+import { domainOf } from '../domain.js';
+import { type StructureFamily, sampleFigure, structureFamilies } from './families.js';
 import type { GeometryFigure } from './figure.js';
 import { writeStructureRationale } from './rationale.js';
 import { type StructureProgram, solveStructure, structureValue } from './theorem.js';
 import { writeStructureQuestion } from './wording.js';
 
+/** The question families of each domain. */
+const DOMAINS = { id: structureFamilies('id'), ood: structureFamilies('ood') };
+
 /** How often a question gives choices. */
 const CHOICE_SHARE = 0.5;
 
-/** One row, without its image: `drawFigure(record.scene)` is the image. */
-export function sampleStructureRecord(domain: StructureDomain, id: string, random: Random): TaskRecord {
-  const family: StructureFamily = random.choice(structureFamilies(domain));
+/**
+ * Draws one row, without its image: `drawFigure(record.scene)` draws that.
+ *
+ * @param domain `id` or `ood`
+ * @throws Error when it is another
+ */
+export function sampleStructureRecord(domain: string, id: string, random: Random): TaskRecord {
+  const family = random.choice(domainOf('structure', DOMAINS, domain));
   const { figure, asked } = random.chance(CHOICE_SHARE) ? withChoices(family, random) : withNumber(family, random);
   return {
     id,

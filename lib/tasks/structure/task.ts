@@ -4,24 +4,30 @@ import { releasedScoreAnswer, scoreAnswer } from '../../rewards/scorer.js';
 import { isProse } from '../prose.js';
 import type { Task } from '../task.js';
 import { drawFigure } from './draw-figure.js';
-import type { StructureDomain } from './families.js';
 import { figureFingerprint, type GeometryFigure } from './figure.js';
 import { rederiveStructureRationale } from './rationale.js';
+import { RELEASED_STRUCTURE } from './released.js';
 import { sampleStructureRecord } from './sample.js';
 import { rederiveStructureSolution, writeStructureSolution } from './solution.js';
 import { spoilStructure } from './spoil.js';
 import { type StructureProgram, solveStructure } from './theorem.js';
-import { readChoices, writeStructurePrompt } from './wording.js';
+import { readChoices, structureVocabulary, writeStructurePrompt } from './wording.js';
 
 const figureOf = (record: TaskRecord) => record.scene as GeometryFigure;
 const programOf = (record: TaskRecord) => record.program as StructureProgram;
 
-export const STRUCTURE: Task<'structure'> = {
+export const STRUCTURE: Task<'structure', 'id' | 'ood'> = {
   name: 'structure',
-  testSets: { id: ['id'], ood: ['ood'] },
-  sample: (domain, id, random) => sampleStructureRecord(domain as StructureDomain, id, random),
+  title: 'Structure perception',
+  testSets: {
+    id: { title: 'in domain', shortTitle: 'ID', paperItems: 820, domains: { id: 1 } },
+    ood: { title: 'out of domain', shortTitle: 'OOD', paperItems: 800, domains: { ood: 1 } },
+  },
+  nanoCompletionTokens: 84,
+  sample: sampleStructureRecord,
   draw: (record) => [drawFigure(figureOf(record))],
   writePrompt: ({ problem, answer }, style) => writeStructurePrompt(problem, answer, style),
+  vocabulary: structureVocabulary,
   answerFault: (answer) => (/^([A-D]|\d+)$/.test(answer) ? undefined : 'neither a choice nor a whole number'),
   rederive: (cot, problem) => {
     const rederive = isProse(cot) ? rederiveStructureRationale : rederiveStructureSolution;
@@ -44,10 +50,18 @@ export const STRUCTURE: Task<'structure'> = {
     return `${given}: ${record.problem}`;
   },
   spoil: spoilStructure,
-  accuracyReward: 'mathematical_reward',
   rewards: ['mathematical_reward', 'format_reward'],
+  accuracyReward: 'mathematical_reward',
+  rewardAblation: {
+    'tolerance + format': ['mathematical_reward', 'format_reward'],
+    'tolerance alone': ['mathematical_reward'],
+    'exact + format': ['accuracy_reward', 'format_reward'],
+    'coin + format': ['random_reward', 'format_reward'],
+  },
   // The mathematical reward exists there, but the scripts are wired to the discrete one.
   releasedRewards: ['released_accuracy_reward', 'released_format_reward'],
   score: scoreAnswer,
+  partialCredit: false,
   releasedScore: releasedScoreAnswer,
+  released: RELEASED_STRUCTURE,
 };

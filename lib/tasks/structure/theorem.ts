@@ -112,3 +112,8 @@ export function solveStructure(program: StructureProgram): string {
 }
 
 export const CHOICE_LETTERS = ['A', 'B', 'C', 'D'] as const;
+
+/** Whether an answer is the letter of a choice. This chooses the prompt. */
+export function isChoice(answer: string): boolean {
+  return /^[A-D]$/.test(answer);
+}

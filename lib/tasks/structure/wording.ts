@@ -2,7 +2,7 @@
 import type { PromptStyle } from '../prompts.js';
 import { STRUCTURE_FAMILIES, type StructureFamily } from './families.js';
 import type { GeometryFigure } from './figure.js';
-import { CHOICE_LETTERS, type StructureProgram, THEOREMS } from './theorem.js';
+import { CHOICE_LETTERS, isChoice, type StructureProgram, THEOREMS } from './theorem.js';
 
 /** The question; choices stand inside it, put as each source puts them. */
 export function writeStructureQuestion(family: StructureFamily, program: StructureProgram): string {
@@ -25,7 +25,7 @@ const FORMATS = { choice: 'option', number: 'float number or int number' };
 /** The user's text: the question and the style's instruction, chosen by whether the gold answer is a letter. */
 export function writeStructurePrompt(problem: string, answer: string, style: PromptStyle): string {
   if (style === 'bare') return problem;
-  const choice = /^[A-D]$/.test(answer);
+  const choice = isChoice(answer);
   if (style === 'direct') return `${problem} Answer with ${choice ? 'an option' : 'a number'}.`;
   const format = FORMATS[choice ? 'choice' : 'number'];
   return `${problem} Output the thinking process in <think> </think> and final answer (${format}) in <answer> </answer> tags.`;

@@ -3,6 +3,7 @@
 import type { Random } from '../../engine/random.js';
 import type { RgbImage } from '../../records/image.js';
 import type { TaskRecord } from '../../records/record.js';
+import { domainOf } from '../domain.js';
 import { drawScene, visibility } from '../world/ray-cast.js';
 import {
   COLORS,
@@ -31,10 +32,9 @@ import {
 import { writeTransformationRationale } from './rationale.js';
 import { writeTransformationQuestion } from './wording.js';
 
-/** Where rows come from: by the camera of the final image. */
-export type TransformationDomain = 'id' | 'ood-left' | 'ood-right';
 export type GridView = 'center' | 'left' | 'right';
-const VIEWS: { readonly [domain in TransformationDomain]: GridView } = {
+/** The camera of the final image, by domain. */
+const VIEWS: { readonly [domain: string]: GridView } = {
   id: 'center',
   'ood-left': 'left',
   'ood-right': 'right',
@@ -158,23 +158,25 @@ function changeObject(object: SceneObject, kind: ChangeKind, random: Random): vo
 }
 
 /**
- * One row, without its images: `drawTransformation(record.scene)` makes the two.
+ * Draws one row, without its images: `drawTransformation(record.scene)` draws the two.
  *
- * @throws Error when more than 10 objects, or none, are asked for
+ * @param domain `id`, `ood-left` or `ood-right`
+ * @throws Error when it is another, or when more than 10 objects, or none, are asked for
  */
 export function sampleTransformationRecord(
-  domain: TransformationDomain,
+  domain: string,
   id: string,
   random: Random,
   options: TransformationOptions = {},
 ): TaskRecord {
+  const view = domainOf('transformation', VIEWS, domain);
   const level = options.level ?? random.choice([1, 2, 3, 4] as const);
   const objects: readonly [number, number] = options.objects ?? [Math.max(2, level), level + 2];
   if (!(objects[0] >= 1 && objects[0] <= objects[1] && objects[1] <= 10)) {
     throw new Error(`transformation: objects must be 1 to 10, fewest first, got ${objects[0]} to ${objects[1]}`);
   }
   const { initial, final } = sampleScenes(level, random.range(...objects), random);
-  const scene: TransformationScenes = { initial, final: seenFrom(final, VIEWS[domain]) };
+  const scene: TransformationScenes = { initial, final: seenFrom(final, view) };
   const program = solveTransformation(scene);
   return {
     id,

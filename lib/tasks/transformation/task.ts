@@ -5,27 +5,40 @@ import { isProse } from '../prose.js';
 import type { Task } from '../task.js';
 import { solveTransformation, type TransformationScenes, writeCalls } from './program.js';
 import { rederiveTransformationRationale } from './rationale.js';
-import {
-  drawTransformation,
-  sampleTransformationRecord,
-  type TransformationDomain,
-  transformationFingerprint,
-} from './sample.js';
+import { RELEASED_TRANSFORMATION } from './released.js';
+import { drawTransformation, sampleTransformationRecord, transformationFingerprint } from './sample.js';
 import { rederiveTransformationSolution, writeTransformationSolution } from './solution.js';
 import { spoilTransformation } from './spoil.js';
-import { readInitialObjects, writeTransformationPrompt } from './wording.js';
+import { readInitialObjects, transformationVocabulary, writeTransformationPrompt } from './wording.js';
 
 const scenesOf = (record: TaskRecord) => record.scene as TransformationScenes;
 
 /** Calls as answers write them: "change_color(0,red), change_position(2,left)". */
 const CALLS = /^change_\w+\(\d+,\w+\)(, change_\w+\(\d+,\w+\))*$/;
 
-export const TRANSFORMATION: Task<'transformation'> = {
+export const TRANSFORMATION: Task<'transformation', 'id' | 'ood-left' | 'ood-right'> = {
   name: 'transformation',
-  testSets: { id: ['id'], 'ood-left': ['ood-left'], 'ood-right': ['ood-right'] },
-  sample: (domain, id, random) => sampleTransformationRecord(domain as TransformationDomain, id, random),
+  title: 'Spatial transformation',
+  testSets: {
+    id: { title: 'in domain', shortTitle: 'ID', paperItems: 1000, domains: { id: 1 } },
+    'ood-left': {
+      title: 'out of domain, left camera',
+      shortTitle: 'OOD left',
+      paperItems: 1000,
+      domains: { 'ood-left': 1 },
+    },
+    'ood-right': {
+      title: 'out of domain, right camera',
+      shortTitle: 'OOD right',
+      paperItems: 1000,
+      domains: { 'ood-right': 1 },
+    },
+  },
+  nanoCompletionTokens: 160,
+  sample: (domain, id, random) => sampleTransformationRecord(domain, id, random),
   draw: (record) => drawTransformation(scenesOf(record)),
   writePrompt: ({ problem }, style) => writeTransformationPrompt(problem, style),
+  vocabulary: transformationVocabulary,
   answerFault: (answer) => (CALLS.test(answer) ? undefined : 'not a list of calls'),
   rederive: (cot, problem) =>
     (isProse(cot) ? rederiveTransformationRationale : rederiveTransformationSolution)(cot, problem),
@@ -39,9 +52,18 @@ export const TRANSFORMATION: Task<'transformation'> = {
       .sort()
       .join(', '),
   spoil: spoilTransformation,
-  accuracyReward: 'function_reward',
   rewards: ['function_reward', 'format_reward'],
+  accuracyReward: 'function_reward',
+  rewardAblation: {
+    'full matches + format': ['function_reward', 'format_reward'],
+    'full matches alone': ['function_reward'],
+    'partial credit + format': ['function_partial_reward', 'format_reward'],
+    'penalty + format': ['function_penalty_reward', 'format_reward'],
+    'coin + format': ['random_reward', 'format_reward'],
+  },
   releasedRewards: ['released_function_reward', 'released_format_reward'],
   score: scoreTransformation,
+  partialCredit: true,
   releasedScore: releasedScoreTransformation,
+  released: RELEASED_TRANSFORMATION,
 };

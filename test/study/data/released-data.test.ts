@@ -37,7 +37,7 @@ const small: Profile = {
   ...PAPER_PROFILE,
   seeds: [1],
   grpo: { ...PAPER_PROFILE.grpo, promptsPerStep: 2, completions: 2 },
-  completionTokens: { counting: 8, structure: 8, transformation: 8 },
+  completionTokens: 8,
   tasks: { counting: few(6, 2), structure: { ...few(3, 2), stageTwoFrom: 0 }, transformation: few(2, 1) },
 };
 const study: Study = { profile: small, folder, base: path.join(repositoryRoot(), 'data', 'nano') };

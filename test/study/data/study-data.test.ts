@@ -14,9 +14,9 @@ import {
   sampleTrainingRows,
   writeStudyData,
 } from '../../../lib/study/data/study-data.js';
-import { QUICK, STANDARD } from '../../../lib/study/profile.js';
+import { domainRows, longestCompletion, PAPER_PROFILE, QUICK, STANDARD, TINY } from '../../../lib/study/profile.js';
 import { openStudy } from '../../../lib/study/workspace.js';
-import { TASKS } from '../../../lib/tasks/tasks.js';
+import { TASK_NAMES, TASKS, testSetsOf } from '../../../lib/tasks/tasks.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-data-'));
 const study = openStudy('tiny', folder);
@@ -38,8 +38,9 @@ test('the quick profile: 6,400 rows, 1,600 of them for stage 1, no scene in two 
 
 for (const task of ['structure', 'transformation'] as const) {
   test(`${task}: no test item is trained on, by scene and by question, nor stands in two test sets`, () => {
-    const testRows = { ...STANDARD.testRows, transformation: { id: 300, 'ood-left': 300, 'ood-right': 300 } };
-    const profile = { ...STANDARD, testRows, trainRows: 1600, stageOneRows: 400 };
+    // Spatial transformation's rows take long to draw.
+    const testItems = task === 'transformation' ? 300 : STANDARD.testItems;
+    const profile = { ...STANDARD, testItems, trainRows: 1600, stageOneRows: 400 };
     const standard = { ...openStudy('standard', folder), profile };
     const tests = sampleTestRows(standard, task);
     const raw = sampleTrainingRows(standard, task);
@@ -57,12 +58,28 @@ for (const task of ['structure', 'transformation'] as const) {
 }
 
 test('the standard profile tests on as many items as the paper', () => {
-  const sizes = Object.values(STANDARD.testRows).map((rows) => Object.values(rows));
+  const sizes = TASK_NAMES.map((task) => testSetsOf(task).map((set) => domainRows(STANDARD, task, set)));
   assert.deepEqual(sizes, [
-    [1000, 750, 250],
-    [820, 800],
-    [1000, 1000, 1000],
+    [{ id: 1000 }, { 'ood-look': 750, 'ood-look-question': 250 }],
+    [{ id: 820 }, { ood: 800 }],
+    [{ id: 1000 }, { 'ood-left': 1000 }, { 'ood-right': 1000 }],
   ]);
+  assert.throws(
+    () => domainRows({ ...STANDARD, testItems: 10 }, 'counting', 'ood'),
+    /profile standard: 10 items of counting's test set 'ood' make 7\.5 rows of domain 'ood-look'/,
+  );
+});
+
+test('completions are as long as the profile says, or as the nano model needs for the task', () => {
+  assert.deepEqual(
+    [QUICK, STANDARD, TINY, PAPER_PROFILE].map((profile) => TASK_NAMES.map((task) => longestCompletion(profile, task))),
+    [
+      [88, 84, 160],
+      [88, 84, 160],
+      [16, 16, 16],
+      [512, 512, 512],
+    ],
+  );
 });
 
 test('transformation rows are written with both images of each, and read back', async () => {
