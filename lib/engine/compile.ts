@@ -69,25 +69,27 @@ function refillTree(tree: TensorTree, tensors: tf.Tensor[]): TensorTree {
 }
 
 /**
- * Compiles `step`, a pure function: its outputs depend on its input tensors alone. It must not read tensor values, nor
- * use tensors made outside (pass them in). While it is recorded a large tensor of floats may hold the numbers of another (see
+ * Compiles `step`, a pure function: its outputs depend on its input tensors and its constants alone. It must not read tensor
+ * values, nor use tensors made outside (pass them in). While it is recorded a large tensor of floats may hold the numbers of another (see
  * `SharedMemory`), so that indices computed from such must be bounded whatever they are. On a backend other than TensorFlow, and with `REASON_RFT_EAGER=1`, the
  * function runs as it is.
  *
  * @param name for error messages
  * @param step called inside `tf.tidy`; what it returns is the caller's to dispose
- * @param constants everything but its input that the step depends on, as plain JSON: steps of one name and equal constants
- *   then share their graphs for the life of the process, and a second training run builds none; absent: they are its own
+ * @param constants what the step depends on beside its input, as plain JSON: steps of one name and equal constants share their
+ *   graphs for the life of the process, so that a second training run builds none. The step receives them as its second argument:
+ *   a step that reads nothing else cannot replay the graph of other constants. Without constants the graphs are the step's own
  * @throws Error naming the step, the operation that could not be recorded or failed, and its place in the caller's code
  */
-export function compile<I extends TensorTree, O extends TensorTree>(
+export function compile<I extends TensorTree, O extends TensorTree, C extends object>(
   name: string,
-  step: (input: I) => O,
-  constants?: object,
+  step: (input: I, constants: C) => O,
+  constants?: C,
 ): CompiledStep<I, O> {
+  const body = (input: I) => step(input, constants as C);
   const graphs = constants === undefined ? new Map<string, RecordedGraph<O>>() : sharedGraphs<O>(name, constants);
   const run = ((input: I): O => {
-    if (tf.getBackend() !== 'tensorflow' || process.env.REASON_RFT_EAGER === '1') return tidyTree(() => step(input));
+    if (tf.getBackend() !== 'tensorflow' || process.env.REASON_RFT_EAGER === '1') return tidyTree(() => body(input));
     const inputs = flattenTree(input);
     // Names count: equal shapes under other names are another step, such as adapters on other modules.
     const key = `${namesOf(input)} ${inputs.map((tensor) => `${tensor.dtype}[${tensor.shape}]`).join(' ')}`;
@@ -98,7 +100,7 @@ export function compile<I extends TensorTree, O extends TensorTree>(
       } catch (error) {
         const { message } = error as Error;
         const node = /\{\{node (n\d+)\}\}/.exec(message)?.[1];
-        const place = node === undefined ? '' : `${placeOf(node, name, step, input, inputs)}: `;
+        const place = node === undefined ? '' : `${placeOf(node, name, body, input, inputs)}: `;
         throw new Error(`compiled step '${name}': ${place}${message}`);
       }
     };
@@ -107,7 +109,7 @@ export function compile<I extends TensorTree, O extends TensorTree>(
       graphs.set(key, known);
       return replay(known);
     }
-    const graph = record(name, step, input, inputs);
+    const graph = record(name, body, input, inputs);
     graphs.set(key, graph);
     if (graphs.size > MOST_GRAPHS) {
       const [oldest] = graphs.keys();

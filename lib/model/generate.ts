@@ -92,10 +92,7 @@ export class Generator {
     private readonly config: ModelConfig,
     private readonly endTokenIds: readonly number[],
   ) {
-    const prefill = ({ parameters, shards }: PrefillInput) => ({
-      shards: shards.map((batch) => prefillStep(parameters, batch, config)),
-    });
-    this.prefill = compile('prefill', prefill, { config });
+    this.prefill = compile('prefill', prefillShards, { config });
   }
 
   /**
@@ -192,13 +189,13 @@ export class Generator {
   }
 
   private chunkStep(settings: SamplingSettings): CompiledStep<ChunkInput, ChunkOutput> {
-    const key = `${settings.temperature}/${settings.topK}/${settings.topP}`;
+    const { temperature, topK, topP } = settings;
+    const sampling: SamplingSettings = { temperature, topK, topP };
+    const key = JSON.stringify(sampling);
     let step = this.chunks.get(key);
     if (!step) {
-      const sampling = { temperature: settings.temperature, topK: settings.topK, topP: settings.topP };
       const { endTokenIds, config } = this;
-      const decode = (input: ChunkInput) => decodeChunk(input, sampling, endTokenIds, config);
-      step = compile('decode', decode, { sampling, endTokenIds, config });
+      step = compile('decode', decodeFrom, { sampling, endTokenIds, config });
       this.chunks.set(key, step);
     }
     return step;
@@ -289,6 +286,21 @@ function packParts(parts: Part[], live: (completion: number) => boolean): void {
     part.shard = packShard(part.shard, part.slots, slots);
     part.slots = slots;
   });
+}
+
+function prefillShards({ parameters, shards }: PrefillInput, { config }: { config: ModelConfig }): PrefillOutput {
+  return { shards: shards.map((batch) => prefillStep(parameters, batch, config)) };
+}
+
+/** What a chunk depends on beside its tensors. */
+interface DecodeConstants {
+  sampling: SamplingSettings;
+  endTokenIds: readonly number[];
+  config: ModelConfig;
+}
+
+function decodeFrom(input: ChunkInput, { sampling, endTokenIds, config }: DecodeConstants): ChunkOutput {
+  return decodeChunk(input, sampling, endTokenIds, config);
 }
 
 function prefillStep(parameters: ModelWeights, batch: TokenBatch, config: ModelConfig) {

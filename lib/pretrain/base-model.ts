@@ -28,7 +28,8 @@ import { writeTransformationCaption } from '../tasks/transformation/wording.js';
 import { drawScene } from '../tasks/world/ray-cast.js';
 import { mean } from '../train/advantage.js';
 import type { EvaluationSchedule, LoopControl } from '../train/loop.js';
-import { type Json, type Metrics, RunDirectory } from '../train/run-directory.js';
+import type { Metrics } from '../train/metrics.js';
+import { type Json, RunDirectory } from '../train/run-directory.js';
 import {
   type Album,
   CAPTION_PROMPTS,

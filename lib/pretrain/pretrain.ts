@@ -6,12 +6,13 @@ import type { Row } from '../model/batch.js';
 import type { ModelConfig } from '../model/configuration.js';
 import type { ProcessedImage } from '../model/tensors.js';
 import { ADAMW_DEFAULTS, AdamW, type TensorMap } from '../train/adamw.js';
+import { tokensBefore } from '../train/batches.js';
 import { likelihoodStep } from '../train/likelihood.js';
 import { likelihoodGradients } from '../train/likelihood-update.js';
 import { type LoopControl, runLoop } from '../train/loop.js';
-import type { Metrics, RunDirectory } from '../train/run-directory.js';
+import type { Metrics } from '../train/metrics.js';
+import type { RunDirectory } from '../train/run-directory.js';
 import { learningRateAt, type Schedule } from '../train/schedule.js';
-import { tokensBefore } from '../train/sft.js';
 
 /** One image with the conversations about it. */
 export interface PretrainingRow {

@@ -38,7 +38,7 @@ export class AdamW {
   private updates = 0;
 
   constructor(private readonly settings: AdamWSettings) {
-    this.update = compile('adamw', (input: UpdateInput) => adamwUpdate(input, settings), settings);
+    this.update = compile('adamw', adamwUpdate, settings);
   }
 
   /**

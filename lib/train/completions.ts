@@ -1,10 +1,24 @@
-/** The completions of each step as a Parquet table, as TRL leaves them: a row a completion, a column a reward. */
+/** The completions of a step as a Parquet table, as TRL leaves them: a row a completion, a column a reward. */
 import { existsSync, readFileSync } from 'node:fs';
 import { parquetReadObjects } from 'hyparquet';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { writeFileAtomic } from '../engine/atomic-write.js';
-import type { LoggedCompletion } from './rollout.js';
-import type { RunDirectory } from './run-directory.js';
+
+/** One completion as it is logged. */
+export interface LoggedCompletion {
+  step: number;
+  /** The record's. */
+  id: string;
+  /** The chat as the model read it, without special tokens. */
+  prompt: string;
+  solution: string;
+  completion: string;
+  rewards: { [name: string]: number | null };
+  reward: number;
+  advantage: number;
+  tokens: number;
+  ended: boolean;
+}
 
 /** The columns that every table has; all others are rewards, by their names. */
 const COLUMNS = {
@@ -24,7 +38,7 @@ const COLUMNS = {
  *
  * @throws Error when a reward has the name of another column
  */
-export function writeCompletions(run: RunDirectory, step: number, rows: readonly LoggedCompletion[]): void {
+export function writeCompletions(file: string, rows: readonly LoggedCompletion[]): void {
   const rewards = [...new Set(rows.flatMap((row) => Object.keys(row.rewards)))];
   const taken = rewards.find((name) => Object.hasOwn(COLUMNS, name));
   if (taken !== undefined)
@@ -43,20 +57,15 @@ export function writeCompletions(run: RunDirectory, step: number, rows: readonly
     nullable: true,
     data: rows.map((row) => row.rewards[name] ?? null),
   }));
-  writeFileAtomic(run.completionsFile(step), new Uint8Array(parquetWriteBuffer({ columnData: [...fixed, ...scores] })));
+  writeFileAtomic(file, new Uint8Array(parquetWriteBuffer({ columnData: [...fixed, ...scores] })));
 }
 
-/**
- * The completions of one step; none where it is not done yet.
- *
- * @param step the first is 0
- */
-export async function readCompletions(run: RunDirectory, step: number): Promise<LoggedCompletion[]> {
-  const file = run.completionsFile(step);
+/** Reads the table of one step; no rows where there is no such file. */
+export async function readCompletions(file: string): Promise<LoggedCompletion[]> {
   if (!existsSync(file)) return [];
   const bytes = readFileSync(file);
-  const buffer = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
-  const rows = await parquetReadObjects({ file: buffer });
+  const content = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
+  const rows = await parquetReadObjects({ file: content });
   return rows.map((row) => {
     const entries = Object.entries(row);
     const rewards = entries.filter(([name]) => !Object.hasOwn(COLUMNS, name));

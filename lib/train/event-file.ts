@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import protobuf from 'protobufjs';
 import { writeFileAtomic } from '../engine/atomic-write.js';
-import type { Metrics } from './run-directory.js';
+import type { Metrics } from './metrics.js';
 
 /** The metrics of a step. */
 export interface ScalarEvent {

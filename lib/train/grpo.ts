@@ -12,9 +12,10 @@ import { hasAdapters, withoutAdapters } from '../model/lora.js';
 import type { Model } from '../model/model.js';
 import { ADAMW_DEFAULTS, AdamW, type TensorMap } from './adamw.js';
 import { mean } from './advantage.js';
-import { writeCompletions } from './completions.js';
+import { partParameters, tokensBefore } from './batches.js';
 import { checkGrpo, type GrpoSettings } from './grpo-settings.js';
 import { type LoopControl, runLoop } from './loop.js';
+import type { Metrics } from './metrics.js';
 import { policyStep, scoreStep } from './policy-step.js';
 import {
   miniBatches,
@@ -26,10 +27,8 @@ import {
   scoresAreNoted,
 } from './policy-update.js';
 import { type GrpoExample, type NamedReward, type Rollout, rollOut } from './rollout.js';
-import type { Metrics, RunDirectory } from './run-directory.js';
+import type { RunDirectory } from './run-directory.js';
 import { learningRateAt } from './schedule.js';
-import { partParameters, tokensBefore } from './sft.js';
-import { type TrainingWarning, trainingWarnings } from './warnings.js';
 
 /**
  * Trains `model` in place. The metrics of a step, in the field's names, stand in `lib/train/README.md`.
@@ -37,7 +36,6 @@ import { type TrainingWarning, trainingWarnings } from './warnings.js';
  * With one update a rollout the ratio is 1, so the advantages cancel and the printed loss is about beta x KL; its gradient
  * is not zero. Watch the reward, not the loss.
  *
- * @param options.onWarning hears what the metrics warn of; the run's `warnings.jsonl` holds it too
  * @throws Error naming an impossible setting, before anything is computed
  * @throws TrainingStopped when interrupted; the same call goes on
  */
@@ -48,7 +46,6 @@ export async function trainGrpo(
     rewards: readonly NamedReward[];
     settings: GrpoSettings;
     run: RunDirectory;
-    onWarning?: (warning: TrainingWarning) => void;
   } & LoopControl,
 ): Promise<void> {
   const { model, examples, rewards, settings, run } = options;
@@ -71,7 +68,6 @@ export async function trainGrpo(
   const policy = policyStep(model.config, { ...settings, logitTemperature });
   const score = scoreStep(model.config, logitTemperature);
   let seenTokens: number | undefined;
-  let history: Metrics[] | undefined;
 
   const scoresOf = (rollout: Rollout, parameters: TensorMap): Scores | undefined => {
     if (!needsOld(settings) && settings.topEntropyShare === 1) return undefined;
@@ -82,7 +78,7 @@ export async function trainGrpo(
   const step = async (index: number): Promise<Metrics> => {
     const parameters = { ...frozen, ...trainable };
     const { rollout, metrics, log } = await rollOut({ model, parameters, examples, rewards, settings, step: index });
-    writeCompletions(run, index, log);
+    run.writeCompletions(index, log);
     const scores = scoresOf(rollout, parameters);
     const learningRate = learningRateAt(schedule, index, steps);
     const updates: Metrics[] = [];
@@ -97,41 +93,20 @@ export async function trainGrpo(
     if (settings.referenceRefreshEvery > 0 && (index + 1) % settings.referenceRefreshEvery === 0)
       mixInto(refreshed, trainable, settings.referenceMixup);
     seenTokens = (seenTokens ?? tokensBefore(run, index)) + metrics.num_tokens!;
-    const all: Metrics = {
+    return {
       ...averages(updates),
       ...metrics,
       num_tokens: seenTokens,
       learning_rate: learningRate,
       epoch: ((index + 1) * settings.promptsPerStep) / examples.length,
     };
-    history ??= run.metrics().slice(0, index);
-    history.push(all);
-    const warnings = trainingWarnings(history);
-    run.append('warnings.jsonl', warnings);
-    for (const warning of warnings) options.onWarning?.(warning);
-    return all;
   };
 
   try {
-    const { checkpointEvery = 20, keepCheckpoints, evaluate, onStep, signal } = options;
-    const files = ['warnings.jsonl'];
+    const { checkpointEvery = 20, keepCheckpoints, evaluate, onStep, onWarning, signal } = options;
+    const control = { checkpointEvery, keepCheckpoints, evaluate, onStep, onWarning, signal };
     const state: { [name: string]: TensorMap } = settings.referenceRefreshEvery > 0 ? { reference: refreshed } : {};
-    await runLoop({
-      run,
-      steps,
-      checkpointEvery,
-      keepCheckpoints,
-      evaluate,
-      trainable,
-      frozen,
-      keep: startTensors,
-      state,
-      optimizer,
-      step,
-      files,
-      onStep,
-      signal,
-    });
+    await runLoop({ run, steps, trainable, frozen, keep: startTensors, state, optimizer, step, ...control });
   } finally {
     Object.assign(model.parameters, trainable);
     const live = new Set(Object.values(model.parameters));

@@ -3,10 +3,10 @@ import * as tf from '@tensorflow/tfjs';
 import type { CompiledStep } from '../engine/compile.js';
 import { type CollatedBatch, collate, disposeBatch, type Row } from '../model/batch.js';
 import type { ModelConfig } from '../model/configuration.js';
-import { addGradients } from './accumulate.js';
 import type { TensorMap } from './adamw.js';
+import { addGradients } from './gradients.js';
 import type { LikelihoodInput, LikelihoodOutput } from './likelihood.js';
-import type { Metrics } from './run-directory.js';
+import type { Metrics } from './metrics.js';
 import { readScalar } from './scalar.js';
 
 /**

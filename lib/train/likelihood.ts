@@ -6,6 +6,7 @@ import { hiddenStates } from '../model/hidden-states.js';
 import { headOf, predictTargets, type Targets } from '../model/log-probability.js';
 import type { TokenBatch } from '../model/tensors.js';
 import type { TensorMap } from './adamw.js';
+import { gradientsOf } from './gradients.js';
 
 export type LikelihoodInput = {
   trainable: TensorMap;
@@ -35,34 +36,23 @@ export function likelihoodStep(
   config: ModelConfig,
   checkpoint = false,
 ): CompiledStep<LikelihoodInput, LikelihoodOutput> {
-  const step = ({ trainable, frozen, batch, targets, weights }: LikelihoodInput) => {
-    let statistics: { correct: tf.Tensor; entropy: tf.Tensor } | undefined;
-    const { value, grads } = gradientsOf(trainable, (some) => {
-      const parameters = { ...frozen, ...some };
-      const hidden = hiddenStates(parameters, batch, config, { checkpoint });
-      const headIsFrozen = Object.values(frozen).includes(headOf(parameters));
-      const { logProbs, entropies, hits } = predictTargets(parameters, hidden, targets, { headIsFrozen });
-      const sum = (x: tf.Tensor) => tf.keep(tf.sum(tf.mul(weights, x)));
-      statistics = { correct: sum(hits), entropy: sum(entropies) };
-      return tf.neg(tf.sum(tf.mul(weights, logProbs))) as tf.Scalar;
-    });
-    return { gradients: grads, loss: value, ...statistics! };
-  };
-  return compile('likelihood', step, { config, checkpoint });
+  return compile('likelihood', likelihoodGradient, { config, checkpoint });
 }
 
-/**
- * Value and gradients of a scalar function of named tensors. A tensor that the value does not depend on, such as the vision
- * tower's in a batch without images, has a gradient of zeros.
- */
-export function gradientsOf(
-  parameters: TensorMap,
-  f: (parameters: TensorMap) => tf.Scalar,
-): { value: tf.Scalar; grads: TensorMap } {
-  const names = Object.keys(parameters);
-  const tensors = names.map((name) => parameters[name]!);
-  // Not tf.valueAndGrads, which throws where one gradient is missing.
-  const { value, grads } = tf.engine().gradients(() => f({ ...parameters }), tensors, undefined, true);
-  const known = grads as (tf.Tensor | null | undefined)[];
-  return { value, grads: Object.fromEntries(names.map((name, i) => [name, known[i] ?? tf.zerosLike(tensors[i]!)])) };
+/** Loss, statistics and gradient of one micro-batch. */
+function likelihoodGradient(
+  { trainable, frozen, batch, targets, weights }: LikelihoodInput,
+  { config, checkpoint }: { config: ModelConfig; checkpoint: boolean },
+): LikelihoodOutput {
+  let statistics: { correct: tf.Tensor; entropy: tf.Tensor } | undefined;
+  const { value, grads } = gradientsOf(trainable, (moved) => {
+    const parameters = { ...frozen, ...moved };
+    const hidden = hiddenStates(parameters, batch, config, { checkpoint });
+    const headIsFrozen = Object.values(frozen).includes(headOf(parameters));
+    const { logProbs, entropies, hits } = predictTargets(parameters, hidden, targets, { headIsFrozen });
+    const sum = (x: tf.Tensor) => tf.keep(tf.sum(tf.mul(weights, x)));
+    statistics = { correct: sum(hits), entropy: sum(entropies) };
+    return tf.neg(tf.sum(tf.mul(weights, logProbs))) as tf.Scalar;
+  });
+  return { gradients: grads, loss: value, ...statistics! };
 }

@@ -5,18 +5,18 @@ import { startEngine } from '../engine/backend.js';
 import { peakMemory, resetPeakMemory } from '../engine/memory.js';
 import { readSafetensors, writeSafetensors } from '../model/safetensors.js';
 import type { AdamW, TensorMap } from './adamw.js';
-import { describeEnvironment } from './environment.js';
-import { type ScalarEvent, startEventFile } from './event-file.js';
-import type { BestCheckpoint, Metrics, RunDirectory } from './run-directory.js';
+import type { Metrics } from './metrics.js';
+import type { BestCheckpoint, RunDirectory } from './run-directory.js';
+import type { TrainingWarning } from './warnings.js';
 
-/** Called after each step, with the number of steps completed; a live plot or a progress bar. */
+/** Hears of each step, with the number of steps completed: a live plot or a progress bar. */
 export type StepListener = (done: number, steps: number, metrics: Metrics) => void;
 
-/** What an evaluation of the model as it trains found. */
+/** The outcome of one evaluation of the model as it trains. */
 export interface TrainingEvaluation {
-  /** Logged with `eval_` before their names. */
+  /** The loop logs them with `eval_` before their names. */
   metrics: Metrics;
-  /** The task's own metric, by which the best checkpoint is known; more is better. Never a reward: rewards are gamed. */
+  /** The task's own metric; the checkpoint with the highest score is the best. Never a reward: rewards are gamed. */
   score: number;
 }
 
@@ -28,16 +28,18 @@ export interface EvaluationSchedule {
   measure: (parameters: TensorMap, done: number) => Promise<TrainingEvaluation>;
 }
 
-/** What every trainer lets its caller say about the course of a run. None of it changes what is learned. */
+/** The settings of a run's course, which a caller hands to any trainer. None of them changes what the model learns. */
 export interface LoopControl {
-  /** A checkpoint is left after every so many steps, and when the loop is stopped. Default: the trainer's. */
+  /** The loop leaves a checkpoint after every so many steps, and when it is stopped. Default: the trainer's. */
   checkpointEvery?: number;
-  /** The newest checkpoints that stay; default 2. The best stays besides. */
+  /** So many of the newest checkpoints stay, and the best one besides. Default: 2. */
   keepCheckpoints?: number;
-  /** Default: none. */
+  /** Default: no evaluation. */
   evaluate?: EvaluationSchedule;
   onStep?: StepListener;
-  /** Stops the loop at the next step boundary when aborted; an interrupt (SIGINT) does the same. */
+  /** Hears what the metrics warn of; the run's `warnings.jsonl` holds it too. */
+  onWarning?: (warning: TrainingWarning) => void;
+  /** Aborting it stops the loop at the next step boundary; an interrupt (SIGINT) does the same. */
   signal?: AbortSignal;
 }
 
@@ -45,22 +47,20 @@ export interface LoopOptions extends LoopControl {
   run: RunDirectory;
   steps: number;
   checkpointEvery: number;
-  /** What moves: replaced in place by each step, saved in checkpoints, restored on resume. */
+  /** The parameters that move: each step replaces them in place, checkpoints save them, a resume restores them. */
   trainable: TensorMap;
   /** The parameters that stay; with those that move, the model that is evaluated. */
   frozen?: TensorMap;
-  /** Tensors that a resume must not free although it replaces them: a reference model's. */
+  /** Tensors that a resume replaces and yet must not free: a reference model's. */
   keep?: ReadonlySet<tf.Tensor>;
   optimizer: AdamW;
   /** Further tensors that steps move, by the name of their file in a checkpoint: saved and restored in place too. */
   state?: { readonly [name: string]: TensorMap };
   /** Does step `index` (the first is 0); all its randomness must follow from seed and index. */
   step: (index: number) => Promise<Metrics>;
-  /** JSON Lines files besides the metrics that steps append to. */
-  files?: readonly string[];
 }
 
-/** Thrown when a loop was stopped before its last step; the run directory holds a checkpoint to go on from. */
+/** The loop throws this when it was stopped before its last step; the run directory holds a checkpoint to go on from. */
 export class TrainingStopped extends Error {
   constructor(
     readonly done: number,
@@ -75,80 +75,62 @@ export class TrainingStopped extends Error {
 }
 
 /**
- * Runs the steps that are left. Each leaves a line of metrics; with `evaluate`, the best checkpoint is kept.
+ * Runs the steps that are left. Each step leaves a line of metrics; with `evaluate`, the best checkpoint stays.
  *
  * @throws TrainingStopped when interrupted
- * @throws Error from a step or an evaluation, with the step and the last good checkpoint named; a metric that is not a
- * finite number is one
+ * @throws Error when a step or an evaluation fails or logs a number that is not finite, naming the step and the last good
+ *   checkpoint
  */
 export async function runLoop(options: LoopOptions): Promise<void> {
-  const { run, steps, checkpointEvery, evaluate, keepCheckpoints } = options;
+  const { run, steps, checkpointEvery, evaluate, keepCheckpoints, signal } = options;
   checkInterval('checkpointEvery', checkpointEvery);
   checkInterval('keepCheckpoints', keepCheckpoints ?? 1);
   checkInterval('evaluate.every', evaluate?.every ?? 1);
-  const files = ['metrics.jsonl', 'timing.jsonl', ...(options.files ?? [])];
-  const environment = describeEnvironment(await startEngine());
-  let stop = options.signal?.aborted ?? false;
-  const ask = () => {
-    stop = true;
+  await startEngine();
+  let stopRequested = signal?.aborted ?? false;
+  const requestStop = () => {
+    stopRequested = true;
   };
-  options.signal?.addEventListener('abort', ask);
+  signal?.addEventListener('abort', requestStop);
   let { done, best } = restore(options);
-  run.rewind(done, files);
-  run.settleCheckpoints(keepCheckpoints);
-  run.recordStart(done, environment);
-  const events = startEventFile(path.join(run.folder, 'tensorboard'), scalarHistory(run));
+  const log = await run.startLog(done, keepCheckpoints);
   // A notebook kernel breaks the synchronous part of a cell on SIGINT, and a listener added in that part would leave the
   // kernel to exit at the next one; after a turn of the event loop it is safe.
   await new Promise((resolve) => setImmediate(resolve));
-  process.on('SIGINT', ask);
+  process.on('SIGINT', requestStop);
   try {
     while (done < steps) {
       // The engine computes on this thread: without a pause no plot, no interrupt and no message would get through.
       await new Promise((resolve) => setImmediate(resolve));
-      if (stop) {
+      if (stopRequested) {
         save(options, done, best);
         throw new TrainingStopped(done, steps, run.folder);
       }
       const index = done++;
       resetPeakMemory();
-      const [stepped, step_time] = await timed(() =>
-        attempt(run, `step ${done} of ${steps}`, async () => finite(await options.step(index))),
+      const [stepMetrics, step_time] = await timed(() =>
+        attempt(run, `step ${done} of ${steps}`, async () => checkFinite(await options.step(index))),
       );
-      const metrics = { ...stepped };
+      const metrics = { ...stepMetrics };
       const times: Metrics = { step_time, peak_memory: peakMemory() };
       let improved = false;
       if (evaluate && (done % evaluate.every === 0 || done === steps)) {
-        const [{ metrics: found, score }, seconds] = await timed(() =>
-          attempt(run, `the evaluation after step ${done} of ${steps}`, () => evaluated(options, done)),
+        const [{ metrics: evalMetrics, score }, seconds] = await timed(() =>
+          attempt(run, `the evaluation after step ${done} of ${steps}`, () => evaluateNow(options, evaluate, done)),
         );
-        Object.assign(metrics, found);
+        Object.assign(metrics, evalMetrics);
         times.eval_runtime = seconds;
         improved = best === undefined || score > best.score;
         if (improved) best = { step: done, score };
       }
-      run.log(index, metrics);
-      // Times lie apart, so that the metrics of a run and of its repetition are the same file.
-      const time = Date.now() / 1000;
-      run.append('timing.jsonl', [{ step: index, time, ...times } as { step: number }]);
-      events.add({ step: done, time, metrics: { ...metrics, ...times } });
+      for (const warning of log.write(index, metrics, times)) options.onWarning?.(warning);
       options.onStep?.(done, steps, { ...metrics, ...times });
       if (improved || (done % checkpointEvery === 0 && done < steps)) save(options, done, best);
     }
   } finally {
-    process.off('SIGINT', ask);
-    options.signal?.removeEventListener('abort', ask);
+    process.off('SIGINT', requestStop);
+    signal?.removeEventListener('abort', requestStop);
   }
-}
-
-/** What was logged so far, as TensorBoard is told: by the number of steps completed. */
-function scalarHistory(run: RunDirectory): ScalarEvent[] {
-  const timing = new Map(run.rows<Metrics & { step: number }>('timing.jsonl').map((row) => [row.step, row]));
-  return run.metrics().map(({ step, ...metrics }) => {
-    // A kill may come between the two files' lines.
-    const { step: _, time = Date.now() / 1000, ...times } = timing.get(step) ?? { step };
-    return { step: step + 1, time, metrics: { ...metrics, ...times } };
-  });
 }
 
 function checkInterval(name: string, value: number): void {
@@ -156,14 +138,14 @@ function checkInterval(name: string, value: number): void {
     throw new Error(`training: ${name} must be a whole number of 1 or more, got ${value}`);
 }
 
-/** What it gives, and the seconds it took. */
+/** Does some work; gives its result and the seconds that it took. */
 async function timed<T>(work: () => Promise<T>): Promise<[T, number]> {
   const started = performance.now();
   const result = await work();
   return [result, (performance.now() - started) / 1000];
 }
 
-/** Does a part of the run; where it fails, says which, and from where to go on. */
+/** Does a part of the run. When that fails, the error says which part it was, and from where to go on. */
 async function attempt<T>(run: RunDirectory, part: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -175,19 +157,23 @@ async function attempt<T>(run: RunDirectory, part: string, work: () => Promise<T
 }
 
 /** @throws Error naming the first metric that is not a finite number. */
-function finite(metrics: Metrics): Metrics {
+function checkFinite(metrics: Metrics): Metrics {
   const broken = Object.entries(metrics).find(([, value]) => !Number.isFinite(value));
   if (broken) throw new Error(`the metric '${broken[0]}' is ${broken[1]}`);
   return metrics;
 }
 
-async function evaluated({ evaluate, trainable, frozen }: LoopOptions, done: number): Promise<TrainingEvaluation> {
-  const { metrics, score } = await evaluate!.measure({ ...frozen, ...trainable }, done);
-  finite({ ...metrics, score });
+async function evaluateNow(
+  { trainable, frozen }: LoopOptions,
+  { measure }: EvaluationSchedule,
+  done: number,
+): Promise<TrainingEvaluation> {
+  const { metrics, score } = await measure({ ...frozen, ...trainable }, done);
+  checkFinite({ ...metrics, score });
   return { metrics: Object.fromEntries(Object.entries(metrics).map(([key, value]) => [`eval_${key}`, value])), score };
 }
 
-/** @param best the best checkpoint so far, which may be the one to be saved */
+/** Leaves a checkpoint, unless there is one of this step. @param best the best checkpoint so far, this one included */
 function save(
   { run, trainable, optimizer, state = {}, keepCheckpoints: keep }: LoopOptions,
   done: number,

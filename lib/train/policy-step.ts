@@ -5,11 +5,12 @@ import { stopGradient } from '../engine/operations.js';
 import type { ModelConfig } from '../model/configuration.js';
 import { hiddenStates } from '../model/hidden-states.js';
 import { headOf, type Predictions, predictTargets, type Targets } from '../model/log-probability.js';
-import type { ModelWeights, TokenBatch } from '../model/tensors.js';
+import type { TokenBatch } from '../model/tensors.js';
 import type { TensorMap } from './adamw.js';
-import { gradientsOf } from './likelihood.js';
+import { gradientsOf } from './gradients.js';
 import { importanceRatio, type PolicyLossSettings, policyTerms, type Sequences } from './policy-loss.js';
 
+/** Everything that the loss of a micro-batch depends on beside its tensors. */
 export interface PolicyStepSettings extends PolicyLossSettings {
   /** Logits are divided by it before the softmax: 1 as in Reason-RFT, the sampling temperature as in TRL. */
   logitTemperature: number;
@@ -25,12 +26,16 @@ export type ScoreOutput = { logProbs: tf.Tensor1D; entropies: tf.Tensor1D };
 
 /** Compiles the forward pass alone. */
 export function scoreStep(config: ModelConfig, logitTemperature: number): CompiledStep<ScoreInput, ScoreOutput> {
-  const step = ({ parameters, batch, targets }: ScoreInput) => {
-    const hidden = hiddenStates(parameters, batch, config);
-    const { logProbs, entropies } = predictTargets(parameters, hidden, targets, { temperature: logitTemperature });
-    return { logProbs, entropies };
-  };
-  return compile('score', step, { config, logitTemperature });
+  return compile('score', scoreTargets, { config, logitTemperature });
+}
+
+function scoreTargets(
+  { parameters, batch, targets }: ScoreInput,
+  { config, logitTemperature }: { config: ModelConfig; logitTemperature: number },
+): ScoreOutput {
+  const hidden = hiddenStates(parameters, batch, config);
+  const { logProbs, entropies } = predictTargets(parameters, hidden, targets, { temperature: logitTemperature });
+  return { logProbs, entropies };
 }
 
 export type PolicyInput = {
@@ -68,47 +73,68 @@ export type PolicyOutput = {
   clippedHigh: tf.Tensor;
 };
 
-/** Compiles loss and gradient for one model and one set of constants. */
+/** A list of all fields of a type: to leave one out is a type error, and so is one too many. */
+export type EveryField<T> = { readonly [name in keyof T]-?: true };
+
+/** The settings that tell one compiled loss from another. All other settings of a run may differ where graphs are shared. */
+export const POLICY_STEP_FIELDS: EveryField<PolicyStepSettings> = {
+  lossType: true,
+  ratioLevel: true,
+  epsilonLow: true,
+  epsilonHigh: true,
+  delta: true,
+  sapoTemperaturePositive: true,
+  sapoTemperatureNegative: true,
+  beta: true,
+  logitTemperature: true,
+  entropyBonus: true,
+  gradientCheckpointing: true,
+};
+
+/** What the compiled loss knows beside its tensors. It is the key of its graphs too, and the loss can read nothing else. */
+interface PolicyConstants {
+  config: ModelConfig;
+  settings: PolicyStepSettings;
+}
+
+/**
+ * Compiles loss and gradient for one model and one set of settings.
+ *
+ * @param settings may hold other settings of the run too, such as its seed; they are left aside
+ */
 export function policyStep(config: ModelConfig, settings: PolicyStepSettings): CompiledStep<PolicyInput, PolicyOutput> {
+  const fields = Object.keys(POLICY_STEP_FIELDS) as (keyof PolicyStepSettings)[];
+  const own = Object.fromEntries(fields.map((name) => [name, settings[name]])) as unknown as PolicyStepSettings;
+  return compile('policy', policyGradient, { config, settings: own });
+}
+
+/** Loss, metrics and gradient of one micro-batch. */
+function policyGradient(input: PolicyInput, { config, settings }: PolicyConstants): PolicyOutput {
   const { logitTemperature, beta, entropyBonus, gradientCheckpointing: checkpoint } = settings;
-  const step = (input: PolicyInput) => {
-    const { trainable, frozen, reference, batch, targets, weights, shares, policyMask, entropyShares } = input;
-    const predict = (parameters: ModelWeights): Predictions => {
-      const hidden = hiddenStates(parameters, batch, config, { checkpoint });
-      const headIsFrozen = Object.values(frozen).includes(headOf(parameters));
-      return predictTargets(parameters, hidden, targets, { temperature: logitTemperature, headIsFrozen });
+  const { trainable, frozen, reference, batch, targets, weights, shares, policyMask, entropyShares } = input;
+  const predict = (parameters: TensorMap): Predictions => {
+    const hidden = hiddenStates(parameters, batch, config, { checkpoint });
+    const headIsFrozen = Object.values(frozen).includes(headOf(parameters));
+    return predictTargets(parameters, hidden, targets, { temperature: logitTemperature, headIsFrozen });
+  };
+  const referenceLogProbs = beta > 0 ? predict({ ...frozen, ...reference }).logProbs : undefined;
+  let averages: Omit<PolicyOutput, 'gradients' | 'loss'> | undefined;
+  const { value, grads } = gradientsOf(trainable, (moved) => {
+    const { logProbs, entropies } = predict({ ...frozen, ...moved });
+    const ratio = importanceRatio(logProbs, input.old ?? stopGradient(logProbs), input.sequences);
+    const terms = policyTerms(logProbs, ratio, referenceLogProbs, input.advantages, settings);
+    const average = (x: tf.Tensor) => tf.keep(tf.sum(tf.mul(shares, x)));
+    averages = {
+      kl: average(terms.kl),
+      entropy: average(entropies),
+      clippedLow: average(terms.clippedLow),
+      clippedHigh: average(terms.clippedHigh),
     };
-    const referenceLogProbs = beta > 0 ? predict({ ...frozen, ...reference }).logProbs : undefined;
-    let seen: Omit<PolicyOutput, 'gradients' | 'loss'> | undefined;
-    const { value, grads } = gradientsOf(trainable, (some) => {
-      const { logProbs, entropies } = predict({ ...frozen, ...some });
-      const ratio = importanceRatio(logProbs, input.old ?? stopGradient(logProbs), input.sequences);
-      const terms = policyTerms(logProbs, ratio, referenceLogProbs, input.advantages, settings);
-      const average = (x: tf.Tensor) => tf.keep(tf.sum(tf.mul(shares, x)));
-      seen = {
-        kl: average(terms.kl),
-        entropy: average(entropies),
-        clippedLow: average(terms.clippedLow),
-        clippedHigh: average(terms.clippedHigh),
-      };
-      const policy = policyMask ? tf.mul(policyMask, terms.policy) : terms.policy;
-      let loss = tf.sum(tf.mul(weights, policy));
-      if (beta > 0) loss = tf.add(loss, tf.mul(tf.sum(tf.mul(weights, terms.kl)), beta));
-      if (entropyShares) loss = tf.sub(loss, tf.mul(tf.sum(tf.mul(entropyShares, entropies)), entropyBonus));
-      return loss as tf.Scalar;
-    });
-    return { gradients: grads, loss: value, ...seen! };
-  };
-  const { lossType, ratioLevel, epsilonLow, epsilonHigh, delta, sapoTemperaturePositive, sapoTemperatureNegative } =
-    settings;
-  const loss = {
-    lossType,
-    ratioLevel,
-    epsilonLow,
-    epsilonHigh,
-    delta,
-    sapoTemperaturePositive,
-    sapoTemperatureNegative,
-  };
-  return compile('policy', step, { config, ...loss, beta, logitTemperature, entropyBonus, checkpoint });
+    const policy = policyMask ? tf.mul(policyMask, terms.policy) : terms.policy;
+    let loss = tf.sum(tf.mul(weights, policy));
+    if (beta > 0) loss = tf.add(loss, tf.mul(tf.sum(tf.mul(weights, terms.kl)), beta));
+    if (entropyShares) loss = tf.sub(loss, tf.mul(tf.sum(tf.mul(entropyShares, entropies)), entropyBonus));
+    return loss as tf.Scalar;
+  });
+  return { gradients: grads, loss: value, ...averages! };
 }

@@ -4,13 +4,14 @@ import { matrixPrecision } from '../engine/backend.js';
 import type { CompiledStep } from '../engine/compile.js';
 import { type CollatedBatch, collate, disposeBatch, type Row } from '../model/batch.js';
 import type { ModelConfig } from '../model/configuration.js';
-import { addGradients } from './accumulate.js';
 import type { TensorMap } from './adamw.js';
+import { cutIntoRuns } from './batches.js';
+import { addGradients } from './gradients.js';
 import type { GrpoSettings } from './grpo-settings.js';
+import type { Metrics } from './metrics.js';
 import { hasSequenceRatio, tokenWeights } from './policy-loss.js';
 import type { PolicyInput, PolicyOutput, ScoreInput, ScoreOutput } from './policy-step.js';
 import type { Rollout } from './rollout.js';
-import type { Metrics } from './run-directory.js';
 import { readScalar } from './scalar.js';
 
 /** Rows are padded to a multiple of this, so that few graphs are compiled. */
@@ -36,11 +37,6 @@ function groupRows(rollout: Rollout, prompts: readonly number[]): Row[] {
     images: rollout.examples[p]!.prompt.images,
     segments: rollout.completions[p]!.map(({ tokens }) => ({ tokens, trained: tokens.map(() => true) })),
   }));
-}
-
-/** Consecutive numbers cut into runs of `size`. */
-function cut(numbers: readonly number[], size: number): number[][] {
-  return Array.from({ length: Math.ceil(numbers.length / size) }, (_, i) => numbers.slice(i * size, (i + 1) * size));
 }
 
 /** The log-probabilities that were noted when the tokens were drawn; see `scoresAreNoted`. */
@@ -69,7 +65,7 @@ export function scoreRollout(
     rollout.completions.map((group) => group.map(({ tokens }) => new Float32Array(tokens.length)));
   const scores = { logProbs: empty(), entropies: empty() };
   const all = rollout.examples.map((_, p) => p);
-  for (const prompts of cut(all, promptsPerMicroBatch)) {
+  for (const prompts of cutIntoRuns(all, promptsPerMicroBatch)) {
     const collated = collate(groupRows(rollout, prompts), config, { lengthStep: LENGTH_STEP });
     const { logProbs, entropies } = score({ parameters, batch: collated.batch, targets: collated.targets });
     const [l, h] = [logProbs.dataSync(), entropies.dataSync()];
@@ -109,7 +105,11 @@ export interface Update {
 /** The updates of one pass over a rollout, each on its share of the prompts. */
 export function miniBatches(rollout: Rollout, settings: GrpoSettings, scores?: Scores): Update[] {
   const all = rollout.examples.map((_, p) => p);
-  return cut(all, rollout.examples.length / settings.miniBatches).map((prompts) => ({ rollout, prompts, scores }));
+  return cutIntoRuns(all, rollout.examples.length / settings.miniBatches).map((prompts) => ({
+    rollout,
+    prompts,
+    scores,
+  }));
 }
 
 /**
@@ -138,7 +138,7 @@ export function policyGradients(
   );
   const totals = { loss: 0, kl: 0, entropy: 0, clippedLow: 0, clippedHigh: 0 };
   let gradients: TensorMap | undefined;
-  for (const some of cut(prompts, settings.promptsPerMicroBatch)) {
+  for (const some of cutIntoRuns(prompts, settings.promptsPerMicroBatch)) {
     const collated = collate(groupRows(rollout, some), config, { lengthStep: LENGTH_STEP });
     const fill = (value: (prompt: number, completion: number, token: number) => number) =>
       perTarget(collated, ({ row, segment, index }) => value(some[row]!, segment, index));

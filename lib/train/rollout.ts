@@ -13,9 +13,10 @@ import {
   sampleDeviation,
   weightedSum,
 } from './advantage.js';
+import { batchOf } from './batches.js';
+import type { LoggedCompletion } from './completions.js';
 import type { GrpoSettings } from './grpo-settings.js';
-import type { Metrics } from './run-directory.js';
-import { batchOf } from './sft.js';
+import type { Metrics } from './metrics.js';
 
 /** A prompt with what its reward functions need to know. */
 export interface GrpoExample {
@@ -44,22 +45,6 @@ export interface RewardRow {
   group: readonly string[];
   /** The training step, from 0; Infinity in an evaluation, which stands after whatever a reward waits for. */
   step: number;
-}
-
-/** One completion as it is logged in the run's table of completions. */
-export interface LoggedCompletion {
-  step: number;
-  /** The record's. */
-  id: string;
-  /** The chat as the model read it, without special tokens. */
-  prompt: string;
-  solution: string;
-  completion: string;
-  rewards: { [name: string]: number | null };
-  reward: number;
-  advantage: number;
-  tokens: number;
-  ended: boolean;
 }
 
 /** What is trained on: groups of completions with their advantages. */

@@ -12,12 +12,14 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { writeFileAtomic } from '../engine/atomic-write.js';
+import { startEngine } from '../engine/backend.js';
+import { type LoggedCompletion, readCompletions, writeCompletions } from './completions.js';
+import { describeEnvironment } from './environment.js';
+import type { Metrics, StepMetrics } from './metrics.js';
+import { LOG_FILES, type RunLog, startRunLog } from './run-log.js';
 
 /** Plain JSON. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
-
-/** Numbers logged at one step, by the field's metric names. */
-export type Metrics = { [name: string]: number };
 
 /** JSON with sorted keys, so that equal configurations have equal text. */
 export function canonicalJson(value: Json): string {
@@ -42,7 +44,7 @@ export interface BestCheckpoint {
   score: number;
 }
 
-/** Newest checkpoints that stay unless told otherwise: one more than needed, should a disk lose the newest. */
+/** The default number of newest checkpoints that stay: one more than needed, should a disk lose the newest. */
 export const KEEP_CHECKPOINTS = 2;
 
 /**
@@ -100,6 +102,20 @@ export class RunDirectory {
     return run;
   }
 
+  /**
+   * Makes the folder ready for the steps from `done` on and starts their log: what was logged from there on is removed, the
+   * checkpoints that need not stay too, and `run.json` has this start with the environment that it computes in.
+   *
+   * @param done number of steps completed
+   * @param keepCheckpoints the newest that stay
+   */
+  async startLog(done: number, keepCheckpoints?: number): Promise<RunLog> {
+    this.rewind(done);
+    this.settleCheckpoints(keepCheckpoints);
+    this.recordStart(done, describeEnvironment(await startEngine()));
+    return startRunLog(this);
+  }
+
   /** Adds a start to `run.json`. @param step the first that it will do */
   recordStart(step: number, environment: object): void {
     const held = this.description()!;
@@ -153,7 +169,22 @@ export class RunDirectory {
     appendFileSync(this.metricsFile, `${JSON.stringify({ step, ...metrics })}\n`);
   }
 
-  /** The table of a step's completions. @param step the first is 0 */
+  /**
+   * Writes the table of a step's completions.
+   *
+   * @param step the first is 0
+   * @throws Error when a reward has the name of another column
+   */
+  writeCompletions(step: number, rows: readonly LoggedCompletion[]): void {
+    writeCompletions(this.completionsFile(step), rows);
+  }
+
+  /** Reads the completions of a step; none where it is not done yet. @param step the first is 0 */
+  readCompletions(step: number): Promise<LoggedCompletion[]> {
+    return readCompletions(this.completionsFile(step));
+  }
+
+  /** The file of that table. @param step the first is 0 */
   completionsFile(step: number): string {
     return path.join(this.folder, 'completions', `completions_${String(step).padStart(5, '0')}.parquet`);
   }
@@ -164,8 +195,8 @@ export class RunDirectory {
   }
 
   /** All metrics so far. */
-  metrics(): (Metrics & { step: number })[] {
-    return readLines(this.metricsFile) as (Metrics & { step: number })[];
+  metrics(): StepMetrics[] {
+    return readLines(this.metricsFile) as StepMetrics[];
   }
 
   /** The rows of a JSON Lines file of the run. */
@@ -174,13 +205,13 @@ export class RunDirectory {
   }
 
   /** Drops what was logged from `step` on, which will be logged again, and what a killed process left half-written. */
-  rewind(step: number, files: readonly string[] = ['metrics.jsonl']): void {
+  rewind(step: number): void {
     for (const name of readdirSync(this.folder, { recursive: true, encoding: 'utf8' })) {
       const completionsOf = /^completions.completions_(\d+)\.parquet$/.exec(name)?.[1];
       if (name.endsWith('.partial') || (completionsOf !== undefined && Number(completionsOf) >= step))
         rmSync(path.join(this.folder, name), { recursive: true, force: true });
     }
-    for (const name of files) {
+    for (const name of LOG_FILES) {
       const file = path.join(this.folder, name);
       if (!existsSync(file)) continue;
       const kept = (readLines(file) as { step: number }[]).filter((row) => row.step < step);

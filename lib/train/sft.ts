@@ -1,17 +1,16 @@
 /** Supervised fine-tuning on prompts and completions: cross-entropy of the completion's tokens alone. */
-import { Random } from '../engine/random.js';
 import type { Row } from '../model/batch.js';
 import { type Deferred, preparePrompts } from '../model/deferred-prompt.js';
 import type { EncodedPrompt } from '../model/generate.js';
-import { hasAdapters, isAdapterParameter } from '../model/lora.js';
 import type { Model } from '../model/model.js';
-import { isVisionParameter } from '../model/parameters.js';
-import { ADAMW_DEFAULTS, AdamW, type TensorMap } from './adamw.js';
+import { ADAMW_DEFAULTS, AdamW } from './adamw.js';
+import { batchOf, cutIntoRuns, partParameters, tokensBefore } from './batches.js';
 import { likelihoodStep } from './likelihood.js';
 import { likelihoodGradients } from './likelihood-update.js';
 import { type LoopControl, runLoop } from './loop.js';
+import type { Metrics } from './metrics.js';
 import { packSamples } from './packing.js';
-import type { Metrics, RunDirectory } from './run-directory.js';
+import type { RunDirectory } from './run-directory.js';
 import { checkSchedule, learningRateAt, type Schedule } from './schedule.js';
 
 /** One sample: a prompt and the tokens that should follow, the end token included. */
@@ -103,8 +102,8 @@ export async function trainSft(
   let seenTokens: number | undefined;
 
   const step = async (index: number): Promise<Metrics> => {
-    const chosen = await preparePrompts<SftExample>(batchOf(examples, index, settings));
-    const microBatches = cut(chosen, settings.examplesPerMicroBatch).map((some) => rowsOf(some, settings.packTo));
+    const batch = await preparePrompts<SftExample>(batchOf(examples, index, settings));
+    const microBatches = cutIntoRuns(batch, settings.examplesPerMicroBatch).map((run) => rowsOf(run, settings.packTo));
     const tensors = { trainable, frozen };
     const { gradients, metrics, tokens } = likelihoodGradients(likelihood, tensors, microBatches, model.config);
     seenTokens = (seenTokens ?? tokensBefore(run, index)) + tokens;
@@ -119,8 +118,8 @@ export async function trainSft(
   };
 
   try {
-    const { checkpointEvery = 100, keepCheckpoints, evaluate, onStep, signal } = options;
-    const control = { checkpointEvery, keepCheckpoints, evaluate, onStep, signal };
+    const { checkpointEvery = 100, keepCheckpoints, evaluate, onStep, onWarning, signal } = options;
+    const control = { checkpointEvery, keepCheckpoints, evaluate, onStep, onWarning, signal };
     await runLoop({ run, steps, trainable, frozen, optimizer, step, ...control });
   } finally {
     Object.assign(model.parameters, trainable);
@@ -154,56 +153,4 @@ function rowsOf(examples: readonly SftExample[], packTo: number): Row[] {
       };
     }),
   }));
-}
-
-/** Consecutive items cut into runs of `size`. */
-function cut<T>(items: readonly T[], size: number): T[][] {
-  return Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size));
-}
-
-/** `num_tokens` as it stood before a step, from the run's own log: where a resumed run goes on counting. */
-export function tokensBefore(run: RunDirectory, index: number): number {
-  return index === 0 ? 0 : (run.metrics()[index - 1]?.num_tokens ?? 0);
-}
-
-/**
- * What a run trains and what it leaves: of a model with adapters, only those train.
- *
- * @throws Error when nothing would be trained
- */
-export function partParameters(
-  parameters: TensorMap,
-  { freezeVision }: { freezeVision: boolean },
-): { trainable: TensorMap; frozen: TensorMap } {
-  const adapted = hasAdapters(parameters);
-  const trains = (name: string) => (!adapted || isAdapterParameter(name)) && !(freezeVision && isVisionParameter(name));
-  const entries = Object.entries(parameters);
-  if (!entries.some(([name]) => trains(name)))
-    throw new Error(
-      'nothing is left to train: the adapters are all in the vision tower, which freezeVision holds still',
-    );
-  return {
-    trainable: Object.fromEntries(entries.filter(([name]) => trains(name))),
-    frozen: Object.fromEntries(entries.filter(([name]) => !trains(name))),
-  };
-}
-
-/** The examples of step `index`: consecutive ones of an endless sequence of shuffled passes. */
-export function batchOf<T>(
-  examples: readonly T[],
-  index: number,
-  { batchSize, seed }: { batchSize: number; seed: number },
-): T[] {
-  const chosen: T[] = [];
-  let order: T[] = [];
-  let shuffledEpoch = -1;
-  for (let k = index * batchSize; k < (index + 1) * batchSize; k++) {
-    const epoch = Math.floor(k / examples.length);
-    if (epoch !== shuffledEpoch) {
-      order = new Random(seed, `order/${epoch}`).shuffle(examples);
-      shuffledEpoch = epoch;
-    }
-    chosen.push(order[k % examples.length] as T);
-  }
-  return chosen;
 }

@@ -1,5 +1,5 @@
 /** What a run's metrics warn of, in plain words, with the remedy. */
-import type { Metrics } from './run-directory.js';
+import type { Metrics } from './metrics.js';
 
 /** A line for the person who watches the run. */
 export interface TrainingWarning {

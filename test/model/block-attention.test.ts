@@ -8,7 +8,7 @@ import { collate, disposeBatch, type Row } from '../../lib/model/batch.js';
 import { blockLayout } from '../../lib/model/block-attention.js';
 import { hiddenStates } from '../../lib/model/hidden-states.js';
 import { predictTargets } from '../../lib/model/log-probability.js';
-import { gradientsOf } from '../../lib/train/likelihood.js';
+import { gradientsOf } from '../../lib/train/gradients.js';
 import { TINY_CONFIG, tinyImage, tinyParameters, tinyPrompt } from '../support/tiny-model.js';
 
 let parameters: { [name: string]: tf.Tensor };

@@ -9,9 +9,9 @@ import { peakMemory, resetPeakMemory } from '../../lib/engine/memory.js';
 import { parseConfig } from '../../lib/model/configuration.js';
 import { addAdapters, LORA_DEFAULTS } from '../../lib/model/lora.js';
 import { parameterShapes } from '../../lib/model/parameters.js';
+import { partParameters } from '../../lib/train/batches.js';
 import { likelihoodStep } from '../../lib/train/likelihood.js';
 import { likelihoodGradients } from '../../lib/train/likelihood-update.js';
-import { partParameters } from '../../lib/train/sft.js';
 import { TINY_CONFIG_FILE } from './tiny-model.js';
 
 const config = parseConfig({

@@ -5,8 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { asyncBufferFromFile, parquetMetadataAsync, parquetSchema } from 'hyparquet';
-import { readCompletions, writeCompletions } from '../../lib/train/completions.js';
-import type { LoggedCompletion } from '../../lib/train/rollout.js';
+import type { LoggedCompletion } from '../../lib/train/completions.js';
 import { RunDirectory } from '../../lib/train/run-directory.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-completions-'));
@@ -24,15 +23,15 @@ test('rows come back as they were written, whatever the model wrote', async () =
     row(12, '', 0),
     row(12, 'x'.repeat(100_000), 1e-300),
   ];
-  writeCompletions(run, 12, rows);
+  run.writeCompletions(12, rows);
   assert.deepEqual(readdirSync(path.join(run.folder, 'completions')), ['completions_00012.parquet']);
-  assert.deepEqual(await readCompletions(run, 12), rows);
-  assert.deepEqual(await readCompletions(run, 13), []);
+  assert.deepEqual(await run.readCompletions(12), rows);
+  assert.deepEqual(await run.readCompletions(13), []);
 });
 
 test('the columns are typed, also where a reward applies to no row', async () => {
   const run = RunDirectory.open(path.join(folder, 'typed'), {});
-  writeCompletions(run, 0, [row(0, 'x', 1)]);
+  run.writeCompletions(0, [row(0, 'x', 1)]);
   const schema = parquetSchema(await parquetMetadataAsync(await asyncBufferFromFile(run.completionsFile(0))));
   assert.deepEqual(
     schema.children.map(({ element }) => [element.name, element.type, element.repetition_type]),
@@ -55,13 +54,13 @@ test('the columns are typed, also where a reward applies to no row', async () =>
 test('a reward with the name of another column is refused, and nothing is written', () => {
   const run = RunDirectory.open(path.join(folder, 'taken'), {});
   const rows = [{ ...row(0, 'x', 1), rewards: { tokens: 1 } }];
-  assert.throws(() => writeCompletions(run, 0, rows), /a reward may not be named 'tokens'/);
+  assert.throws(() => run.writeCompletions(0, rows), /a reward may not be named 'tokens'/);
   assert.ok(!existsSync(run.completionsFile(0)));
 });
 
 test('rewinding removes the tables of the steps that are done again', async () => {
   const run = RunDirectory.open(path.join(folder, 'rewound'), {});
-  for (const step of [0, 9, 10, 11, 100_000]) writeCompletions(run, step, [row(step, 'x', 1)]);
+  for (const step of [0, 9, 10, 11, 100_000]) run.writeCompletions(step, [row(step, 'x', 1)]);
   run.rewind(10);
   assert.deepEqual(readdirSync(path.join(run.folder, 'completions')).sort(), [
     'completions_00000.parquet',

@@ -8,7 +8,6 @@ import * as tf from '@tensorflow/tfjs';
 import { startEngine } from '../../lib/engine/backend.js';
 import { disposeModel } from '../../lib/model/model.js';
 import { randomReward } from '../../lib/rewards/random-control.js';
-import { readCompletions } from '../../lib/train/completions.js';
 import { trainGrpo } from '../../lib/train/grpo.js';
 import { GRPO_PRESETS, type GrpoSettings, REASON_RFT_GRPO } from '../../lib/train/grpo-settings.js';
 import { TrainingStopped } from '../../lib/train/loop.js';
@@ -126,7 +125,7 @@ test('one update a rollout: at the first step the KL is 0 and nothing is clipped
 test('cut completions masked: a rollout of cut completions alone moves nothing', async () => {
   // Of one token, only the end token would end a completion; so nearly all are cut.
   const { run } = await train('masked', { steps: 1, maxNewTokens: 1, maskTruncated: true });
-  const rows = await readCompletions(run, 0);
+  const rows = await run.readCompletions(0);
   const all = rows.every(({ ended }) => !ended);
   assert.ok(all, 'a completion ended; choose another seed');
   const [row] = run.metrics();
@@ -136,7 +135,7 @@ test('cut completions masked: a rollout of cut completions alone moves nothing',
 
 test('completions hold image tokens that the policy wrote itself, and the step takes them as text', async () => {
   const { run } = await train('image tokens', { steps: 2 });
-  const written = (await readCompletions(run, 0)).filter(({ completion }) => /\b3\b/.test(completion));
+  const written = (await run.readCompletions(0)).filter(({ completion }) => /\b3\b/.test(completion));
   assert.ok(written.length > 0, 'no completion holds token 3, the image token; choose another seed');
   finite(run);
 });
@@ -145,7 +144,7 @@ test('random rewards are drawn anew for each completion, and again the same in t
   const control: NamedReward = { name: 'random_reward', weight: 1, reward: randomReward };
   const { run } = await train('random', { steps: 2 }, { rewards: [control] });
   const again = await train('random again', { steps: 2 }, { rewards: [control] });
-  const rows = [...(await readCompletions(run, 0)), ...(await readCompletions(run, 1))];
+  const rows = [...(await run.readCompletions(0)), ...(await run.readCompletions(1))];
   const coins = rows.map(({ reward }) => reward);
   assert.equal(coins.length, 2 * 4 * 4);
   // 16 expected, standard deviation sqrt(32 / 4) = 2.8.
@@ -173,7 +172,7 @@ const deadForMost: NamedReward = {
 test('dynamic sampling replaces dead groups by live ones of fresh prompts, and reports the prompts drawn first', async () => {
   const { run } = await train('refilled', { steps: 1, resamplingRounds: 8 }, { rewards: [deadForMost] });
   const [row] = run.metrics();
-  const rows = await readCompletions(run, 0);
+  const rows = await run.readCompletions(0);
   const ids = [...new Set(rows.map(({ id }) => id))];
   assert.equal(rows.length, 4 * ids.length, 'a prompt was drawn twice');
   // Only four of the twelve prompts are live; the rounds end when they are found, or when no prompt is left.

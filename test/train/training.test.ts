@@ -14,7 +14,6 @@ import { sampleCountingRecord } from '../../lib/tasks/counting/sample.js';
 import { writePrompt, writeTarget } from '../../lib/tasks/prompts.js';
 import { drawScene } from '../../lib/tasks/world/ray-cast.js';
 import type { Scene } from '../../lib/tasks/world/scene.js';
-import { readCompletions } from '../../lib/train/completions.js';
 import { trainGrpo } from '../../lib/train/grpo.js';
 import { type GrpoSettings, REASON_RFT_GRPO } from '../../lib/train/grpo-settings.js';
 import { TrainingStopped } from '../../lib/train/loop.js';
@@ -159,7 +158,7 @@ test('a GRPO run that was stopped and resumed equals one that was not: metrics a
   assert.deepEqual(stepsDone, [3, 4], 'it began again instead of going on');
   const read = (run: RunDirectory, name: string) => readFileSync(path.join(run.folder, name), 'utf8');
   assert.equal(read(resumed, 'metrics.jsonl'), read(whole, 'metrics.jsonl'));
-  assert.deepEqual(await readCompletions(resumed, 3), await readCompletions(whole, 3));
+  assert.deepEqual(await resumed.readCompletions(3), await whole.readCompletions(3));
   assert.deepEqual(resumed.rows('weights.jsonl').at(-1), whole.rows('weights.jsonl').at(-1));
 });
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Metrics } from '../../lib/train/run-directory.js';
+import type { Metrics } from '../../lib/train/metrics.js';
 import { trainingWarnings } from '../../lib/train/warnings.js';
 
 const healthy: Metrics = {

@@ -3,7 +3,7 @@
 import path from 'node:path';
 import { type Cell, type CellResult, cellMetrics, cellSteps, runCell } from '../../study/cells/cell.js';
 import type { Study } from '../../study/workspace.js';
-import type { Metrics } from '../../train/run-directory.js';
+import type { Metrics } from '../../train/metrics.js';
 import { type TrainingWarning, warningText } from '../../train/warnings.js';
 import { exportFigure } from '../export.js';
 import { DisplaySlot } from '../notebook.js';

@@ -15,7 +15,6 @@ import type { StudyResults } from '../../study/results/results.js';
 import type { Comparison, Summary } from '../../study/results/summary.js';
 import type { Study } from '../../study/workspace.js';
 import { type TaskName, TEST_SET_NAMES, type TestSet, taskNamed } from '../../tasks/tasks.js';
-import { readCompletions } from '../../train/completions.js';
 import type { AblationRow, ParadigmRow } from '../bars.js';
 import { exportFigure } from '../export.js';
 import { showFigure } from '../notebook.js';
@@ -34,7 +33,7 @@ export async function rolloutViews(
   step: number,
   prompts: number,
 ): Promise<RolloutView[]> {
-  const logged = await readCompletions(cellRun(study, cell), step - 1);
+  const logged = await cellRun(study, cell).readCompletions(step - 1);
   if (logged.length === 0) throw new Error(`no completions of step ${step} were logged; was the cell trained so far?`);
   const records = new Map(readRecords(recordsFile(study, 'train', cell.task)).map((row) => [row.id, row]));
   const size = cell.settings.completions;

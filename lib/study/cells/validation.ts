@@ -13,8 +13,8 @@ import { TASKS, type TaskName, testSetsOf } from '../../tasks/tasks.js';
 import type { TensorMap } from '../../train/adamw.js';
 import { mean } from '../../train/advantage.js';
 import type { EvaluationSchedule } from '../../train/loop.js';
+import type { Metrics } from '../../train/metrics.js';
 import type { NamedReward } from '../../train/rollout.js';
-import type { Metrics } from '../../train/run-directory.js';
 import {
   drawValidationRows,
   fingerprintOf,

@@ -1,6 +1,6 @@
 /** The paper's three observations of GRPO's course, looked for in the metrics of our runs: curves, and whether each is seen. */
 import { TASKS, type TaskName } from '../../tasks/tasks.js';
-import type { Metrics } from '../../train/run-directory.js';
+import type { Metrics } from '../../train/metrics.js';
 import { cellMetrics, finishedCell } from '../cells/cell.js';
 import { PARADIGM_NAMES, paradigmCell } from '../design/paradigms.js';
 import type { Study } from '../workspace.js';

@@ -20,7 +20,6 @@ import { dataFolder } from '../../../lib/study/data/study-data.js';
 import { paradigmCell, stageOneCell } from '../../../lib/study/design/paradigms.js';
 import type { Summary, SummaryRow } from '../../../lib/study/results/summary.js';
 import { openStudy } from '../../../lib/study/workspace.js';
-import { writeCompletions } from '../../../lib/train/completions.js';
 import { madeUpResults } from '../../support/study-results.js';
 
 const study = openStudy('tiny', mkdtempSync(path.join(tmpdir(), 'reason-rft-views-')));
@@ -127,8 +126,8 @@ test('rollouts and samples are put together from records, images and logs', asyn
     ...{ advantage: g - 1, tokens: 1, ended: g > 0 },
   });
   const group = (step: number, id: string) => Array.from({ length: G }, (_, g) => logged(step, id, g));
-  writeCompletions(run, 0, group(0, 'a'));
-  writeCompletions(run, 1, [...group(1, 'b'), ...group(1, 'a')]);
+  run.writeCompletions(0, group(0, 'a'));
+  run.writeCompletions(1, [...group(1, 'b'), ...group(1, 'a')]);
 
   const views = await rolloutViews(study, cell, 2, 1);
   assert.equal(views.length, 1);

@@ -1,0 +1,60 @@
+/** The log of a run as it trains: a line of metrics a step, times, warnings and TensorBoard's events, for people to read. */
+import path from 'node:path';
+import { type ScalarEvent, startEventFile } from './event-file.js';
+import type { Metrics, StepMetrics } from './metrics.js';
+import { type TrainingWarning, trainingWarnings } from './warnings.js';
+
+/** The JSON Lines files of a run, each row with its `step`. A resumed run drops the rows of the steps that it does again. */
+export const LOG_FILES = ['metrics.jsonl', 'timing.jsonl', 'warnings.jsonl'] as const;
+
+/** The part of a run directory that a log writes to. */
+export interface LoggedFolder {
+  readonly folder: string;
+  /** All rows of `metrics.jsonl`. */
+  metrics(): StepMetrics[];
+  /** All rows of a JSON Lines file. */
+  rows<T>(name: string): T[];
+  /** Adds rows to a JSON Lines file. */
+  append(name: string, rows: readonly { step: number }[]): void;
+}
+
+/** Writes down each step. */
+export interface RunLog {
+  /**
+   * Writes one step down.
+   *
+   * @param step the first is 0
+   * @param times what the clock and the memory say: they lie in a file of their own, so that `metrics.jsonl` repeats byte for byte
+   * @returns what the metrics warn of
+   */
+  write(step: number, metrics: Metrics, times: Metrics): TrainingWarning[];
+}
+
+/** Starts the log of a run, whose files hold the steps that are done and no others. */
+export function startRunLog(run: LoggedFolder): RunLog {
+  const history: Metrics[] = run.metrics().map(({ step: _, ...metrics }) => metrics);
+  const events = startEventFile(path.join(run.folder, 'tensorboard'), scalarHistory(run));
+  return {
+    write(step, metrics, times) {
+      history.push(metrics);
+      const warnings = trainingWarnings(history);
+      if (warnings.length > 0) run.append('warnings.jsonl', warnings);
+      const [row, time] = [{ step, ...metrics }, Date.now() / 1000];
+      run.append('metrics.jsonl', [row]);
+      const timing = { step, time, ...times };
+      run.append('timing.jsonl', [timing]);
+      events.add({ step: step + 1, time, metrics: { ...metrics, ...times } });
+      return warnings;
+    },
+  };
+}
+
+/** What was logged so far, as TensorBoard reads it: by the number of steps completed. */
+function scalarHistory(run: LoggedFolder): ScalarEvent[] {
+  const timing = new Map(run.rows<StepMetrics>('timing.jsonl').map((row) => [row.step, row]));
+  return run.metrics().map(({ step, ...metrics }) => {
+    // A kill may come between the lines of the two files.
+    const { step: _, time = Date.now() / 1000, ...times } = timing.get(step) ?? { step };
+    return { step: step + 1, time, metrics: { ...metrics, ...times } };
+  });
+}
