@@ -1,6 +1,6 @@
 /** How far a grid has come: a line for each cell that ends, and a bar on a terminal, else a line now and then; on stderr. */
 import { MultiBar, Presets } from 'cli-progress';
-import { durationText } from '../plots/live/live-plot.js';
+import { progressText } from '../plots/live/grid-live.js';
 import type { GridProgress } from '../study/running/runner.js';
 
 /** Seconds between lines of progress where there is no terminal: some hours still read well. */
@@ -10,15 +10,6 @@ export interface GridDisplay {
   update(progress: GridProgress): void;
   line(text: string): void;
   stop(): void;
-}
-
-/** What is running, how long it took so far, and what is left. */
-export function progressText({ running, elapsed, left }: GridProgress): string {
-  const known = left.seconds > 0 ? `${left.atLeast ? 'at least ' : ''}${durationText(left.seconds)}` : 'not known yet';
-  const cells = running.map(({ name, done, steps }) =>
-    steps > done ? `${name}: step ${done}/${steps}` : `${name}: measuring`,
-  );
-  return [`${durationText(elapsed)} gone, left: ${known}`, ...cells].join('; ');
 }
 
 export function showGrid(): GridDisplay {

@@ -1,12 +1,15 @@
 /** Forest plots: a line for each setting, a dot with its 95 % interval, names written out level, so that nothing is turned or cut. */
 
 import type { Annotations, Data, LayoutAxis } from 'plotly.js';
-import type { IntervalValue } from './bars.js';
 import { type Figure, figureTemplate, seriesStyle } from './style.js';
 import { plotlyText, wrapLines } from './text.js';
 
 /** One dot; shares and differences of shares as fractions of 1. */
-export interface ForestPoint extends IntervalValue {
+export interface ForestPoint {
+  value: number;
+  /** The ends of its interval; a published number has none. */
+  low?: number;
+  high?: number;
   /** The title of the panel that it stands in. */
   panel: string;
   /** Whose number it is: a marker. A series without any interval, such as a published number, is drawn hollow. */

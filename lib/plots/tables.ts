@@ -2,7 +2,6 @@
 
 import type { ColumnTable } from 'arquero';
 import type { DroppedRow } from '../data/curation.js';
-import type { IntervalValue, ParadigmRow } from './bars.js';
 import type { DisplayBundle } from './notebook.js';
 
 /** What a cell holds: text, a number, nothing, or a picture as a `data:` address. */
@@ -106,37 +105,6 @@ export function arqueroTable(frame: ColumnTable, caption?: string): DisplayBundl
     return { title, align };
   });
   return tableBundle(columns, rows, caption);
-}
-
-/** A share with its interval in percent: `74.2 [71.0, 77.1]`, or `74.2` where there is none. */
-export function intervalText({ value, low, high }: IntervalValue): string {
-  const percent = (x: number) => (100 * x).toFixed(1);
-  return low === undefined || high === undefined
-    ? percent(value)
-    : `${percent(value)} [${percent(low)}, ${percent(high)}]`;
-}
-
-/** Accuracy in percent with intervals: a row for each paradigm and source, a column for each test set. */
-export function resultsTable(rows: readonly ParadigmRow[], caption?: string): DisplayBundle {
-  const sets = [...new Set(rows.map((r) => r.set))];
-  const lines = new Map<string, ParadigmRow[]>();
-  for (const row of rows) {
-    const key = JSON.stringify([row.paradigm, row.source ?? 'this run']);
-    lines.set(key, [...(lines.get(key) ?? []), row]);
-  }
-  const several = new Set(rows.map((r) => r.source ?? 'this run')).size > 1;
-  return tableBundle(
-    ['paradigm', ...(several ? ['source'] : []), ...sets.map((title) => ({ title, align: 'right' as const }))],
-    [...lines.values()].map((line) => [
-      line[0]!.paradigm,
-      ...(several ? [line[0]!.source ?? 'this run'] : []),
-      ...sets.map((set) => {
-        const cell = line.find((r) => r.set === set);
-        return cell === undefined ? '' : intervalText(cell);
-      }),
-    ]),
-    caption,
-  );
 }
 
 /** Rows that curation dropped, with the check that they failed and the reason. */

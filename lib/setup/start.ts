@@ -1,12 +1,11 @@
-/** `npm start`: the four notebooks with their quick profile, then the results table and where everything lies. */
+/** `npm start`: runs the four notebooks with their quick profile, then prints the results and where everything lies. */
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { PARADIGM_NAMES } from '../study/design/paradigms.js';
-import { textTable } from '../study/results/results-text.js';
-import { type Summary, summaryFile } from '../study/results/summary.js';
+import { resultsPageFile } from '../plots/study/report.js';
+import { readResults, resultsFile } from '../study/results/results.js';
+import { studyResultsText } from '../study/results/results-text.js';
 import { openStudy } from '../study/workspace.js';
-import { TEST_SET_NAMES, testSetsOf } from '../tasks/tasks.js';
 import { SetupFailure } from './failure.js';
 import { EXECUTOR, jupyterEnvironment, ROOT, VENV_PYTHON } from './layout.js';
 
@@ -17,21 +16,26 @@ export async function runNotebooks(profile: string): Promise<void> {
   const study = openStudy(profile);
   const target = path.join(study.folder, 'notebooks');
   mkdirSync(target, { recursive: true });
-  const started = performance.now();
+  const started = Date.now();
   for (const name of NOTEBOOKS) {
-    const begun = performance.now();
+    const begun = Date.now();
     console.log(`${name}`);
     await executeNotebook(path.join(ROOT, 'notebooks', `${name}.ipynb`), path.join(target, `${name}.ipynb`), profile);
-    console.log(`${name}: ${seconds(performance.now() - begun)}`);
+    console.log(`${name}: ${seconds(Date.now() - begun)}`);
   }
-  const file = summaryFile(study);
-  if (!existsSync(file)) {
-    throw new SetupFailure(`the notebooks ran but left no ${file}; has a cell of 04-ablations been taken out?`);
+  const file = resultsFile(study);
+  const written = statSync(file, { throwIfNoEntry: false })?.mtimeMs;
+  // Results that an earlier run left would pass for this one's.
+  if (written === undefined || written < started) {
+    throw new SetupFailure(`the notebooks ran but did not write ${file}; has a cell of 04-ablations been taken out?`);
   }
-  console.log(`\n${resultsText(JSON.parse(readFileSync(file, 'utf8')) as Summary)}`);
-  const at = (name: string) => path.relative(process.cwd(), path.join(study.folder, name));
+  console.log(`\n${studyResultsText(readResults(study))}`);
+  const shown = (name: string) => path.relative(process.cwd(), path.join(study.folder, name));
   console.log(
-    `\nin ${seconds(performance.now() - started)}: notebooks in ${at('notebooks')}, figures in ${at('figures')}, runs in ${at('cells')}, results in ${at(path.basename(file))}`,
+    `\nin ${seconds(Date.now() - started)}: notebooks in ${shown('notebooks')}, figures in ${shown('figures')}, runs in ${shown('cells')}, results in ${shown(path.basename(file))}`,
+  );
+  console.log(
+    `open ${shown(path.basename(resultsPageFile(study)))} in a browser to read them with figures and samples`,
   );
   console.log('next: npm run lab opens the notebooks in JupyterLab');
 }
@@ -53,10 +57,10 @@ export function executeNotebook(source: string, target: string, profile: string)
   return new Promise((resolve, reject) => {
     const child = spawn(VENV_PYTHON, [EXECUTOR, source, target], { cwd: path.dirname(source), env, stdio: 'inherit' });
     // The executor stops its kernel in good order; this process waits for it.
-    const pass = (signal: NodeJS.Signals) => child.kill(signal);
-    process.on('SIGINT', pass).on('SIGTERM', pass);
+    const forward = (signal: NodeJS.Signals) => child.kill(signal);
+    process.on('SIGINT', forward).on('SIGTERM', forward);
     const end = (failure?: SetupFailure) => {
-      process.off('SIGINT', pass).off('SIGTERM', pass);
+      process.off('SIGINT', forward).off('SIGTERM', forward);
       if (failure) reject(failure);
       else resolve();
     };
@@ -68,17 +72,4 @@ export function executeNotebook(source: string, target: string, profile: string)
       else end(new SetupFailure(`${name} did not run to its end; run the same again to go on from where it stopped`));
     });
   });
-}
-
-/** The summary as a table for the terminal. */
-export function resultsText({ task, paradigms }: Summary): string {
-  const percent = (x: number) => (100 * x).toFixed(1);
-  const cell = (paradigm: string, set: string) => {
-    const row = paradigms.find((each) => each.paradigm === paradigm && each.testSet === set);
-    return row ? `${percent(row.accuracy)} [${row.interval.map(percent).join(', ')}]` : '';
-  };
-  const sets = testSetsOf(task);
-  const names = [...new Set(paradigms.map((row) => row.paradigm))];
-  const lines = names.map((name) => [PARADIGM_NAMES[name], ...sets.map((set) => cell(name, set))]);
-  return textTable([['accuracy, % [95 %]', ...sets.map((set) => TEST_SET_NAMES[set])], ...lines]);
 }

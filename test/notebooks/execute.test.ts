@@ -6,7 +6,7 @@ import path from 'node:path';
 import { after, test } from 'node:test';
 import { executeNotebook, NOTEBOOKS } from '../../lib/setup/start.js';
 import { PARADIGMS } from '../../lib/study/design/paradigms.js';
-import type { Summary } from '../../lib/study/results/summary.js';
+import type { StudyResults } from '../../lib/study/results/results.js';
 import { repositoryRoot } from '../../lib/study/workspace.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-notebooks-'));
@@ -28,7 +28,7 @@ async function executeAll(runs: string): Promise<void> {
   }
 }
 
-test('every notebook runs to its end and leaves data, cells, figures and the summary', async () => {
+test('every notebook runs to its end and leaves data, cells, figures and results', async () => {
   const runs = path.join(folder, 'first');
   await executeAll(runs);
   for (const name of ALL) {
@@ -42,15 +42,24 @@ test('every notebook runs to its end and leaves data, cells, figures and the sum
       `${name} has no picture that shows without JavaScript`,
     );
   }
-  const summary = JSON.parse(readFileSync(path.join(runs, 'tiny', 'summary.json'), 'utf8')) as Summary;
+  const results = JSON.parse(readFileSync(path.join(runs, 'tiny', 'results.json'), 'utf8')) as StudyResults;
   assert.deepEqual(
-    summary.paradigms.map((row) => `${row.paradigm} ${row.testSet}`),
+    results.paradigms.map((row) => `${row.paradigm} ${row.testSet}`),
     PARADIGMS.flatMap((paradigm) => [`${paradigm} id`, `${paradigm} ood`]),
   );
-  for (const row of summary.paradigms) {
-    assert.equal(row.count, 8);
-    assert.ok(row.interval[0] <= row.accuracy && row.accuracy <= row.interval[1]);
+  // Tiny has two training seeds; the base model is one.
+  for (const { paradigm, accuracy } of results.paradigms) {
+    assert.equal(accuracy.items, 8);
+    assert.equal(accuracy.perSeed.length, paradigm === 'zero-shot' ? 1 : 2);
+    assert.ok(accuracy.interval[0] <= accuracy.mean && accuracy.mean <= accuracy.interval[1]);
   }
+  assert.deepEqual(results.missing, []);
+  assert.deepEqual(
+    [...new Set(results.ablations.map(({ ablation }) => ablation))],
+    ['Reward', 'Group size', 'CoT rows in stage 1'],
+  );
+  assert.deepEqual([results.efficiency, results.controls, results.words], [[], [], []]);
+  assert.ok(existsSync(path.join(runs, 'tiny', 'results.html')));
   const merged = readFileSync(path.join(runs, 'tiny', 'export', 'merged', 'config.json'), 'utf8');
   assert.equal((JSON.parse(merged) as { model_type: string }).model_type, 'qwen2_vl');
   // GRPO with adapters, from a start with adapters: trained on that start merged, not on the model below it.
@@ -60,7 +69,8 @@ test('every notebook runs to its end and leaves data, cells, figures and the sum
   assert.ok(start !== undefined && others.length === 0);
   const adapter = readFileSync(path.join(start, '..', 'final', 'adapter_config.json'), 'utf8');
   assert.equal((JSON.parse(adapter) as { base_model_name_or_path: string }).base_model_name_or_path, start);
-  for (const format of ['png', 'svg', 'html']) {
-    assert.ok(existsSync(path.join(runs, 'tiny', 'figures', `paradigms.${format}`)), `no figure as ${format}`);
+  for (const format of ['png', 'svg', 'pdf', 'html', 'txt']) {
+    const file = path.join(runs, 'tiny', 'figures', `paradigms-counting.${format}`);
+    assert.ok(existsSync(file), `no figure as ${format}`);
   }
 });

@@ -1,14 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { table } from 'arquero';
-import {
-  arqueroTable,
-  droppedTable,
-  escapeHtml,
-  intervalText,
-  resultsTable,
-  tableBundle,
-} from '../../lib/plots/tables.js';
+import { arqueroTable, droppedTable, escapeHtml, tableBundle } from '../../lib/plots/tables.js';
 
 test('everything that could be markup is escaped', () => {
   assert.equal(
@@ -43,29 +36,6 @@ test('the plain text beside the table has padded columns', () => {
 
 test('a row of the wrong length is refused', () => {
   assert.throws(() => tableBundle(['a', 'b'], [['x']]), /row 0 has 1 cells, expected 2/);
-});
-
-test('intervals in percent', () => {
-  assert.equal(intervalText({ value: 0.742, low: 0.71, high: 0.771 }), '74.2 [71.0, 77.1]');
-  assert.equal(intervalText({ value: 0.5 }), '50.0');
-});
-
-test('results: a row a paradigm, a column a test set', () => {
-  const bundle = resultsTable([
-    { paradigm: 'zero-shot', set: 'ID', value: 0.25, low: 0.2, high: 0.3 },
-    { paradigm: 'Reason-RFT', set: 'ID', value: 0.5 },
-    { paradigm: 'Reason-RFT', set: 'OOD', value: 0.375 },
-  ]);
-  assert.deepEqual(
-    String(bundle['text/plain'])
-      .split('\n')
-      .map((line) => line.split(/ {2,}/)),
-    [
-      ['paradigm', 'ID', 'OOD'],
-      ['zero-shot', '25.0 [20.0, 30.0]'],
-      ['Reason-RFT', '50.0', '37.5'],
-    ],
-  );
 });
 
 test('dropped rows with the check and the reason', () => {

@@ -1,13 +1,12 @@
-/** What `npm start` prints at its end, and what running a notebook does with one that fails. */
+/** What `npm start` does with a notebook that runs and with one that fails. */
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { printReport } from '../../lib/setup/doctor.js';
 import { SetupFailure } from '../../lib/setup/failure.js';
-import { executeNotebook, resultsText } from '../../lib/setup/start.js';
+import { executeNotebook } from '../../lib/setup/start.js';
 import { testFiles } from '../../lib/setup/test.js';
-import type { SummaryRow } from '../../lib/study/results/summary.js';
 import { repositoryRoot } from '../../lib/study/workspace.js';
 
 // Inside the repository, where a notebook finds the types of Node.
@@ -34,24 +33,6 @@ function notebook(name: string, cells: string[]): string {
   writeFileSync(file, JSON.stringify(content));
   return file;
 }
-
-test('the results table has a line for each paradigm, a column for each test set, in percent', () => {
-  const row = (testSet: 'id' | 'ood', accuracy: number, interval: [number, number]): SummaryRow => ({
-    ...{ paradigm: 'cot-sft', testSet, accuracy, interval, count: 100, formatted: 1, seed: 1 },
-    ...{ trainingRows: 16, wallSeconds: 2, tokens: 300 },
-  });
-  const text = resultsText({
-    task: 'counting',
-    profile: 'tiny',
-    seed: 1,
-    paradigms: [row('id', 0.715, [0.62, 0.795]), row('ood', 0.4, [0.309, 0.498])],
-    comparisons: [],
-  });
-  const [head, line, ...more] = text.split('\n');
-  assert.match(head!, /in domain +out of domain/);
-  assert.match(line!, /^CoT-SFT +71\.5 \[62\.0, 79\.5\] +40\.0 \[30\.9, 49\.8\]/);
-  assert.equal(more.length, 0);
-});
 
 test('a notebook runs into a copy, with its outputs', async () => {
   const target = path.join(folder, 'executed.ipynb');

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { durationText } from '../../plots/live/live-plot.js';
 import type { GridCell } from '../../study/design/grid.js';
-import { GRID_PARTS, studyGrid } from '../../study/design/study-grid.js';
+import { GRID_PARTS, studyGrid, WHOLE_STUDY } from '../../study/design/study-grid.js';
 import { computeResults } from '../../study/results/compute-results.js';
 import { writeResults } from '../../study/results/results.js';
 import { studyResultsText } from '../../study/results/results-text.js';
@@ -12,6 +12,7 @@ import { onRay } from '../../study/running/ray.js';
 import { RayJobs } from '../../study/running/ray-jobs.js';
 import { type Execute, type GridReport, inThisProcess, runGrid } from '../../study/running/runner.js';
 import type { Study } from '../../study/workspace.js';
+import { TASK_NAMES } from '../../tasks/tasks.js';
 import { showGrid } from '../grid-progress.js';
 import { listCells, listText, reportText } from '../grid-report.js';
 import { makeData } from '../make-data.js';
@@ -137,9 +138,9 @@ function askedCells(study: Study, { part: partName, task: taskName, only = '' }:
     throw new UsageError(`there is no part '${partName}'; choose ${GRID_PARTS.join(', ')}`);
   const task = taskName === undefined ? undefined : askedTask(taskName).name;
   const pattern = checkUsage(() => new RegExp(only));
-  const cells = studyGrid(study, part).filter(
-    ({ name, cell }) => (task === undefined || cell.task === task) && pattern.test(name),
-  );
+  const parts = part === undefined ? GRID_PARTS : [part];
+  const tasks = task === undefined ? TASK_NAMES : [task];
+  const cells = studyGrid(study, { ...WHOLE_STUDY, parts, tasks }).filter(({ name }) => pattern.test(name));
   if (cells.length === 0) throw new UsageError('no cell is named so; study --list has the names');
   return cells;
 }

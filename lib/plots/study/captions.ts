@@ -5,27 +5,9 @@ import { countParameters } from '../../model/parameters.js';
 import { ablationBase } from '../../study/design/ablations.js';
 import { reasonRftCell } from '../../study/design/paradigms.js';
 import { taskProfile } from '../../study/profile.js';
-import type { Estimate } from '../../study/results/results.js';
 import type { Study } from '../../study/workspace.js';
 import { TASK_NAMES, type TaskName } from '../../tasks/tasks.js';
 import { TASK_TITLES } from './names.js';
-
-/** How intervals of shares over seeds were made, in words; nothing where there are none. */
-export function intervalWords(estimates: readonly Estimate[]): string {
-  if (estimates.length === 0) return '';
-  const seeds = estimates.map(({ perSeed }) => perSeed.length);
-  const one = 'where there is one seed, the Wilson interval of the test items';
-  if (seeds.every((count) => count <= 1)) return 'Intervals are 95 % Wilson intervals of the test items, of one seed.';
-  const several = "Intervals are 95 %, of seeds and test items together (Student's t over seeds)";
-  return seeds.some((count) => count <= 1) ? `${several}; ${one}.` : `${several}.`;
-}
-
-/** `820 test items`, or `800 to 1,000 test items`. */
-export function itemsWords(estimates: readonly Estimate[]): string {
-  const items = estimates.map((estimate) => estimate.items);
-  const [least, most] = [Math.min(...items), Math.max(...items)].map((n) => n.toLocaleString('en'));
-  return least === most ? `${least} test items a set` : `${least} to ${most} test items a set`;
-}
 
 /**
  * The model of a study, and the sizes and settings of its tasks, in sentences; tasks that have the same share one.

@@ -2,7 +2,6 @@
 
 import { SMALL_SHARE } from '../../study/design/data-efficiency.js';
 import { PARADIGM_NAMES, PARADIGMS } from '../../study/design/paradigms.js';
-import { percentText } from '../../study/results/measures.js';
 import { PAPER } from '../../study/results/paper.js';
 import {
   type AblationPoint,
@@ -12,10 +11,10 @@ import {
   type Phenomenon,
   type StudyResults,
 } from '../../study/results/results.js';
+import { intervalSentence, itemsText, percentText } from '../../study/results/wording.js';
 import { TASK_NAMES, TASKS, type TaskName, TEST_SET_NAMES, type TestSet, testSetsOf } from '../../tasks/tasks.js';
 import { type ForestGroup, type ForestPoint, forestFigure } from '../forest.js';
 import type { Figure } from '../style.js';
-import { intervalWords, itemsWords } from './captions.js';
 import { efficiencyFigure, rowsText } from './efficiency.js';
 import { SHORT_SETS, TASK_TITLES } from './names.js';
 import { curvesFigure, phenomenonFigure } from './phenomena.js';
@@ -367,7 +366,7 @@ function wordsFigure({ words }: StudyResults): StudyFigure {
 
 /** Test items and intervals of estimates, in words. */
 function measure(estimates: readonly Estimate[]): string {
-  return `${capital(itemsWords(estimates))}. ${intervalWords(estimates)}`;
+  return `${capital(itemsText(estimates))}. ${intervalSentence(estimates)}`;
 }
 
 /** The same of a chart whose dots carry their seeds. */

@@ -5,11 +5,12 @@
 
 import { PARADIGM_NAMES } from '../../study/design/paradigms.js';
 import type { StudyResults } from '../../study/results/results.js';
+import { CLAIM_RULE, intervalSentence } from '../../study/results/wording.js';
 import type { Study } from '../../study/workspace.js';
 import { TASK_NAMES, type TaskName, TEST_SET_NAMES, testSetsOf } from '../../tasks/tasks.js';
 import { type HtmlCell, type HtmlTable, htmlTable } from '../html-table.js';
 import { escapeHtml } from '../tables.js';
-import { configurationWords, intervalWords, sourceWords } from './captions.js';
+import { configurationWords, sourceWords } from './captions.js';
 import { STUDY_WIDTH, type StudyFigure } from './figures.js';
 import { TASK_TITLES } from './names.js';
 import type { PageSample } from './page-samples.js';
@@ -83,7 +84,7 @@ export function resultsPage(
 <h1>${escapeHtml(title)}</h1>
 <p class="lead">Reinforcement fine-tuning of a vision-language model, after Tan et al. (2025): three tasks, five paradigms, in and out of domain.</p>
 <p>${escapeHtml(configurationWords(study))}</p>
-<p>${escapeHtml(sourceWords(results.seeds, results.commit))} ${escapeHtml(intervalWords(results.paradigms.map(({ accuracy }) => accuracy)))}</p>
+<p>${escapeHtml(sourceWords(results.seeds, results.commit))} ${escapeHtml(intervalSentence(results.paradigms.map(({ accuracy }) => accuracy)))}</p>
 <nav aria-label="Sections"><ul>${links}</ul></nav>
 </header>
 <main>
@@ -128,10 +129,8 @@ function figureHtml({ name, title, caption, alt, svg, height }: PageFigure, numb
 
 function claimsPart(results: StudyResults, figures: Figures): string {
   if (results.claims.length === 0) return '';
-  const rule =
-    'A claim holds on a task where the 95 % intervals of what it compares lie apart, the way it says, in each of its comparisons. Where they overlap it is not shown, which is not the same as false.';
   return stacked(
-    paragraph(rule),
+    paragraph(CLAIM_RULE),
     htmlTable(claimsTable(results)),
     ...TASK_NAMES.flatMap((task) => [figures.html(`claims-${task}`), tableHtml(comparisonsTable(results, task))]),
   );

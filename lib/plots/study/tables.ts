@@ -3,6 +3,7 @@
 import { PARADIGM_NAMES, PARADIGMS } from '../../study/design/paradigms.js';
 import { PAPER } from '../../study/results/paper.js';
 import type { ClaimVerdict, Estimate, Phenomenon, StudyResults } from '../../study/results/results.js';
+import { controlText, seenText } from '../../study/results/wording.js';
 import { TASKS, type TaskName, TEST_SET_NAMES, type TestSet, testSetsOf } from '../../tasks/tasks.js';
 import type { HtmlCell, HtmlTable } from '../html-table.js';
 import { SHORT_SETS, TASK_TITLES } from './names.js';
@@ -165,17 +166,14 @@ export function ablationsTable({ ablations }: StudyResults, task: TaskName): Htm
 
 /** What the paper saw while training, and whether our runs show it. */
 export function phenomenaTable({ phenomena }: StudyResults): HtmlTable {
-  const seen = (value: Phenomenon['seen']): HtmlCell => {
-    if (value === null) return { text: 'missing', mark: 'open' };
-    return value ? { text: 'seen', mark: 'good' } : { text: 'not seen', mark: 'open' };
-  };
+  const seenCell = (seen: Phenomenon['seen']): HtmlCell => ({ text: seenText(seen), mark: seen ? 'good' : 'open' });
   return {
     caption: 'What the paper saw while training, looked for here',
     heads: [['phenomenon', 'task', 'here', 'in our runs', 'in the paper']],
-    rows: phenomena.map(({ phenomenon, task, seen: found, paper, text }) => [
+    rows: phenomena.map(({ phenomenon, task, seen, paper, text }) => [
       { text: phenomenon, head: true },
       TASK_TITLES[task],
-      seen(found),
+      seenCell(seen),
       { text, prose: true },
       { text: paper, prose: true },
     ]),
@@ -193,7 +191,7 @@ export function controlsTable({ controls }: StudyResults): HtmlTable {
       TEST_SET_NAMES[testSet],
       estimate(accuracy),
       number(percent(chance)),
-      holds ? { text: 'holds', mark: 'good' } : { text: 'leaks', mark: 'bad' },
+      { text: controlText(holds), mark: holds ? 'good' : 'bad' },
       { text, prose: true },
     ]),
   };

@@ -1,9 +1,9 @@
 /** Ablations of Reason-RFT: short GRPO runs, each of which differs from one and the same base cell in one thing. */
 import { isDeepStrictEqual } from 'node:util';
-import { TASKS, type TaskName, type TestSet, testSetsOf } from '../../tasks/tasks.js';
+import { TASKS, type TaskName } from '../../tasks/tasks.js';
 import type { LossType } from '../../train/policy-loss.js';
 import type { SftSettings } from '../../train/sft.js';
-import { evaluateCell, type GrpoCell, runCell, type SftCell } from '../cells/cell.js';
+import type { GrpoCell, SftCell } from '../cells/cell.js';
 import { type ValidationSettings, validationSettings } from '../cells/validation.js';
 import { taskProfile } from '../profile.js';
 import type { Study } from '../workspace.js';
@@ -158,43 +158,4 @@ function startVariants(base: GrpoCell): Variant[] {
     `${epochs} ${epochs === 1 ? 'pass' : 'passes'}`,
     epochs === own ? base : { ...base, start: { ...start, settings: passes(epochs) } },
   ]);
-}
-
-/** The accuracy of one setting on one test set, with its 95 % interval. */
-export interface AblationResult {
-  ablation: string;
-  setting: string;
-  testSet: TestSet;
-  accuracy: number;
-  interval: [number, number];
-  /** Share of completions in the format asked for. */
-  formatted: number;
-}
-
-/**
- * Trains and evaluates the cells of some ablations with one seed; what is finished already is taken as it is.
- *
- * @param onStep the training steps done and to do, all cells together
- * @param names default: the three that the notebooks show
- */
-export async function runAblations(
-  study: Study,
-  task: TaskName,
-  onStep?: (done: number, total: number) => void,
-  names: readonly AblationName[] = ['Reward', 'Group size', 'CoT rows in stage 1'],
-): Promise<AblationResult[]> {
-  const cells = ablationCells(study, task).filter(({ ablation }) => names.includes(ablation));
-  const total = cells.reduce((sum, { cell }) => sum + cell.settings.steps, 0);
-  const results: AblationResult[] = [];
-  let before = 0;
-  for (const { ablation, setting, cell } of cells) {
-    await runCell(study, cell, { onStep: (done) => onStep?.(before + done, total) });
-    before += cell.settings.steps;
-    onStep?.(before, total);
-    for (const testSet of testSetsOf(task)) {
-      const { accuracy, interval, formatted } = await evaluateCell(study, cell, testSet, 'think');
-      results.push({ ablation, setting, testSet, accuracy, interval, formatted });
-    }
-  }
-  return results;
 }

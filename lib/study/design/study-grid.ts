@@ -3,7 +3,7 @@ import { TASK_NAMES, type TaskName, testSetsOf } from '../../tasks/tasks.js';
 import { canonicalJson, type Json } from '../../train/run-directory.js';
 import type { BaseCell, Cell, SftCell } from '../cells/cell.js';
 import type { Study } from '../workspace.js';
-import { ablationBase, ablationCells, startMeasure } from './ablations.js';
+import { ABLATIONS, type AblationName, ablationBase, ablationCells, startMeasure } from './ablations.js';
 import { efficiencyCell, efficiencyRows, efficiencySeeds } from './data-efficiency.js';
 import type { GridCell } from './grid.js';
 import { PARADIGM_PROMPTS, paradigmCell, stageOneCell, TRAINED_PARADIGMS } from './paradigms.js';
@@ -21,41 +21,56 @@ export function ownWordsCell(study: Study, task: TaskName, seed: number): SftCel
   return { ...paradigmCell(study, 'cot-sft', task, seed), ownWords: true };
 }
 
+/** A part of a study: cells outside it are neither trained nor reported. */
+export interface StudySelection {
+  tasks: readonly TaskName[];
+  parts: readonly GridPart[];
+  /** Of the part `ablations`. */
+  ablations: readonly AblationName[];
+}
+
+/** All of a study. */
+export const WHOLE_STUDY: StudySelection = { tasks: TASK_NAMES, parts: GRID_PARTS, ablations: ABLATIONS };
+
 /**
- * The cells of a study, or of one part of it. A cell that several parts share has one name; a part holds the start cells of its
- * cells too, which stand before them. The names do not depend on the part.
+ * The cells of a study, or of a part of it. A cell that several parts share has one name; a part holds the start cells of its cells
+ * too, which stand before them. The names do not depend on the selection.
  */
-export function studyGrid(study: Study, part?: GridPart): GridCell[] {
-  const plan = new Plan();
+export function studyGrid(study: Study, selection: StudySelection = WHOLE_STUDY): GridCell[] {
+  const plan = new Plan(selection);
   for (const task of TASK_NAMES) {
     planParadigms(plan, study, task);
     planEfficiency(plan, study, task);
     planControls(plan, study, task);
   }
   for (const task of study.profile.ablations.tasks) planAblations(plan, study, task);
-  return plan.cells(part);
+  return plan.cells();
 }
 
 /** Cells as they are asked for: each configuration once, under the name that it was first given. */
 class Plan {
-  private readonly planned = new Map<string, { cell: GridCell; parts: Set<GridPart> }>();
+  private readonly planned = new Map<string, { cell: GridCell; selected: boolean }>();
+
+  constructor(private readonly selection: StudySelection) {}
 
   /**
    * Adds a cell, its start cell first.
    *
-   * @param startName what its start cell is called, unless that has a name already
+   * @param part the part of the study that asks for it, or the ablation
+   * @param startName the name of its start cell, unless that has one already
    */
-  add(part: GridPart, asked: GridCell, startName?: string): void {
+  add(part: Exclude<GridPart, 'ablations'> | readonly AblationName[], asked: GridCell, startName?: string): void {
     const { cell } = asked;
     if (cell.kind === 'grpo' && cell.start !== 'base')
       this.add(part, { name: startName!, cell: cell.start, evaluations: [] });
+    const selected = this.selects(part, cell.task);
     const key = canonicalJson(cell as unknown as Json);
     const known = this.planned.get(key);
     if (!known) {
-      this.planned.set(key, { cell: asked, parts: new Set([part]) });
+      this.planned.set(key, { cell: asked, selected });
       return;
     }
-    known.parts.add(part);
+    known.selected ||= selected;
     const has = new Set(known.cell.evaluations.map(({ set, style }) => `${set} ${style}`));
     const more = asked.evaluations.filter(({ set, style }) => !has.has(`${set} ${style}`));
     known.cell = {
@@ -65,9 +80,15 @@ class Plan {
     };
   }
 
-  cells(part: GridPart | undefined): GridCell[] {
-    const all = [...this.planned.values()];
-    return all.filter(({ parts }) => part === undefined || parts.has(part)).map(({ cell }) => cell);
+  private selects(part: Parameters<Plan['add']>[0], task: TaskName): boolean {
+    const { tasks, parts, ablations } = this.selection;
+    if (!tasks.includes(task)) return false;
+    if (typeof part === 'string') return parts.includes(part);
+    return parts.includes('ablations') && part.some((ablation) => ablations.includes(ablation));
+  }
+
+  cells(): GridCell[] {
+    return [...this.planned.values()].filter(({ selected }) => selected).map(({ cell }) => cell);
   }
 }
 
@@ -108,13 +129,13 @@ function planAblations(plan: Plan, study: Study, task: TaskName): void {
   for (const seed of study.profile.ablations.seeds) {
     const named = (name: string) => `${task}/ablation/${name}/seed ${seed}`;
     // First, so that what every ablation shares is named by none of them.
-    plan.add('ablations', evaluated(named('base'), ablationBase(study, task, seed)), `${task}/stage 1/seed ${seed}`);
+    plan.add(ABLATIONS, evaluated(named('base'), ablationBase(study, task, seed)), `${task}/stage 1/seed ${seed}`);
     for (const { ablation, setting, cell } of ablationCells(study, task, seed)) {
       const name = `${ablation}: ${setting}`;
-      plan.add('ablations', evaluated(named(name), cell), named(`${name}, stage 1`));
+      plan.add([ablation], evaluated(named(name), cell), named(`${name}, stage 1`));
       const heldOut = startMeasure(study, task);
       if (heldOut && ablation === 'Start checkpoint' && cell.start !== 'base') {
-        plan.add('ablations', { name: named(name), cell: cell.start, evaluations: [], heldOut });
+        plan.add([ablation], { name: named(name), cell: cell.start, evaluations: [], heldOut });
       }
     }
   }

@@ -1,4 +1,4 @@
-/** What finished cells of several seeds scored, and how such numbers are written. */
+/** What the finished cells of several seeds scored. */
 import type { EvaluatedItem, Evaluation } from '../../evaluate/evaluate.js';
 import { type Estimate, estimateOverSeeds } from '../../evaluate/over-seeds.js';
 import type { PromptStyle } from '../../tasks/prompts.js';
@@ -28,6 +28,33 @@ export function testScores(
   return scores;
 }
 
+/** The evaluations of a cell that are finished, by the seeds that they are of. */
+export interface SeedEvaluations {
+  seeds: number[];
+  cells: (Cell | BaseCell)[];
+  evaluations: Evaluation[];
+}
+
+/** Gathers the finished evaluations of cells that differ in their seed; seeds that are not finished are left out. */
+export function evaluationsBySeed(
+  study: Study,
+  seeds: readonly number[],
+  cellOf: (seed: number) => Cell | BaseCell,
+  set: TestSet,
+  style: PromptStyle,
+): SeedEvaluations {
+  const finished: SeedEvaluations = { seeds: [], cells: [], evaluations: [] };
+  for (const seed of seeds) {
+    const cell = cellOf(seed);
+    const evaluation = finishedEvaluation(study, cell, set, style);
+    if (!evaluation) continue;
+    finished.seeds.push(seed);
+    finished.cells.push(cell);
+    finished.evaluations.push(evaluation);
+  }
+  return finished;
+}
+
 /** Accuracy and format of evaluations by several seeds on one test set. */
 export function estimatesOf(evaluations: readonly Evaluation[]): { accuracy: Estimate; formatted: Estimate } {
   const over = (share: (evaluation: Evaluation) => number) =>
@@ -35,19 +62,11 @@ export function estimatesOf(evaluations: readonly Evaluation[]): { accuracy: Est
   return { accuracy: over(({ accuracy }) => accuracy), formatted: over(({ formatted }) => formatted) };
 }
 
-/** A share in percent with its interval: `51.2 % [48.0, 54.4]`. */
-export function percentText({ mean, interval }: Pick<Estimate, 'mean' | 'interval'>): string {
-  return `${percent(mean)} % [${interval.map(percent).join(', ')}]`;
+/** The scores of evaluations as `[seed][item]`. */
+export function itemScores(evaluations: readonly Evaluation[]): number[][] {
+  return evaluations.map(({ items }) => items.map(({ score }) => score));
 }
 
-/** A difference in percentage points with its interval: `+4.7 points [-0.2, 9.6]`. */
-export function pointsText({ mean, interval }: Pick<Estimate, 'mean' | 'interval'>): string {
-  const text = percent(mean);
-  return `${text.startsWith('-') ? '' : '+'}${text} points [${interval.map(percent).join(', ')}]`;
-}
-
-/** In percent with one decimal; what rounds to nothing has no sign. */
-function percent(share: number): string {
-  const text = (100 * share).toFixed(1);
-  return text === '-0.0' ? '0.0' : text;
+export function meanOf(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

@@ -1,10 +1,11 @@
-/** What a study found, in the shapes that tables and figures draw from: `results.json` of its folder, nothing written by hand. */
+/** The results of a study in the shapes that tables and figures draw from: `results.json` of its folder, nothing written by hand. */
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { writeFileAtomic } from '../../engine/atomic-write.js';
 import type { Estimate } from '../../evaluate/over-seeds.js';
-import type { TaskName, TestSet } from '../../tasks/tasks.js';
-import type { Paradigm } from '../design/paradigms.js';
+import { TASK_NAMES, type TaskName, type TestSet, testSetsOf } from '../../tasks/tasks.js';
+import { PARADIGMS, type Paradigm } from '../design/paradigms.js';
+import type { StudySelection } from '../design/study-grid.js';
 import type { Study } from '../workspace.js';
 
 export type { Estimate };
@@ -18,9 +19,9 @@ export interface ParadigmResult {
   paradigm: Paradigm;
   testSet: TestSet;
   accuracy: Estimate;
-  /** Share of completions in the format asked for. */
+  /** Share of completions in the format that the prompt asks for. */
   formatted: Estimate;
-  /** The seeds that were there; of zero-shot, which trains nothing, none. */
+  /** The seeds that are finished; zero-shot, which trains nothing, has none. */
   seeds: number[];
   /** Rows that its stages train on, all together. */
   trainingRows: number;
@@ -48,19 +49,19 @@ export interface AblationPoint {
   ablation: string;
   /** Such as `G = 8`. */
   setting: string;
-  /** Whether this is the setting that the ablation's other cells differ from; it is one and the same cell in every ablation. */
+  /** Whether this is the setting that the ablation's other settings are compared with. It is one cell in every ablation. */
   base: boolean;
   testSet: TestSet;
   accuracy: Estimate;
   formatted: Estimate;
   seeds: number[];
-  /** Accuracy minus that of the base, on the same items and seeds; absent for the base itself, or where it is not finished. */
+  /** Accuracy minus that of the base, on the same items and seeds; absent for the base itself, and where the base is not finished. */
   difference?: Difference;
   /** pass@k of the checkpoint that GRPO starts from, on held-out rows, where the ablation chooses by it. */
   startPassAtK?: Estimate;
 }
 
-/** What one ablation shows on one task, in a sentence or two that follow from its points. */
+/** What one ablation shows on one task, in sentences that follow from its points. */
 export interface AblationFinding {
   task: TaskName;
   ablation: string;
@@ -78,22 +79,23 @@ export type Verdict = 'holds' | 'not shown' | 'contradicted' | 'missing';
 /** One of the comparisons that a claim rests on. */
 export interface ClaimComparison {
   testSet: TestSet;
-  /** What the claim puts above, such as `Reason-RFT`, and what below it. */
+  /** The side that the claim puts above, such as `Reason-RFT`. */
   first: string;
+  /** The side that the claim puts below. */
   second: string;
   firstAccuracy: Estimate;
   secondAccuracy: Estimate;
-  /** Of the same items, seed by seed. */
+  /** First minus second on the same items, seed by seed. */
   difference: Difference;
   /** Exact McNemar test, two-sided, seed by seed; items count as right at a score of 1. */
   pValues: number[];
   verdict: Exclude<Verdict, 'missing'>;
 }
 
-/** The paper's three claims: out of domain, at 5 % of the data, and that reinforcement raises what it rewards. */
+/** The paper's three claims: out of domain; at 5 % of the data; and that reinforcement raises the reward that it trains on. */
 export type ClaimName = 'generalization' | 'data efficiency' | 'reinforcement';
 
-/** Whether a claim holds on a task: each of its comparisons has to. */
+/** Whether a claim holds on a task. It does where each of its comparisons does. */
 export interface ClaimVerdict {
   task: TaskName;
   claim: ClaimName;
@@ -130,55 +132,58 @@ export interface Phenomenon {
   seen: boolean | null;
   /** What our runs show, with the numbers. */
   text: string;
-  /** What to plot for it. */
+  /** The curves that show it, of both paradigms. */
   curves: TrainingCurve[];
 }
 
-/** What training without a tie of question to answer scores. */
+/** The score of a model whose training labels belong to other questions. */
 export interface ControlResult {
   task: TaskName;
   control: 'shuffled labels';
   testSet: TestSet;
   accuracy: Estimate;
   seeds: number[];
-  /** What is known without pictures: the score of the best constant answer to each of the test set's question families. */
+  /** The score that needs no picture: that of the best constant answer to each of the test set's question families. */
   chance: number;
-  /** Whether the interval reaches down to chance: what is above it leaks. */
+  /** Whether the interval reaches down to chance. A score above chance means that the answers leak. */
   holds: boolean;
   text: string;
 }
 
-/** What CoT-SFT on the same rows scores by the words of their rationales: an annotator's, or the base model's own. */
+/** CoT-SFT on the same rows, once with rationales in an annotator's words and once in the base model's own. */
 export interface WordsResult {
   task: TaskName;
   testSet: TestSet;
   annotators: Estimate;
   own: Estimate;
   seeds: number[];
-  /** Own minus annotator's, of the same items, seed by seed. */
+  /** Own minus annotator's on the same items, seed by seed. */
   difference: Difference;
   text: string;
 }
 
-/** Whether anything that is tested occurs in anything that is trained on. */
+/** Whether any test item occurs among the rows that any cell trains on. */
 export interface LeakageResult {
   task: TaskName;
   /** Test items of all sets. */
   testItems: number;
   /** Distinct rows that any cell trains on. */
   trainingRows: number;
-  /** Test items whose scene one of those rows shows, and whose question one of them asks of the same things. */
+  /** Test items whose scene one of those rows shows. */
   sharedScenes: number;
+  /** Test items whose question one of those rows asks about the same things. */
   sharedQuestions: number;
 }
 
-/** All that a study found. What is missing is left out, never guessed. */
+/** All results of a study. Results whose cells are missing are left out, never guessed. */
 export interface StudyResults {
   profile: string;
   /** Training seeds; the data are one draw for all of them. */
   seeds: number[];
   /** The kit's, `-dirty` where tracked files were changed; null outside a repository. */
   commit: string | null;
+  /** The part of the study that these results are of; absent where they are of the whole. */
+  selection?: StudySelection;
   paradigms: ParadigmResult[];
   efficiency: EfficiencyPoint[];
   ablations: AblationPoint[];
@@ -205,18 +210,37 @@ export function writeResults(study: Study, results: StudyResults): string {
 }
 
 /**
- * The results that a study's folder holds.
+ * Reads the results that a study's folder holds.
  *
- * @throws Error where there are none, saying what makes them
+ * @throws Error where there are none, or where they are an earlier version's, saying what makes them
+ * @throws Error where they name a task, test set, paradigm or phenomenon that this code does not know
  */
 export function readResults(study: Study): StudyResults {
   const file = resultsFile(study);
-  if (!existsSync(file))
-    throw new Error(`${file} does not exist yet: run 'npx reason-rft results --profile ${study.profile.name}' first`);
+  const command = `npx reason-rft results --profile ${study.profile.name}`;
+  if (!existsSync(file)) throw new Error(`${file} does not exist yet: run '${command}' first`);
   const results = JSON.parse(readFileSync(file, 'utf8')) as StudyResults;
-  if (!results.words)
-    throw new Error(
-      `${file} was written by an earlier version: run 'npx reason-rft results --profile ${study.profile.name}' again`,
-    );
+  if (!results.words) throw new Error(`${file} was written by an earlier version: run '${command}' again`);
+  checkNames(results, file);
   return results;
+}
+
+/** Refuses names that tables and figures do not know, which they would leave out without a word. */
+function checkNames(results: StudyResults, file: string): void {
+  for (const [list, rows] of Object.entries(results)) {
+    if (!Array.isArray(rows)) continue;
+    rows.forEach((row: unknown, place) => {
+      if (typeof row !== 'object' || row === null) return;
+      const named = row as { task: TaskName; testSet?: string; paradigm?: string; phenomenon?: string };
+      const check = (field: keyof typeof named, known: readonly string[]) => {
+        const name = named[field];
+        if (name !== undefined && !known.includes(name))
+          throw new Error(`${file}: ${list}[${place}].${field} is '${name}'; known are ${known.join(', ')}`);
+      };
+      check('task', TASK_NAMES);
+      check('testSet', testSetsOf(named.task));
+      check('paradigm', PARADIGMS);
+      check('phenomenon', PHENOMENA);
+    });
+  }
 }

@@ -14,7 +14,7 @@ import { validationRows } from '../../../lib/study/cells/validation.js';
 import { writeReleasedData } from '../../../lib/study/data/released-data.js';
 import { dataFolder, loadRows } from '../../../lib/study/data/study-data.js';
 import { paradigmCell } from '../../../lib/study/design/paradigms.js';
-import { studyGrid } from '../../../lib/study/design/study-grid.js';
+import { studyGrid, WHOLE_STUDY } from '../../../lib/study/design/study-grid.js';
 import { PAPER_PROFILE, type Profile } from '../../../lib/study/profile.js';
 import { computeResults } from '../../../lib/study/results/compute-results.js';
 import { openStudy, releasedDataset, repositoryRoot, type Study } from '../../../lib/study/workspace.js';
@@ -138,7 +138,7 @@ test('its cells train and are measured; structure’s stage 2 takes all rows aga
       ['transformation', 3, 2, 0],
     ],
   );
-  const names = studyGrid(study, 'paradigms').map(({ name }) => name);
+  const names = studyGrid(study, { ...WHOLE_STUDY, parts: ['paradigms'] }).map(({ name }) => name);
   assert.ok(
     results.missing.includes('structure/cot-sft/seed 1') && !results.missing.includes('structure/reason-rft/seed 1'),
   );

@@ -5,7 +5,13 @@ import type { GrpoCell, SftCell } from '../../../lib/study/cells/cell.js';
 import { ABLATIONS, ablationBase, ablationCells } from '../../../lib/study/design/ablations.js';
 import { efficiencyCell, efficiencyRows, efficiencySeeds, fewRows } from '../../../lib/study/design/data-efficiency.js';
 import { paradigmCell, TRAINED_PARADIGMS } from '../../../lib/study/design/paradigms.js';
-import { GRID_PARTS, studyGrid } from '../../../lib/study/design/study-grid.js';
+import {
+  GRID_PARTS,
+  type GridPart,
+  type StudySelection,
+  studyGrid,
+  WHOLE_STUDY,
+} from '../../../lib/study/design/study-grid.js';
 import { PAPER_PROFILE, QUICK, STANDARD, TINY, taskProfile } from '../../../lib/study/profile.js';
 import type { Study } from '../../../lib/study/workspace.js';
 import { TASK_NAMES } from '../../../lib/tasks/tasks.js';
@@ -16,6 +22,7 @@ import { checkSft, sftSteps } from '../../../lib/train/sft.js';
 const study: Study = { profile: QUICK, folder: '/nowhere', base: '/nowhere' };
 const of = (changes: Partial<typeof QUICK>): Study => ({ ...study, profile: { ...QUICK, ...changes } });
 const text = (value: unknown) => canonicalJson(value as Json);
+const only = (part: GridPart): StudySelection => ({ ...WHOLE_STUDY, parts: [part] });
 
 test('every cell occurs once, with a name of its own, after the cell that it starts from; its settings are possible', () => {
   for (const profile of [QUICK, STANDARD, TINY, PAPER_PROFILE]) {
@@ -36,7 +43,7 @@ test('every cell occurs once, with a name of its own, after the cell that it sta
 
 test('cells of three seeds, counted by hand', () => {
   const three = of({ seeds: [1, 2, 3], efficiency: { ...QUICK.efficiency, seeds: [1] } });
-  const count = (part?: (typeof GRID_PARTS)[number]) => studyGrid(three, part).length;
+  const count = (part?: GridPart) => studyGrid(three, part && only(part)).length;
   // A task: the base model; stage 1 and four paradigms of three seeds.
   assert.equal(count('paradigms'), 3 * (1 + 5 * 3));
   // A task: 6,400 rows, as above without the base model: 5 x 3. 320 rows: four and a stage 1 of 160, 5 x 3.
@@ -52,11 +59,33 @@ test('cells of three seeds, counted by hand', () => {
   assert.equal(count(), GRID_PARTS.reduce((sum, part) => sum + count(part), 0) - shared);
   // One name in every part.
   const names = new Set(studyGrid(three).map(({ name }) => name));
-  for (const part of GRID_PARTS) assert.ok(studyGrid(three, part).every(({ name }) => names.has(name)));
+  for (const part of GRID_PARTS) assert.ok(studyGrid(three, only(part)).every(({ name }) => names.has(name)));
+});
+
+test('a selection of one task and two ablations holds their cells and starts under the names of the whole', () => {
+  const selection = {
+    ...WHOLE_STUDY,
+    tasks: ['counting'],
+    parts: ['ablations'],
+    ablations: ['Group size', 'Loss'],
+  } as const;
+  const grid = studyGrid(study, selection);
+  assert.deepEqual(
+    grid.map(({ name }) => name),
+    [
+      'counting/stage 1/seed 1',
+      'counting/ablation/base/seed 1',
+      ...['G = 4', 'G = 16'].map((setting) => `counting/ablation/Group size: ${setting}/seed 1`),
+      ...['dapo', 'dr_grpo'].map((setting) => `counting/ablation/Loss: ${setting}/seed 1`),
+    ],
+  );
+  const whole = studyGrid(study);
+  for (const { name, cell } of grid) assert.equal(text(whole.find((other) => other.name === name)!.cell), text(cell));
+  assert.deepEqual(studyGrid(study, { ...selection, tasks: ['structure'] }), []);
 });
 
 test('paradigms are asked about every test set as they are trained; the base model also as Zero is', () => {
-  const grid = studyGrid(study, 'paradigms');
+  const grid = studyGrid(study, only('paradigms'));
   const asked = (name: string) => grid.find((each) => each.name === name)!.evaluations;
   assert.deepEqual(asked('counting/ans-sft/seed 1'), [
     { set: 'id', style: 'bare' },
@@ -186,9 +215,9 @@ test('the settings of ablations, by name', () => {
   assert.deepEqual(names('counting', 'Curation of stage 1'), ['[curated]', '25 % spoiled', '50 % spoiled']);
   // The base and its 19 variants; the stage 1 that they share is also a paradigm's, and that of 1,600 rows is
   // CoT-SFT on as many, which evaluate them.
-  const evaluated = studyGrid(study, 'ablations').filter(({ evaluations }) => evaluations.length > 0);
+  const evaluated = studyGrid(study, only('ablations')).filter(({ evaluations }) => evaluations.length > 0);
   assert.equal(evaluated.length, 1 + 19 + 2);
-  const measured = studyGrid(study, 'ablations').filter(({ heldOut }) => heldOut);
+  const measured = studyGrid(study, only('ablations')).filter(({ heldOut }) => heldOut);
   assert.deepEqual(
     measured.map(({ cell }) => (cell as SftCell).settings.epochs).sort((a, b) => a - b),
     [1, 2, 4],

@@ -1,7 +1,7 @@
-/** Verdicts follow from intervals alone, and say their numbers. */
+/** Verdicts follow from intervals alone. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { claimText, compareSides, jointVerdict, verdictOf } from '../../../lib/study/results/claims.js';
+import { compareSides, jointVerdict, verdictOf } from '../../../lib/study/results/claims.js';
 import type { Estimate } from '../../../lib/study/results/results.js';
 
 const estimate = (low: number, high: number): Estimate => ({
@@ -63,17 +63,4 @@ test('parts of a point are not right for McNemar; a model without seeds stands a
   const { pValues, difference } = compareSides('id', half, none);
   assert.deepEqual([pValues[0], difference.perSeed], [1, [0.5, 1]]);
   assert.equal(pValues[1], 2 ** -19);
-});
-
-test('the sentence names task, claim, both sides and the difference', () => {
-  const side = (name: string, right: number) => ({ name, scores: [first(right)] });
-  const comparisons = [
-    compareSides('ood', side('Reason-RFT', 80), side('CoT-SFT', 50)),
-    compareSides('ood', side('Reason-RFT', 80), side('ANS-SFT', 80)),
-  ];
-  const text = claimText('counting', 'it is better', 'not shown', comparisons);
-  assert.match(text, /^On counting, it is not shown that it is better: out of domain, Reason-RFT has 80\.0 % \[/);
-  assert.match(text, /against CoT-SFT 50\.0 % \[.*\] \(difference \+30\.0 points \[21\.0, 39\.0\]\)/);
-  assert.match(text, / and ANS-SFT 80\.0 % \[.*\] \(difference \+0\.0 points \[0\.0, 0\.0\]\)\.$/);
-  assert.equal(claimText('counting', 'x', 'missing', []), 'On counting, cells are missing to say whether x.');
 });

@@ -228,13 +228,13 @@ test('ablations: the base in each, differences on the same items, pass@k of star
   // 6 of 8 items differ: 0.75 +- 1.96 x 0.463 / sqrt(8) = 0.32. Out of domain both have 4.
   assert.match(
     text['Group size']!,
-    /^In domain, G = 2 by \+75\.0 points \[42\.9, 107\.1\] from G = 4 \(25\.0 % .*\)\. Elsewhere none/,
+    /^In domain, G = 2 differs from G = 4 \(25\.0 % .*\) by \+75\.0 points \[42\.9, 107\.1\]\. On the other test sets no/,
   );
   assert.match(
     text['KL weight']!,
-    /^On no test set is another setting told apart from 0\.04, which has 25\.0 % \[.*\] in domain, 50\.0 %/,
+    /^On no test set is another setting told apart from 0\.04, which has 25\.0 % \[.*\] in domain and 50\.0 %/,
   );
-  assert.match(text['Start checkpoint']!, /start from 1 pass \(50\.0 % .*\); which is the most accurate/);
+  assert.match(text['Start checkpoint']!, /start from 1 pass \(50\.0 % .*\); it is the most accurate/);
 });
 
 test('the control is held against the best constant answers, and shown beside them', () => {
@@ -246,7 +246,10 @@ test('the control is held against the best constant answers, and shown beside th
   assert.deepEqual([id!.testSet, id!.accuracy.mean, id!.holds], ['id', 1 / 8, true]);
   // All of 100 items right: Wilson's interval begins at 100 / (100 + 1.96^2) = 0.963, above what the best constants reach.
   assert.ok(ood!.chance < 1 && !ood!.holds);
-  assert.match(ood!.text, /100\.0 % \[96\.3, 100\.0\] out of domain: above chance, the best constant answers' \d/);
+  assert.match(
+    ood!.text,
+    /100\.0 % \[96\.3, 100\.0\] out of domain\. That is above chance: the best constant answers score \d/,
+  );
 });
 
 test('whose words: CoT-SFT on the same rows, the first seed', () => {
@@ -261,7 +264,7 @@ test('whose words: CoT-SFT on the same rows, the first seed', () => {
   // 6 of 8 items less 2 of 8; out of domain 3 of 8 both.
   assert.deepEqual([id!.testSet, id!.own.mean, id!.annotators.mean, id!.difference.mean], ['id', 0.75, 0.25, 0.5]);
   assert.equal(ood!.difference.mean, 0);
-  assert.match(id!.text, /75\.0 % \[.*\] in domain with rationales in the base model's own words, 25\.0 % /);
+  assert.match(id!.text, /75\.0 % \[.*\] in domain with rationales in the base model's own words and 25\.0 % /);
 });
 
 /** Records where a study keeps them, with empty files for images: leakage is looked for in what records say. */
@@ -293,15 +296,57 @@ test('no test item is shown or asked in a row that any cell trains on, in any ta
   }
 });
 
+test('a part of the study: other parts, tasks and ablations are neither reported nor missed', () => {
+  const selection = { tasks: ['counting'], parts: ['paradigms', 'ablations'], ablations: ['Group size'] } as const;
+  const [whole, part] = [computeResults(study), computeResults(study, selection)];
+  assert.deepEqual(part.selection, selection);
+  assert.equal(whole.selection, undefined);
+  assert.deepEqual(part.paradigms, whole.paradigms);
+  assert.deepEqual(
+    part.ablations,
+    whole.ablations.filter(({ ablation }) => ablation === 'Group size'),
+  );
+  assert.deepEqual([part.efficiency, part.controls, part.words], [[], [], []]);
+  // The claim of data efficiency rests on a part that is not selected.
+  assert.deepEqual(
+    part.claims.map(({ claim }) => claim),
+    ['generalization', 'reinforcement'],
+  );
+  assert.ok(whole.missing.includes('counting/cot-sft/8 rows/seed 1'));
+  // G = 8, the largest, is not trained above; all else of this part is.
+  assert.deepEqual(part.missing, ['counting/ablation/Group size: G = 8/seed 1']);
+});
+
+test('the curves of both paradigms are kept, of every metric', () => {
+  const kept = computeResults(study).phenomena.flatMap(({ curves }) =>
+    curves.map(({ paradigm, metric }) => `${paradigm} ${metric}`),
+  );
+  for (const paradigm of ['reason-rft-zero', 'reason-rft'])
+    for (const metric of ['accuracy', 'format', 'length'])
+      assert.ok(kept.includes(`${paradigm} ${metric}`), `${paradigm} ${metric}`);
+});
+
+test('results that name what this code does not know are refused with the place', () => {
+  const results = computeResults(study);
+  const [first, ...others] = results.paradigms;
+  writeResults(study, { ...results, paradigms: [first!, { ...others[0]!, paradigm: 'cot-rft' as 'cot-sft' }] });
+  assert.throws(
+    () => readResults(study),
+    /results\.json: paradigms\[1\]\.paradigm is 'cot-rft'; known are zero-shot, /,
+  );
+  writeResults(study, { ...results, leakage: [{ ...results.leakage[0]!, task: 'sorting' as TaskName }] });
+  assert.throws(() => readResults(study), /leakage\[0\]\.task is 'sorting'; known are counting, /);
+});
+
 test('what is written is read again, the same each time, and printed', () => {
   const results = computeResults(study);
   assert.equal(writeResults(study, results), resultsFile(study));
   assert.deepEqual(readResults(study), JSON.parse(JSON.stringify(computeResults(study))));
   const text = studyResultsText(results);
-  assert.match(text, /^Profile tiny, seeds 1, 2;/);
+  assert.match(text, /^Profile tiny, training seeds 1, 2\. Intervals are 95 %/);
   assert.match(text, /counting: paradigm +in domain +out of domain\n/);
   assert.match(text, /\nReason-RFT +81\.3 % \[\d/);
   assert.match(text, /\n2 +CoT-SFT +37\.5 % \[/);
-  assert.match(text, /\nleakage: of 16 test items 0 share a scene and 0 a question with the 48 training rows/);
+  assert.match(text, /\nleakage: Of 16 test items, 0 share a scene and 0 share a question with the 48 training rows\./);
   assert.match(text, /\d+ cells are missing: counting\//);
 });

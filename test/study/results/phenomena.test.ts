@@ -2,13 +2,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Random } from '../../../lib/engine/random.js';
+import { windowError, windowMeans } from '../../../lib/study/results/curve-shapes.js';
 import {
   adaptationGap,
   reasoningRedundancy,
   rewardCurves,
   rewardStratification,
-  windowError,
-  windowMeans,
 } from '../../../lib/study/results/phenomena.js';
 import type { TrainingCurve } from '../../../lib/study/results/results.js';
 

@@ -1,0 +1,38 @@
+/** A part of a study's grid run under a notebook's cell: one line that says how far it has come. */
+
+import type { GridCell } from '../../study/design/grid.js';
+import { type GridProgress, runGrid } from '../../study/running/runner.js';
+import type { Study } from '../../study/workspace.js';
+import { DisplaySlot } from '../notebook.js';
+import { durationText } from './live-plot.js';
+
+/** The cells that are running, the time since the grid began and the time that is left. */
+export function progressText({ running, elapsed, left }: GridProgress): string {
+  const known = left.seconds > 0 ? `${left.atLeast ? 'at least ' : ''}${durationText(left.seconds)}` : 'not known yet';
+  const cells = running.map(({ name, done, steps }) =>
+    steps > done ? `${name}: step ${done}/${steps}` : `${name}: measuring`,
+  );
+  return [`${durationText(elapsed)} gone, left: ${known}`, ...cells].join('; ');
+}
+
+/**
+ * Trains and measures the cells of a grid that are not done, one after the other in this process. A line of text under the running
+ * cell says how far they have come.
+ *
+ * @throws Error naming the cells that failed, or saying that it was interrupted; the same call goes on from there
+ */
+export async function runGridLive(study: Study, grid: readonly GridCell[]): Promise<void> {
+  const slot = new DisplaySlot();
+  const { failed, interrupted, done } = await runGrid(study, grid, {
+    onProgress: (progress) =>
+      slot.set({
+        'text/plain': `cells ${progress.done + progress.failed}/${progress.total}; ${progressText(progress)}`,
+      }),
+  });
+  slot.set({ 'text/plain': `cells ${done.length}/${done.length + failed.length} trained and measured` });
+  if (interrupted) throw new Error('interrupted; run the same again to go on');
+  if (failed.length > 0) {
+    const lines = failed.map(({ name, error, log }) => `${name}: ${error} (log: ${log})`);
+    throw new Error(`${failed.length === 1 ? 'a cell' : `${failed.length} cells`} failed:\n${lines.join('\n')}`);
+  }
+}

@@ -1,0 +1,43 @@
+/** Which settings of an ablation are told apart from the base, and which start checkpoint pass@k would have chosen. */
+import { TASK_NAMES, type TestSet } from '../../tasks/tasks.js';
+import { ABLATIONS } from '../design/ablations.js';
+import type { AblationFinding, AblationPoint } from './results.js';
+import { type AblationReading, findingText, type StartChoice } from './wording.js';
+
+/** The findings of each ablation on each task, from its points. */
+export function ablationFindings(points: readonly AblationPoint[]): AblationFinding[] {
+  return TASK_NAMES.flatMap((task) =>
+    ABLATIONS.flatMap((ablation): AblationFinding[] => {
+      const own = points.filter((point) => point.task === task && point.ablation === ablation);
+      if (own.length === 0) return [];
+      const sets = [...new Set(own.map(({ testSet }) => testSet))];
+      const readings = sets.map((set) => readAblation(own, set));
+      const inDomain = own.filter(({ testSet }) => testSet === sets[0]);
+      return [{ task, ablation, text: findingText(readings, startChoice(inDomain)) }];
+    }),
+  );
+}
+
+/** A setting is told apart where the interval of its difference from the base leaves out 0. */
+function readAblation(points: readonly AblationPoint[], testSet: TestSet): AblationReading {
+  const own = points.filter((point) => point.testSet === testSet);
+  const compared = own.flatMap(({ setting, difference }) => (difference ? [{ setting, difference }] : []));
+  const apart = compared.filter(({ difference: { interval } }) => interval[0] > 0 || interval[1] < 0);
+  return { testSet, base: own.find((point) => point.base), apart, compared: compared.length };
+}
+
+/**
+ * The start checkpoint of the highest pass@k beside the one whose run is the most accurate; undefined where fewer than two were
+ * measured.
+ */
+function startChoice(points: readonly AblationPoint[]): StartChoice | undefined {
+  const measured = points.flatMap(({ setting, accuracy, startPassAtK }) =>
+    startPassAtK ? [{ setting, accuracy, passAtK: startPassAtK }] : [],
+  );
+  if (measured.length < 2) return undefined;
+  const highestBy = (value: (point: (typeof measured)[number]) => number) =>
+    measured.reduce((best, point) => (value(point) > value(best) ? point : best));
+  const chosen = highestBy(({ passAtK }) => passAtK.mean);
+  const highest = highestBy(({ accuracy }) => accuracy.mean);
+  return { chosen, highest, same: chosen.accuracy.mean === highest.accuracy.mean };
+}

@@ -1,0 +1,44 @@
+/** What the controls score: training on labels that say nothing, and rationales in the base model's own words. */
+import { differenceOverSeeds, estimateOverSeeds } from '../../evaluate/over-seeds.js';
+import { readRecords } from '../../records/records.js';
+import { TASKS, type TaskName, testSetsOf } from '../../tasks/tasks.js';
+import type { SftCell } from '../cells/cell.js';
+import { bestConstantScore } from '../data/label-control.js';
+import { recordsFile } from '../data/study-data.js';
+import { paradigmCell } from '../design/paradigms.js';
+import { controlSeeds, ownWordsCell, shuffledLabelsCell } from '../design/study-grid.js';
+import type { Study } from '../workspace.js';
+import { estimatesOf, evaluationsBySeed, meanOf, testScores } from './measures.js';
+import type { ControlResult, WordsResult } from './results.js';
+import { controlSentence, wordsSentence } from './wording.js';
+
+/** ANS-SFT on shuffled labels beside the best constant answers; it holds where its interval reaches down to these. */
+export function controlResults(study: Study, task: TaskName): ControlResult[] {
+  return testSetsOf(task).flatMap((testSet): ControlResult[] => {
+    const cellOf = (seed: number) => shuffledLabelsCell(study, task, seed);
+    const { seeds, evaluations } = evaluationsBySeed(study, controlSeeds(study), cellOf, testSet, 'bare');
+    if (evaluations.length === 0) return [];
+    const { accuracy } = estimatesOf(evaluations);
+    const chance = bestConstantScore(readRecords(recordsFile(study, testSet, task)), TASKS[task].score);
+    const holds = accuracy.interval[0] <= chance;
+    const text = controlSentence({ testSet, accuracy, chance, holds });
+    return [{ task, control: 'shuffled labels', testSet, accuracy, seeds, chance, holds, text }];
+  });
+}
+
+/** CoT-SFT with rationales in the base model's own words beside CoT-SFT with an annotator's. Released rows know only the latter. */
+export function wordsResults(study: Study, task: TaskName): WordsResult[] {
+  if (study.profile.released) return [];
+  const seeds = controlSeeds(study);
+  return testSetsOf(task).flatMap((testSet): WordsResult[] => {
+    const scoresOf = (cellOf: (seed: number) => SftCell) => testScores(study, seeds.map(cellOf), testSet, 'think');
+    const ownScores = scoresOf((seed) => ownWordsCell(study, task, seed));
+    const annotatorScores = scoresOf((seed) => paradigmCell(study, 'cot-sft', task, seed));
+    if (!ownScores || !annotatorScores) return [];
+    const estimate = (scores: number[][]) => estimateOverSeeds(scores.map(meanOf), scores[0]!.length);
+    const [own, annotators] = [estimate(ownScores), estimate(annotatorScores)];
+    const difference = differenceOverSeeds(ownScores, annotatorScores);
+    const text = wordsSentence({ testSet, own, annotators, difference });
+    return [{ task, testSet, annotators, own, seeds: [...seeds], difference, text }];
+  });
+}

@@ -1,0 +1,332 @@
+/**
+ * Every sentence that a study says about its results. The arithmetic beside this file gives numbers and the names of verdicts;
+ * what is made of them in words stands here and nowhere else.
+ */
+import type { Estimate } from '../../evaluate/over-seeds.js';
+import type { StartAndEnd } from '../../evaluate/trend.js';
+import type { RewardName } from '../../rewards/rewards.js';
+import { TASK_NAMES, type TaskName, TEST_SET_NAMES, type TestSet } from '../../tasks/tasks.js';
+import { SMALL_SHARE } from '../design/data-efficiency.js';
+import { PARADIGM_NAMES } from '../design/paradigms.js';
+import { GRID_PARTS, type StudySelection } from '../design/study-grid.js';
+import type { Dip, Rise } from './curve-shapes.js';
+import type {
+  AblationPoint,
+  ClaimComparison,
+  ClaimName,
+  ControlResult,
+  Difference,
+  LeakageResult,
+  Phenomenon,
+  PhenomenonName,
+  StudyResults,
+  TrainingCurve,
+  Verdict,
+  WordsResult,
+} from './results.js';
+
+// Numbers.
+
+/** A share in percent with its interval: `51.2 % [48.0, 54.4]`. */
+export function percentText({ mean, interval }: Pick<Estimate, 'mean' | 'interval'>): string {
+  return `${percent(mean)} % [${interval.map(percent).join(', ')}]`;
+}
+
+/** A difference in percentage points with its interval: `+4.7 points [-0.2, 9.6]`. */
+export function pointsText({ mean, interval }: Pick<Estimate, 'mean' | 'interval'>): string {
+  const text = percent(mean);
+  return `${text.startsWith('-') ? '' : '+'}${text} points [${interval.map(percent).join(', ')}]`;
+}
+
+/** In percent with one decimal; a share that rounds to nothing has no sign. */
+function percent(share: number): string {
+  const text = (100 * share).toFixed(1);
+  return text === '-0.0' ? '0.0' : text;
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** `a`, `a and b`, or `a, b and c`. */
+function listText(words: readonly string[]): string {
+  return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
+}
+
+// Intervals, items and the extent of a study.
+
+/** Says how the intervals of shares were made; nothing where there are no shares. */
+export function intervalSentence(estimates: readonly Estimate[]): string {
+  if (estimates.length === 0) return '';
+  if (estimates.every(({ perSeed }) => perSeed.length <= 1))
+    return 'Intervals are 95 % Wilson intervals of the test items alone: with one training seed they do not hold the luck of training.';
+  const several = "Intervals are 95 %, of seeds and test items together (Student's t over seeds)";
+  return estimates.some(({ perSeed }) => perSeed.length <= 1)
+    ? `${several}; where there is one seed, the Wilson interval of the test items.`
+    : `${several}.`;
+}
+
+/** `820 test items a set`, or `800 to 1,000 test items a set`. */
+export function itemsText(estimates: readonly Estimate[]): string {
+  const items = estimates.map((estimate) => estimate.items);
+  const [least, most] = [Math.min(...items), Math.max(...items)].map((count) => count.toLocaleString('en'));
+  return least === most ? `${least} test items a set` : `${least} to ${most} test items a set`;
+}
+
+/** Which part of the study the results are of; nothing where they are of the whole. */
+export function selectionSentence(selection: StudySelection | undefined): string {
+  if (!selection) return '';
+  const { tasks, parts, ablations } = selection;
+  const names = parts.map((part) => (part === 'ablations' ? `ablations (${ablations.join(', ')})` : part));
+  const taskWords = tasks.length === TASK_NAMES.length ? 'all tasks' : listText(tasks);
+  const partWords = parts.length === GRID_PARTS.length ? 'all parts' : listText(names);
+  return `A part of the study: of ${taskWords}, ${partWords}.`;
+}
+
+/** Names the cells that are not finished, the first ten of them. */
+export function missingSentence(missing: readonly string[]): string {
+  if (missing.length === 0) return 'No cell is missing.';
+  const more = missing.length > 10 ? `, and ${missing.length - 10} more` : '';
+  const are = missing.length === 1 ? '1 cell is' : `${missing.length} cells are`;
+  return `${are} missing: ${missing.slice(0, 10).join(', ')}${more}.`;
+}
+
+/** The first lines of a study's results. */
+export function headSentences({ profile, seeds, selection, paradigms }: StudyResults): string {
+  return [
+    `Profile ${profile}, training ${seeds.length === 1 ? 'seed' : 'seeds'} ${seeds.join(', ')}.`,
+    selectionSentence(selection),
+    intervalSentence(paradigms.map(({ accuracy }) => accuracy)),
+  ]
+    .filter(Boolean)
+    .join(' ');
+}
+
+// Claims.
+
+/** When a claim holds, and what it means where it is not shown. */
+export const CLAIM_RULE =
+  'A claim holds on a task where the 95 % intervals of each comparison lie apart, the way round that the claim says. Where they overlap, the claim is not shown, which is not the same as false.';
+
+/** What stands beside Reason-RFT and Reason-RFT-Zero where GRPO is compared with what it started from. */
+export const STARTS = { 'reason-rft': 'its stage 1', 'reason-rft-zero': 'zero-shot, asked for tags too' } as const;
+
+/**
+ * A claim in words, as the end of a sentence that begins with `it holds that`.
+ *
+ * @param few the number of rows that are 5 % of all
+ * @param reward the accuracy reward that GRPO trains with
+ */
+export function claimStatement(claim: ClaimName, few: number, reward: RewardName): string {
+  switch (claim) {
+    case 'generalization':
+      return 'Reason-RFT is above CoT-SFT and ANS-SFT out of domain';
+    case 'data efficiency':
+      return `with ${100 * SMALL_SHARE} % of the rows (${few}), Reason-RFT is above CoT-SFT and ANS-SFT out of domain`;
+    case 'reinforcement':
+      return `GRPO raises the reward that it trains on (${reward})`;
+  }
+}
+
+/** A verdict with its numbers: `On counting, it is not shown that ...: out of domain, Reason-RFT has 39.6 % [35.4, 44.0] against ...`. */
+export function claimSentence(
+  task: TaskName,
+  statement: string,
+  verdict: Verdict,
+  comparisons: readonly ClaimComparison[],
+): string {
+  const opening = {
+    holds: `it holds that ${statement}`,
+    'not shown': `it is not shown that ${statement}`,
+    contradicted: `it is contradicted that ${statement}`,
+    missing: `cells are missing that would say whether ${statement}`,
+  }[verdict];
+  const sides = [...new Map(comparisons.map((row) => [`${row.testSet} ${row.first}`, row])).values()];
+  const numbers = sides.map(({ testSet, first, firstAccuracy }) => {
+    const others = comparisons.filter((row) => row.testSet === testSet && row.first === first);
+    const against = others.map(
+      ({ second, secondAccuracy, difference }) =>
+        `${second} ${percentText(secondAccuracy)} (difference ${pointsText(difference)})`,
+    );
+    return `${TEST_SET_NAMES[testSet]}, ${first} has ${percentText(firstAccuracy)} against ${against.join(' and ')}`;
+  });
+  return `On ${task}, ${opening}${numbers.length > 0 ? `: ${numbers.join('; ')}` : ''}.`;
+}
+
+// Ablations.
+
+/** What one ablation shows on one test set. */
+export interface AblationReading {
+  testSet: TestSet;
+  /** The base setting; undefined where it is not finished. */
+  base: AblationPoint | undefined;
+  /** The settings whose difference from the base leaves out 0. */
+  apart: readonly { setting: string; difference: Difference }[];
+  /** Settings that are compared with the base. */
+  compared: number;
+}
+
+/** The start checkpoint that pass@k would choose, and the one whose run ends highest. */
+export interface StartChoice {
+  chosen: { setting: string; passAtK: Estimate };
+  highest: { setting: string };
+  /** Whether the chosen one ends as high as the highest. */
+  same: boolean;
+}
+
+/** What an ablation shows on all test sets of a task, and which start checkpoint would have been chosen. */
+export function findingText(readings: readonly AblationReading[], choice: StartChoice | undefined): string {
+  const bases = readings.flatMap(({ testSet, base }) => (base ? [{ testSet, base }] : []));
+  const apart = readings.filter((reading) => reading.apart.length > 0);
+  const sentences = [];
+  if (bases.length === 0) sentences.push('The base setting is not finished.');
+  else if (apart.length === 0) {
+    const levels = bases.map(({ testSet, base }) => `${percentText(base.accuracy)} ${TEST_SET_NAMES[testSet]}`);
+    const { setting } = bases[0]!.base;
+    sentences.push(`On no test set is another setting told apart from ${setting}, which has ${listText(levels)}.`);
+  } else {
+    sentences.push(...apart.map(readingSentence));
+    if (apart.length < readings.length) sentences.push('On the other test sets no setting is told apart.');
+  }
+  if (choice) sentences.push(choiceSentence(choice));
+  return sentences.join(' ');
+}
+
+function readingSentence({ testSet, base, apart, compared }: AblationReading): string {
+  const where = capital(TEST_SET_NAMES[testSet]);
+  const from = `${base!.setting} (${percentText(base!.accuracy)})`;
+  const named = apart.map(({ setting, difference }) => `${setting} by ${pointsText(difference)}`);
+  const others = compared > apart.length ? '; the others are not told apart' : '';
+  if (apart.length > 1) return `${where}, these differ from ${from}: ${listText(named)}${others}.`;
+  const [{ setting, difference }] = apart as [AblationReading['apart'][number]];
+  return `${where}, ${setting} differs from ${from} by ${pointsText(difference)}${others}.`;
+}
+
+function choiceSentence({ chosen, highest, same }: StartChoice): string {
+  const end = same ? 'it is the most accurate after GRPO too' : `after GRPO ${highest.setting} is the most accurate`;
+  return `By pass@k on held-out rows one would start from ${chosen.setting} (${percentText(chosen.passAtK)}); ${end}.`;
+}
+
+// What the paper saw while training.
+
+/** What the paper saw, in a sentence each. */
+export const PAPER_OBSERVATIONS: { readonly [name in PhenomenonName]: string } = {
+  'transient adaptation gap':
+    'Reason-RFT-Zero falls from an accuracy of about 84 % to 30 % near step 10, and is back by step 40 to 60.',
+  'greedy reward stratification':
+    'Format is near 1 by step 20 to 30; accuracy climbs after it, while completions shorten and lengthen again.',
+  'reasoning redundancy':
+    'On structure perception Reason-RFT keeps 150 to 170 tokens, where Zero falls to about 80 at like accuracy.',
+};
+
+/** Whether a phenomenon was seen, in a word or two. */
+export function seenText(seen: Phenomenon['seen']): string {
+  if (seen === null) return 'missing';
+  return seen ? 'seen' : 'not seen';
+}
+
+export const NO_ZERO_RUN = 'No run of Reason-RFT-Zero is finished that is long enough.';
+export const NO_PAIR_OF_RUNS = 'Runs of both paradigms are needed that are long enough.';
+
+/** The dips of the accuracy reward of Reason-RFT-Zero and, where it is finished, of Reason-RFT. */
+export function adaptationGapText(zero: Dip, reasonRft: Dip | undefined): string {
+  const sentences = [dipSentence('Reason-RFT-Zero', zero)];
+  if (reasonRft) sentences.push(dipSentence('Reason-RFT, after stage 1,', reasonRft));
+  return sentences.join(' ');
+}
+
+function dipSentence(name: string, { seen, start, lowest, step, regained }: Dip): string {
+  const [from, to, back] = [start, lowest, regained].map((share) => share.toFixed(2));
+  return seen
+    ? `${name} falls from an accuracy reward of ${from} to ${to} at step ${step} and regains ${back}.`
+    : `${name} has no dip beyond its noise that it comes back from: its accuracy reward is ${from} at first, ${to} at the lowest of the first half and ${back} at the highest after that.`;
+}
+
+/** The rises of Reason-RFT-Zero's two rewards, and the tokens of its completions. */
+export function stratificationText(
+  format: Rise,
+  accuracy: Rise,
+  tokens: { first: number; shortest: number; last: number },
+): string {
+  return (
+    `Reason-RFT-Zero's format reward ${riseText(format)}; its accuracy reward ${riseText(accuracy)}. Completions have ` +
+    `${tokens.first.toFixed(0)} tokens at first, ${tokens.shortest.toFixed(0)} at the shortest and ${tokens.last.toFixed(0)} at the end.`
+  );
+}
+
+function riseText({ rises, from, to, half }: Rise): string {
+  const ends = `from ${from.toFixed(2)} to ${to.toFixed(2)}`;
+  return rises ? `rises ${ends}, half of it by step ${half}` : `does not rise beyond its noise, ${ends}`;
+}
+
+/** Where the runs of a paradigm end: tokens of a completion, and accuracy reward. */
+export interface RunEnd {
+  paradigm: TrainingCurve['paradigm'];
+  length: number;
+  accuracy: number;
+}
+
+/** The ends of Reason-RFT and Reason-RFT-Zero beside each other. */
+export function redundancyText(ends: readonly RunEnd[]): string {
+  const texts = ends.map(
+    ({ paradigm, length, accuracy }) =>
+      `${PARADIGM_NAMES[paradigm]} writes ${length.toFixed(0)} tokens at an accuracy reward of ${accuracy.toFixed(2)}`,
+  );
+  return `At the end ${texts.join(', ')}.`;
+}
+
+/** The start of a curve against its end. It has changed where the difference is over two standard errors. */
+export function trendText(name: string, { start, end, difference, standardError }: StartAndEnd): string {
+  const meanText = (steps: StartAndEnd['start']) => `${steps.mean.toFixed(3)} ± ${steps.standardError.toFixed(3)}`;
+  const sign = difference < 0 ? '' : '+';
+  return (
+    `${name}: ${meanText(start)} over the first ${start.count} steps, ${meanText(end)} over the last ${end.count}; ` +
+    `difference ${sign}${difference.toFixed(3)} ± ${standardError.toFixed(3)}: ${trendVerdict(difference, standardError)}.`
+  );
+}
+
+function trendVerdict(difference: number, standardError: number): string {
+  if (Math.abs(difference) <= 2 * standardError) return 'not more than noise (two standard errors)';
+  return difference > 0 ? 'a rise above its noise' : 'a fall beyond its noise';
+}
+
+// Controls, words and leakage.
+
+/** Whether a control holds, in a word. */
+export function controlText(holds: boolean): string {
+  return holds ? 'holds' : 'leaks';
+}
+
+/** What training on shuffled labels scores beside chance. */
+export function controlSentence({
+  testSet,
+  accuracy,
+  chance,
+  holds,
+}: Pick<ControlResult, 'testSet' | 'accuracy' | 'chance' | 'holds'>): string {
+  return (
+    `Trained on shuffled labels, the model scores ${percentText(accuracy)} ${TEST_SET_NAMES[testSet]}. That is ` +
+    `${holds ? 'not above' : 'above'} chance: the best constant answers score ${percent(chance)} %.`
+  );
+}
+
+/** CoT-SFT by the words of its rationales. */
+export function wordsSentence({
+  testSet,
+  own,
+  annotators,
+  difference,
+}: Pick<WordsResult, 'testSet' | 'own' | 'annotators' | 'difference'>): string {
+  return (
+    `CoT-SFT on the same rows has ${percentText(own)} ${TEST_SET_NAMES[testSet]} with rationales in the base model's own words ` +
+    `and ${percentText(annotators)} in an annotator's: a difference of ${pointsText(difference)}.`
+  );
+}
+
+/** Whether tests and training share anything. */
+export function leakageSentence({ testItems, trainingRows, sharedScenes, sharedQuestions }: LeakageResult): string {
+  return (
+    `Of ${testItems} test items, ${sharedScenes} share a scene and ${sharedQuestions} share a question with the ` +
+    `${trainingRows} training rows.`
+  );
+}
