@@ -4,7 +4,7 @@ import { Random } from '../engine/random.js';
 import { evaluateModel } from '../evaluate/evaluate.js';
 import { disposeModel, loadModel } from '../model/model.js';
 import { evaluationItems, sftExamples } from '../study/cells/examples.js';
-import type { LoadedRows } from '../study/data/study-data.js';
+import type { LoadedRows } from '../study/data/load-rows.js';
 import { COUNTING } from '../tasks/counting/task.js';
 import { mean } from '../train/advantage.js';
 import { trainSft } from '../train/sft.js';

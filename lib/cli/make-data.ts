@@ -1,7 +1,9 @@
 /** A study's data of one task, made from the command line: drawn and curated, or converted from the released dataset. */
 import { hasData } from '../study/cells/cell.js';
+import { curateTrainingRows } from '../study/data/curate-rows.js';
+import { writeStudyData } from '../study/data/data-folder.js';
+import { sampleTestRows, sampleTrainingRows } from '../study/data/draw-rows.js';
 import { writeReleasedData } from '../study/data/released-data.js';
-import { curateTrainingRows, sampleTestRows, sampleTrainingRows, writeStudyData } from '../study/data/study-data.js';
 import { releasedDataset, type Study } from '../study/workspace.js';
 import type { TaskName } from '../tasks/tasks.js';
 import { showProgress } from './progress.js';

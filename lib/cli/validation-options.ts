@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { fileDigest } from '../engine/file-digest.js';
 import type { SamplingSettings } from '../model/sampling.js';
 import { checkValidation, type ValidationSettings } from '../study/cells/validation.js';
-import { type LoadedRows, loadRecords } from '../study/data/study-data.js';
+import { type LoadedRows, loadRecords } from '../study/data/load-rows.js';
 import { checkUsage, parseWholeNumber, UsageError } from './usage.js';
 
 export interface ValidationOptions {

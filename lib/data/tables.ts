@@ -27,11 +27,6 @@ export function countByFamily(records: readonly TaskRecord[]): ColumnTable {
     .orderby(desc('rows'), 'family');
 }
 
-/** Rows by question family and answer, in that order. */
-export function countByAnswer(records: readonly TaskRecord[]): ColumnTable {
-  return recordsTable(records).groupby('family', 'answer').rollup({ rows: op.count() }).orderby('family', 'answer');
-}
-
 /** Dropped rows by the check that they failed, most first. */
 export function countByCheck(dropped: readonly DroppedRow[]): ColumnTable {
   return table({ check: dropped.map((row) => row.check) })

@@ -1,6 +1,5 @@
 /** Confidence intervals of what an evaluation measures. */
-import { mean, quantileSorted, sampleStandardDeviation } from 'simple-statistics';
-import type { Random } from '../engine/random.js';
+import { mean, sampleStandardDeviation } from 'simple-statistics';
 import { studentQuantile } from './student-t.js';
 
 /** Two-sided 95 % of the normal distribution. (simple-statistics' `probit` is an approximation, off in the third digit.) */
@@ -56,32 +55,4 @@ export function meanInterval(values: readonly number[]): { mean: number; interva
   const half =
     (studentQuantile(0.95, values.length - 1) * sampleStandardDeviation([...values])) / Math.sqrt(values.length);
   return { mean: centre, interval: [centre - half, centre + half] };
-}
-
-/**
- * The mean difference of two systems' scores on the same items with its 95 % percentile bootstrap interval (Efron 1979), items
- * being redrawn in pairs.
- *
- * @param random a stream for this purpose; the same stream gives the same interval
- * @throws Error when the two have not scored the same number of items, or none
- */
-export function pairedDifference(
-  first: readonly number[],
-  second: readonly number[],
-  random: Random,
-  resamples = 2000,
-): { difference: number; interval: [number, number] } {
-  if (first.length !== second.length || first.length === 0) {
-    throw new Error(`a paired difference needs scores of the same items, got ${first.length} and ${second.length}`);
-  }
-  const differences = first.map((score, i) => score - second[i]!);
-  const means = Array.from({ length: resamples }, () => {
-    let sum = 0;
-    for (let i = 0; i < differences.length; i++) sum += differences[random.int(differences.length)]!;
-    return sum / differences.length;
-  }).sort((a, b) => a - b);
-  return {
-    difference: mean(differences),
-    interval: [quantileSorted(means, 0.025), quantileSorted(means, 0.975)],
-  };
 }

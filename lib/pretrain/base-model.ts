@@ -14,7 +14,7 @@ import { writeSafetensors } from '../model/safetensors.js';
 import { GREEDY } from '../model/sampling.js';
 import type { RgbImage } from '../records/image.js';
 import type { TaskRecord } from '../records/record.js';
-import { drawTestRows, drawValidationRows } from '../study/data/study-data.js';
+import { drawTestRows, drawValidationRows } from '../study/data/draw-rows.js';
 import { STANDARD } from '../study/profile.js';
 import { sampleShortQuestion } from '../tasks/counting/perception.js';
 import { writeCaption } from '../tasks/counting/wording.js';

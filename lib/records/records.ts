@@ -4,7 +4,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { writeFileAtomic } from '../engine/atomic-write.js';
 import { pathWithin } from './image.js';
-import type { MetaRecord, TaskRecord } from './record.js';
+import type { TaskRecord } from './record.js';
 
 /** A field that must be a string; and one that must hold something too. */
 export const stringField = z.string({
@@ -17,15 +17,12 @@ export const imageField = z.union([textField, z.array(textField).min(1)], {
   error: 'is neither a file name nor a list of file names',
 });
 
-const metaSchema = z.object({
+const taskSchema = z.object({
   id: textField,
   image: imageField,
   problem: textField,
   answer: textField,
   cot: stringField,
-});
-
-const taskSchema = metaSchema.extend({
   task: textField,
   family: textField,
   domain: textField,
@@ -55,37 +52,24 @@ export function imageNames(record: { image: string | string[] }): string[] {
  * @throws Error listing every bad row by file, row (from 1), field and reason: not JSON, a missing or empty field, an id that
  *   occurs twice, an image that is missing or lies outside the folder
  */
-export function readRecords(file: string, imageFolder = imagesBeside(file)): TaskRecord[] {
-  return readRows(file, taskSchema as z.ZodType<TaskRecord>, imageFolder);
-}
-
-/** As `readRecords`, for records in the released dataset's meta form; further fields are left out. */
-export function readMetaRecords(file: string, imageFolder = imagesBeside(file)): MetaRecord[] {
-  return readRows(file, metaSchema, imageFolder);
-}
-
-function imagesBeside(file: string): string {
-  return path.join(path.dirname(file), 'images');
-}
-
-function readRows<T extends MetaRecord>(file: string, schema: z.ZodType<T>, imageFolder: string): T[] {
+export function readRecords(file: string, imageFolder = path.join(path.dirname(file), 'images')): TaskRecord[] {
   const problems: string[] = [];
   const ids = new Map<string, number>();
-  const records: T[] = [];
+  const records: TaskRecord[] = [];
   for (const { row, json, broken } of parseRows(file)) {
     const bad = (field: string, reason: string) => problems.push(`${file}, row ${row}, ${field}: ${reason}`);
     if (broken !== undefined) {
       bad('whole row', `not JSON (${broken})`);
       continue;
     }
-    const parsed = schema.safeParse(json);
+    const parsed = taskSchema.safeParse(json);
     if (!parsed.success) {
       for (const { path: at, message } of parsed.error.issues) {
         bad(at.length > 0 ? `field '${at.join('.')}'` : 'whole row', message);
       }
       continue;
     }
-    const record = parsed.data;
+    const record = parsed.data as TaskRecord;
     const earlier = ids.get(record.id);
     if (earlier !== undefined) bad("field 'id'", `'${record.id}' is also the id of row ${earlier}`);
     else ids.set(record.id, row);
@@ -148,15 +132,5 @@ function* parseRows(file: string): Generator<{ row: number; json?: unknown; brok
 export function writeRecords(file: string, records: readonly object[]): void {
   writeFileAtomic(file, (write) => {
     for (const record of records) write(`${JSON.stringify(record)}\n`);
-  });
-}
-
-/** Writes records as one JSON array, as the released files are and trainers of ShareGPT data ask for. */
-export function writeRecordArray(file: string, records: readonly object[]): void {
-  writeFileAtomic(file, (write) => {
-    records.forEach((record, i) => {
-      write(`${i === 0 ? '[\n' : ',\n'}${JSON.stringify(record)}`);
-    });
-    write(records.length === 0 ? '[]\n' : '\n]\n');
   });
 }

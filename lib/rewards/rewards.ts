@@ -8,7 +8,11 @@ import { mathematicalReward, releasedMathematicalReward } from './mathematical.j
 import { randomReward } from './random-control.js';
 import { reasoningStepsReward } from './reasoning-steps.js';
 
-/** The released ones keep the released code's traps; `random_reward` is a control. */
+/**
+ * Every reward is a pure function of a completion and its row. No text makes it throw, and its time is linear in the completion's
+ * length. It returns null when it does not apply to the row. The released ones keep the flaws of the released code; `random_reward` is
+ * a control.
+ */
 export const REWARDS = {
   accuracy_reward: accuracyReward,
   exact_accuracy_reward: exactAccuracyReward,

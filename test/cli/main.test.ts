@@ -14,13 +14,9 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import {
-  curateTrainingRows,
-  dataFolder,
-  sampleTestRows,
-  sampleTrainingRows,
-  writeStudyData,
-} from '../../lib/study/data/study-data.js';
+import { curateTrainingRows } from '../../lib/study/data/curate-rows.js';
+import { dataFolder, writeStudyData } from '../../lib/study/data/data-folder.js';
+import { sampleTestRows, sampleTrainingRows } from '../../lib/study/data/draw-rows.js';
 import { openStudy, repositoryRoot } from '../../lib/study/workspace.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-cli-'));

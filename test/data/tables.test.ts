@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
-import { countByAnswer, countByCheck, countByFamily, describeRecords } from '../../lib/data/tables.js';
+import { countByCheck, countByFamily, describeRecords } from '../../lib/data/tables.js';
 import { startEngine } from '../../lib/engine/backend.js';
 import type { TaskRecord } from '../../lib/records/record.js';
 
@@ -16,14 +16,6 @@ test('rows by family', () => {
   assert.deepEqual(countByFamily(rows).objects(), [
     { family: 'count', rows: 3, answers: 2, meanCotWords: 2 },
     { family: 'needed', rows: 1, answers: 1, meanCotWords: 2 },
-  ]);
-});
-
-test('rows by family and answer', () => {
-  assert.deepEqual(countByAnswer(rows).objects(), [
-    { family: 'count', answer: '1', rows: 1 },
-    { family: 'count', answer: '3', rows: 2 },
-    { family: 'needed', answer: '1', rows: 1 },
   ]);
 });
 

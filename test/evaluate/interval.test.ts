@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Random } from '../../lib/engine/random.js';
-import { mcNemar, meanInterval, pairedDifference, wilsonInterval } from '../../lib/evaluate/interval.js';
+import { mcNemar, meanInterval, wilsonInterval } from '../../lib/evaluate/interval.js';
 
 const near = (actual: number, expected: number, within = 1e-9) =>
   assert.ok(Math.abs(actual - expected) < within, `${actual} against ${expected}`);
@@ -44,17 +43,4 @@ test('the mean over seeds, by t', () => {
   near(interval[1], 2 + 2.48414, 1e-5);
   assert.deepEqual(meanInterval([5, 5]).interval, [5, 5]);
   assert.throws(() => meanInterval([1]), /at least two/);
-});
-
-test('the paired difference keeps pairs together and repeats with its seed', () => {
-  const first = Array.from({ length: 100 }, (_, i) => (i < 60 ? 1 : 0));
-  const second = Array.from({ length: 100 }, (_, i) => (i < 50 ? 1 : 0));
-  // Ten differences of 1, ninety of 0: mean 0.1, standard error sqrt(0.09 / 100) = 0.03; unpaired it would be 0.07.
-  const { difference, interval } = pairedDifference(first, second, new Random(1, 'bootstrap'));
-  near(difference, 0.1);
-  near(interval[0], 0.1 - 1.96 * 0.03, 0.011);
-  near(interval[1], 0.1 + 1.96 * 0.03, 0.011);
-  assert.deepEqual(pairedDifference(first, second, new Random(1, 'bootstrap')).interval, interval);
-  assert.deepEqual(pairedDifference([3, 2], [2, 1], new Random(0)).interval, [1, 1]);
-  assert.throws(() => pairedDifference([1], [], new Random(0)), /same items/);
 });

@@ -5,12 +5,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { cellFolder } from '../../lib/study/cells/cell-identity.js';
-import {
-  curateTrainingRows,
-  sampleTestRows,
-  sampleTrainingRows,
-  writeStudyData,
-} from '../../lib/study/data/study-data.js';
+import { curateTrainingRows } from '../../lib/study/data/curate-rows.js';
+import { writeStudyData } from '../../lib/study/data/data-folder.js';
+import { sampleTestRows, sampleTrainingRows } from '../../lib/study/data/draw-rows.js';
 import { reasonRftCell } from '../../lib/study/design/paradigms.js';
 import { openStudy, repositoryRoot } from '../../lib/study/workspace.js';
 import { JupyterLab } from './jupyterlab.js';

@@ -18,7 +18,7 @@ import {
 } from '../../lib/pretrain/base-model.js';
 import { LOOKS, SOURCES } from '../../lib/pretrain/lessons.js';
 import { newNanoModel } from '../../lib/pretrain/nano-model.js';
-import { drawTestRows, fingerprintOf } from '../../lib/study/data/study-data.js';
+import { drawTestRows, fingerprintOf } from '../../lib/study/data/draw-rows.js';
 import { QUICK } from '../../lib/study/profile.js';
 import { writeTarget } from '../../lib/tasks/prompts.js';
 import { recordPrompt, TASK_NAMES, TASKS } from '../../lib/tasks/tasks.js';

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import os from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
-import { readMetaRecords, readRecords, writeRecordArray, writeRecords } from '../../lib/records/records.js';
+import { readRecords, writeRecords } from '../../lib/records/records.js';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'records-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -12,9 +12,8 @@ writeFileSync(path.join(folder, 'images', 'a.png'), '');
 writeFileSync(path.join(folder, 'secret.png'), '');
 const file = path.join(folder, 'rows.jsonl');
 
-const meta = (id: string) => ({ id, image: 'a.png', problem: 'How many?', answer: '2', cot: 'objects: 2.' });
 const row = (id: string) => ({
-  ...meta(id),
+  ...{ id, image: 'a.png', problem: 'How many?', answer: '2', cot: 'objects: 2.' },
   task: 'counting',
   family: 'count',
   domain: 'id',
@@ -33,23 +32,25 @@ function failure(content: string, read: (file: string) => unknown = readRecords)
   throw new Error('it was read');
 }
 
-test('what is written as JSON Lines or as an array is read back', () => {
+test('what is written as JSON Lines is read back, and so is a JSON array', () => {
   const rows = [row('1'), { ...row('2'), image: ['a.png', 'a.png'], cot: 'line 1\nline 2 \u2028 "quoted" 😀' }];
-  for (const write of [writeRecords, writeRecordArray]) {
-    write(file, rows);
-    assert.deepEqual(readRecords(file), rows);
-    assert.deepEqual(
-      readMetaRecords(file).map(({ id }) => id),
-      ['1', '2'],
-    );
-  }
-  assert.deepEqual(JSON.parse(readFileSync(file, 'utf8')), rows);
+  writeRecords(file, rows);
+  assert.deepEqual(readRecords(file), rows);
+  assert.deepEqual(
+    readFileSync(file, 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line)),
+    rows,
+  );
+  writeFileSync(file, JSON.stringify(rows, null, 2));
+  assert.deepEqual(readRecords(file), rows);
   assert.deepEqual(readdirSync(folder).sort(), ['images', 'rows.jsonl', 'secret.png']);
 });
 
 test('images may lie elsewhere, and blank lines, a byte-order mark and CRLF do no harm', () => {
-  writeFileSync(file, `\uFEFF${JSON.stringify({ ...meta('1'), image: 'secret.png' })}\r\n\r\n`);
-  assert.equal(readMetaRecords(file, folder).length, 1);
+  writeFileSync(file, `\uFEFF${JSON.stringify({ ...row('1'), image: 'secret.png' })}\r\n\r\n`);
+  assert.equal(readRecords(file, folder).length, 1);
 });
 
 test('every bad row is named at once, with file, row, field and reason', () => {

@@ -3,12 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { GrpoCell, SftCell } from '../../lib/study/cells/cell.js';
-import {
-  curateTrainingRows,
-  sampleTestRows,
-  sampleTrainingRows,
-  writeStudyData,
-} from '../../lib/study/data/study-data.js';
+import { curateTrainingRows } from '../../lib/study/data/curate-rows.js';
+import { writeStudyData } from '../../lib/study/data/data-folder.js';
+import { sampleTestRows, sampleTrainingRows } from '../../lib/study/data/draw-rows.js';
 import { openStudy, type Study } from '../../lib/study/workspace.js';
 
 /** Makes the study; `remove` takes it away again. */

@@ -4,7 +4,7 @@ import { startEngine } from '../../engine/backend.js';
 import { evaluateModel } from '../../evaluate/evaluate.js';
 import { loadModel } from '../../model/model.js';
 import { evaluationItems } from '../../study/cells/examples.js';
-import { loadRecords } from '../../study/data/study-data.js';
+import { loadRecords } from '../../study/data/load-rows.js';
 import { fetchModel, MODEL_FLAGS, MODEL_IDS } from '../model-option.js';
 import { printResult } from '../print-result.js';
 import { showProgress } from '../progress.js';

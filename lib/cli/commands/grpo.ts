@@ -4,7 +4,7 @@ import { fileDigest } from '../../engine/file-digest.js';
 import { REWARDS, type RewardName } from '../../rewards/rewards.js';
 import { evaluationItems, grpoExamples } from '../../study/cells/examples.js';
 import { validation } from '../../study/cells/validation.js';
-import { loadRecords } from '../../study/data/study-data.js';
+import { loadRecords } from '../../study/data/load-rows.js';
 import { QUICK } from '../../study/profile.js';
 import { trainGrpo } from '../../train/grpo.js';
 import { checkGrpo, GRPO_PRESETS, type GrpoPreset, type GrpoSettings } from '../../train/grpo-settings.js';

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { fileDigest } from '../../engine/file-digest.js';
 import { evaluationItems, sftExamples } from '../../study/cells/examples.js';
 import { validation } from '../../study/cells/validation.js';
-import { loadRecords } from '../../study/data/study-data.js';
+import { loadRecords } from '../../study/data/load-rows.js';
 import { QUICK } from '../../study/profile.js';
 import { checkSft, REASON_RFT_SFT, type SftSettings, trainSft } from '../../train/sft.js';
 import { addRunOptions, checkpointControl, type RunOptions } from '../run-options.js';

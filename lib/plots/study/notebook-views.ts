@@ -6,7 +6,7 @@ import { readImage } from '../../records/image.js';
 import type { TaskRecord } from '../../records/record.js';
 import { imageNames, readRecords } from '../../records/records.js';
 import { cellRun, type GrpoCell } from '../../study/cells/cell.js';
-import { dataFolder, recordsFile } from '../../study/data/study-data.js';
+import { dataFolder, recordsFile } from '../../study/data/data-folder.js';
 import type { StudyResults } from '../../study/results/results.js';
 import type { Study } from '../../study/workspace.js';
 import { type TaskName, type TestSet, taskNamed } from '../../tasks/tasks.js';

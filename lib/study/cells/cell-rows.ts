@@ -8,9 +8,9 @@ import type { TaskRecord } from '../../records/record.js';
 import { imageNames, readRecords } from '../../records/records.js';
 import { type PromptStyle, writeTarget } from '../../tasks/prompts.js';
 import { recordPrompt, TASKS, type TaskName, type TestSet, testSetsOf } from '../../tasks/tasks.js';
-import { shuffleLabels } from '../data/label-control.js';
+import { dataFolder, missingData, recordsFile } from '../data/data-folder.js';
+import { shuffleLabels } from '../data/shuffled-labels.js';
 import { spoilRows } from '../data/spoiled-rows.js';
-import { dataFolder, missingData, recordsFile } from '../data/study-data.js';
 import type { Study } from '../workspace.js';
 import type { Cell } from './cell.js';
 import type { Rows } from './examples.js';
@@ -50,10 +50,7 @@ function cellRecords(study: Study, cell: Cell): TaskRecord[] {
   if (cell.kind === 'grpo') return held;
   const rows = cell.ownWords ? held.map((row) => ({ ...row, cot: TASKS[cell.task].workOut(row) })) : held;
   const random = (name: string) => new Random(study.profile.seed, `${cell.task}/${name}`);
-  const spoiled =
-    cell.spoiledShare === undefined
-      ? rows
-      : spoilRows({ records: rows, images: rows.map(() => []) }, cell.spoiledShare, random('uncurated')).records;
+  const spoiled = cell.spoiledShare === undefined ? rows : spoilRows(rows, cell.spoiledShare, random('uncurated'));
   return cell.shuffledLabels ? shuffleLabels(spoiled, random('shuffled labels')) : spoiled;
 }
 

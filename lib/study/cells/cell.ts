@@ -16,7 +16,7 @@ import type { GrpoSettings } from '../../train/grpo-settings.js';
 import type { Metrics } from '../../train/metrics.js';
 import { type Json, RunDirectory } from '../../train/run-directory.js';
 import { type SftSettings, sftSteps } from '../../train/sft.js';
-import { recordsFile } from '../data/study-data.js';
+import { recordsFile } from '../data/data-folder.js';
 import { longestCompletion } from '../profile.js';
 import type { Study } from '../workspace.js';
 import { cellFolder, evaluationFile, heldOutFile, keepCode, staleCell, staleText } from './cell-identity.js';

@@ -23,7 +23,7 @@ const ROOTS = {
 };
 
 /** What makes rows, prompts and pictures, which configurations hold by value. */
-const BY_VALUE = /^tasks\/|^study\/(data\/study-data|workspace|profile)$/;
+const BY_VALUE = /^tasks\/|^study\/(data\/(draw-rows|curate-rows|data-folder|load-rows)|workspace|profile)$/;
 
 /** What is written down for people and read by no step. */
 const RECORDS = /^train\/(environment|event-file|completions|warnings)$/;

@@ -10,7 +10,7 @@ import { type PromptStyle, writeTarget } from '../../tasks/prompts.js';
 import { recordPrompt } from '../../tasks/tasks.js';
 import type { GrpoExample } from '../../train/rollout.js';
 import type { SftExample } from '../../train/sft.js';
-import type { LoadedRows } from '../data/study-data.js';
+import type { LoadedRows } from '../data/load-rows.js';
 
 /** Rows whose images stay in their files until a step needs them. */
 export interface RowFiles {
@@ -61,9 +61,4 @@ export function evaluationItems(model: Model, rows: Rows, style: PromptStyle): D
 export function evaluationItems(model: Model, rows: Rows, style: PromptStyle): Deferred<EvaluationItem>[] {
   const prompts = encodePrompts(model, rows, style);
   return rows.records.map(({ id, family, answer }, i) => ({ id, family, prompt: prompts[i]!, solution: answer }));
-}
-
-/** Some of the rows, by position. */
-export function sliceRows({ records, images }: LoadedRows, from: number, to?: number): LoadedRows {
-  return { records: records.slice(from, to), images: images.slice(from, to) };
 }

@@ -12,7 +12,7 @@ import type { RunDirectory } from '../../train/run-directory.js';
 import { trainSft } from '../../train/sft.js';
 import { saveTrained, type TrainedCheckpoints } from '../../train/trained.js';
 import type { TrainingWarning } from '../../train/warnings.js';
-import type { LoadedRows } from '../data/study-data.js';
+import type { LoadedRows } from '../data/load-rows.js';
 import type { Cell, GrpoCell } from './cell.js';
 import { evaluationItems, grpoExamples, type Rows, sftExamples } from './examples.js';
 import { validation } from './validation.js';

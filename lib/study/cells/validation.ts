@@ -15,14 +15,9 @@ import { mean } from '../../train/advantage.js';
 import type { EvaluationSchedule } from '../../train/loop.js';
 import type { Metrics } from '../../train/metrics.js';
 import type { NamedReward } from '../../train/rollout.js';
-import {
-  drawValidationRows,
-  fingerprintOf,
-  type LoadedRows,
-  pretrainingScenes,
-  questionOf,
-  recordsFile,
-} from '../data/study-data.js';
+import { recordsFile } from '../data/data-folder.js';
+import { drawValidationRows, fingerprintOf, pretrainingScenes, questionOf } from '../data/draw-rows.js';
+import type { LoadedRows } from '../data/load-rows.js';
 import { longestCompletion } from '../profile.js';
 import type { Study } from '../workspace.js';
 

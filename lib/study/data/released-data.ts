@@ -7,7 +7,7 @@ import { problemText, type RowProblem } from '../../data/released/read.js';
 import { type TaskName, testSetsOf } from '../../tasks/tasks.js';
 import { taskProfile } from '../profile.js';
 import type { Study } from '../workspace.js';
-import { dataFolder, recordsFile } from './study-data.js';
+import { dataFolder, recordsFile } from './data-folder.js';
 
 /**
  * Writes the records of a task and links the dataset's images. The folder appears whole or not at all.

@@ -3,11 +3,11 @@ import { differenceOverSeeds, estimateOverSeeds } from '../../evaluate/over-seed
 import { readRecords } from '../../records/records.js';
 import { TASKS, type TaskName, testSetsOf } from '../../tasks/tasks.js';
 import type { SftCell } from '../cells/cell.js';
-import { bestConstantScore } from '../data/label-control.js';
-import { recordsFile } from '../data/study-data.js';
+import { recordsFile } from '../data/data-folder.js';
 import { paradigmCell } from '../design/paradigms.js';
 import { controlSeeds, ownWordsCell, shuffledLabelsCell } from '../design/study-grid.js';
 import type { Study } from '../workspace.js';
+import { bestConstantScore } from './chance.js';
 import { estimatesOf, evaluationsBySeed, meanOf, testScores } from './measures.js';
 import type { ControlResult, WordsResult } from './results.js';
 import { controlSentence, wordsSentence } from './wording.js';

@@ -8,7 +8,7 @@ import { rolloutViews, sampleViews, showStudyFigures } from '../../../lib/plots/
 import { writePng } from '../../../lib/records/image.js';
 import { writeRecords } from '../../../lib/records/records.js';
 import { cellRun, cellSteps } from '../../../lib/study/cells/cell.js';
-import { dataFolder } from '../../../lib/study/data/study-data.js';
+import { dataFolder } from '../../../lib/study/data/data-folder.js';
 import { paradigmCell, stageOneCell } from '../../../lib/study/design/paradigms.js';
 import { openStudy } from '../../../lib/study/workspace.js';
 import { madeUpResults } from '../../support/study-results.js';

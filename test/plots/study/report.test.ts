@@ -14,7 +14,7 @@ import { reportStudy } from '../../../lib/plots/study/report.js';
 import { writePng } from '../../../lib/records/image.js';
 import { writeRecords } from '../../../lib/records/records.js';
 import { evaluationFile } from '../../../lib/study/cells/cell-identity.js';
-import { dataFolder } from '../../../lib/study/data/study-data.js';
+import { dataFolder } from '../../../lib/study/data/data-folder.js';
 import { writeResults } from '../../../lib/study/results/results.js';
 import { openStudy } from '../../../lib/study/workspace.js';
 import { madeUpResults } from '../../support/study-results.js';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { SftCell } from '../../../lib/study/cells/cell.js';
 import { cellRows } from '../../../lib/study/cells/cell-rows.js';
-import type { LoadedRows } from '../../../lib/study/data/study-data.js';
+import type { LoadedRows } from '../../../lib/study/data/load-rows.js';
 import { shuffledLabelsCell } from '../../../lib/study/design/study-grid.js';
 import type { Study } from '../../../lib/study/workspace.js';
 import { tinyStudy } from '../../support/tiny-study.js';

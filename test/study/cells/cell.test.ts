@@ -8,7 +8,7 @@ import { after, before, test } from 'node:test';
 import { cellRun, evaluateCell, finishedEvaluation, runCell } from '../../../lib/study/cells/cell.js';
 import { cellFolder, evaluationFile, staleCell, staleText } from '../../../lib/study/cells/cell-identity.js';
 import { alone } from '../../../lib/study/cells/run-lock.js';
-import { dataFolder } from '../../../lib/study/data/study-data.js';
+import { dataFolder } from '../../../lib/study/data/data-folder.js';
 import type { Study } from '../../../lib/study/workspace.js';
 import { tinyGrpo, tinySft, tinyStudy } from '../../support/tiny-study.js';
 

@@ -58,7 +58,7 @@ test('a cell depends on what it runs: GRPO on rewards, SFT not; neither on what 
     assert.ok(name in measured.files, name);
   for (const { files } of [sft, grpo, measured, measuringCode('heldOut')]) {
     const strange = Object.keys(files).filter((name) =>
-      /^(tasks|plots|setup|cli|bench)\/|study-data|paradigms/.test(name),
+      /^(tasks|plots|setup|cli|bench)\/|draw-rows|data-folder|paradigms/.test(name),
     );
     assert.deepEqual(strange, []);
   }

@@ -12,15 +12,15 @@ import { cellRun, runCell, type SftCell } from '../../../lib/study/cells/cell.js
 import { cellFolder } from '../../../lib/study/cells/cell-identity.js';
 import { evaluationItems } from '../../../lib/study/cells/examples.js';
 import { validation, validationRows, validationSettings } from '../../../lib/study/cells/validation.js';
+import { curateTrainingRows } from '../../../lib/study/data/curate-rows.js';
+import { writeStudyData } from '../../../lib/study/data/data-folder.js';
 import {
-  curateTrainingRows,
   fingerprintOf,
-  loadRows,
   pretrainingScenes,
   sampleTestRows,
   sampleTrainingRows,
-  writeStudyData,
-} from '../../../lib/study/data/study-data.js';
+} from '../../../lib/study/data/draw-rows.js';
+import { loadRows } from '../../../lib/study/data/load-rows.js';
 import { stageOneCell } from '../../../lib/study/design/paradigms.js';
 import { openStudy } from '../../../lib/study/workspace.js';
 

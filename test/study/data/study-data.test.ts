@@ -3,17 +3,16 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
+import { curateTrainingRows } from '../../../lib/study/data/curate-rows.js';
+import { dataFolder, writeStudyData } from '../../../lib/study/data/data-folder.js';
 import {
-  curateTrainingRows,
-  dataFolder,
   fingerprintOf,
-  loadRows,
   pretrainingScenes,
   questionOf,
   sampleTestRows,
   sampleTrainingRows,
-  writeStudyData,
-} from '../../../lib/study/data/study-data.js';
+} from '../../../lib/study/data/draw-rows.js';
+import { loadRows } from '../../../lib/study/data/load-rows.js';
 import { domainRows, longestCompletion, PAPER_PROFILE, QUICK, STANDARD, TINY } from '../../../lib/study/profile.js';
 import { openStudy } from '../../../lib/study/workspace.js';
 import { TASK_NAMES, TASKS, testSetsOf } from '../../../lib/tasks/tasks.js';
@@ -107,16 +106,21 @@ test('the same profile gives the same rows', () => {
   assert.deepEqual(sampleTrainingRows(study, 'counting'), sampleTrainingRows(study, 'counting'));
 });
 
-test('data is written whole: records, forms and an image each; and read back', async () => {
+test('data is written whole: records and an image each, and nothing that no training reads; and read back', async () => {
   const tests = sampleTestRows(study, 'counting');
   const { kept } = curateTrainingRows(study, sampleTrainingRows(study, 'counting'), tests);
   await writeStudyData(study, kept, tests);
   const data = dataFolder(study, 'counting');
   assert.equal(readdirSync(path.join(data, 'images')).length, 48 + 8 + 8);
-  const lines = (name: string) => readFileSync(path.join(data, name), 'utf8').trim().split('\n');
-  assert.equal(lines('stage-one.jsonl').length, 16);
-  assert.equal(lines('stage-two.jsonl').length, 32);
-  assert.match(lines('cot-sft.jsonl')[0]!, /<think>.*<\/think>.*<answer>/);
+  assert.deepEqual(readdirSync(data).sort(), [
+    'images',
+    'source.json',
+    'test-id.jsonl',
+    'test-ood.jsonl',
+    'train.jsonl',
+  ]);
+  assert.equal(await writeStudyData(study, kept, tests), data, 'the same records again: the folder stays');
+  await assert.rejects(writeStudyData(study, kept.slice(1), tests), /holds data of another seed, profile or version/);
   const { records, images } = await loadRows(study, 'id', 'counting');
   assert.deepEqual(records, JSON.parse(JSON.stringify(tests.id)));
   assert.deepEqual([images[0]![0]!.width, images[0]![0]!.height], [64, 64]);
@@ -134,7 +138,7 @@ test('a record that names a missing image is refused with file and row', async (
   writeFileSync(file, sound);
 });
 
-test('without data, the notebook that makes it is named', async () => {
+test('without data, the command that makes it is named', async () => {
   await assert.rejects(
     loadRows(openStudy('tiny', path.join(folder, 'none')), 'train', 'counting'),
     /curate --task counting/,

@@ -10,16 +10,14 @@ import type { TaskRecord } from '../../../lib/records/record.js';
 import { imageNames, writeRecords } from '../../../lib/records/records.js';
 import { type BaseCell, type Cell, cellRun } from '../../../lib/study/cells/cell.js';
 import { evaluationFile, heldOutFile } from '../../../lib/study/cells/cell-identity.js';
+import { curateTrainingRows } from '../../../lib/study/data/curate-rows.js';
+import { dataFolder, recordsFile, writeStudyData } from '../../../lib/study/data/data-folder.js';
 import {
   type AnyTestRows,
-  curateTrainingRows,
-  dataFolder,
   drawTestRows,
-  recordsFile,
   sampleTestRows,
   sampleTrainingRows,
-  writeStudyData,
-} from '../../../lib/study/data/study-data.js';
+} from '../../../lib/study/data/draw-rows.js';
 import { ablationBase, ablationCells, startMeasure } from '../../../lib/study/design/ablations.js';
 import { efficiencyCell } from '../../../lib/study/design/data-efficiency.js';
 import {

@@ -1,0 +1,83 @@
+/** Draws a study's rows: raw training rows, test sets and validation rows, each from a random stream of its own. */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { corruptRecords } from '../../data/curation.js';
+import { Random } from '../../engine/random.js';
+import type { TaskRecord } from '../../records/record.js';
+import { TASKS, type TaskName, type TestSet, type TestSetOf, taskNamed, testSetsOf } from '../../tasks/tasks.js';
+import { domainRows, type Profile } from '../profile.js';
+import type { Study } from '../workspace.js';
+
+/** The rows of a task's test sets. */
+export type TestRows<T extends TaskName> = { readonly [set in TestSetOf<T>]: TaskRecord[] };
+/** The same for any task. */
+export type AnyTestRows = { readonly [set in TestSet]?: readonly TaskRecord[] };
+
+/** Draws the raw training rows of a study: sound ones, a share of which is then spoiled. */
+export function sampleTrainingRows(study: Study, task: TaskName): TaskRecord[] {
+  const { seed, trainRows, spoiledShare } = study.profile;
+  const random = new Random(seed, `${task}/train`);
+  // Curation drops the spoiled rows and some for balance; an eighth more than needed makes up for both.
+  const count = Math.ceil(trainRows * (1.125 + spoiledShare));
+  const rows = Array.from({ length: count }, (_, i) => TASKS[task].sample('id', rowId(task, 'train', i), random));
+  return corruptRecords(rows, spoiledShare, new Random(seed, `${task}/spoil`));
+}
+
+/** Draws the test sets of a study. No scene and no question occurs twice, and no scene was shown in pretraining. */
+export function sampleTestRows<T extends TaskName>(study: Study, task: T): TestRows<T> {
+  return drawTestRows(study.profile, task, pretrainingScenes(study));
+}
+
+/**
+ * Draws the test sets of a profile.
+ *
+ * @param seen fingerprints of scenes and questions that must not occur; those of the rows drawn are added
+ */
+export function drawTestRows<T extends TaskName>(profile: Profile, task: T, seen: Set<string>): TestRows<T> {
+  const { sample } = TASKS[task];
+  const draw = ([domain, rows]: [string, number]): TaskRecord[] => {
+    // The seed of the test sets is fixed, so that every training seed is measured on the same items.
+    const random = new Random(0, `${task}/test/${domain}`);
+    return drawUnseen(rows, seen, (i) => sample(domain, rowId(task, domain, i), random));
+  };
+  const sets = testSetsOf(task).map((set) => [set, Object.entries(domainRows(profile, task, set)).flatMap(draw)]);
+  return Object.fromEntries(sets) as TestRows<T>;
+}
+
+/** Draws validation rows, by which settings and checkpoints are chosen: in domain, from a random stream of their own. */
+export function drawValidationRows(task: TaskName, count: number, seen: Set<string>): TaskRecord[] {
+  const random = new Random(0, `${task}/validation`);
+  return drawUnseen(count, seen, (i) => TASKS[task].sample('id', rowId(task, 'validation', i), random));
+}
+
+/** Draws until there are `count` rows whose scene and question are not among those seen. Adds theirs to these. */
+function drawUnseen(count: number, seen: Set<string>, draw: (index: number) => TaskRecord): TaskRecord[] {
+  const rows: TaskRecord[] = [];
+  while (rows.length < count) {
+    const row = draw(rows.length);
+    const fingerprints = [fingerprintOf(row), questionOf(row)];
+    if (fingerprints.some((fingerprint) => seen.has(fingerprint))) continue;
+    for (const fingerprint of fingerprints) seen.add(fingerprint);
+    rows.push(row);
+  }
+  return rows;
+}
+
+function rowId(task: TaskName, set: string, index: number): string {
+  return `${task}-${set}-${String(index).padStart(6, '0')}`;
+}
+
+/** Reads the fingerprints of the scenes that the base model was pretrained on. */
+export function pretrainingScenes(study: Study): Set<string> {
+  return new Set(readFileSync(path.join(study.base, 'pretraining-scenes.txt'), 'utf8').trim().split('\n'));
+}
+
+/** The fingerprint of a row's scene. */
+export function fingerprintOf(record: TaskRecord): string {
+  return taskNamed(record.task).sceneFingerprint(record);
+}
+
+/** The fingerprint of a row's question. */
+export function questionOf(record: TaskRecord): string {
+  return taskNamed(record.task).questionFingerprint(record);
+}
