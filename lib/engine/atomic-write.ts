@@ -1,39 +1,39 @@
-/** Files and folders that are written whole or not at all: under a temporary name, flushed to disk, then renamed. */
+/** Writes files and folders whole or not at all: under a temporary name, flushed to disk, then renamed. */
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import path from 'node:path';
 
 type Piece = string | Uint8Array;
 
 /**
- * Writes a file atomically, making its folder where there is none.
+ * Writes a file atomically, and makes its folder where there is none.
  *
  * @param content the file's content, or a function that writes it piece by piece
- * @throws Error naming the file and what to do; the file is then as it was before
+ * @throws Error naming the file and what to do; the file then stays as it was
  */
 export function writeFileAtomic(file: string, content: Piece | ((write: (piece: Piece) => void) => void)): void {
-  const begun = new PartialFile(file);
+  const partial = new PartialFile(file);
   try {
-    begun.open();
-    if (typeof content === 'function') content(begun.write);
-    else begun.write(content);
-    begun.commit();
+    partial.open();
+    if (typeof content === 'function') content(partial.write);
+    else partial.write(content);
+    partial.commit();
   } catch (error) {
-    throw begun.abandon(error as Error);
+    throw partial.abandon(error as Error);
   }
 }
 
-/** As `writeFileAtomic`, for pieces that come in time. */
+/** As `writeFileAtomic`, for pieces that arrive one by one over time. */
 export async function streamFileAtomic(
   file: string,
   content: (write: (piece: Piece) => void) => Promise<void>,
 ): Promise<void> {
-  const begun = new PartialFile(file);
+  const partial = new PartialFile(file);
   try {
-    begun.open();
-    await content(begun.write);
-    begun.commit();
+    partial.open();
+    await content(partial.write);
+    partial.commit();
   } catch (error) {
-    throw begun.abandon(error as Error);
+    throw partial.abandon(error as Error);
   }
 }
 
@@ -53,7 +53,7 @@ class PartialFile {
 
   readonly write = (piece: Piece): void => {
     const bytes = typeof piece === 'string' ? Buffer.from(piece) : piece;
-    for (let at = 0; at < bytes.length; ) at += writeSync(this.descriptor!, bytes, at);
+    for (let written = 0; written < bytes.length; ) written += writeSync(this.descriptor!, bytes, written);
   };
 
   commit(): void {
@@ -63,7 +63,7 @@ class PartialFile {
     renameSync(this.partial, this.file);
   }
 
-  /** Removes what was written; the error that tells why. */
+  /** Removes the partial file. @returns the error with the file's name and what to do */
   abandon(error: NodeJS.ErrnoException): Error {
     if (this.descriptor !== undefined) closeSync(this.descriptor);
     rmSync(this.partial, { force: true });
@@ -72,11 +72,11 @@ class PartialFile {
 }
 
 /**
- * Writes a folder atomically: `fill` writes into a new one beside it, `NAME.partial`, which then takes its name. What a killed
- * process left there is removed first.
+ * Writes a folder atomically: `fill` writes into a new folder beside it, `NAME.partial`, which then takes its name. If a killed
+ * process has left one there, it is removed first.
  *
- * @param folder one that is there is replaced, with all that it holds
- * @throws Error of `fill`; the folder is then as it was before
+ * @param folder a folder of this name is replaced, with all that it holds
+ * @throws Error of `fill`; the folder then stays as it was
  */
 export function writeFolderAtomic(folder: string, fill: (partial: string) => void): void {
   const target = path.resolve(folder);
@@ -86,7 +86,7 @@ export function writeFolderAtomic(folder: string, fill: (partial: string) => voi
     mkdirSync(partial, { recursive: true });
     fill(partial);
     rmSync(replaced, { recursive: true, force: true });
-    // Moved away before it is removed: a removal that is interrupted would leave half a folder.
+    // The old folder is moved away before it is removed, since an interrupted removal would leave half of it.
     if (existsSync(target)) renameSync(target, replaced);
     renameSync(partial, target);
     rmSync(replaced, { recursive: true, force: true });

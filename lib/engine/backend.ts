@@ -1,11 +1,12 @@
-/** Which backend computes: the TensorFlow binding (GPU where that TensorFlow has one, else CPU), or wasm as the slow fallback. */
+/** The backend that computes: the TensorFlow binding (on a GPU where that TensorFlow has one, else on the CPU), or wasm as the slow fallback. */
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import util from 'node:util';
 import * as tf from '@tensorflow/tfjs';
+import { type Binding, isTensorFlow, nodeBackend } from './tfjs-node.js';
 
-/** What `startEngine` found. */
+/** The engine that `startEngine` started. */
 export interface Engine {
   /** `tensorflow` or `wasm`, as `tf.getBackend()` names it. */
   backend: 'tensorflow' | 'wasm';
@@ -13,25 +14,25 @@ export interface Engine {
   gpu: boolean;
   /** The version of the TensorFlow library underneath, or of tfjs for wasm. */
   version: string;
-  /** Matrix-product precision asked for: see `EngineOptions.precision`. */
+  /** The precision of matrix products. */
   precision: Precision;
 }
 
 /**
- * `float32`, or `bfloat16`: weights, activations and sums stay float32, the factors of the matrix products between
+ * The precision of matrix products. With `bfloat16`, weights, activations and sums stay float32, and the factors of products between
  * activations and weights are rounded to bfloat16 (see `linear`), as PyTorch's autocast does.
  */
 export type Precision = 'float32' | 'bfloat16';
 
 export interface EngineOptions {
-  /** Default: what `REASON_RFT_PRECISION` says, else `float32`. It holds for the whole process. */
+  /** Default: the value of `REASON_RFT_PRECISION`, or else `float32`. It holds for the whole process. */
   precision?: Precision;
 }
 
 /**
- * The precision that `REASON_RFT_PRECISION` asks for; `float32` where it says nothing.
+ * The precision that `REASON_RFT_PRECISION` asks for; `float32` where the variable is not set.
  *
- * @throws Error when it says anything else
+ * @throws Error when it has any other value
  */
 export function askedPrecision(): Precision {
   const asked = process.env.REASON_RFT_PRECISION ?? 'float32';
@@ -65,18 +66,20 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
 }
 
 /**
- * How many independent parts a batch is best cut into, so that they compute side by side inside one graph. On few cores this
- * beats cutting each operation into threads, most operations of a small model being too short to share; so on up to four
- * cores an operation gets one thread (`TF_NUM_INTRAOP_THREADS` says otherwise), and a batch as many parts as there are cores.
+ * How many independent parts a batch is best cut into, so that they compute side by side inside one graph.
+ *
+ * On few cores this is faster than cutting each operation into threads, because most operations of a small model are too short to
+ * share. So on up to four cores an operation gets one thread, unless `TF_NUM_INTRAOP_THREADS` sets another number, and a batch has
+ * as many parts as there are cores.
  */
 export function shardCount(): number {
-  return process.env.TF_NUM_INTRAOP_THREADS === '1' && tf.getBackend() === 'tensorflow' ? availableParallelism() : 1;
+  return process.env.TF_NUM_INTRAOP_THREADS === '1' && isTensorFlow() ? availableParallelism() : 1;
 }
 
 const FEW_CORES = 4;
 
 async function load(precision: Precision): Promise<Engine> {
-  quietTensorFlow();
+  setTensorFlowVariables();
   tf.enableProdMode();
   try {
     const binding = loadTensorFlow();
@@ -93,20 +96,20 @@ async function load(precision: Precision): Promise<Engine> {
   }
 }
 
-/** The settings TensorFlow reads from the environment when it is loaded; what the user set stays. */
-function quietTensorFlow(): void {
+/** Sets the variables that TensorFlow reads when it is loaded. A variable that the user has set stays. */
+function setTensorFlowVariables(): void {
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '3';
   process.env.TF_ENABLE_ONEDNN_OPTS ??= '1';
   if (availableParallelism() <= FEW_CORES) process.env.TF_NUM_INTRAOP_THREADS ??= '1';
 }
 
-function loadTensorFlow(): { isUsingGpuDevice(): boolean; TF_Version: string } {
+function loadTensorFlow(): Binding {
   // tfjs-node calls two helpers that Node 23 removed (tensorflow/tfjs issue 8609).
   const legacy = util as unknown as Record<string, (value: unknown) => boolean>;
   legacy.isNullOrUndefined ??= (value) => value === null || value === undefined;
   legacy.isArray ??= Array.isArray;
   require('@tensorflow/tfjs-node-gpu');
-  return (tf.backend() as unknown as { binding: { isUsingGpuDevice(): boolean; TF_Version: string } }).binding;
+  return nodeBackend().binding;
 }
 
 async function startWasm(): Promise<void> {

@@ -1,8 +1,8 @@
-/** What stands for a file in a configuration: its content, so that other content under its name is another run. */
+/** A file's digest stands for it in a configuration, so that a run with another content under the same name is another run. */
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
 
-/** The first 16 hexadecimal digits of a file's SHA-256, read in pieces: weights may be larger than a buffer can be. */
+/** The first 16 hexadecimal digits of a file's SHA-256. The file is read in pieces, as weights may be larger than a buffer can be. */
 export function fileDigest(file: string): string {
   const hash = createHash('sha256');
   const descriptor = openSync(file, 'r');

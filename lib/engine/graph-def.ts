@@ -1,12 +1,5 @@
-/** TensorFlow's GraphDef and SavedModel messages, as far as a recorded step needs them. */
+/** TensorFlow's GraphDef and SavedModel messages, restricted to the parts that a recorded step needs. */
 import protobuf from 'protobufjs';
-
-/** A recorded attribute: TensorFlow's C type code, and the value as tfjs passed it. */
-export interface RecordedAttribute {
-  name: string;
-  type: number;
-  value: unknown;
-}
 
 /** A node of the graph; `inputs` are `name` or `name:index`. */
 export interface GraphNode {
@@ -53,7 +46,7 @@ const schema = protobuf.parse(
   { keepCase: true },
 ).root;
 
-/** The GraphDef version that TensorFlow 2.x writes; older ones disable newer attribute defaults. */
+/** The GraphDef version that TensorFlow 2.x writes. An older one would disable newer attribute defaults. */
 const PRODUCER = 1882;
 
 /** The bytes of a `saved_model.pb` with one graph, tagged `serve`. */

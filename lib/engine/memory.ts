@@ -1,13 +1,13 @@
-/** The peak of this process's resident memory between two moments. On a GPU, tensors lie elsewhere and are not in it. */
+/** The peak of this process's resident memory between two moments. It does not count tensors on a GPU. */
 import { readFileSync, writeFileSync } from 'node:fs';
 
-/** Begins a new measurement. Where the system cannot (other than Linux), the peak stays that of the whole process. */
+/** Begins a new measurement. On systems other than Linux it cannot, and the peak stays that of the whole process. */
 export function resetPeakMemory(): void {
   try {
     // proc(5): 5 sets the peak resident set size back to the current one.
     writeFileSync('/proc/self/clear_refs', '5');
   } catch {
-    // Not Linux, or no right to: see above.
+    // Not Linux, or no permission: see above.
   }
 }
 

@@ -1,27 +1,13 @@
 /** The few tensor operations that tfjs lacks or differentiates slowly, each with its gradient in closed form. */
 import * as tf from '@tensorflow/tfjs';
 import { matrixPrecision } from './backend.js';
-
-interface TensorFlowBackend {
-  executeMultipleOutputs(op: string, attributes: object[], inputs: tf.Tensor[], outputs: number): tf.Tensor[];
-  executeSingleOutput(op: string, attributes: object[], inputs: tf.Tensor[]): tf.Tensor;
-  getInputTensorIds(tensors: tf.Tensor[]): number[];
-  createOutputTensor(metadata: { id: number }): tf.Tensor;
-  binding: {
-    TF_FLOAT: number;
-    TF_INT32: number;
-    TF_ATTR_TYPE: number;
-    TF_ATTR_BOOL: number;
-    executeOp(op: string, attributes: object[], inputs: number[], outputs: number): { id: number }[];
-    deleteTensor(id: number): void;
-  };
-}
+import { flagAttribute, isTensorFlow, nodeBackend, type OperationAttribute, typeAttribute } from './tfjs-node.js';
 
 type Save = (tensors: tf.Tensor[]) => void;
 
 /**
- * `tf.customGrad` with the types of what it really does: `f(...inputs, save)` gives the value and its gradient. Whatever
- * the gradient needs must pass through `save`: tfjs frees all else when the forward pass ends.
+ * `tf.customGrad` with types: `f(inputs, save)` gives the value and its gradient. The gradient may use only tensors that pass
+ * through `save`: tfjs frees all others when the forward pass ends.
  */
 function withGradient(
   f: (
@@ -62,23 +48,20 @@ export function logProbability(logits: tf.Tensor2D, targets: tf.Tensor1D): tf.Te
 
 /** The loss `[rows]` and its derivative in the logits, `softmax - onehot`, `[rows, vocab]`. */
 function softmaxCrossEntropy(logits: tf.Tensor2D, targets: tf.Tensor1D): [tf.Tensor, tf.Tensor] {
-  if (tf.getBackend() !== 'tensorflow') {
+  if (!isTensorFlow()) {
     const oneHot = tf.cast(tf.oneHot(targets, logits.shape[1]), 'float32');
     const logs = tf.logSoftmax(logits);
     return [tf.neg(tf.sum(tf.mul(logs, oneHot), 1)), tf.sub(tf.exp(logs), oneHot)];
   }
-  const backend = tf.backend() as unknown as TensorFlowBackend;
-  const attributes = [typeAttribute('T', 'float32'), typeAttribute('Tlabels', 'int32')];
-  return backend.executeMultipleOutputs('SparseSoftmaxCrossEntropyWithLogits', attributes, [logits, targets], 2) as [
-    tf.Tensor,
-    tf.Tensor,
-  ];
+  const attributes = [typeOf('T', 'float32'), typeOf('Tlabels', 'int32')];
+  const operation = 'SparseSoftmaxCrossEntropyWithLogits';
+  return nodeBackend().executeMultipleOutputs(operation, attributes, [logits, targets], 2) as [tf.Tensor, tf.Tensor];
 }
 
 /** A type attribute of a TensorFlow operation. */
-function typeAttribute(name: string, dtype: 'float32' | 'int32'): object {
-  const { binding } = tf.backend() as unknown as TensorFlowBackend;
-  return { name, type: binding.TF_ATTR_TYPE, value: dtype === 'int32' ? binding.TF_INT32 : binding.TF_FLOAT };
+function typeOf(name: string, dtype: 'float32' | 'int32'): OperationAttribute {
+  const { TF_FLOAT, TF_INT32 } = nodeBackend().binding;
+  return typeAttribute(name, dtype === 'int32' ? TF_INT32 : TF_FLOAT);
 }
 
 /**
@@ -128,13 +111,11 @@ export function layerNorm(x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor, eps:
   );
 }
 
-/** The mean over the last axis, which stays with length 1; without the cast and reshape of tf.mean, and without a gradient. */
+/** The mean over the last axis, which stays with length 1. It has no gradient, and avoids the cast and reshape of `tf.mean`. */
 export function meanOfRows(x: tf.Tensor): tf.Tensor {
-  if (tf.getBackend() !== 'tensorflow') return tf.mean(x, -1, true);
-  const backend = tf.backend() as unknown as TensorFlowBackend;
-  const keep = { name: 'keep_dims', type: backend.binding.TF_ATTR_BOOL, value: true };
-  const attributes = [keep, typeAttribute('T', 'float32'), typeAttribute('Tidx', 'int32')];
-  return backend.executeSingleOutput('Mean', attributes, [x, tf.tensor1d([x.rank - 1], 'int32')]);
+  if (!isTensorFlow()) return tf.mean(x, -1, true);
+  const attributes = [flagAttribute('keep_dims', true), typeOf('T', 'float32'), typeOf('Tidx', 'int32')];
+  return nodeBackend().executeSingleOutput('Mean', attributes, [x, tf.tensor1d([x.rank - 1], 'int32')]);
 }
 
 /** Sums all axes but the last. */
@@ -165,8 +146,8 @@ interface GradientEngine {
 }
 
 /**
- * `x w^T`, `[rows, in]` and `[out, in]` to `[rows, out]`; its gradient, `dx = dy w` and `dw = dy^T x`. Not by `withGradient`,
- * which computes both: of a frozen weight, as large as the model under LoRA, nothing must be computed.
+ * `x w^T`, `[rows, in]` and `[out, in]` to `[rows, out]`; its gradient, `dx = dy w` and `dw = dy^T x`. `withGradient` would compute
+ * both, but the gradient of a frozen weight must not be computed: under LoRA the frozen weights are the whole model.
  */
 function transposedProduct(x: tf.Tensor2D, w: tf.Tensor2D): tf.Tensor {
   return (tf.engine() as unknown as GradientEngine).runKernelFunc({
@@ -183,21 +164,18 @@ function transposedProduct(x: tf.Tensor2D, w: tf.Tensor2D): tf.Tensor {
 }
 
 /**
- * The product of the matrices in the last two axes, for each place in the axes before them, which are equal in both: always
- * float32. tf.matMul would bring both factors and the result to three axes and back.
+ * Products of the matrices in the last two axes, one for each place in the axes before them, which must be equal in both factors;
+ * always float32. `tf.matMul` would bring both factors and the result to three axes and back.
  *
  * @param a `[..., rows, inner]`
  * @param b `[..., inner, columns]`, or `[..., columns, inner]` with `transposeB`
  * @returns `[..., rows, columns]`
  */
 export function batchedProduct(a: tf.Tensor, b: tf.Tensor, transposeB = false): tf.Tensor {
-  if (tf.getBackend() !== 'tensorflow') return tf.matMul(a, b, false, transposeB);
+  if (!isTensorFlow()) return tf.matMul(a, b, false, transposeB);
   const product = (a: tf.Tensor, b: tf.Tensor, adjointA: boolean, adjointB: boolean) => {
-    const backend = tf.backend() as unknown as TensorFlowBackend;
-    const { binding } = backend;
-    const flag = (name: string, value: boolean) => ({ name, type: binding.TF_ATTR_BOOL, value });
-    const attributes = [typeAttribute('T', 'float32'), flag('adj_x', adjointA), flag('adj_y', adjointB)];
-    return backend.executeSingleOutput('BatchMatMulV2', attributes, [a, b]);
+    const attributes = [typeOf('T', 'float32'), flagAttribute('adj_x', adjointA), flagAttribute('adj_y', adjointB)];
+    return nodeBackend().executeSingleOutput('BatchMatMulV2', attributes, [a, b]);
   };
   return (tf.engine() as unknown as GradientEngine).runKernelFunc({
     forwardFunc: (_, save) => {
@@ -212,32 +190,31 @@ export function batchedProduct(a: tf.Tensor, b: tf.Tensor, transposeB = false): 
   });
 }
 
-/** TensorFlow's number for the type bfloat16, which tfjs has no tensors of. */
+/** TensorFlow's number for the type bfloat16. tfjs has no tensors of it. */
 const DT_BFLOAT16 = 14;
 
 /**
- * A product of two matrices in the engine's precision: with bfloat16, factors and result are rounded to it; float32 in and
- * out. TensorFlow's MatMul itself, where tf.matMul would wrap its batched one in three reshapes.
+ * A product of two float32 matrices in the engine's precision: with bfloat16, factors and result are rounded to it. This calls
+ * TensorFlow's `MatMul` itself, since `tf.matMul` would wrap the batched one in three reshapes.
  */
 function matrixProduct(a: tf.Tensor, b: tf.Tensor, transposeA: boolean, transposeB: boolean): tf.Tensor {
-  if (tf.getBackend() !== 'tensorflow')
-    return tf.matMul(a as tf.Tensor2D, b as tf.Tensor2D, transposeA, transposeB) as tf.Tensor;
-  const backend = tf.backend() as unknown as TensorFlowBackend;
+  if (!isTensorFlow()) return tf.matMul(a as tf.Tensor2D, b as tf.Tensor2D, transposeA, transposeB) as tf.Tensor;
+  const backend = nodeBackend();
   const { binding } = backend;
-  const type = (name: string, value: number) => ({ name, type: binding.TF_ATTR_TYPE, value });
-  const flag = (name: string, value: boolean) => ({ name, type: binding.TF_ATTR_BOOL, value });
-  const flags = [flag('transpose_a', transposeA), flag('transpose_b', transposeB)];
-  const given = backend.getInputTensorIds([a, b]);
+  const flags = [flagAttribute('transpose_a', transposeA), flagAttribute('transpose_b', transposeB)];
+  const ids = backend.getInputTensorIds([a, b]);
   if (matrixPrecision() === 'float32') {
-    const [product] = binding.executeOp('MatMul', [type('T', binding.TF_FLOAT), ...flags], given, 1);
+    const [product] = binding.executeOp('MatMul', [typeAttribute('T', binding.TF_FLOAT), ...flags], ids, 1);
     return backend.createOutputTensor(product!);
   }
-  const cast = (id: number, from: number, to: number) =>
-    binding.executeOp('Cast', [type('SrcT', from), type('DstT', to), flag('Truncate', false)], [id], 1)[0]!;
-  const factors = given.map((id) => cast(id, binding.TF_FLOAT, DT_BFLOAT16).id);
-  const [product] = binding.executeOp('MatMul', [type('T', DT_BFLOAT16), ...flags], factors, 1) as [{ id: number }];
-  const out = backend.createOutputTensor(cast(product.id, DT_BFLOAT16, binding.TF_FLOAT));
-  for (const id of [...factors, product.id]) binding.deleteTensor(id);
+  const cast = (id: number, from: number, to: number) => {
+    const attributes = [typeAttribute('SrcT', from), typeAttribute('DstT', to), flagAttribute('Truncate', false)];
+    return binding.executeOp('Cast', attributes, [id], 1)[0]!;
+  };
+  const factors = ids.map((id) => cast(id, binding.TF_FLOAT, DT_BFLOAT16).id);
+  const [product] = binding.executeOp('MatMul', [typeAttribute('T', DT_BFLOAT16), ...flags], factors, 1);
+  const out = backend.createOutputTensor(cast(product!.id, DT_BFLOAT16, binding.TF_FLOAT));
+  for (const id of [...factors, product!.id]) binding.deleteTensor(id);
   return out;
 }
 
@@ -302,20 +279,15 @@ export function gelu(x: tf.Tensor): tf.Tensor {
  */
 export function takeRows(table: tf.Tensor2D, indices: tf.Tensor1D): tf.Tensor2D {
   const entries = table.shape[0];
-  if (tf.getBackend() !== 'tensorflow') {
+  if (!isTensorFlow()) {
     return tf.matMul(tf.cast(tf.oneHot(indices, entries), 'float32'), table) as tf.Tensor2D;
   }
-  const backend = tf.backend() as unknown as TensorFlowBackend;
-  const attributes = [
-    typeAttribute('Tparams', 'float32'),
-    typeAttribute('Tindices', 'int32'),
-    typeAttribute('Taxis', 'int32'),
-  ];
+  const attributes = [typeOf('Tparams', 'float32'), typeOf('Tindices', 'int32'), typeOf('Taxis', 'int32')];
   const rows = withGradient(
     ([x], save) => {
       save([indices]);
       return {
-        value: backend.executeSingleOutput('GatherV2', attributes, [x!, indices, tf.scalar(0, 'int32')]),
+        value: nodeBackend().executeSingleOutput('GatherV2', attributes, [x!, indices, tf.scalar(0, 'int32')]),
         grad: (dy, [indices]) => [tf.unsortedSegmentSum(dy, indices as tf.Tensor1D, entries)],
       };
     },

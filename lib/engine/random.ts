@@ -44,7 +44,7 @@ export class Random {
     this.s = [mix(), mix(), mix(), mix()];
   }
 
-  /** A stream that continues from a saved state. */
+  /** Makes a stream that continues from a saved state. */
   static from(state: RandomState): Random {
     const random = new Random(0);
     random.s = [...state];

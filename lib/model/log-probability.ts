@@ -3,8 +3,8 @@
  * nowhere else, and over a large vocabulary in chunks, so that the logits of the whole are never there at once.
  */
 import * as tf from '@tensorflow/tfjs';
-import { runAfter } from '../engine/compile.js';
 import { linear, logProbability, takeRows } from '../engine/operations.js';
+import { runAfter } from '../engine/record.js';
 import { OUTPUT_HEAD, TOKEN_EMBEDDING } from './modules.js';
 import type { ModelWeights } from './tensors.js';
 

@@ -42,7 +42,7 @@ test('a cell depends on what it runs: GRPO on rewards, SFT not; neither on what 
   const both = [
     'engine/compile',
     'engine/operations',
-    'model/qwen2-vl',
+    'model/hidden-states',
     'train/adamw',
     'train/loop',
     'study/cells/examples',

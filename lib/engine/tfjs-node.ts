@@ -1,0 +1,75 @@
+/** The part of tfjs-node below its public interface that the engine calls: TensorFlow's operations by name. */
+import * as tf from '@tensorflow/tfjs';
+
+/** TensorFlow's C type code of an attribute, its name, and its value as tfjs passes it. */
+export interface OperationAttribute {
+  name: string;
+  type: number;
+  value: unknown;
+}
+
+/** A tensor as the binding knows it. */
+export interface TensorMetadata {
+  id: number;
+  shape: number[];
+  /** TensorFlow's number for the type. */
+  dtype: number;
+}
+
+/** tfjs-node's native binding. */
+export interface Binding {
+  readonly TF_Version: string;
+  readonly TF_FLOAT: number;
+  readonly TF_INT32: number;
+  readonly TF_BOOL: number;
+  readonly TF_ATTR_STRING: number;
+  readonly TF_ATTR_INT: number;
+  readonly TF_ATTR_FLOAT: number;
+  readonly TF_ATTR_BOOL: number;
+  readonly TF_ATTR_TYPE: number;
+  readonly TF_ATTR_SHAPE: number;
+  isUsingGpuDevice(): boolean;
+  createTensor(shape: number[], dtype: number, values: tf.TypedArray): number;
+  tensorDataSync(id: number): tf.TypedArray;
+  deleteTensor(id: number): void;
+  executeOp(op: string, attributes: OperationAttribute[], inputs: number[], outputs: number): TensorMetadata[];
+  loadSavedModel(folder: string, tags: string): number;
+  deleteSavedModel(id: number): void;
+  runSavedModel(id: number, inputs: number[], inputNames: string, outputNames: string): TensorMetadata[];
+}
+
+/** tfjs-node's backend. */
+export interface NodeBackend {
+  binding: Binding;
+  /** The tensors' numbers in the binding; those that are still on the host are uploaded first. */
+  getInputTensorIds(tensors: tf.Tensor[]): number[];
+  createOutputTensor(metadata: TensorMetadata): tf.Tensor;
+  typeAttributeFromTensor(tensor: tf.Tensor): number;
+  executeSingleOutput(op: string, attributes: OperationAttribute[], inputs: tf.Tensor[]): tf.Tensor;
+  executeMultipleOutputs(
+    op: string,
+    attributes: OperationAttribute[],
+    inputs: tf.Tensor[],
+    outputs: number,
+  ): tf.Tensor[];
+}
+
+/** True where TensorFlow computes, and not wasm: only then may the functions below be called. */
+export function isTensorFlow(): boolean {
+  return tf.getBackend() === 'tensorflow';
+}
+
+/** The backend that computes. */
+export function nodeBackend(): NodeBackend {
+  return tf.backend() as unknown as NodeBackend;
+}
+
+/** An attribute that names a type by TensorFlow's number. */
+export function typeAttribute(name: string, dtype: number): OperationAttribute {
+  return { name, type: nodeBackend().binding.TF_ATTR_TYPE, value: dtype };
+}
+
+/** An attribute that is true or false. */
+export function flagAttribute(name: string, value: boolean): OperationAttribute {
+  return { name, type: nodeBackend().binding.TF_ATTR_BOOL, value };
+}
