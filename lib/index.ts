@@ -54,7 +54,6 @@ export * from './plots/study/captions.js';
 export * from './plots/study/efficiency.js';
 export * from './plots/study/export-figures.js';
 export * from './plots/study/figures.js';
-export * from './plots/study/names.js';
 export * from './plots/study/notebook-views.js';
 export * from './plots/study/page-samples.js';
 export * from './plots/study/paradigm-style.js';

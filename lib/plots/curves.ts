@@ -10,7 +10,7 @@ export type MetricRow = Readonly<Record<string, unknown>>;
 /** One small chart of a curves figure. */
 export interface CurvePanel {
   title: string;
-  /** The metrics drawn in this panel. */
+  /** The metrics that the panel draws. */
   keys: readonly string[];
   /** The vertical axis, where the values are known to stay within it, such as [0, 1]. */
   range?: readonly [number, number];
@@ -18,11 +18,11 @@ export interface CurvePanel {
 
 export interface CurvesOptions {
   title?: string;
-  /** The column with the step; `step` unless told. */
+  /** The column with the step; default: `step`. */
   step?: string;
-  /** The last step, to hold the horizontal axis still while a run is under way. */
+  /** The last step of a run that is still under way: it holds the horizontal axis still, and metrics may be missing that come later. */
   total?: number;
-  /** Weight of the past in the smoothed line, 0 (none) to below 1; 0.8 unless told. */
+  /** Weight of the past in the smoothed line, 0 (none) to below 1; default: 0.8. */
   smoothing?: number;
   columns?: number;
 }
@@ -60,7 +60,8 @@ function rounded(values: readonly (number | null)[]): (number | null)[] {
  * Training curves of one run or several, a panel for each entry of `panels`.
  *
  * @param runs metrics by the run's name; with several runs a style belongs to a run, with one run to a metric
- * @param panels what to draw; a bare string is a panel of that one metric
+ * @param panels the charts; a bare string is a panel of that one metric
+ * @throws Error where no row of a finished run has a panel's metric, naming those that there are
  */
 export function trainingCurves(
   runs: Readonly<Record<string, readonly MetricRow[]>>,
@@ -70,6 +71,7 @@ export function trainingCurves(
   const { step = 'step', smoothing = 0.8, columns = 3 } = options;
   const names = Object.keys(runs);
   const frames: CurvePanel[] = panels.map((p) => (typeof p === 'string' ? { title: p, keys: [p] } : p));
+  if (options.total === undefined) checkMetrics(Object.values(runs).flat(), frames);
   const inLegend = new Set<string>();
   const several = names.length > 1;
   const figure = panelFigure(
@@ -131,4 +133,15 @@ export function trainingCurves(
     },
   );
   return figure;
+}
+
+/** Refuses a metric that no row has: its panel would stay empty without a word. */
+function checkMetrics(rows: readonly MetricRow[], panels: readonly CurvePanel[]): void {
+  if (rows.length === 0) return;
+  const known = new Set(rows.flatMap((row) => Object.keys(row)));
+  for (const { title, keys } of panels) {
+    const unknown = keys.find((key) => !known.has(key));
+    if (unknown !== undefined)
+      throw new Error(`training curves, panel '${title}': no row has '${unknown}'; they have ${[...known].join(', ')}`);
+  }
 }

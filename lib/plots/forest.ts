@@ -12,7 +12,7 @@ export interface ForestPoint {
   high?: number;
   /** The title of the panel that it stands in. */
   panel: string;
-  /** Whose number it is: a marker. A series without any interval, such as a published number, is drawn hollow. */
+  /** The series that it belongs to, which has a marker. A series without any interval, such as published numbers, is drawn hollow. */
   series: string;
   /** The values that it is the mean of, drawn as small ticks over the dot. */
   seeds?: readonly number[];
@@ -20,7 +20,7 @@ export interface ForestPoint {
 
 export interface ForestRow {
   label: string;
-  /** Written bold, with a dotted guide at its value through the lines of its group: what the others are compared with. */
+  /** The row that others are compared with: it is bold, and a dotted guide runs at its value through the lines of its group. */
   marked?: boolean;
   points: readonly ForestPoint[];
 }
@@ -35,7 +35,7 @@ export interface ForestPanel {
   title: string;
   /** Below the horizontal axis. */
   axis: string;
-  /** Of the horizontal axis, in percent; as wide as the points unless told. */
+  /** Of the horizontal axis, in percent; default: as wide as the points. */
   range?: readonly [number, number];
   /** Whether a line marks zero: a panel of differences. */
   zero?: boolean;
@@ -57,12 +57,13 @@ const TWO_LINES = 36;
 const CHARACTER = 7;
 
 /**
- * Draws groups of lines beside each other's panels. The layout holds the height that the lines take.
+ * Draws groups of lines with their panels side by side. The layout holds the height that the lines take.
  *
  * @param panels columns, from the left
- * @throws Error naming the line whose value is no fraction
+ * @throws Error naming the line whose value is no fraction, or whose panel is none of `panels`
  */
 export function forestFigure(groups: readonly ForestGroup[], panels: readonly ForestPanel[], title: string): Figure {
+  checkPanels(groups, panels);
   const series = [...new Set(groups.flatMap((g) => g.rows.flatMap((r) => r.points.map((p) => p.series))))];
   const lines = placeLines(groups);
   const labels = lines.map(({ text }) => wrapLines(text, LONG));
@@ -131,6 +132,15 @@ export function forestFigure(groups: readonly ForestGroup[], panels: readonly Fo
       legend: { x: 0.02, xref: 'container' } as Figure['layout']['legend'],
     },
   };
+}
+
+/** Refuses a point of an unknown panel, which would not be drawn. */
+function checkPanels(groups: readonly ForestGroup[], panels: readonly ForestPanel[]): void {
+  const titles = panels.map(({ title }) => title);
+  for (const { label, points } of groups.flatMap(({ rows }) => rows)) {
+    const stray = points.find(({ panel }) => !titles.includes(panel));
+    if (stray) throw new Error(`${label}: there is no panel '${stray.panel}'; there are ${titles.join(', ')}`);
+  }
 }
 
 /** The lines of a name; headings and marked rows are bold. */
@@ -232,8 +242,8 @@ function seriesTraces(
   ];
 }
 
-/** Fractions to percent; says which line's value is none, where percents were passed by mistake. */
-function percentOf(value: number, what: string): number {
-  if (!(value >= -1 && value <= 1)) throw new Error(`${what}: expected a fraction of 1, got ${value}`);
+/** Fractions to percent. A value in percent, passed by mistake, is an error that names its line. */
+function percentOf(value: number, line: string): number {
+  if (!(value >= -1 && value <= 1)) throw new Error(`${line}: expected a fraction of 1, got ${value}`);
   return 100 * value;
 }

@@ -80,3 +80,9 @@ test('a metric of some steps alone is a curve with markers through those steps',
   );
   assert.equal(smooth?.mode, 'lines+markers');
 });
+
+test('a metric that no row of a finished run has is refused by name; a run under way may log it later', () => {
+  const draw = (total?: number) => trainingCurves({ grpo: [{ step: 1, reward: 1 }] }, ['reward', 'rewrd'], { total });
+  assert.throws(() => draw(), /panel 'rewrd': no row has 'rewrd'; they have step, reward/);
+  draw(10);
+});

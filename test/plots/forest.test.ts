@@ -91,3 +91,8 @@ test('names are text, not tags; percents in place of fractions are refused, nami
     /G = 4: expected a fraction of 1, got 46\.5/,
   );
 });
+
+test('a point of a panel that is not there is refused with its line', () => {
+  const stray = [{ rows: [{ label: 'G = 4', points: [{ panel: 'OOD left', series: 'ours', value: 0.5 }] }] }];
+  assert.throws(() => forestFigure(stray, panels, 'x'), /G = 4: there is no panel 'OOD left'; there are ID, OOD/);
+});

@@ -1,6 +1,7 @@
 /** Plots that move while a cell trains, and end as one still picture with an interactive figure beside it. */
 
 import { sep } from 'node:path';
+import type { RewardName } from '../../rewards/rewards.js';
 import { type CurvePanel, type MetricRow, trainingCurves } from '../curves.js';
 import { type ExportedFile, exportFigure, type FigureFormat, plotlyPath, scriptJson } from '../export.js';
 import { DisplaySlot, type DisplayWriter, figureBundle, notebookWriter } from '../notebook.js';
@@ -8,20 +9,20 @@ import type { Figure } from '../style.js';
 import { escapeHtml } from '../tables.js';
 
 export interface LivePlotOptions {
-  /** What runs, as the progress line names it: `grpo`. */
+  /** The run's name in the progress line: `grpo`. */
   name: string;
-  /** The figure's title; the name unless told. */
+  /** The figure's title; default: the name. */
   title?: string;
   /** The charts; a bare string is a chart of that one metric. */
   panels: readonly (CurvePanel | string)[];
   /** The number of steps of the whole run. */
   total: number;
-  /** The metrics that the progress line shows; the first of the first three panels unless told. */
+  /** The metrics that the progress line shows; default: the first metric of each of the first three panels. */
   progress?: readonly string[];
-  /** What a resumed run measured before. */
+  /** The metrics that a resumed run logged before. */
   history?: readonly MetricRow[];
   columns?: number;
-  /** Of the figure, in pixels; 210 for each row of panels and 90 besides unless told. */
+  /** Of the figure, in pixels; default: 90, and 210 for each row of panels. */
   height?: number;
 }
 
@@ -47,7 +48,7 @@ export function metricText(value: number): string {
 /**
  * The progress line: `grpo 12/60  reward 0.52  kl 0.010  40 s left`.
  *
- * @param secondsLeft left out where nothing is known of it yet
+ * @param secondsLeft undefined while it is not known
  */
 export function progressLine(
   name: string,
@@ -67,8 +68,8 @@ export function progressLine(
 }
 
 /**
- * The addresses, relative to a Jupyter server's root folder, at which plotly.js may lie: which of its parent folders is
- * the server's root, only the browser can find out.
+ * The addresses, relative to a Jupyter server's root folder, at which plotly.js may lie. Only the browser can find out which of
+ * its parent folders is the server's root.
  */
 export function plotlyCandidates(path: string): string[] {
   const parts = path.split(sep).filter((part) => part !== '' && !part.endsWith(':'));
@@ -136,13 +137,13 @@ export class LivePlot {
     this.send();
   }
 
-  /** The last step that was reported. */
+  /** The last step of which metrics were reported. */
   private step(): number {
     const step = this.rows.at(-1)?.step;
     return typeof step === 'number' ? step : 0;
   }
 
-  /** The figure of what has been measured so far. */
+  /** Draws the metrics that have been reported so far. */
   figure(): Figure {
     const { name, title, panels, total, columns } = this.options;
     const figure = trainingCurves({ [name]: this.rows }, panels, {
@@ -153,7 +154,7 @@ export class LivePlot {
     return { data: figure.data, layout: { ...figure.layout, height: this.height } };
   }
 
-  /** The progress line of now; without the time left once the run has ended. */
+  /** The progress line as it stands now. Once the run has ended it names no time left. */
   progress(ended = false): string {
     const step = this.step();
     const done = step - this.stepsBefore;
@@ -185,10 +186,10 @@ export class LivePlot {
   }
 
   /**
-   * Ends the live plot: its place is taken by the finished figure, as a PNG and interactive.
+   * Ends the live plot. The finished figure takes its place, as a PNG and interactive.
    *
-   * @param basePath where to export the figure as well, as `<basePath>.png`, `.svg` and `.html`
-   * @returns the files written
+   * @param basePath exports the figure too, as `<basePath>.png`, `.svg` and `.html`; default: it is not exported
+   * @returns the files that were written
    */
   async finish(basePath?: string, formats: readonly FigureFormat[] = ['png', 'svg', 'html']): Promise<ExportedFile[]> {
     const figure = this.figure();
@@ -201,7 +202,7 @@ export class LivePlot {
  * Opens a live plot under the running cell:
  *
  * ```ts
- * const live = livePlot({ name: 'grpo', panels: GRPO_PANELS, total: 60 });
+ * const live = livePlot({ name: 'grpo', panels: grpoPanels('accuracy_reward'), total: 60 });
  * try {
  *   await train({ ..., onStep: (step, _, metrics) => live.update(step, metrics) });
  * } finally {
@@ -211,25 +212,34 @@ export class LivePlot {
  *
  * `finally`, because a run that was interrupted ends with an exception, and its curves are worth keeping.
  *
- * @param write where the outputs go; the running cell unless told
+ * @param write shows the outputs; default: under the running cell
  */
 export function livePlot(options: LivePlotOptions, write: DisplayWriter = notebookWriter()): LivePlot {
   return new LivePlot(options, write);
 }
 
-/** The six charts that tell how a GRPO run is doing. */
-export const GRPO_PANELS: readonly CurvePanel[] = [
-  { title: 'reward', keys: ['reward'] },
-  { title: 'accuracy reward', keys: ['rewards/accuracy_reward/mean'], range: [0, 1] },
-  { title: 'kl', keys: ['kl'] },
-  { title: 'completions/mean_length', keys: ['completions/mean_length'] },
-  { title: 'completions/clipped_ratio', keys: ['completions/clipped_ratio'], range: [0, 1] },
-  { title: 'frac_reward_zero_std (dead groups)', keys: ['frac_reward_zero_std'], range: [0, 1] },
-];
+/**
+ * The charts that tell how a GRPO run is doing.
+ *
+ * @param accuracyReward the reward that judges the answer, by its name; a run that does not earn one has one chart fewer
+ */
+export function grpoPanels(accuracyReward: RewardName | undefined): CurvePanel[] {
+  const accuracy: CurvePanel[] = accuracyReward
+    ? [{ title: 'accuracy reward', keys: [`rewards/${accuracyReward}/mean`], range: [0, 1] }]
+    : [];
+  return [
+    { title: 'reward', keys: ['reward'] },
+    ...accuracy,
+    { title: 'kl', keys: ['kl'] },
+    { title: 'completions/mean_length', keys: ['completions/mean_length'] },
+    { title: 'completions/clipped_ratio', keys: ['completions/clipped_ratio'], range: [0, 1] },
+    { title: 'frac_reward_zero_std (dead groups)', keys: ['frac_reward_zero_std'], range: [0, 1] },
+  ];
+}
 
 /**
- * What held-out items say while a cell trains: accuracy beside reward, so that a reward that rises while accuracy falls is
- * seen.
+ * The charts of held-out items while a cell trains: accuracy beside reward, so that one sees a reward that rises while accuracy
+ * falls.
  *
  * @param samples k of pass@k
  */

@@ -1,30 +1,32 @@
-/** Training cells as a notebook shows them: curves while it trains, the finished figure in files and in the notebook. */
+/** Cells trained under a live plot of a notebook, whose finished figure goes to files too. */
 
 import path from 'node:path';
-import { type Cell, type CellResult, cellMetrics, cellSteps, runCell } from '../../study/cells/cell.js';
+import type { RewardName } from '../../rewards/rewards.js';
+import { type Cell, type CellResult, cellMetrics, cellSteps, type GrpoCell, runCell } from '../../study/cells/cell.js';
 import type { Study } from '../../study/workspace.js';
+import { TASKS } from '../../tasks/tasks.js';
 import type { Metrics } from '../../train/metrics.js';
 import { type TrainingWarning, warningText } from '../../train/warnings.js';
 import { exportFigure } from '../export.js';
 import { DisplaySlot } from '../notebook.js';
-import { GRPO_PANELS, livePlot, SFT_PANELS, validationPanels } from './live-plot.js';
+import { grpoPanels, livePlot, SFT_PANELS, validationPanels } from './live-plot.js';
 
-/** What a cell has logged so far, as curves show it: the log counts steps from 0, a curve the steps that are done. */
+/** Reads the metrics that a cell has logged so far, with the number of steps done as curves show it: the log counts from 0. */
 export function cellCurves(study: Study, cell: Cell): (Metrics & { step: number })[] {
   return cellMetrics(study, cell).map((row) => ({ ...row, step: row.step + 1 }));
 }
 
 /**
- * Trains a cell under a live plot, or goes on where it was stopped; one that is finished shows its curves. The finished
- * figure is exported to the study's `figures/<name>.png`, `.svg` and `.html`.
+ * Trains a cell under a live plot, or goes on where it was stopped. A cell that is finished shows its curves. The finished figure
+ * is exported to the study's `figures/<name>.png`, `.svg` and `.html`.
  *
  * @throws TrainingStopped when interrupted; the curves so far stay under the cell
  */
 export async function runCellLive(study: Study, cell: Cell, name: string): Promise<CellResult> {
-  const panels = [...(cell.kind === 'grpo' ? GRPO_PANELS : SFT_PANELS)];
+  const panels = cell.kind === 'grpo' ? grpoPanels(earnedAccuracyReward(cell)) : [...SFT_PANELS];
   if (cell.validation?.evaluateEvery) {
-    const seen = validationPanels(cell.validation.samples);
-    panels.push(...seen.filter(({ keys }) => cell.kind === 'grpo' || !keys.includes('eval_reward')));
+    const charts = validationPanels(cell.validation.samples);
+    panels.push(...charts.filter(({ keys }) => cell.kind === 'grpo' || !keys.includes('eval_reward')));
   }
   const live = livePlot({ name, panels, total: cellSteps(cell), history: cellCurves(study, cell) });
   let result: CellResult;
@@ -39,6 +41,12 @@ export async function runCellLive(study: Study, cell: Cell, name: string): Promi
   const figure = live.figure();
   await exportFigure(figure, path.join(study.folder, 'figures', name), { height: figure.layout.height });
   return result;
+}
+
+/** The reward that judges the answers of a cell's task; undefined where the cell does not earn it. */
+function earnedAccuracyReward({ task, rewards }: GrpoCell): RewardName | undefined {
+  const { accuracyReward } = TASKS[task];
+  return rewards[accuracyReward] === undefined ? undefined : accuracyReward;
 }
 
 /** Shows warnings as lines of text under the running cell; nothing as long as there is none. */

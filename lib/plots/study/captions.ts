@@ -1,4 +1,4 @@
-/** What stands below a figure: what it shows, and all that it takes to make it again. */
+/** The lower part of a figure's caption: model, sizes, settings, seeds and commit, which is all that it takes to make it again. */
 
 import { readConfig } from '../../model/configuration.js';
 import { countParameters } from '../../model/parameters.js';
@@ -6,8 +6,7 @@ import { ablationBase } from '../../study/design/ablations.js';
 import { reasonRftCell } from '../../study/design/paradigms.js';
 import { taskProfile } from '../../study/profile.js';
 import type { Study } from '../../study/workspace.js';
-import { TASK_NAMES, type TaskName } from '../../tasks/tasks.js';
-import { TASK_TITLES } from './names.js';
+import { TASK_NAMES, TASKS, type TaskName } from '../../tasks/tasks.js';
 
 /**
  * The model of a study, and the sizes and settings of its tasks, in sentences; tasks that have the same share one.
@@ -20,20 +19,20 @@ export function configurationWords(
   stage: 'paradigms' | 'ablations' = 'paradigms',
 ): string {
   const config = readConfig(study.base);
-  const model = `Profile ${study.profile.name}: Qwen2-VL of ${whole(countParameters(config))} parameters (width ${config.hiddenSize}, ${config.layers} layers).`;
+  const model = `Profile ${study.profile.name}: Qwen2-VL of ${grouped(countParameters(config))} parameters (width ${config.hiddenSize}, ${config.layers} layers).`;
   const shared = new Map<string, TaskName[]>();
   for (const task of tasks) {
     const words = taskWords(study, task, stage);
     shared.set(words, [...(shared.get(words) ?? []), task]);
   }
   const sentences = [...shared].map(([words, own]) => {
-    const names = own.length === TASK_NAMES.length ? 'Each task' : own.map((task) => TASK_TITLES[task]).join(' and ');
+    const names = own.length === TASK_NAMES.length ? 'Each task' : own.map((task) => TASKS[task].title).join(' and ');
     return `${names}: ${words}.`;
   });
   return [model, ...sentences].join(' ');
 }
 
-const whole = (n: number) => n.toLocaleString('en');
+const grouped = (count: number) => count.toLocaleString('en');
 
 /** Sizes and settings of a task. */
 function taskWords(study: Study, task: TaskName, stage: 'paradigms' | 'ablations'): string {
@@ -41,9 +40,9 @@ function taskWords(study: Study, task: TaskName, stage: 'paradigms' | 'ablations
   const cell = stage === 'ablations' ? ablationBase(study, task) : reasonRftCell(study, task);
   const { steps, promptsPerStep, completions, schedule, beta, temperature } = cell.settings;
   return (
-    `${whole(trainRows)} training rows; SFT of ${passes(cotSft.epochs)} in batches of ${cotSft.batchSize}, learning rate ${cotSft.schedule.learningRate}; ` +
-    `stage 1 of Reason-RFT on the first ${whole(stageOneRows)} rows, ${passes(stageOne.epochs)}; ` +
-    `GRPO of ${whole(steps)} ${steps === 1 ? 'step' : 'steps'}, ${promptsPerStep} prompts x ${completions} completions, learning rate ${schedule.learningRate}, KL weight ${beta}, temperature ${temperature}`
+    `${grouped(trainRows)} training rows; SFT of ${passes(cotSft.epochs)} in batches of ${cotSft.batchSize}, learning rate ${cotSft.schedule.learningRate}; ` +
+    `stage 1 of Reason-RFT on the first ${grouped(stageOneRows)} rows, ${passes(stageOne.epochs)}; ` +
+    `GRPO of ${grouped(steps)} ${steps === 1 ? 'step' : 'steps'}, ${promptsPerStep} prompts x ${completions} completions, learning rate ${schedule.learningRate}, KL weight ${beta}, temperature ${temperature}`
   );
 }
 
@@ -51,11 +50,11 @@ function passes(epochs: number): string {
   return epochs === 1 ? '1 pass' : `${epochs} passes`;
 }
 
-/** Which training seeds, and which commit of the kit. */
+/** The training seeds, and the commit of the kit. */
 export function sourceWords(seeds: readonly number[], commit: string | null): string {
-  const which =
+  const seedWords =
     seeds.length === 0
       ? ''
-      : `Training ${seeds.length === 1 ? 'seed' : 'seeds'} ${seeds.join(', ')}; data are one draw for all. `;
-  return `${which}Commit ${commit ?? 'unknown (no repository)'}.`;
+      : `Training ${seeds.length === 1 ? 'seed' : 'seeds'} ${seeds.join(', ')}${seeds.length === 1 ? '. ' : '; data are one draw for all. '}`;
+  return `${seedWords}Commit ${commit ?? 'unknown (no repository)'}.`;
 }

@@ -1,4 +1,4 @@
-/** Every figure of a study, from its results: named, captioned, with words for those who do not see it. */
+/** Every figure of a study, from its results: with a name, a caption, and its content in words for those who do not see it. */
 
 import { SMALL_SHARE } from '../../study/design/data-efficiency.js';
 import { PARADIGM_NAMES, PARADIGMS } from '../../study/design/paradigms.js';
@@ -10,34 +10,55 @@ import {
   PHENOMENA,
   type Phenomenon,
   type StudyResults,
+  type TrainingCurve,
 } from '../../study/results/results.js';
 import { intervalSentence, itemsText, percentText } from '../../study/results/wording.js';
-import { TASK_NAMES, TASKS, type TaskName, TEST_SET_NAMES, type TestSet, testSetsOf } from '../../tasks/tasks.js';
+import {
+  TASK_NAMES,
+  TASKS,
+  type TaskName,
+  TEST_SET_NAMES,
+  type TestSet,
+  testSetNamed,
+  testSetsOf,
+} from '../../tasks/tasks.js';
 import { type ForestGroup, type ForestPoint, forestFigure } from '../forest.js';
 import type { Figure } from '../style.js';
 import { efficiencyFigure, rowsText } from './efficiency.js';
-import { SHORT_SETS, TASK_TITLES } from './names.js';
-import { curvesFigure, phenomenonFigure } from './phenomena.js';
+import { curvesFigure, METRIC_NAMES, METRICS, phenomenonFigure } from './phenomena.js';
 
 /** CSS pixels that a study's figures are wide: across a page of 170 mm their 12-pixel type is 7.4 points high. */
 export const STUDY_WIDTH = 780;
 
+/** The section of the results page that a figure belongs to. */
+export type FigureSection =
+  | 'claims'
+  | 'paradigms'
+  | 'data efficiency'
+  | 'ablations'
+  | 'training'
+  | 'controls'
+  | 'words';
+
 /** A figure with all that a page or a paper says about it. */
 export interface StudyFigure {
-  /** Of its files, the same in every study: `paradigms-counting`. */
+  /** The name of its files, the same in every study: `paradigms-counting`. */
   name: string;
   title: string;
-  /** What it shows and how to read it, in sentences. */
+  /** Sentences on what it shows and how to read it. */
   caption: string;
-  /** Its content in words, for who does not see it. */
+  /** Its content in words, for those who do not see it. */
   alt: string;
   figure: Figure;
   /** In CSS pixels. */
   height: number;
-  /** The tasks that it is of. */
+  /** The tasks whose results it shows. */
   tasks: readonly TaskName[];
-  /** The training seeds of what it shows; a point may be of fewer. */
+  /** The training seeds of all that it shows; a single point may have fewer. */
   seeds: readonly number[];
+  section: FigureSection;
+  /** Whether the page links to it in place of showing it, because another figure shows the same and more. */
+  linked: boolean;
   /** Whose GRPO it shows: that of the paradigms, or the shorter one of ablations. */
   stage: 'paradigms' | 'ablations';
 }
@@ -45,49 +66,44 @@ export interface StudyFigure {
 const OURS = 'this study';
 const ACCURACY_AXIS = 'accuracy (%)';
 
-/** The figures for which a study holds results, in the order of reading. */
+/** Draws the figures for which a study holds results, in the order of reading. */
 export function studyFigures(results: StudyResults): StudyFigure[] {
-  const tasks = TASK_NAMES.filter((task) => results.paradigms.some((each) => each.task === task));
-  const figures: StudyFigure[] = [];
-  if (tasks.length > 1) figures.push(overviewFigure(results.paradigms));
-  for (const task of tasks) figures.push(paradigmsFigure(results.paradigms, task));
-  for (const task of TASK_NAMES) {
-    const compared = results.claims.some((each) => each.task === task && each.comparisons.length > 0);
-    if (compared) figures.push(claimsFigure(results, task));
-  }
-  for (const task of TASK_NAMES) {
-    if (results.efficiency.some((point) => point.task === task)) figures.push(taskEfficiency(results, task));
-  }
-  for (const task of TASK_NAMES)
-    figures.push(
-      ...ablationFigures(
-        results.ablations.filter((p) => p.task === task),
-        task,
-      ),
-    );
-  for (const name of PHENOMENA) {
-    const looked = results.phenomena.filter((each) => each.phenomenon === name && each.curves.length > 0);
-    if (looked.length > 0) figures.push(observedFigure(looked));
-  }
-  if (results.phenomena.some(({ curves }) => curves.length > 0)) figures.push(learningCurves(results.phenomena));
-  if (results.controls.length > 0) figures.push(controlsFigure(results));
-  if (results.words.length > 0) figures.push(wordsFigure(results));
-  return figures;
+  const { paradigms, claims, efficiency, ablations, phenomena, controls, words } = results;
+  const tasksIn = (rows: readonly { task: TaskName }[]) =>
+    TASK_NAMES.filter((task) => rows.some((row) => row.task === task));
+  const compared = claims.filter(({ comparisons }) => comparisons.length > 0);
+  const observed = phenomena.filter(({ curves }) => curves.length > 0);
+  return [
+    ...(tasksIn(paradigms).length > 1 ? [overviewFigure(paradigms)] : []),
+    ...tasksIn(paradigms).map((task) => paradigmsFigure(paradigms, task)),
+    ...tasksIn(compared).map((task) => claimsFigure(results, task)),
+    ...tasksIn(efficiency).map((task) => efficiencyFigureOf(results, task)),
+    ...tasksIn(ablations).flatMap((task) => ablationFigures(ablations, task)),
+    ...PHENOMENA.flatMap((name) => {
+      const own = observed.filter(({ phenomenon }) => phenomenon === name);
+      return own.length > 0 ? [phenomenonFigureOf(own)] : [];
+    }),
+    ...(observed.length > 0 ? [learningCurves(observed)] : []),
+    ...(controls.length > 0 ? [controlsFigure(results)] : []),
+    ...(words.length > 0 ? [wordsFigure(results)] : []),
+  ];
 }
 
-/** A figure as it is listed; its height is what its layout says. */
-function named(
-  head: Pick<StudyFigure, 'name' | 'title' | 'tasks' | 'seeds'>,
+/** A figure that the page shows, as high as its layout says. */
+function described(
+  head: Pick<StudyFigure, 'name' | 'title' | 'tasks' | 'seeds' | 'section'>,
   figure: Figure,
   caption: string,
   alt: string,
 ): StudyFigure {
-  return { ...head, figure, caption, alt, height: figure.layout.height ?? 480, stage: 'paradigms' };
+  const { height } = figure.layout;
+  if (height === undefined) throw new Error(`figure ${head.name}: its layout does not say how high it is`);
+  return { ...head, figure, caption, alt, height, linked: false, stage: 'paradigms' };
 }
 
-/** The seeds of what is drawn, each once. */
-function seedsOf(drawn: readonly { seeds: readonly number[] }[]): number[] {
-  return [...new Set(drawn.flatMap(({ seeds }) => seeds))].sort((a, b) => a - b);
+/** The seeds of some rows, each once. */
+function seedsOf(rows: readonly { seeds: readonly number[] }[]): number[] {
+  return [...new Set(rows.flatMap(({ seeds }) => seeds))].sort((a, b) => a - b);
 }
 
 /** A share as a dot with its interval and its seeds. */
@@ -99,8 +115,8 @@ function dot(estimate: Estimate, panel: string, series: string): ForestPoint {
 
 /** The five paradigms of a task, a panel for each test set; the paper's numbers beside ours. */
 export function paradigmsFigure(paradigms: readonly ParadigmResult[], task: TaskName): StudyFigure {
-  const own = paradigms.filter((each) => each.task === task);
-  const title = `${TASK_TITLES[task]}: five paradigms`;
+  const own = paradigms.filter((row) => row.task === task);
+  const title = `${TASKS[task].title}: five paradigms`;
   const sets = testSetsOf(task);
   const groups = [
     {
@@ -112,49 +128,45 @@ export function paradigmsFigure(paradigms: readonly ParadigmResult[], task: Task
     },
   ];
   const panels = sets.map((set) => ({ title: TEST_SET_NAMES[set], axis: ACCURACY_AXIS, range: [0, 100] as const }));
-  return named(
-    { name: `paradigms-${task}`, title, tasks: [task], seeds: seedsOf(own) },
+  return described(
+    { name: `paradigms-${task}`, title, tasks: [task], seeds: seedsOf(own), section: 'paradigms' },
     forestFigure(groups, panels, title),
-    `Accuracy of the five paradigms on ${TASK_TITLES[task].toLowerCase()}${partialCredit([task])}, in domain and out of domain. Filled: this study; hollow: ` +
-      `the paper's Qwen2-VL 2B and 7B, which are larger and of other data, so that levels cannot be compared but their order can. ` +
+    `Accuracy of the five paradigms on ${TASKS[task].title.toLowerCase()}${partialCredit([task])}, in domain and out of domain. Filled: this study; hollow: ` +
+      `the paper's Qwen2-VL 2B and 7B, which are larger and trained on other data, so that their order can be compared but not their levels. ` +
       measureWithSeeds(own.map(({ accuracy }) => accuracy)),
     paradigmsInWords(own),
   );
 }
 
-/** Which camera a set out of domain sees the final image from, behind the task's name. */
-const CAMERAS: { readonly [set in TestSet]?: string } = { 'ood-left': ' (left)', 'ood-right': ' (right)' };
-
 /** All tasks on one page: in domain on the left, out of domain on the right. */
 export function overviewFigure(paradigms: readonly ParadigmResult[]): StudyFigure {
   const [inside, outside] = [TEST_SET_NAMES.id, TEST_SET_NAMES.ood];
-  const tasks = TASK_NAMES.filter((task) => paradigms.some((each) => each.task === task));
+  const tasks = TASK_NAMES.filter((task) => paradigms.some((row) => row.task === task));
   const groups = tasks.flatMap((task): ForestGroup[] => {
-    const own = paradigms.filter((each) => each.task === task);
-    return testSetsOf(task)
-      .filter((set) => set !== 'id')
-      .map((set, i) => ({
-        title: `${TASK_TITLES[task]}${CAMERAS[set] ?? ''}`,
-        // A task with two sets out of domain has one in domain, which stands beside the first.
-        rows: paradigmLines(
-          own,
-          task,
-          i === 0
-            ? [
-                ['id', inside],
-                [set, outside],
-              ]
-            : [[set, outside]],
-        ),
-      }));
+    const own = paradigms.filter((row) => row.task === task);
+    const outsideSets = testSetsOf(task).filter((set) => set !== 'id');
+    return outsideSets.map((set, i) => ({
+      title: `${TASKS[task].title}${outsideSets.length > 1 ? `, ${testSetNamed(task, set).shortTitle}` : ''}`,
+      // A task with two sets out of domain has one in domain, which stands beside the first.
+      rows: paradigmLines(
+        own,
+        task,
+        i === 0
+          ? [
+              ['id', inside],
+              [set, outside],
+            ]
+          : [[set, outside]],
+      ),
+    }));
   });
   const title = 'Three tasks, five paradigms';
   const panels = [inside, outside].map((panel) => ({ title: panel, axis: ACCURACY_AXIS, range: [0, 100] as const }));
-  return named(
-    { name: 'paradigms', title, tasks, seeds: seedsOf(paradigms) },
+  return described(
+    { name: 'paradigms', title, tasks, seeds: seedsOf(paradigms), section: 'paradigms' },
     forestFigure(groups, panels, title),
-    `Accuracy of the five paradigms on all tasks${partialCredit(tasks)}. Filled: this study; hollow: the paper's Qwen2-VL 2B and 7B. Left and right: ` +
-      `the camera of the final image out of domain. ` +
+    `Accuracy of the five paradigms on all tasks${partialCredit(tasks)}. Filled: this study; hollow: the paper's Qwen2-VL 2B and 7B. A task with ` +
+      `several test sets out of domain has a group of lines for each. ` +
       measureWithSeeds(paradigms.map(({ accuracy }) => accuracy)),
     paradigmsInWords(paradigms),
   );
@@ -166,9 +178,9 @@ function paradigmLines(own: readonly ParadigmResult[], task: TaskName, sets: rea
     label: PARADIGM_NAMES[paradigm],
     points: sets.flatMap(([set, panel]): ForestPoint[] => [
       ...own
-        .filter((each) => each.paradigm === paradigm && each.testSet === set)
+        .filter((row) => row.paradigm === paradigm && row.testSet === set)
         .map(({ accuracy }) => dot(accuracy, panel, OURS)),
-      ...PAPER.filter((each) => each.task === task && each.paradigm === paradigm && each.set === set).map(
+      ...PAPER.filter((number) => number.task === task && number.paradigm === paradigm && number.set === set).map(
         ({ model, accuracy }) => ({ value: accuracy, panel, series: `paper, ${model}` }),
       ),
     ]),
@@ -176,15 +188,15 @@ function paradigmLines(own: readonly ParadigmResult[], task: TaskName, sets: rea
 }
 
 /** Accuracy over training rows of one task. */
-function taskEfficiency(results: StudyResults, task: TaskName): StudyFigure {
+function efficiencyFigureOf(results: StudyResults, task: TaskName): StudyFigure {
   const points = results.efficiency.filter((point) => point.task === task);
-  const zeroShot = results.paradigms.filter((each) => each.task === task && each.paradigm === 'zero-shot');
+  const zeroShot = results.paradigms.filter((row) => row.task === task && row.paradigm === 'zero-shot');
   const all = Math.max(...points.map((point) => point.rows));
   const marked = { rows: SMALL_SHARE * all, name: `${100 * SMALL_SHARE} % (${rowsText(SMALL_SHARE * all)})` };
-  const title = `${TASK_TITLES[task]}: data efficiency`;
+  const title = `${TASKS[task].title}: data efficiency`;
   const sets = testSetsOf(task).filter((set) => points.some((point) => point.testSet === set));
-  return named(
-    { name: `data-efficiency-${task}`, title, tasks: [task], seeds: seedsOf(points) },
+  return described(
+    { name: `data-efficiency-${task}`, title, tasks: [task], seeds: seedsOf(points), section: 'data efficiency' },
     efficiencyFigure(points, zeroShot, sets, title, marked),
     `Accuracy over the number of training rows, those of all stages of a paradigm together, on a logarithmic axis${partialCredit([task])}. Dotted: ${100 * SMALL_SHARE} % of the ` +
       `largest number; long dashes: the base model, zero-shot, with its interval as a band. Intervals stand side by side, so that none hides another. ` +
@@ -198,20 +210,22 @@ function taskEfficiency(results: StudyResults, task: TaskName): StudyFigure {
   );
 }
 
-/** A chart for each ablation of a task, and one page of all. */
-function ablationFigures(points: readonly AblationPoint[], task: TaskName): StudyFigure[] {
+/** A chart of all ablations of a task; and one of each, where there are several. */
+function ablationFigures(ablations: readonly AblationPoint[], task: TaskName): StudyFigure[] {
+  const points = ablations.filter((point) => point.task === task);
   const names = [...new Set(points.map((point) => point.ablation))];
-  if (names.length === 0) return [];
-  const all = ablationFigure(points, `${TASK_TITLES[task]}: ablations of Reason-RFT`, `ablations-${task}`);
+  const all = ablationFigure(points, `${TASKS[task].title}: ablations of Reason-RFT`, `ablations-${task}`);
   if (names.length === 1) return [all];
-  const each = names.map((name) =>
-    ablationFigure(
+  if (names.length === 1) return [all];
+  const single = names.map((name) => ({
+    ...ablationFigure(
       points.filter((point) => point.ablation === name),
-      `${TASK_TITLES[task]}: ${name}`,
+      `${TASKS[task].title}: ${name}`,
       `ablation-${task}-${fileName(name)}`,
     ),
-  );
-  return [all, ...each];
+    linked: true,
+  }));
+  return [all, ...single];
 }
 
 /** The settings of ablations as lines, the base setting of each bold. */
@@ -232,10 +246,10 @@ export function ablationFigure(points: readonly AblationPoint[], title: string, 
     return { ...(ablations.length > 1 ? { title: ablation } : {}), rows };
   });
   const panels = sets.map((set) => ({ title: TEST_SET_NAMES[set], axis: ACCURACY_AXIS }));
-  const shown = named(
-    { name, title, tasks: [points[0]!.task], seeds: seedsOf(points) },
+  const shown = described(
+    { name, title, tasks: [points[0]!.task], seeds: seedsOf(points), section: 'ablations' },
     forestFigure(groups, panels, title),
-    `Accuracy of Reason-RFT's second stage on ${TASK_TITLES[points[0]!.task].toLowerCase()} with one thing changed at a time${partialCredit([points[0]!.task])}: ` +
+    `Accuracy of Reason-RFT's second stage on ${TASKS[points[0]!.task].title.toLowerCase()} with one thing changed at a time${partialCredit([points[0]!.task])}: ` +
       `${ablations.join(', ')}. Bold, with a dotted guide: the base setting that all others differ from. ` +
       `Each panel has an axis of its own, which need not begin at zero. ${measureWithSeeds(points.map(({ accuracy }) => accuracy))}`,
     points
@@ -245,57 +259,80 @@ export function ablationFigure(points: readonly AblationPoint[], title: string, 
   return { ...shown, stage: 'ablations' };
 }
 
-/** A phenomenon of training, the tasks beside each other. */
-function observedFigure(looked: readonly Phenomenon[]): StudyFigure {
-  const name = looked[0]!.phenomenon;
-  const figure = phenomenonFigure(looked);
-  const seen = looked.map(({ task, text }) => `${TASK_TITLES[task]}: ${text}`).join(' ');
-  return named(
+/** One phenomenon of training in the tasks that it was looked for in, the tasks beside each other. */
+function phenomenonFigureOf(phenomena: readonly Phenomenon[]): StudyFigure {
+  const name = phenomena[0]!.phenomenon;
+  const curves = phenomena.flatMap((phenomenon) => phenomenon.curves);
+  const observations = phenomena.map(({ task, text }) => `${TASKS[task].title}: ${text}`).join(' ');
+  return described(
     {
-      ...{ name: `phenomenon-${fileName(name)}`, title: capital(name), tasks: looked.map(({ task }) => task) },
-      seeds: seedsOf(looked.flatMap(({ curves }) => curves)),
+      ...{ name: `phenomenon-${fileName(name)}`, title: capital(name), tasks: phenomena.map(({ task }) => task) },
+      ...{ seeds: seedsOf(curves), section: 'training' },
     },
-    figure,
-    `${capital(name)}, looked for in GRPO's own rollouts. The paper: ${looked[0]!.paper} Here: ${seen} Faint: single seeds; bold: their mean, over five steps.`,
-    seen,
+    phenomenonFigure(phenomena),
+    `${capital(name)}, looked for in GRPO's own rollouts. The paper: ${phenomena[0]!.paper} Here: ${observations} ${curveLines(curves)}`,
+    observations,
   );
+}
+
+/** What the faint and the bold lines of curves are. */
+function curveLines(curves: readonly TrainingCurve[]): string {
+  return curves.some(({ perSeed }) => perSeed.length > 1)
+    ? 'Faint: single seeds; bold: their mean, over five steps.'
+    : 'Faint: each step of the one seed; bold: the mean over five steps.';
 }
 
 /** Rewards and lengths of every GRPO run of the two paradigms. */
 function learningCurves(phenomena: readonly Phenomenon[]): StudyFigure {
-  const tasks = TASK_NAMES.filter((task) => phenomena.some((each) => each.task === task && each.curves.length > 0)).map(
-    (task) => {
-      const all = phenomena.filter((each) => each.task === task).flatMap(({ curves }) => curves);
-      const key = (curve: (typeof all)[number]) => `${curve.paradigm} ${curve.metric}`;
-      return { task, curves: [...new Map(all.map((curve) => [key(curve), curve])).values()] };
-    },
-  );
+  const tasks = TASK_NAMES.filter((task) => phenomena.some((phenomenon) => phenomenon.task === task)).map((task) => {
+    const curves = phenomena
+      .filter((phenomenon) => phenomenon.task === task)
+      .flatMap((phenomenon) => phenomenon.curves);
+    const keyOf = ({ paradigm, metric }: TrainingCurve) => `${paradigm} ${metric}`;
+    // Phenomena share curves.
+    return { task, curves: [...new Map(curves.map((curve) => [keyOf(curve), curve])).values()] };
+  });
   const title = 'Learning curves of GRPO';
-  const ends = tasks.flatMap(({ task, curves }) =>
-    curves.map(({ paradigm, metric, mean }) => {
-      const at = (value: number | undefined) => (value ?? Number.NaN).toFixed(metric === 'length' ? 0 : 2);
-      return `${TASK_TITLES[task]}, ${PARADIGM_NAMES[paradigm]}: ${metric} ${at(mean[0])} at the first step, ${at(mean.at(-1))} at the last`;
-    }),
-  );
-  return named(
+  const all = tasks.flatMap(({ curves }) => curves);
+  return described(
     {
       ...{ name: 'learning-curves', title, tasks: tasks.map(({ task }) => task) },
-      seeds: seedsOf(tasks.flatMap(({ curves }) => curves)),
+      ...{ seeds: seedsOf(all), section: 'training' },
     },
     curvesFigure(tasks, title),
-    'Mean rewards and lengths of the completions that GRPO samples at each step, before that step. Faint: single seeds; bold: their mean, over five steps.',
-    ends.join('; '),
+    [
+      'Mean rewards and lengths of the completions that GRPO samples at each step, before that step.',
+      curveLines(all),
+      ...missingCurves(all),
+    ].join(' '),
+    tasks.flatMap(({ task, curves }) => curves.map((curve) => curveInWords(task, curve))).join('; '),
   );
 }
 
-/** What a task's three claims rest on: both accuracies on the left, their difference on the right. */
+function curveInWords(task: TaskName, { paradigm, metric, mean }: TrainingCurve): string {
+  const numberText = (value: number) => value.toFixed(metric === 'length' ? 0 : 2);
+  return `${TASKS[task].title}, ${PARADIGM_NAMES[paradigm]}: ${METRIC_NAMES[metric]} ${numberText(mean[0]!)} at the first step, ${numberText(mean.at(-1)!)} at the last`;
+}
+
+/** Names the curves that the results lack of paradigms whose others they hold: earlier versions kept fewer. */
+function missingCurves(curves: readonly TrainingCurve[]): string[] {
+  const missing = [...new Set(curves.map(({ paradigm }) => paradigm))].flatMap((paradigm) => {
+    const held = curves.filter((curve) => curve.paradigm === paradigm).map(({ metric }) => metric);
+    return METRICS.filter((metric) => !held.includes(metric)).map(
+      (metric) => `${METRIC_NAMES[metric]} of ${PARADIGM_NAMES[paradigm]}`,
+    );
+  });
+  return missing.length > 0 ? [`These results do not hold the ${missing.join(', nor the ')}.`] : [];
+}
+
+/** The comparisons of a task's claims: both accuracies on the left, their difference on the right. */
 export function claimsFigure({ claims, seeds }: StudyResults, task: TaskName): StudyFigure {
-  const drawn = claims.filter((each) => each.task === task && each.comparisons.length > 0);
+  const drawn = claims.filter((claim) => claim.task === task && claim.comparisons.length > 0);
   const [shares, differences] = ['accuracy, or reward', 'difference'];
   const groups = drawn.map(({ claim, verdict, comparisons }) => ({
     title: `${capital(claim)}: ${verdict}`,
     rows: comparisons.map(({ testSet, first, second, firstAccuracy, secondAccuracy, difference }) => ({
-      label: `${first} vs ${second}, ${SHORT_SETS[testSet]}`,
+      label: `${first} vs ${second}, ${testSetNamed(task, testSet).shortTitle}`,
       points: [
         dot(firstAccuracy, shares, 'claimed to be higher'),
         { ...dot(difference, differences, 'their difference'), seeds: [] },
@@ -307,12 +344,12 @@ export function claimsFigure({ claims, seeds }: StudyResults, task: TaskName): S
     { title: shares, axis: 'accuracy or reward (%)' },
     { title: differences, axis: 'difference (points)', zero: true },
   ];
-  const title = `${TASK_TITLES[task]}: the claims`;
+  const title = `${TASKS[task].title}: the claims`;
   const estimates = drawn.flatMap(({ comparisons }) =>
-    comparisons.flatMap((each) => [each.firstAccuracy, each.secondAccuracy]),
+    comparisons.flatMap(({ firstAccuracy, secondAccuracy }) => [firstAccuracy, secondAccuracy]),
   );
-  return named(
-    { name: `claims-${task}`, title, tasks: [task], seeds },
+  return described(
+    { name: `claims-${task}`, title, tasks: [task], seeds, section: 'claims' },
     forestFigure(groups, panels, title),
     'The comparisons that the three claims rest on: two accuracies (of reinforcement, the reward that GRPO is trained by), and their difference on the same ' +
       `items, seed by seed. A claim holds where the two intervals lie apart in each of its comparisons. ${measureWithSeeds(estimates)}`,
@@ -320,46 +357,46 @@ export function claimsFigure({ claims, seeds }: StudyResults, task: TaskName): S
   );
 }
 
-/** What training on shuffled labels scores, beside chance. */
+/** The score after training on shuffled labels, beside chance. */
 function controlsFigure({ controls }: StudyResults): StudyFigure {
   const title = 'Controls: what is learned from labels that say nothing';
   const panel = 'accuracy';
   const tasks = [...new Set(controls.map(({ task }) => task))];
   const groups = tasks.map((task) => ({
-    title: TASK_TITLES[task],
+    title: TASKS[task].title,
     rows: controls
-      .filter((each) => each.task === task)
+      .filter((row) => row.task === task)
       .map(({ control, testSet, accuracy, chance }) => ({
         label: `${control}, ${TEST_SET_NAMES[testSet]}`,
         points: [dot(accuracy, panel, OURS), { value: chance, panel, series: 'best constant answer' }],
       })),
   }));
-  return named(
-    { name: 'controls', title, tasks, seeds: seedsOf(controls) },
+  return described(
+    { name: 'controls', title, tasks, seeds: seedsOf(controls), section: 'controls' },
     forestFigure(groups, [{ title: panel, axis: ACCURACY_AXIS, range: [0, 100] }], title),
-    `Accuracy after training on questions whose answers were dealt anew. Hollow: what the best constant answer scores; an interval above it would be a leak. ${measure(controls.map(({ accuracy }) => accuracy))}`,
+    `Accuracy after training on questions whose answers were dealt anew. Hollow: the score of the best constant answer; an interval above it would mean that answers leak. ${measure(controls.map(({ accuracy }) => accuracy))}`,
     controls.map(({ text }) => text).join(' '),
   );
 }
 
-/** What CoT-SFT scores by the words of its rationales. */
+/** The score of CoT-SFT by the words of its rationales. */
 function wordsFigure({ words }: StudyResults): StudyFigure {
   const title = 'CoT-SFT by whose words its rationales are in';
   const panel = 'accuracy';
   const tasks = [...new Set(words.map(({ task }) => task))];
   const groups = tasks.map((task) => ({
-    title: TASK_TITLES[task],
+    title: TASKS[task].title,
     rows: words
-      .filter((each) => each.task === task)
+      .filter((row) => row.task === task)
       .map(({ testSet, annotators, own }) => ({
         label: TEST_SET_NAMES[testSet],
         points: [dot(annotators, panel, "an annotator's words"), dot(own, panel, "the base model's own words")],
       })),
   }));
-  return named(
-    { name: 'words', title, tasks, seeds: seedsOf(words) },
+  return described(
+    { name: 'words', title, tasks, seeds: seedsOf(words), section: 'words' },
     forestFigure(groups, [{ title: panel, axis: ACCURACY_AXIS, range: [0, 100] }], title),
-    `Accuracy of CoT-SFT on the same rows${partialCredit(tasks)}, whose rationales are an annotator's, or the solutions that the base model's pretraining would write. ${measureWithSeeds(words.map(({ own }) => own))}`,
+    `Accuracy of CoT-SFT on the same rows${partialCredit(tasks)}, once with an annotator's rationales and once with solutions as the base model's pretraining writes them. ${measureWithSeeds(words.map(({ own }) => own))}`,
     words.map(({ text }) => text).join(' '),
   );
 }
@@ -381,13 +418,13 @@ function capital(text: string): string {
 
 /** What a caption on accuracy has to add when a task gives partial credit: its answers are not counted right or wrong. */
 function partialCredit(tasks: readonly TaskName[]): string {
-  const graded = tasks.filter((task) => TASKS[task].partialCredit).map((task) => TASK_TITLES[task].toLowerCase());
+  const graded = tasks.filter((task) => TASKS[task].partialCredit).map((task) => TASKS[task].title.toLowerCase());
   return graded.length > 0 ? ` (of ${graded.join(' and ')} the mean score with partial credit)` : '';
 }
 
 function paradigmsInWords(rows: readonly ParadigmResult[]): string {
   const one = ({ task, paradigm, testSet, accuracy }: ParadigmResult) =>
-    `${TASK_TITLES[task]}, ${PARADIGM_NAMES[paradigm]}, ${TEST_SET_NAMES[testSet]}: ${percentText(accuracy)}`;
+    `${TASKS[task].title}, ${PARADIGM_NAMES[paradigm]}, ${TEST_SET_NAMES[testSet]}: ${percentText(accuracy)}`;
   return rows.map(one).join('; ');
 }
 

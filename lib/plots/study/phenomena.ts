@@ -3,20 +3,19 @@
 import type { Data } from 'plotly.js';
 import { PARADIGM_NAMES } from '../../study/design/paradigms.js';
 import type { Phenomenon, TrainingCurve } from '../../study/results/results.js';
-import type { TaskName } from '../../tasks/tasks.js';
+import { TASKS, type TaskName } from '../../tasks/tasks.js';
 import { panelFigure } from '../panels.js';
 import { type Figure, withOpacity } from '../style.js';
 import { plotlyText, wrapLines } from '../text.js';
-import { TASK_TITLES } from './names.js';
 import { paradigmStyle } from './paradigm-style.js';
 
-/** What the metrics are called at their axes. */
-const METRIC_NAMES: { readonly [metric in TrainingCurve['metric']]: string } = {
+/** The metrics' names at their axes. */
+export const METRIC_NAMES: { readonly [metric in TrainingCurve['metric']]: string } = {
   accuracy: 'accuracy reward',
   format: 'format reward',
   length: 'tokens a completion',
 };
-const METRICS = Object.keys(METRIC_NAMES) as TrainingCurve['metric'][];
+export const METRICS = Object.keys(METRIC_NAMES) as TrainingCurve['metric'][];
 
 /** The curves of one task. */
 export interface TaskCurves {
@@ -27,16 +26,18 @@ export interface TaskCurves {
 /**
  * A column for each task, a row for each metric that any of them has.
  *
- * @param under lines of text below the title, such as what the paper saw
+ * @param under a text below the title, such as the paper's observation
  */
 export function curvesFigure(tasks: readonly TaskCurves[], title: string, under = ''): Figure {
-  const metrics = METRICS.filter((metric) => tasks.some(({ curves }) => curves.some((each) => each.metric === metric)));
+  const metrics = METRICS.filter((metric) =>
+    tasks.some(({ curves }) => curves.some((curve) => curve.metric === metric)),
+  );
   const columns = tasks.length;
   const frames = metrics.flatMap((metric, m) =>
     tasks.map(({ task }, t) => ({
       metric,
       task,
-      title: m === 0 ? TASK_TITLES[task] : '',
+      title: m === 0 ? TASKS[task].title : '',
       xaxis: m === metrics.length - 1 ? { title: { text: 'GRPO step' } } : {},
       yaxis: {
         ...(metric === 'length' ? { rangemode: 'tozero' as const } : { range: [0, 1.02] }),
@@ -53,7 +54,7 @@ export function curvesFigure(tasks: readonly TaskCurves[], title: string, under 
     ({ xaxis, yaxis }, index) => {
       const { metric, task } = frames[index]!;
       const own = tasks
-        .find((each) => each.task === task)!
+        .find((column) => column.task === task)!
         .curves.filter((curve) => curve.metric === metric)
         // The solid line first: a dashed one over it shows where both run together.
         .sort((a, b) => Number(a.paradigm === 'reason-rft-zero') - Number(b.paradigm === 'reason-rft-zero'));
@@ -82,7 +83,7 @@ export function curvesFigure(tasks: readonly TaskCurves[], title: string, under 
 /** Pixels of a row of panels. */
 const PANEL = 170;
 
-/** The curves of a phenomenon in the tasks that it was looked for in, below what the paper saw. */
+/** The curves of a phenomenon in the tasks that it was looked for in, below the paper's observation. */
 export function phenomenonFigure(phenomena: readonly Phenomenon[]): Figure {
   const [first] = phenomena;
   if (!first) throw new Error('phenomenon: there is none to draw');

@@ -1,18 +1,17 @@
 /**
  * The results page: tables, figures and samples of a study in one HTML file that needs nothing else. It holds no script, and its
- * content policy lets none run, nor anything be fetched: what a model wrote is shown and nothing more.
+ * content policy lets no script run and nothing be fetched, so that the text of a model is shown and does nothing.
  */
 
 import { PARADIGM_NAMES } from '../../study/design/paradigms.js';
 import type { StudyResults } from '../../study/results/results.js';
-import { CLAIM_RULE, intervalSentence } from '../../study/results/wording.js';
+import { CLAIM_RULE, intervalSentence, selectionSentence } from '../../study/results/wording.js';
 import type { Study } from '../../study/workspace.js';
-import { TASK_NAMES, type TaskName, TEST_SET_NAMES, testSetsOf } from '../../tasks/tasks.js';
+import { TASK_NAMES, TASKS, type TaskName, TEST_SET_NAMES, testSetsOf } from '../../tasks/tasks.js';
 import { type HtmlCell, type HtmlTable, htmlTable } from '../html-table.js';
 import { escapeHtml } from '../tables.js';
 import { configurationWords, sourceWords } from './captions.js';
-import { STUDY_WIDTH, type StudyFigure } from './figures.js';
-import { TASK_TITLES } from './names.js';
+import { type FigureSection, STUDY_WIDTH, type StudyFigure } from './figures.js';
 import type { PageSample } from './page-samples.js';
 import {
   ablationsTable,
@@ -33,23 +32,61 @@ export interface PageFigure extends StudyFigure {
   svg: string;
 }
 
-/** Figures numbered in the order of the page, as they are put into it. */
-class Figures {
+/** The figures of a page, numbered in the order in which they are put into it. Each has to be put somewhere. */
+class PageFigures {
   private count = 0;
-  constructor(readonly all: readonly PageFigure[]) {}
+  private readonly placed = new Set<PageFigure>();
 
-  /** Those of these names that there are, in the order of the names. */
-  html(...names: readonly string[]): string {
-    const found = names.flatMap((name) => this.all.find((figure) => figure.name === name) ?? []);
-    return found.map((figure) => figureHtml(figure, ++this.count)).join('\n');
+  constructor(private readonly all: readonly PageFigure[]) {}
+
+  /**
+   * Shows the figures of a section.
+   *
+   * @param task only those of this task alone; without it only those of several tasks
+   */
+  show(section: FigureSection, task?: TaskName): string {
+    return this.take(section, task, false)
+      .map((figure) => figureHtml(figure, ++this.count))
+      .join('\n');
+  }
+
+  /** Shows the figures of a section, whatever their tasks. */
+  showAll(section: FigureSection): string {
+    return [this.show(section), ...TASK_NAMES.map((task) => this.show(section, task))].filter(Boolean).join('\n');
+  }
+
+  /** Links to the figures of a section and a task that the page does not show. */
+  links(section: FigureSection, task: TaskName): string[] {
+    return this.take(section, task, true).map(
+      ({ name, title }) => `<a href="figures/${name}.html">${escapeHtml(title.replace(/^.*?: /, ''))}</a>`,
+    );
+  }
+
+  private take(section: FigureSection, task: TaskName | undefined, linked: boolean): PageFigure[] {
+    const own = this.all.filter(
+      (figure) =>
+        figure.section === section &&
+        figure.linked === linked &&
+        (task === undefined ? figure.tasks.length !== 1 : figure.tasks.length === 1 && figure.tasks[0] === task),
+    );
+    for (const figure of own) this.placed.add(figure);
+    return own;
+  }
+
+  /** @throws Error naming the figures that are neither shown nor linked to */
+  checkAllPlaced(): void {
+    const left = this.all.filter((figure) => !this.placed.has(figure)).map(({ name }) => name);
+    if (left.length > 0)
+      throw new Error(`results page: no section shows ${left.join(', ')}; give each a section that the page has`);
   }
 }
 
 /**
- * The page as text.
+ * Writes the page as text.
  *
- * @param figures drawn; their files are linked to as `figures/<name>.<format>` beside the page
- * @param samples what was written on the same items
+ * @param figures with their drawings; the page links to their files as `figures/<name>.<format>` beside it
+ * @param samples what each paradigm wrote on the same items
+ * @throws Error where a figure has no place on the page, naming it
  */
 export function resultsPage(
   study: Study,
@@ -57,7 +94,7 @@ export function resultsPage(
   figures: readonly PageFigure[],
   samples: readonly PageSample[],
 ): string {
-  const numbered = new Figures(figures);
+  const numbered = new PageFigures(figures);
   const sections = [
     section('claims', 'The claims', claimsPart(results, numbered)),
     section('paradigms', 'Five paradigms', paradigmsPart(results, numbered)),
@@ -68,6 +105,7 @@ export function resultsPage(
     section('samples', 'Samples', samplesPart(samples)),
     section('missing', 'Not finished', missingPart(results)),
   ].filter(({ html }) => html !== '');
+  numbered.checkAllPlaced();
   const links = sections.map(({ id, title }) => `<li><a href="#${id}">${title}</a></li>`).join('');
   const title = `Reason-RFT, the ${results.profile} study`;
   return `<!doctype html>
@@ -82,8 +120,8 @@ export function resultsPage(
 <body>
 <header>
 <h1>${escapeHtml(title)}</h1>
-<p class="lead">Reinforcement fine-tuning of a vision-language model, after Tan et al. (2025): three tasks, five paradigms, in and out of domain.</p>
-<p>${escapeHtml(configurationWords(study))}</p>
+<p class="lead">Reinforcement fine-tuning of a vision-language model, after Tan et al. (2025). ${escapeHtml(selectionSentence(results.selection))}</p>
+<p>${escapeHtml(configurationWords(study, results.selection?.tasks))}</p>
 <p>${escapeHtml(sourceWords(results.seeds, results.commit))} ${escapeHtml(intervalSentence(results.paradigms.map(({ accuracy }) => accuracy)))}</p>
 <nav aria-label="Sections"><ul>${links}</ul></nav>
 </header>
@@ -96,7 +134,7 @@ ${sections.map(({ html }) => html).join('\n')}
 `;
 }
 
-/** A section, empty where it has nothing to show. */
+/** A section; its HTML is empty where it has nothing to show. */
 function section(id: string, title: string, content: string) {
   const html =
     content === ''
@@ -110,10 +148,10 @@ const paragraph = (text: string) => `<p>${escapeHtml(text)}</p>`;
 /** A table, or nothing where it has no rows. */
 const tableHtml = (table: HtmlTable) => (table.rows.length > 0 ? htmlTable(table) : '');
 
-/** What there is, one below the other. */
+/** The parts that are not empty, one below the other. */
 const stacked = (...parts: readonly string[]) => parts.filter((part) => part !== '').join('\n');
 
-const titled = (task: TaskName, ...parts: readonly string[]) => stacked(`<h3>${TASK_TITLES[task]}</h3>`, ...parts);
+const titled = (task: TaskName, ...parts: readonly string[]) => stacked(`<h3>${TASKS[task].title}</h3>`, ...parts);
 
 function figureHtml({ name, title, caption, alt, svg, height }: PageFigure, number: number): string {
   const source = `data:image/svg+xml;base64,${Buffer.from(svg, 'utf8').toString('base64')}`;
@@ -127,52 +165,50 @@ function figureHtml({ name, title, caption, alt, svg, height }: PageFigure, numb
 </figure>`;
 }
 
-function claimsPart(results: StudyResults, figures: Figures): string {
+function claimsPart(results: StudyResults, figures: PageFigures): string {
   if (results.claims.length === 0) return '';
   return stacked(
     paragraph(CLAIM_RULE),
     htmlTable(claimsTable(results)),
-    ...TASK_NAMES.flatMap((task) => [figures.html(`claims-${task}`), tableHtml(comparisonsTable(results, task))]),
+    ...TASK_NAMES.flatMap((task) => [figures.show('claims', task), tableHtml(comparisonsTable(results, task))]),
   );
 }
 
-function paradigmsPart(results: StudyResults, figures: Figures): string {
-  const tasks = TASK_NAMES.filter((task) => results.paradigms.some((each) => each.task === task));
+function paradigmsPart(results: StudyResults, figures: PageFigures): string {
+  const tasks = TASK_NAMES.filter((task) => results.paradigms.some((row) => row.task === task));
   if (tasks.length === 0) return '';
   const parts = tasks.map((task) =>
     titled(
       task,
       htmlTable(accuracyTable(results, task)),
-      figures.html(`paradigms-${task}`),
+      figures.show('paradigms', task),
       htmlTable(costTable(results, task)),
     ),
   );
   const bold = paragraph('Bold in the tables: the highest accuracy of this study on a test set.');
-  return stacked(bold, figures.html('paradigms'), ...parts);
+  return stacked(bold, figures.show('paradigms'), ...parts);
 }
 
-function efficiencyPart(results: StudyResults, figures: Figures): string {
+function efficiencyPart(results: StudyResults, figures: PageFigures): string {
   const tasks = TASK_NAMES.filter((task) => results.efficiency.some((point) => point.task === task));
   const parts = tasks.map((task) => {
     const tables = testSetsOf(task).map((set) => tableHtml(efficiencyTable(results, task, set)));
-    return titled(task, figures.html(`data-efficiency-${task}`), ...tables);
+    return titled(task, figures.show('data efficiency', task), ...tables);
   });
   return stacked(...parts);
 }
 
-function ablationsPart(results: StudyResults, figures: Figures): string {
+function ablationsPart(results: StudyResults, figures: PageFigures): string {
   const tasks = TASK_NAMES.filter((task) => results.ablations.some((point) => point.task === task));
   const parts = tasks.map((task) => {
-    const said = results.findings
-      .filter((each) => each.task === task)
+    const findings = results.findings
+      .filter((finding) => finding.task === task)
       .map(({ ablation, text }) => `<dt>${escapeHtml(ablation)}</dt><dd>${escapeHtml(text)}</dd>`);
-    const links = figures.all
-      .filter(({ name }) => name.startsWith(`ablation-${task}-`))
-      .map(({ name, title }) => `<a href="figures/${name}.html">${escapeHtml(title.replace(/^.*?: /, ''))}</a>`);
+    const links = figures.links('ablations', task);
     return titled(
       task,
-      said.length > 0 ? `<dl>${said.join('')}</dl>` : '',
-      figures.html(`ablations-${task}`),
+      findings.length > 0 ? `<dl>${findings.join('')}</dl>` : '',
+      figures.show('ablations', task),
       links.length > 0 ? `<p>Each alone: ${links.join(', ')}.</p>` : '',
       htmlTable(ablationsTable(results, task)),
     );
@@ -180,19 +216,16 @@ function ablationsPart(results: StudyResults, figures: Figures): string {
   return stacked(...parts);
 }
 
-function trainingPart(results: StudyResults, figures: Figures): string {
-  const names = figures.all
-    .map(({ name }) => name)
-    .filter((name) => name.startsWith('phenomenon-') || name === 'learning-curves');
-  return stacked(tableHtml(phenomenaTable(results)), figures.html(...names));
+function trainingPart(results: StudyResults, figures: PageFigures): string {
+  return stacked(tableHtml(phenomenaTable(results)), figures.showAll('training'));
 }
 
-function controlsPart(results: StudyResults, figures: Figures): string {
+function controlsPart(results: StudyResults, figures: PageFigures): string {
   return stacked(
     tableHtml(controlsTable(results)),
-    figures.html('controls'),
+    figures.showAll('controls'),
     tableHtml(wordsTable(results)),
-    figures.html('words'),
+    figures.showAll('words'),
     tableHtml(leakageTable(results)),
   );
 }
@@ -206,17 +239,16 @@ function samplesPart(samples: readonly PageSample[]): string {
     ),
     ...tasks.map((task) => {
       const cards = samples.filter((sample) => sample.task === task).map(sampleHtml);
-      return `<h3>${TASK_TITLES[task]}</h3>\n${cards.join('\n')}`;
+      return `<h3>${TASKS[task].title}</h3>\n${cards.join('\n')}`;
     }),
   ].join('\n');
 }
 
 function sampleHtml({ task, testSet, question, answer, images, outputs }: PageSample): string {
-  const names = images.length === 2 ? ['first image', 'second image'] : ['image'];
   const pictures = images.map((source, i) => {
     if (!source.startsWith('data:image/png;base64,'))
       throw new Error('results page: an image must be a PNG data address');
-    return `<img src="${escapeHtml(source)}" alt="${escapeHtml(`${TASK_TITLES[task]}, ${names[i] ?? 'image'} of the question beside it`)}">`;
+    return `<img src="${escapeHtml(source)}" alt="${escapeHtml(`${TASKS[task].title}, image ${i + 1} of ${images.length} of the question beside it`)}">`;
   });
   const rows = outputs.map(({ paradigm, completion, score, ended }): HtmlCell[] => [
     { text: PARADIGM_NAMES[paradigm], head: true },

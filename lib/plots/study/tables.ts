@@ -1,27 +1,31 @@
-/** The tables of a study, as data: a page and a notebook show the same ones. */
+/** The tables of a study as data. The results page and the notebooks show the same ones. */
 
 import { PARADIGM_NAMES, PARADIGMS } from '../../study/design/paradigms.js';
 import { PAPER } from '../../study/results/paper.js';
 import type { ClaimVerdict, Estimate, Phenomenon, StudyResults } from '../../study/results/results.js';
 import { controlText, seenText } from '../../study/results/wording.js';
-import { TASKS, type TaskName, TEST_SET_NAMES, type TestSet, testSetsOf } from '../../tasks/tasks.js';
+import { TASKS, type TaskName, TEST_SET_NAMES, type TestSet, testSetNamed, testSetsOf } from '../../tasks/tasks.js';
 import type { HtmlCell, HtmlTable } from '../html-table.js';
-import { SHORT_SETS, TASK_TITLES } from './names.js';
 
+/** A share in percent with one decimal. */
 const percent = (share: number) => (100 * share).toFixed(1);
-/** `74.2 [71.0, 77.1]`. */
-const share = ({ mean, interval }: Estimate) => `${percent(mean)} [${interval.map(percent).join(', ')}]`;
-/** The same with its sign, which what rounds to nothing has none of: points of difference. */
-const points = ({ mean, interval }: Estimate) => {
-  const signed = (value: number) => {
-    const size = percent(Math.abs(value));
-    return size === '0.0' ? size : `${value < 0 ? '\u2212' : '+'}${size}`;
+
+/** A share with its interval in percent: `74.2 [71.0, 77.1]`. */
+const shareText = ({ mean, interval }: Estimate) => `${percent(mean)} [${interval.map(percent).join(', ')}]`;
+
+/** A difference with its interval in points, each number with its sign: `+4.7 [−0.2, +9.6]`. What rounds to 0.0 has no sign. */
+const differenceText = ({ mean, interval }: Estimate) => {
+  const signed = (share: number) => {
+    const size = percent(Math.abs(share));
+    return size === '0.0' ? size : `${share < 0 ? '\u2212' : '+'}${size}`;
   };
   return `${signed(mean)} [${interval.map(signed).join(', ')}]`;
 };
-const number = (text: string): HtmlCell => ({ text, number: true });
-const whole = (value: number) => number(Math.round(value).toLocaleString('en'));
-const estimate = (value: Estimate | undefined) => number(value ? share(value) : '');
+
+const numberCell = (text: string): HtmlCell => ({ text, number: true });
+const countCell = (count: number) => numberCell(Math.round(count).toLocaleString('en'));
+/** Empty where there is no estimate. */
+const shareCell = (share: Estimate | undefined) => numberCell(share ? shareText(share) : '');
 
 const VERDICT_MARKS: { readonly [verdict in ClaimVerdict['verdict']]: 'good' | 'open' | 'bad' } = {
   holds: 'good',
@@ -30,13 +34,13 @@ const VERDICT_MARKS: { readonly [verdict in ClaimVerdict['verdict']]: 'good' | '
   missing: 'open',
 };
 
-/** Each claim on each task: its verdict, and the verdict in a sentence. */
+/** A line for each claim on each task: its verdict, and the numbers in a sentence. */
 export function claimsTable({ claims }: StudyResults): HtmlTable {
   return {
     caption: 'The claims, task by task',
     heads: [['task', 'claim', 'verdict', 'in numbers']],
     rows: claims.map(({ task, claim, verdict, text }) => [
-      { text: TASK_TITLES[task], head: true },
+      { text: TASKS[task].title, head: true },
       claim,
       { text: verdict, mark: VERDICT_MARKS[verdict] },
       { text, prose: true },
@@ -44,127 +48,128 @@ export function claimsTable({ claims }: StudyResults): HtmlTable {
   };
 }
 
-/** The comparisons that a task's claims rest on. */
+/** A line for each comparison that a task's claims rest on. */
 export function comparisonsTable({ claims }: StudyResults, task: TaskName): HtmlTable {
-  const small = (p: number) => (p < 0.001 ? '< 0.001' : p.toFixed(3));
-  const numbers = ['first (%)', 'second (%)', 'difference (points)', 'p, seed by seed'].map(number);
+  const pText = (p: number) => (p < 0.001 ? '< 0.001' : p.toFixed(3));
+  const numbers = ['first (%)', 'second (%)', 'difference (points)', 'p, seed by seed'].map(numberCell);
   return {
-    caption: `${TASK_TITLES[task]}: what the claims compare, on the same items; p of the exact McNemar test, two-sided`,
+    caption: `${TASKS[task].title}: what the claims compare, on the same items; p of the exact McNemar test, two-sided`,
     heads: [['claim', 'comparison', 'test set', ...numbers, 'verdict']],
     rows: claims
-      .filter((each) => each.task === task)
+      .filter((claim) => claim.task === task)
       .flatMap(({ claim, comparisons }) =>
-        comparisons.map((each, i) => [
-          { text: i === 0 ? claim : '', head: true },
-          `${each.first} vs ${each.second}`,
-          SHORT_SETS[each.testSet],
-          estimate(each.firstAccuracy),
-          estimate(each.secondAccuracy),
-          number(points(each.difference)),
-          number(each.pValues.map(small).join(', ')),
-          { text: each.verdict, mark: VERDICT_MARKS[each.verdict] },
-        ]),
+        comparisons.map(
+          ({ testSet, first, second, firstAccuracy, secondAccuracy, difference, pValues, verdict }, i): HtmlCell[] => [
+            { text: i === 0 ? claim : '', head: true },
+            `${first} vs ${second}`,
+            testSetNamed(task, testSet).shortTitle,
+            shareCell(firstAccuracy),
+            shareCell(secondAccuracy),
+            numberCell(differenceText(difference)),
+            numberCell(pValues.map(pText).join(', ')),
+            { text: verdict, mark: VERDICT_MARKS[verdict] },
+          ],
+        ),
       ),
   };
 }
 
-/** A row a paradigm; for each test set ours, the paper's 2B and 7B. */
+/** A line for each paradigm; for each test set this study's accuracy, and those of the paper's 2B and 7B. */
 export function accuracyTable({ paradigms }: StudyResults, task: TaskName): HtmlTable {
-  const own = paradigms.filter((each) => each.task === task);
+  const own = paradigms.filter((row) => row.task === task);
   const sets = testSetsOf(task);
-  const best = sets.map((set) =>
-    Math.max(...own.filter((each) => each.testSet === set).map((each) => each.accuracy.mean)),
-  );
+  const best = sets.map((set) => Math.max(...own.filter((row) => row.testSet === set).map((row) => row.accuracy.mean)));
   const score = TASKS[task].partialCredit ? ', mean score with partial credit' : '';
   return {
-    caption: `Accuracy on ${TASK_TITLES[task].toLowerCase()}, %${score}, with 95 % intervals`,
+    caption: `Accuracy on ${TASKS[task].title.toLowerCase()}, %${score}, with 95 % intervals`,
     heads: [
       ['', ...sets.map((set) => ({ text: TEST_SET_NAMES[set], columns: 3 }))],
-      ['paradigm', ...sets.flatMap(() => ['this study', 'paper, 2B', 'paper, 7B'].map(number))],
+      ['paradigm', ...sets.flatMap(() => ['this study', 'paper, 2B', 'paper, 7B'].map(numberCell))],
     ],
-    rows: PARADIGMS.filter((paradigm) => own.some((each) => each.paradigm === paradigm)).map((paradigm) => [
+    rows: PARADIGMS.filter((paradigm) => own.some((row) => row.paradigm === paradigm)).map((paradigm) => [
       { text: PARADIGM_NAMES[paradigm], head: true },
       ...sets.flatMap((set, s): HtmlCell[] => {
-        const ours = own.find((each) => each.paradigm === paradigm && each.testSet === set)?.accuracy;
+        const ours = own.find((row) => row.paradigm === paradigm && row.testSet === set)?.accuracy;
         const paper = (['2B', '7B'] as const).map((model): HtmlCell => {
-          const same = (p: (typeof PAPER)[number]) => p.task === task && p.paradigm === paradigm && p.set === set;
-          const published = PAPER.find((p) => same(p) && p.model === model);
+          const published = PAPER.find(
+            (row) => row.task === task && row.paradigm === paradigm && row.set === set && row.model === model,
+          );
           return { text: published ? percent(published.accuracy) : '', number: true, faint: true };
         });
-        return [{ text: ours ? share(ours) : '', number: true, bold: ours?.mean === best[s] }, ...paper];
+        return [{ text: ours ? shareText(ours) : '', number: true, bold: ours?.mean === best[s] }, ...paper];
       }),
     ]),
   };
 }
 
-/** What a paradigm was trained on and took, and how often it kept to the format. */
+/** A line for each paradigm: its rows and tokens, and for each test set the share of completions in format. */
 export function costTable({ paradigms }: StudyResults, task: TaskName): HtmlTable {
   const sets = testSetsOf(task);
-  const own = paradigms.filter((each) => each.task === task);
+  const own = paradigms.filter((row) => row.task === task);
   return {
-    caption: `What it took on ${TASK_TITLES[task].toLowerCase()}, and the share of completions in the format asked for (zero-shot and ANS-SFT are not asked for it)`,
+    caption: `Training rows and tokens on ${TASKS[task].title.toLowerCase()}, and the share of completions in format (the prompts of zero-shot and ANS-SFT do not ask for it)`,
     heads: [
       ['', '', '', '', { text: 'in format (%)', columns: sets.length }],
-      ['paradigm', ...['seeds', 'training rows', 'tokens', ...sets.map((set) => TEST_SET_NAMES[set])].map(number)],
+      ['paradigm', ...['seeds', 'training rows', 'tokens', ...sets.map((set) => TEST_SET_NAMES[set])].map(numberCell)],
     ],
     rows: PARADIGMS.flatMap((paradigm) => {
-      const [any] = own.filter((each) => each.paradigm === paradigm);
-      if (!any) return [];
+      const first = own.find((row) => row.paradigm === paradigm);
+      if (!first) return [];
       const formatted = (set: TestSet) =>
-        own.find((each) => each.paradigm === paradigm && each.testSet === set)?.formatted;
+        own.find((row) => row.paradigm === paradigm && row.testSet === set)?.formatted;
       return [
         [
           { text: PARADIGM_NAMES[paradigm], head: true },
-          number(any.seeds.join(', ') || 'none'),
-          whole(any.trainingRows),
-          whole(any.tokens),
-          ...sets.map((set) => estimate(formatted(set))),
+          numberCell(first.seeds.join(', ') || 'none'),
+          countCell(first.trainingRows),
+          countCell(first.tokens),
+          ...sets.map((set) => shareCell(formatted(set))),
         ],
       ];
     }),
   };
 }
 
-/** A row a number of training rows, a column a paradigm. */
+/** A line for each number of training rows, a column for each paradigm. */
 export function efficiencyTable({ efficiency }: StudyResults, task: TaskName, testSet: TestSet): HtmlTable {
   const own = efficiency.filter((point) => point.task === task && point.testSet === testSet);
   const sizes = [...new Set(own.map((point) => point.rows))].sort((a, b) => a - b);
   const paradigms = PARADIGMS.filter((paradigm) => own.some((point) => point.paradigm === paradigm));
   return {
-    caption: `${TASK_TITLES[task]}, ${TEST_SET_NAMES[testSet]}: accuracy (%) by training rows`,
-    heads: [[number('rows'), ...paradigms.map((paradigm) => number(PARADIGM_NAMES[paradigm]))]],
+    caption: `${TASKS[task].title}, ${TEST_SET_NAMES[testSet]}: accuracy (%) by training rows`,
+    heads: [[numberCell('rows'), ...paradigms.map((paradigm) => numberCell(PARADIGM_NAMES[paradigm]))]],
     rows: sizes.map((rows) => [
       { text: rows.toLocaleString('en'), head: true, number: true },
       ...paradigms.map((paradigm) =>
-        estimate(own.find((each) => each.paradigm === paradigm && each.rows === rows)?.accuracy),
+        shareCell(own.find((point) => point.paradigm === paradigm && point.rows === rows)?.accuracy),
       ),
     ]),
   };
 }
 
-/** A row a setting; for each test set the accuracy and its difference from the base setting. */
+/** A line for each setting; for each test set its accuracy, and the difference from the base setting. */
 export function ablationsTable({ ablations }: StudyResults, task: TaskName): HtmlTable {
   const own = ablations.filter((point) => point.task === task);
   const sets = testSetsOf(task).filter((set) => own.some((point) => point.testSet === set));
   const settings = [...new Map(own.map((point) => [`${point.ablation}\n${point.setting}`, point])).values()];
   return {
-    caption: `Ablations on ${TASK_TITLES[task].toLowerCase()}: accuracy (%), and its difference from the base on the same items, in points`,
+    caption: `Ablations on ${TASKS[task].title.toLowerCase()}: accuracy (%), and its difference from the base on the same items, in points`,
     heads: [
       ['', '', ...sets.map((set) => ({ text: TEST_SET_NAMES[set], columns: 2 }))],
-      ['ablation', 'setting', ...sets.flatMap(() => ['accuracy', 'against the base'].map(number))],
+      ['ablation', 'setting', ...sets.flatMap(() => ['accuracy', 'against the base'].map(numberCell))],
     ],
     rows: settings.map(({ ablation, setting, base }, i) => [
       { text: settings[i - 1]?.ablation === ablation ? '' : ablation, head: true },
       { text: base ? `${setting} (base)` : setting, bold: base },
       ...sets.flatMap((set) => {
         const point = own.find((p) => p.ablation === ablation && p.setting === setting && p.testSet === set);
-        return [estimate(point?.accuracy), number(point?.difference ? points(point.difference) : '')];
+        return [shareCell(point?.accuracy), numberCell(point?.difference ? differenceText(point.difference) : '')];
       }),
     ]),
   };
 }
 
-/** What the paper saw while training, and whether our runs show it. */
+/** The phenomena that the paper saw while training, and whether our runs show them. */
 export function phenomenaTable({ phenomena }: StudyResults): HtmlTable {
   const seenCell = (seen: Phenomenon['seen']): HtmlCell => ({ text: seenText(seen), mark: seen ? 'good' : 'open' });
   return {
@@ -172,7 +177,7 @@ export function phenomenaTable({ phenomena }: StudyResults): HtmlTable {
     heads: [['phenomenon', 'task', 'here', 'in our runs', 'in the paper']],
     rows: phenomena.map(({ phenomenon, task, seen, paper, text }) => [
       { text: phenomenon, head: true },
-      TASK_TITLES[task],
+      TASKS[task].title,
       seenCell(seen),
       { text, prose: true },
       { text: paper, prose: true },
@@ -180,47 +185,49 @@ export function phenomenaTable({ phenomena }: StudyResults): HtmlTable {
   };
 }
 
-/** What is learned from labels that say nothing. */
+/** The scores after training on labels that say nothing, beside chance. */
 export function controlsTable({ controls }: StudyResults): HtmlTable {
   return {
     caption: 'Training on labels that say nothing must score at chance',
-    heads: [['task', 'control', 'test set', number('accuracy (%)'), number('chance (%)'), 'verdict', 'in words']],
+    heads: [
+      ['task', 'control', 'test set', numberCell('accuracy (%)'), numberCell('chance (%)'), 'verdict', 'in words'],
+    ],
     rows: controls.map(({ task, control, testSet, accuracy, chance, holds, text }) => [
-      { text: TASK_TITLES[task], head: true },
+      { text: TASKS[task].title, head: true },
       control,
       TEST_SET_NAMES[testSet],
-      estimate(accuracy),
-      number(percent(chance)),
+      shareCell(accuracy),
+      numberCell(percent(chance)),
       { text: controlText(holds), mark: holds ? 'good' : 'bad' },
       { text, prose: true },
     ]),
   };
 }
 
-/** CoT-SFT by the words of its rationales. */
+/** The scores of CoT-SFT by the words of its rationales. */
 export function wordsTable({ words }: StudyResults): HtmlTable {
-  const numbers = ["an annotator's (%)", "the base model's own (%)", 'difference (points)'].map(number);
+  const numbers = ["an annotator's (%)", "the base model's own (%)", 'difference (points)'].map(numberCell);
   return {
     caption: 'CoT-SFT on the same rows, by whose words their rationales are in',
     heads: [['task', 'test set', ...numbers]],
     rows: words.map(({ task, testSet, annotators, own, difference }) => [
-      { text: TASK_TITLES[task], head: true },
+      { text: TASKS[task].title, head: true },
       TEST_SET_NAMES[testSet],
-      estimate(annotators),
-      estimate(own),
-      number(points(difference)),
+      shareCell(annotators),
+      shareCell(own),
+      numberCell(differenceText(difference)),
     ]),
   };
 }
 
-/** Whether training and test data share anything. */
+/** The scenes and questions that training and test data share. */
 export function leakageTable({ leakage }: StudyResults): HtmlTable {
   return {
-    caption: 'Whether anything that is tested occurs in anything that is trained on',
-    heads: [['task', ...['test items', 'rows trained on', 'shared scenes', 'shared questions'].map(number)]],
-    rows: leakage.map((each) => [
-      { text: TASK_TITLES[each.task], head: true },
-      ...[each.testItems, each.trainingRows, each.sharedScenes, each.sharedQuestions].map(whole),
+    caption: 'Scenes and questions that test items share with rows that any cell trains on',
+    heads: [['task', ...['test items', 'rows trained on', 'shared scenes', 'shared questions'].map(numberCell)]],
+    rows: leakage.map(({ task, testItems, trainingRows, sharedScenes, sharedQuestions }) => [
+      { text: TASKS[task].title, head: true },
+      ...[testItems, trainingRows, sharedScenes, sharedQuestions].map(countCell),
     ]),
   };
 }

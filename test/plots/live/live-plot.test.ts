@@ -4,7 +4,7 @@ import { after, test } from 'node:test';
 import { closeFigureBrowser } from '../../../lib/plots/export.js';
 import {
   durationText,
-  GRPO_PANELS,
+  grpoPanels,
   livePlot,
   metricText,
   plotlyCandidates,
@@ -38,7 +38,7 @@ test('the progress line', () => {
 
 test('what held-out items say is drawn beside the training reward, through the steps that were evaluated', () => {
   const { write } = recorder();
-  const panels = [...GRPO_PANELS, ...validationPanels(4)];
+  const panels = [...grpoPanels('accuracy_reward'), ...validationPanels(4)];
   const live = livePlot({ name: 'grpo', panels, total: 4 }, write);
   live.update(1, { reward: 0.5 });
   live.update(2, { reward: 1, eval_accuracy: 0.75, 'eval_pass@4': 1, eval_reward: 1.5, eval_format: 0 });
@@ -99,7 +99,7 @@ test('a resumed run shows what came before, and counts time from where it resume
 
 test('at the end the same output holds a picture and an interactive figure, and no script', async () => {
   const { sent, write } = recorder();
-  const live = livePlot({ name: 'grpo', panels: GRPO_PANELS, total: 2 }, write);
+  const live = livePlot({ name: 'grpo', panels: grpoPanels('accuracy_reward'), total: 2 }, write);
   live.update(1, { reward: 0.25, kl: 0 });
   live.update(2, { reward: 0.5, kl: 0.01 });
   assert.deepEqual(await live.finish(), []);
@@ -132,4 +132,10 @@ test('plotly.js is looked for from the nearest folder outwards', () => {
 
 test('outside a notebook the error says where it works', () => {
   assert.throws(notebookWriter, /in a cell of a notebook that runs on the TypeScript kernel/);
+});
+
+test('the accuracy chart is of the task’s own reward; a run that does not earn it has none', () => {
+  const keys = (reward: Parameters<typeof grpoPanels>[0]) => grpoPanels(reward).flatMap((panel) => panel.keys);
+  assert.ok(keys('mathematical_reward').includes('rewards/mathematical_reward/mean'));
+  assert.ok(!keys(undefined).some((key) => key.startsWith('rewards/')));
 });

@@ -1,10 +1,13 @@
 /** Every figure of a made-up study: which there are, what is said of them, and whether their words can be read. */
 import assert from 'node:assert/strict';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Browser } from 'playwright-core';
 import { launchChromium } from '../../../lib/plots/chromium.js';
 import { closeFigureBrowser, renderFigure } from '../../../lib/plots/export.js';
 import { STUDY_WIDTH, studyFigures } from '../../../lib/plots/study/figures.js';
+import { type Estimate, readResults, type StudyResults } from '../../../lib/study/results/results.js';
+import { openStudy, repositoryRoot } from '../../../lib/study/workspace.js';
 import { madeUpResults } from '../../support/study-results.js';
 
 const figures = studyFigures(madeUpResults());
@@ -50,6 +53,48 @@ test('captions say how many items and what an interval is; words stand for the p
   for (const figure of figures) assert.ok(figure.caption.length > 60 && figure.alt.length > 40, figure.name);
   for (const { name, caption } of figures.filter((each) => /transformation|^paradigms$/.test(each.name)))
     if (!name.startsWith('claims')) assert.match(caption, /partial credit/, name);
+});
+
+test('learning curves show both paradigms in every panel; curves that older results lack are named', () => {
+  const curvesOf = (results: StudyResults) => studyFigures(results).find(({ name }) => name === 'learning-curves')!;
+  /** The number of named lines on each vertical axis. */
+  const panels = ({ figure }: ReturnType<typeof curvesOf>) => {
+    const lines = (figure.data as unknown as { name?: string; yaxis: string }[]).filter(({ name }) => name);
+    return [...new Set(lines.map(({ yaxis }) => yaxis))].map(
+      (axis) => lines.filter(({ yaxis }) => yaxis === axis).length,
+    );
+  };
+  const made = madeUpResults(['counting']);
+  const whole = curvesOf(made);
+  assert.deepEqual(panels(whole), [2, 2, 2]);
+  assert.ok(!whole.caption.includes('do not hold'));
+  // The committed standard results were written when the format of Zero alone was kept.
+  const old = curvesOf(readResults(openStudy('standard', path.join(repositoryRoot(), 'data', 'results', 'standard'))));
+  assert.match(old.caption, /These results do not hold the format reward of Reason-RFT\.$/);
+  // Accuracy, format and length of three tasks.
+  assert.deepEqual(panels(old), [2, 2, 2, 1, 1, 1, 2, 2, 2]);
+});
+
+test('of one seed no tick, no mean over seeds and no interval over seeds is spoken of', () => {
+  const made = madeUpResults(['counting']);
+  const single = <T extends { accuracy: Estimate }>(row: T): T => ({
+    ...row,
+    accuracy: { ...row.accuracy, perSeed: [row.accuracy.mean] },
+  });
+  const oneSeed = {
+    ...made,
+    paradigms: made.paradigms.map(single),
+    ablations: made.ablations.map(single),
+    phenomena: made.phenomena.map((phenomenon) => ({
+      ...phenomenon,
+      curves: phenomenon.curves.map((curve) => ({ ...curve, perSeed: curve.perSeed.slice(0, 1) })),
+    })),
+  };
+  const captions = new Map(studyFigures(oneSeed).map(({ name, caption }) => [name, caption]));
+  for (const name of ['paradigms-counting', 'ablations-counting'])
+    assert.match(captions.get(name)!, /Wilson intervals of the test items alone/);
+  for (const name of ['paradigms-counting', 'ablations-counting', 'learning-curves'])
+    assert.doesNotMatch(captions.get(name)!, /its seeds|single seeds|Student/);
 });
 
 interface Word {
