@@ -1,8 +1,8 @@
 /**
- * Models by id from the Hugging Face hub, or from a mirror of it, into the cache folder that the field's programs share.
+ * Fetches models by id from the Hugging Face hub, or from a mirror of it, into the cache that the field's programs share.
  *
  * The field's usual variables hold: `HF_HOME` or `HF_HUB_CACHE` (the cache), `HF_ENDPOINT` (a mirror), `HF_TOKEN` (for private
- * and gated models), `HF_HUB_OFFLINE=1` (only what is in the cache).
+ * and gated models), `HF_HUB_OFFLINE=1` (nothing is fetched).
  */
 import { createHash } from 'node:crypto';
 import {
@@ -10,7 +10,6 @@ import {
   createWriteStream,
   existsSync,
   mkdirSync,
-  readFileSync,
   renameSync,
   rmSync,
   statfsSync,
@@ -24,7 +23,6 @@ import type { ReadableStream } from 'node:stream/web';
 import {
   downloadFile,
   getHFHubCachePath,
-  getRepoFolderName,
   HUB_URL,
   HubApiError,
   type ListFileEntry,
@@ -32,36 +30,28 @@ import {
   modelInfo,
 } from '@huggingface/hub';
 import { writeFileAtomic } from '../engine/atomic-write.js';
-import { adapterBaseName, isAdapterFolder } from './lora.js';
-import { readShards } from './safetensors.js';
+import { baseId, COMMIT, cachedModel, type ModelId, parseId, storageOf } from './hub-cache.js';
 
 export interface FetchOptions {
-  /** Hears how far a download has come, in bytes of all files together, and of which file. */
+  /** Is called as bytes arrive: the bytes of all files so far, their total, and the file at work. */
   onProgress?: (done: number, total: number, file: string) => void;
 }
 
-/** A model on the hub: `organisation/name`, and a branch, tag or commit of it. */
-interface ModelId {
-  repo: string;
-  revision: string;
-}
-
-/** The files of a model that the kit, transformers and vLLM read; not weights in other formats. */
+/** The files of a model that the kit, transformers and vLLM read. Weights in other formats are not among them. */
 const WANTED =
   /^(config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|chat_template|processor_config|preprocessor_config|video_preprocessor_config|adapter_config)\.json$|^(merges\.txt|chat_template\.jinja)$|^(model|adapter_model)[\w.-]*\.safetensors(\.index\.json)?$/;
-const COMMIT = /^[0-9a-f]{40}$/;
-/** So many transfers of a file in a row may be interrupted without a byte more. */
+/** A download is given up after so many transfers of a file in a row that bring no further byte. */
 const ATTEMPTS = 3;
 
 /**
- * The folder of a model: `name` itself where it is a folder, else that of the model of this id (`organisation/name`, or
- * `organisation/name@revision`) in the cache, into which it is downloaded where it is not there yet. The base model of an
- * adapter comes along.
+ * Gives the folder of a model, and downloads the model if need be. A `name` that is a folder is that folder. Any other is an id,
+ * `organisation/name` or `organisation/name@revision`, and means the model's folder in the cache, into which its files are
+ * downloaded if they are not there yet. With an adapter comes its base model.
  *
- * An interrupted download goes on where it stopped; every file is compared with the hub's checksum.
+ * An interrupted download goes on where it stopped, and every file is compared with the hub's checksum.
  *
- * @throws Error saying whether the model is unknown, private, not in the cache and offline, the hub out of reach, the disk too
- *   small, or a file damaged
+ * @throws Error that says what is wrong and what to do: the model is unknown or private, it is not in the cache and
+ *   `HF_HUB_OFFLINE` is set, the hub cannot be reached, the disk is too small, or a file arrived damaged
  */
 export async function modelFolder(name: string, options: FetchOptions = {}): Promise<string> {
   const folder = existsSync(name) ? name : await folderOfId(name, options);
@@ -77,7 +67,7 @@ async function folderOfId(name: string, options: FetchOptions): Promise<string> 
       `there is no folder '${name}', nor is it the id of a model, such as Qwen/Qwen2-VL-2B-Instruct or organisation/name@revision`,
     );
   const cached = cachedModel(name);
-  // A commit does not change; a branch or tag may have moved on.
+  // A commit never changes, but a branch or tag may have moved on.
   if (cached !== undefined && (COMMIT.test(id.revision) || isOffline())) return cached;
   if (isOffline())
     throw new Error(
@@ -86,75 +76,10 @@ async function folderOfId(name: string, options: FetchOptions): Promise<string> 
   try {
     return await download(id, options);
   } catch (error) {
-    if (cached === undefined || !isUnreachable(error)) throw explained(error as Error, id);
+    if (cached === undefined || !isUnreachable(error)) throw explain(error as Error, id);
     console.warn(`hub: ${endpoint()} cannot be reached; taking ${name} as it is in the cache`);
     return cached;
   }
-}
-
-/** The folder of a model by its id, where all of it is in the cache; else undefined. Nothing is downloaded. */
-export function cachedModel(name: string): string | undefined {
-  const id = parseId(name);
-  if (!id) return undefined;
-  const storage = storageOf(id);
-  const ref = path.join(storage, 'refs', id.revision);
-  const commit = COMMIT.test(id.revision) ? id.revision : existsSync(ref) ? readFileSync(ref, 'utf8').trim() : '';
-  const folder = path.join(storage, 'snapshots', commit);
-  return COMMIT.test(commit) && isComplete(folder) ? folder : undefined;
-}
-
-/** True where a folder holds a configuration and all the weights that it names. */
-function isComplete(folder: string): boolean {
-  const has = (file: string) => existsSync(path.join(folder, file));
-  if (has('adapter_config.json')) return has('adapter_model.safetensors');
-  if (!has('config.json')) return false;
-  if (has('model.safetensors')) return true;
-  if (!has('model.safetensors.index.json')) return false;
-  return [...readShards(path.join(folder, 'model.safetensors.index.json')).keys()].every(has);
-}
-
-/** The id of an adapter's base model, where that is no folder on this machine. */
-function baseId(folder: string): string | undefined {
-  if (!isAdapterFolder(folder)) return undefined;
-  const base = adapterBaseName(folder);
-  return !existsSync(path.resolve(folder, base)) && parseId(base) ? base : undefined;
-}
-
-/**
- * The folder of the model that an adapter was trained on: relative ones from the adapter's own folder, or, for an id, that of
- * the model in the cache.
- *
- * @throws Error where there is none
- */
-export function adapterBase(folder: string): string {
-  const base = adapterBaseName(folder);
-  const local = path.resolve(folder, base);
-  const found = existsSync(local) ? local : cachedModel(base);
-  if (found === undefined)
-    throw new Error(
-      `${folder}: its base model '${base}' is neither a folder nor in the cache; fetch it with modelFolder`,
-    );
-  return found;
-}
-
-/** The id and commit of a folder that lies in the hub's cache, as adapters name their base model; else undefined. */
-export function idOfFolder(folder: string): { repo: string; revision: string } | undefined {
-  const [storage, snapshots, commit, ...rest] = path
-    .relative(getHFHubCachePath(), path.resolve(folder))
-    .split(path.sep);
-  const match = /^models--(.+?)--(.+)$/.exec(storage ?? '');
-  if (!match || snapshots !== 'snapshots' || !COMMIT.test(commit ?? '') || rest.length > 0) return undefined;
-  return { repo: `${match[1]}/${match[2]}`, revision: commit! };
-}
-
-function parseId(name: string): ModelId | undefined {
-  const match = /^(\w[\w.-]*\/\w[\w.-]*)(?:@(\w[\w./-]*))?$/.exec(name);
-  if (!match || name.includes('..')) return undefined;
-  return { repo: match[1]!, revision: match[2] ?? 'main' };
-}
-
-function storageOf({ repo }: ModelId): string {
-  return path.join(getHFHubCachePath(), getRepoFolderName({ type: 'model', name: repo }));
 }
 
 function endpoint(): string {
@@ -180,7 +105,7 @@ async function download(id: ModelId, { onProgress }: FetchOptions): Promise<stri
   const files: ListFileEntry[] = [];
   for await (const entry of listFiles({ repo: id.repo, revision: commit, ...access() }))
     if (entry.type === 'file' && WANTED.test(entry.path)) files.push(entry);
-  // They become names of files.
+  // Checksums become names of files, so they must not lead out of the folder.
   for (const hash of [commit, ...files.map(checksumOf)])
     if (!/^[0-9a-f]{40}([0-9a-f]{24})?$/.test(hash)) throw new Error(`${endpoint()} gives '${hash}' for a checksum`);
   if (!files.some(({ path: file }) => file.endsWith('.safetensors')))
@@ -207,12 +132,12 @@ async function download(id: ModelId, { onProgress }: FetchOptions): Promise<stri
     const link = path.join(folder, file.path);
     if (!existsSync(link)) symlinkSync(path.relative(folder, blobOf(storage, file)), link);
   }
-  // Last, so that a branch never names half a model.
+  // The branch is written last, so that it never names half a model.
   if (id.revision !== commit) writeFileAtomic(path.join(storage, 'refs', id.revision), commit);
   return folder;
 }
 
-/** SHA-256 of a large file, which is what Git LFS names it by; else the SHA-1 by which git names a file. */
+/** The name of a file's content on the hub: the SHA-256 by which Git LFS names a large file, or the SHA-1 by which git names others. */
 function checksumOf({ lfs, oid = '' }: ListFileEntry): string {
   return lfs?.oid ?? oid;
 }
@@ -229,7 +154,7 @@ function sizeOf(file: string): number {
   return existsSync(file) ? statSync(file).size : 0;
 }
 
-/** Brings one file, going on where an earlier transfer stopped. */
+/** Downloads one file, from the place where an earlier transfer stopped. */
 async function fetchFile(
   repo: string,
   commit: string,
@@ -254,11 +179,11 @@ async function fetchFile(
         );
     }
   }
-  const found = await checksum(partial, file);
-  if (found !== checksumOf(file)) {
+  const actual = await computeChecksum(partial, file);
+  if (actual !== checksumOf(file)) {
     rmSync(partial);
     throw new Error(
-      `${file.path} of ${repo} arrived damaged: its checksum is ${found}, but ${endpoint()} says ${checksumOf(file)}; it was removed, run the same again`,
+      `${file.path} of ${repo} arrived damaged: its checksum is ${actual}, but ${endpoint()} says ${checksumOf(file)}; it was removed, run the same again`,
     );
   }
   renameSync(partial, blobOf(storage, file));
@@ -289,14 +214,14 @@ async function transfer(
   );
 }
 
-async function checksum(place: string, file: ListFileEntry): Promise<string> {
+async function computeChecksum(place: string, file: ListFileEntry): Promise<string> {
   const hash = createHash(file.lfs ? 'sha256' : 'sha1');
   if (!file.lfs) hash.update(`blob ${sizeOf(place)}\0`);
   for await (const piece of createReadStream(place)) hash.update(piece as Buffer);
   return hash.digest('hex');
 }
 
-/** True where no answer came: no network, a wrong address, a hub that is down. */
+/** True of an error that means that no answer came: no network, a wrong address, a hub that is down. */
 function isUnreachable(error: unknown): boolean {
   return (error instanceof TypeError && error.message === 'fetch failed') || statusOf(error) >= 500;
 }
@@ -310,8 +235,8 @@ function reasonOf(error: unknown): string {
   return cause instanceof Error ? `${message}: ${cause.message}` : message;
 }
 
-/** The error with what to do. */
-function explained(error: Error, { repo, revision }: ModelId): Error {
+/** An error that says what to do, in place of the hub's own. */
+function explain(error: Error, { repo, revision }: ModelId): Error {
   const place = `${endpoint()}/${repo}`;
   const status = statusOf(error);
   const because = (text: string) => new Error(text, { cause: error });

@@ -7,15 +7,15 @@ import type { Precision } from '../engine/backend.js';
 import { downloadTensor, uploadTensor } from '../engine/transfer.js';
 import type { RgbImage } from '../records/image.js';
 import { type ChatTemplate, loadChatTemplate } from './chat-template.js';
+import { INDEX_FILE, readCheckpointTensors, SINGLE_FILE, writeCheckpointTensors } from './checkpoint-files.js';
 import { type ModelConfig, readConfig } from './configuration.js';
 import { type EncodedPrompt, Generator } from './generate.js';
 import { endTokens } from './generation-config.js';
-import { adapterBase, cachedModel, idOfFolder } from './hub.js';
+import { adapterBase, cachedModel, idOfFolder } from './hub-cache.js';
 import { type ImageProcessor, loadImageProcessor, processedGrid, processImage } from './image-processor.js';
 import { hasAdapters, isAdapterFolder, loadAdapters, saveAdapters } from './lora.js';
 import { OUTPUT_HEAD, TOKEN_EMBEDDING } from './modules.js';
 import { parameterShapes } from './parameters.js';
-import { readCheckpointTensors, writeCheckpointTensors } from './safetensors.js';
 import { moduleName, publishedName, type TensorLayout } from './tensor-names.js';
 import type { MutableWeights } from './tensors.js';
 import { loadTokenizer, type Tokenizer } from './tokenizer.js';
@@ -137,7 +137,7 @@ const COMPANIONS = [
 ];
 
 /** What tells a folder that a checkpoint may be written over. */
-const MARKS = ['config.json', 'model.safetensors', 'model.safetensors.index.json', 'adapter_config.json'];
+const MARKS = ['config.json', SINGLE_FILE, INDEX_FILE, 'adapter_config.json'];
 
 export interface SaveOptions {
   /**
@@ -197,8 +197,8 @@ function configOfType(file: string, dtype: Precision): string {
 /** The file that stands for a checkpoint's weights: the weights themselves, the index of their shards, or the adapters. */
 export function weightsFile(folder: string): string {
   if (isAdapterFolder(folder)) return path.join(folder, 'adapter_model.safetensors');
-  const single = path.join(folder, 'model.safetensors');
-  return existsSync(single) ? single : `${single}.index.json`;
+  const single = path.join(folder, SINGLE_FILE);
+  return existsSync(single) ? single : path.join(folder, INDEX_FILE);
 }
 
 /** Frees the weights and the compiled steps. */

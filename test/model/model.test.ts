@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { startEngine } from '../../lib/engine/backend.js';
+import { writeCheckpointTensors } from '../../lib/model/checkpoint-files.js';
 import { parseConfig } from '../../lib/model/configuration.js';
 import {
   disposeModel,
@@ -16,7 +17,7 @@ import {
   saveModel,
 } from '../../lib/model/model.js';
 import { parameterShapes } from '../../lib/model/parameters.js';
-import { readSafetensors, writeCheckpointTensors } from '../../lib/model/safetensors.js';
+import { readSafetensors } from '../../lib/model/safetensors.js';
 import { repositoryRoot } from '../../lib/study/workspace.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-model-'));

@@ -3,13 +3,8 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, describe, it } from 'node:test';
-import {
-  readCheckpointTensors,
-  readSafetensors,
-  storedTensors,
-  writeCheckpointTensors,
-  writeSafetensors,
-} from '../../lib/model/safetensors.js';
+import { readCheckpointTensors, writeCheckpointTensors } from '../../lib/model/checkpoint-files.js';
+import { readSafetensors, storedTensors, writeSafetensors } from '../../lib/model/safetensors.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'safetensors-'));
 after(() => rmSync(folder, { recursive: true }));

@@ -1,0 +1,85 @@
+/**
+ * The cache of the Hugging Face hub, which the field's programs share: where a model lies in it, and whether all of it is there.
+ * Nothing here uses the network; `hub.ts` downloads.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { getHFHubCachePath, getRepoFolderName } from '@huggingface/hub';
+import { INDEX_FILE, readShards, SINGLE_FILE } from './checkpoint-files.js';
+import { adapterBaseName, isAdapterFolder } from './lora.js';
+
+/** A model on the hub: `organisation/name`, and a branch, tag or commit of it. */
+export interface ModelId {
+  repo: string;
+  revision: string;
+}
+
+/** A commit's name: a revision of this form never changes. */
+export const COMMIT = /^[0-9a-f]{40}$/;
+
+/** The folder of a model by its id, if all of it is in the cache; else undefined. */
+export function cachedModel(name: string): string | undefined {
+  const id = parseId(name);
+  if (!id) return undefined;
+  const storage = storageOf(id);
+  const ref = path.join(storage, 'refs', id.revision);
+  const commit = COMMIT.test(id.revision) ? id.revision : existsSync(ref) ? readFileSync(ref, 'utf8').trim() : '';
+  const folder = path.join(storage, 'snapshots', commit);
+  return COMMIT.test(commit) && isComplete(folder) ? folder : undefined;
+}
+
+/** True for a folder that holds a configuration and all the weights that it names. */
+function isComplete(folder: string): boolean {
+  const has = (file: string) => existsSync(path.join(folder, file));
+  if (has('adapter_config.json')) return has('adapter_model.safetensors');
+  if (!has('config.json')) return false;
+  if (has(SINGLE_FILE)) return true;
+  if (!has(INDEX_FILE)) return false;
+  return [...readShards(path.join(folder, INDEX_FILE)).keys()].every(has);
+}
+
+/** The id of an adapter's base model; undefined if the base is a folder on this machine. */
+export function baseId(folder: string): string | undefined {
+  if (!isAdapterFolder(folder)) return undefined;
+  const base = adapterBaseName(folder);
+  return !existsSync(path.resolve(folder, base)) && parseId(base) ? base : undefined;
+}
+
+/**
+ * The folder of the model that an adapter was trained on. A relative path starts at the adapter's own folder; an id means the model
+ * in the cache.
+ *
+ * @throws Error if there is no such folder
+ */
+export function adapterBase(folder: string): string {
+  const base = adapterBaseName(folder);
+  const local = path.resolve(folder, base);
+  const model = existsSync(local) ? local : cachedModel(base);
+  if (model === undefined)
+    throw new Error(
+      `${folder}: its base model '${base}' is neither a folder nor in the cache; fetch it with modelFolder`,
+    );
+  return model;
+}
+
+/** The id and commit of a folder in the hub's cache, as adapters name their base model; undefined for a folder elsewhere. */
+export function idOfFolder(folder: string): ModelId | undefined {
+  const [storage, snapshots, commit, ...rest] = path
+    .relative(getHFHubCachePath(), path.resolve(folder))
+    .split(path.sep);
+  const match = /^models--(.+?)--(.+)$/.exec(storage ?? '');
+  if (!match || snapshots !== 'snapshots' || !COMMIT.test(commit ?? '') || rest.length > 0) return undefined;
+  return { repo: `${match[1]}/${match[2]}`, revision: commit! };
+}
+
+/** The id that a name means; undefined if it has another form. */
+export function parseId(name: string): ModelId | undefined {
+  const match = /^(\w[\w.-]*\/\w[\w.-]*)(?:@(\w[\w./-]*))?$/.exec(name);
+  if (!match || name.includes('..')) return undefined;
+  return { repo: match[1]!, revision: match[2] ?? 'main' };
+}
+
+/** The folder of a model in the cache, with all of its revisions. */
+export function storageOf({ repo }: ModelId): string {
+  return path.join(getHFHubCachePath(), getRepoFolderName({ type: 'model', name: repo }));
+}
