@@ -166,7 +166,7 @@ export function overviewFigure(paradigms: readonly ParadigmResult[]): StudyFigur
     { name: 'paradigms', title, tasks, seeds: seedsOf(paradigms), section: 'paradigms' },
     forestFigure(groups, panels, title),
     `Accuracy of the five paradigms on all tasks${partialCredit(tasks)}. Filled: this study; hollow: the paper's Qwen2-VL 2B and 7B. A task with ` +
-      `several test sets out of domain has a group of lines for each. ` +
+      `several test sets out of domain has a group of lines for each; its points in domain stand in the first. ` +
       measureWithSeeds(paradigms.map(({ accuracy }) => accuracy)),
     paradigmsInWords(paradigms),
   );
@@ -351,8 +351,8 @@ export function claimsFigure({ claims, seeds }: StudyResults, task: TaskName): S
   return described(
     { name: `claims-${task}`, title, tasks: [task], seeds, section: 'claims' },
     forestFigure(groups, panels, title),
-    'The comparisons that the three claims rest on: two accuracies (of reinforcement, the reward that GRPO is trained by), and their difference on the same ' +
-      `items, seed by seed. A claim holds where the two intervals lie apart in each of its comparisons. ${measureWithSeeds(estimates)}`,
+    'The comparisons that the claims rest on: two accuracies (of reinforcement, the reward that GRPO trains on), and their difference on the same ' +
+      `items${seeds.length > 1 ? ', seed by seed' : ''}. A claim holds where the two intervals of each of its comparisons lie apart, the way round that it says. ${measureWithSeeds(estimates)}`,
     drawn.map(({ text }) => text).join(' '),
   );
 }

@@ -1,0 +1,83 @@
+/** The page on the standard study says the numbers that its results.json holds. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { PARADIGM_NAMES, PARADIGMS, TRAINED_PARADIGMS } from '../../../lib/study/design/paradigms.js';
+import { PAPER } from '../../../lib/study/results/paper.js';
+import { type Estimate, readResults } from '../../../lib/study/results/results.js';
+import { openStudy, repositoryRoot } from '../../../lib/study/workspace.js';
+import { TASK_NAMES, TEST_SET_NAMES, testSetsOf } from '../../../lib/tasks/tasks.js';
+
+const folder = path.join(repositoryRoot(), 'data', 'results', 'standard');
+const results = readResults(openStudy('standard', folder));
+const page = readFileSync(path.join(folder, 'README.md'), 'utf8');
+
+const percent = (share: number) => (100 * share).toFixed(1);
+const shareText = ({ mean, interval }: Estimate) => `${percent(mean)} [${interval.map(percent).join(', ')}]`;
+const signed = (share: number) => {
+  const size = percent(Math.abs(share));
+  return size === '0.0' ? size : `${share < 0 ? '−' : '+'}${size}`;
+};
+const differenceText = ({ mean, interval }: Estimate) => `${signed(mean)} [${interval.map(signed).join(', ')}]`;
+
+/** The page holds a line of a table that ends in these cells. */
+function assertRow(cells: readonly string[]) {
+  const row = `| ${cells.join(' | ')} |\n`;
+  assert.ok(page.includes(row), `the page lacks the line ${row}`);
+}
+
+test('accuracy of each paradigm on each task, and the paper’s', () => {
+  for (const task of TASK_NAMES)
+    for (const paradigm of PARADIGMS) {
+      const ours = testSetsOf(task).map((set) =>
+        shareText(
+          results.paradigms.find((row) => row.task === task && row.paradigm === paradigm && row.testSet === set)!
+            .accuracy,
+        ),
+      );
+      const paper = PAPER.filter((row) => row.task === task && row.paradigm === paradigm && row.model === '2B');
+      assertRow([PARADIGM_NAMES[paradigm], ...ours, paper.map(({ accuracy }) => percent(accuracy)).join(', ')]);
+    }
+});
+
+test('accuracy on fewer rows', () => {
+  for (const { task, testSet, rows } of results.efficiency) {
+    const points = TRAINED_PARADIGMS.map((paradigm) =>
+      results.efficiency.find(
+        (point) =>
+          point.task === task && point.testSet === testSet && point.rows === rows && point.paradigm === paradigm,
+      ),
+    );
+    assertRow([rows.toLocaleString('en'), ...points.map((point) => shareText(point!.accuracy))]);
+  }
+});
+
+test('each comparison of each claim, with its verdict', () => {
+  for (const { comparisons } of results.claims)
+    for (const { testSet, first, second, firstAccuracy, secondAccuracy, difference, verdict } of comparisons) {
+      const numbers = [shareText(firstAccuracy), shareText(secondAccuracy), differenceText(difference)];
+      assertRow([`${first} against ${second}`, TEST_SET_NAMES[testSet], ...numbers, verdict]);
+    }
+  for (const task of TASK_NAMES) {
+    const claims = results.claims.filter((claim) => claim.task === task);
+    for (const { claim } of claims) assert.ok(page.includes(`| ${task} | ${claim} | `), `${task}: ${claim}`);
+  }
+});
+
+test('ablations, controls, words and leakage', () => {
+  for (const { setting, base, testSet, accuracy, difference } of results.ablations) {
+    const cells = `${shareText(accuracy)} | ${difference ? differenceText(difference) : ''}`;
+    const lines = page.split('\n').filter((line) => line.includes(`| ${base ? `**${setting}**` : setting} |`));
+    assert.ok(
+      lines.some((line) => line.includes(cells)),
+      `${setting}, ${testSet}: ${cells}`,
+    );
+  }
+  for (const { task, testSet, accuracy, chance } of results.controls)
+    assertRow([task, TEST_SET_NAMES[testSet], shareText(accuracy), percent(chance)]);
+  for (const { task, testSet, annotators, own, difference } of results.words)
+    assertRow([task, TEST_SET_NAMES[testSet], shareText(annotators), shareText(own), differenceText(difference)]);
+  for (const { task, testItems, trainingRows, sharedScenes, sharedQuestions } of results.leakage)
+    assertRow([task, ...[testItems, trainingRows, sharedScenes, sharedQuestions].map((n) => n.toLocaleString('en'))]);
+});
