@@ -1,48 +1,6 @@
-/** `reason-rft`, the command line: the functions that the notebooks call, for headless and remote runs. One file a command. */
-import { Command, CommanderError } from 'commander';
-import { TrainingStopped } from '../train/loop.js';
-import { UsageError } from './usage.js';
+/** The process behind `npx reason-rft`: the functions that the notebooks call, for headless and remote runs. */
+import { runCommand } from './program.js';
 
-/** Each command, by the function that adds it to the program. A file is loaded when its command is run, or listed for help. */
-const COMMANDS: { readonly [name: string]: () => Promise<(program: Command) => void> } = {
-  curate: async () => (await import('./commands/curate.js')).addCurate,
-  validate: async () => (await import('./commands/validate.js')).addValidate,
-  convert: async () => (await import('./commands/convert.js')).addConvert,
-  sft: async () => (await import('./commands/sft.js')).addSft,
-  grpo: async () => (await import('./commands/grpo.js')).addGrpo,
-  merge: async () => (await import('./commands/merge.js')).addMerge,
-  evaluate: async () => (await import('./commands/evaluate.js')).addEvaluate,
-  generate: async () => (await import('./commands/generate.js')).addGenerate,
-  study: async () => (await import('./commands/study.js')).addStudy,
-  cell: async () => (await import('./commands/cell.js')).addCell,
-  results: async () => (await import('./commands/results.js')).addResults,
-  report: async () => (await import('./commands/report.js')).addReport,
-  doctor: async () => (await import('./commands/doctor.js')).addDoctor,
-};
-
-const EXIT_CODES =
-  '\nExit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted (a checkpoint is left; run the same again to go on).';
-
-async function main(args: readonly string[]): Promise<void> {
-  const program = new Command('reason-rft')
-    .description('Reinforcement fine-tuning of Qwen2-VL models: the functions that the notebooks call.')
-    .addHelpText('afterAll', EXIT_CODES)
-    .exitOverride();
-  const [asked = ''] = args;
-  const names = Object.hasOwn(COMMANDS, asked) ? [asked] : Object.keys(COMMANDS);
-  for (const name of names) (await COMMANDS[name]!())(program);
-  await program.parseAsync(args, { from: 'user' });
-}
-
-/** What the process ends with after an error. */
-function exitCodeOf(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-  if (error instanceof TrainingStopped || (error as Error).name === 'AbortError') return 130;
-  return error instanceof UsageError ? 2 : 1;
-}
-
-main(process.argv.slice(2)).catch((error: unknown) => {
-  // Commander has printed its own errors, and the help.
-  if (!(error instanceof CommanderError)) process.stderr.write(`reason-rft: ${(error as Error).message}\n`);
-  process.exitCode = exitCodeOf(error);
+void runCommand(process.argv.slice(2)).then((code) => {
+  process.exitCode = code;
 });

@@ -1,4 +1,4 @@
-/** The command line as a user meets it: a process with arguments, streams and an exit code. */
+/** The command line as a user meets it: arguments, streams, an exit code, and the files that are left. */
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import {
@@ -17,40 +17,39 @@ import { after, before, test } from 'node:test';
 import { curateTrainingRows } from '../../lib/study/data/curate-rows.js';
 import { dataFolder, writeStudyData } from '../../lib/study/data/data-folder.js';
 import { sampleTestRows, sampleTrainingRows } from '../../lib/study/data/draw-rows.js';
-import { openStudy, repositoryRoot } from '../../lib/study/workspace.js';
+import { openStudy } from '../../lib/study/workspace.js';
+import { PROGRAM, runHere, runProcess } from '../support/command-line.js';
+import { writeShallowModel } from '../support/shallow-model.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-cli-'));
 const study = openStudy('tiny', folder);
+const base = path.join(folder, 'base');
 const data = path.join(dataFolder(study, 'counting'), 'train.jsonl');
-const program = ['--import', 'tsx', path.join(repositoryRoot(), 'lib', 'cli', 'main.ts')];
 const grpo = '--steps 4 --promptsPerStep 2 --completions 2 --promptsPerMicroBatch 2 --maxNewTokens 8'.split(' ');
 
 before(async () => {
+  writeShallowModel(base);
   const tests = sampleTestRows(study, 'counting');
   await writeStudyData(study, curateTrainingRows(study, sampleTrainingRows(study, 'counting'), tests).kept, tests);
 });
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-function run(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [...program, ...args], { encoding: 'utf8' });
-  return { status, stdout, stderr };
-}
 const out = (name: string) => path.join(folder, name);
 
 test('an unknown setting is named with those that exist, exit code 2, nothing written', () => {
-  const { status, stderr } = run('grpo', '--data', data, '--out', out('unknown'), '--stepz', '3');
+  const { status, stderr } = runProcess(['grpo', '--data', data, '--out', out('unknown'), '--stepz', '3']);
   assert.equal(status, 2);
   assert.match(stderr, /there is no setting 'stepz'; the settings are .*promptsPerStep.*schedule\.learningRate/);
   assert.ok(!existsSync(out('unknown')));
 });
 
-test('an impossible value and a configuration of the wrong kind are refused the same way', () => {
+test('an impossible value and a configuration of the wrong kind are refused the same way', async () => {
   const file = out('config.json');
   writeFileSync(file, JSON.stringify({ schedule: { learningRate: 'fast' } }));
-  const wrongKind = run('sft', '--data', data, '--out', out('bad'), '--config', file);
+  const wrongKind = await runHere(['sft', '--data', data, '--out', out('bad'), '--config', file]);
   assert.equal(wrongKind.status, 2);
   assert.match(wrongKind.stderr, /config\.json: 'schedule\.learningRate' must be a number/);
-  const impossible = run('grpo', '--data', data, '--out', out('bad'), '--completions', '1');
+  const impossible = await runHere(['grpo', '--data', data, '--out', out('bad'), '--completions', '1']);
   assert.equal(impossible.status, 2);
   assert.match(impossible.stderr, /group size/);
   assert.ok(!existsSync(out('bad')));
@@ -62,39 +61,47 @@ test('a malformed record is named by file and row, exit code 1, nothing written'
   lines[2] = '{"id": "x", "problem": 5}';
   lines[4] = 'not json';
   writeFileSync(file, lines.join('\n'));
-  const { status, stderr } = run('sft', '--data', file, '--out', out('broken'));
+  const { status, stderr } = runProcess(['sft', '--data', file, '--out', out('broken')]);
   assert.equal(status, 1);
   assert.match(stderr, /broken\.jsonl.*row 3.*problem/s);
   assert.match(stderr, /row 5/);
   assert.ok(!existsSync(out('broken')));
 });
 
-test('a truncated checkpoint is named, nothing written', () => {
-  cpSync(study.base, out('cut'), { recursive: true });
+test('a truncated checkpoint is named, nothing written', async () => {
+  cpSync(base, out('cut'), { recursive: true });
   truncateSync(path.join(out('cut'), 'model.safetensors'), 100_000);
-  const { status, stderr } = run('sft', '--data', data, '--model', out('cut'), '--out', out('from-cut'));
+  const { status, stderr } = await runHere(['sft', '--data', data, '--model', out('cut'), '--out', out('from-cut')]);
   assert.equal(status, 1);
   assert.match(stderr, /model\.safetensors/);
   assert.ok(!existsSync(out('from-cut')));
 });
 
-test('a header that claims more than the file holds is refused, nothing written', () => {
-  cpSync(study.base, out('hostile'), { recursive: true });
+test('a header that claims more than the file holds is refused, nothing written', async () => {
+  cpSync(base, out('hostile'), { recursive: true });
   const header = Buffer.alloc(16);
   header.writeBigUInt64LE(2n ** 40n);
   writeFileSync(path.join(out('hostile'), 'model.safetensors'), header);
-  const { status, stderr } = run('sft', '--data', data, '--model', out('hostile'), '--out', out('from-hostile'));
+  const { status, stderr } = await runHere([
+    'sft',
+    '--data',
+    data,
+    '--model',
+    out('hostile'),
+    '--out',
+    out('from-hostile'),
+  ]);
   assert.equal(status, 1);
   assert.match(stderr, /model\.safetensors.*header claims 1099511627776 bytes/);
   assert.ok(!existsSync(out('from-hostile')));
 });
 
-test('a missing image is named with the row that shows it, nothing written', () => {
+test('a missing image is named with the row that shows it, nothing written', async () => {
   const file = path.join(path.dirname(data), 'imageless.jsonl');
   const lines = readFileSync(data, 'utf8').split('\n').slice(0, 2);
   lines[1] = JSON.stringify({ ...JSON.parse(lines[1]!), image: 'gone.png' });
   writeFileSync(file, lines.join('\n'));
-  const { status, stderr } = run('sft', '--data', file, '--out', out('imageless'));
+  const { status, stderr } = await runHere(['sft', '--data', file, '--out', out('imageless')]);
   assert.equal(status, 1);
   assert.match(stderr, /imageless\.jsonl, row 2, field 'image': there is no file .*gone\.png/);
   assert.ok(!existsSync(out('imageless')));
@@ -103,61 +110,51 @@ test('a missing image is named with the row that shows it, nothing written', () 
 test('a disk that takes no more leaves no half checkpoint, and the run ends once there is room', () => {
   const file = path.join(path.dirname(data), 'few.jsonl');
   writeFileSync(file, readFileSync(data, 'utf8').split('\n').slice(0, 8).join('\n'));
-  const args = ['sft', '--data', file, '--out', out('full'), '--epochs=1', '--batchSize=8'];
-  // The weights take 5 MB; 4,000 blocks are 2 or 4 MB, as the shell counts them.
-  const limited = spawnSync('sh', ['-c', 'ulimit -f 4000; exec "$@"', 'sh', process.execPath, ...program, ...args], {
+  const args = ['sft', '--data', file, '--model', base, '--out', out('full'), '--epochs=1', '--batchSize=8'];
+  // The weights take 3 MB; 2,000 blocks are 1 or 2 MB, as the shell counts them.
+  const limited = spawnSync('sh', ['-c', 'ulimit -f 2000; exec "$@"', 'sh', process.execPath, ...PROGRAM, ...args], {
     encoding: 'utf8',
   });
   assert.equal(limited.status, 1);
   assert.match(limited.stderr, /cannot write .*model\.safetensors/);
   assert.deepEqual(readdirSync(out('full')).sort(), ['metrics.jsonl', 'run.json', 'tensorboard', 'timing.jsonl']);
-  const { status, stderr } = run(...args);
+  const { status, stderr } = runProcess(args);
   assert.equal(status, 0, stderr);
   assert.ok(existsSync(path.join(out('full'), 'final', 'model.safetensors')));
 });
 
-test('adapters from the command line: trained in both phases, generated with, merged into a checkpoint that says the same', () => {
+test('adapters from the command line: trained in both phases, generated with, merged into a checkpoint that says the same', async () => {
   const file = path.join(path.dirname(data), 'few.jsonl');
   writeFileSync(file, readFileSync(data, 'utf8').split('\n').slice(0, 8).join('\n'));
   const lora = ['--lora-rank', '2', '--lora-modules', 'q_proj,v_proj,qkv'];
-  const sft = run(
-    'sft',
-    '--data',
-    file,
-    '--out',
-    out('lora-sft'),
-    '--epochs=1',
-    '--batchSize=8',
-    ...lora,
-    '--freezeVision',
-    'false',
-  );
+  const settings = ['--epochs=1', '--batchSize=8', '--freezeVision', 'false'];
+  const sft = runProcess(['sft', '--data', file, '--model', base, '--out', out('lora-sft'), ...settings, ...lora]);
   assert.equal(sft.status, 0, sft.stderr);
   assert.deepEqual(readdirSync(path.join(out('lora-sft'), 'final')).sort(), [
     'adapter_config.json',
     'adapter_model.safetensors',
   ]);
   const start = ['--model', path.join(out('lora-sft'), 'final')];
-  const stage2 = run('grpo', '--data', file, '--out', out('lora-grpo'), ...start, ...grpo);
+  const stage2 = runProcess(['grpo', '--data', file, '--out', out('lora-grpo'), ...start, ...grpo]);
   assert.equal(stage2.status, 0, stage2.stderr);
   const adapters = path.join(out('lora-grpo'), 'final');
-  const merged = run('merge', '--model', adapters, '--out', out('merged'));
+  const merged = runProcess(['merge', '--model', adapters, '--out', out('merged')]);
   assert.equal(merged.status, 0, merged.stderr);
   const image = path.join(path.dirname(data), 'images', readdirSync(path.join(path.dirname(data), 'images'))[0]!);
   const logitsOf = (model: string): number[] => {
     const asked = ['--image', image, '--prompt', 'how many', '--greedy', '--max-new-tokens', '4', '--json'];
-    const { status, stdout, stderr } = run('generate', '--model', model, ...asked);
+    const { status, stdout, stderr } = runProcess(['generate', '--model', model, ...asked]);
     assert.equal(status, 0, stderr);
     return JSON.parse(stdout).logits_last;
   };
   const [adapted, whole] = [logitsOf(adapters), logitsOf(out('merged'))];
   assert.ok(Math.max(...adapted.map((x, i) => Math.abs(x - whole[i]!))) < 1e-4);
-  const again = run('merge', '--model', adapters, '--out', out('merged'));
+  const again = await runHere(['merge', '--model', adapters, '--out', out('merged')]);
   assert.equal(again.status, 2);
   assert.match(again.stderr, /exists already/);
 });
 
-test('wrong usage of any command exits with 2 and says what is possible', () => {
+test('wrong usage of any command exits with 2 and says what is possible', async () => {
   const cases: [string[], RegExp][] = [
     [['curate', '--task', 'chess'], /no task 'chess'; choose counting, structure, transformation/],
     [['evaluate', '--data', data, '--task', 'structure'], /records of task counting, not of structure/],
@@ -173,10 +170,10 @@ test('wrong usage of any command exits with 2 and says what is possible', () => 
     ],
     [['sft', '--data', data, '--out', out('usage'), '--preset', 'trl'], /choose nano or reason-rft/],
     [['sft', '--data', data, '--out', out('usage'), '--lora-rank', '2', '--lora-alpha', 'x'], /alpha must be above 0/],
-    [['merge', '--model', study.base, '--out', out('usage')], /holds no adapter_config\.json/],
+    [['merge', '--model', base, '--out', out('usage')], /holds no adapter_config\.json/],
   ];
   for (const [args, message] of cases) {
-    const { status, stderr } = run(...args);
+    const { status, stderr } = await runHere(args);
     assert.equal(status, 2, args.join(' '));
     assert.match(stderr, message);
   }
@@ -199,7 +196,7 @@ test('generate prints one JSON object: ids, grid, positions, logits, text', () =
     '4',
     '--json',
   ];
-  const { status, stdout } = run('generate', ...args);
+  const { status, stdout } = runProcess(['generate', ...args]);
   assert.equal(status, 0);
   const result = JSON.parse(stdout);
   assert.deepEqual(result.image_grid_thw, [[1, 8, 8]]);
@@ -209,23 +206,24 @@ test('generate prints one JSON object: ids, grid, positions, logits, text', () =
   assert.equal(typeof result.text, 'string');
 });
 
-test('evaluation while training: held-out records are needed, and must be held out', () => {
+test('evaluation while training: held-out records are needed, and must be held out', async () => {
   const few = (name: string, from: number, to: number) => {
     const file = path.join(path.dirname(data), `${name}.jsonl`);
     writeFileSync(file, readFileSync(data, 'utf8').split('\n').slice(from, to).join('\n'));
     return file;
   };
-  const args = ['grpo', '--data', few('trained', 0, 8), '--out', out('validated'), ...grpo, '--evaluate-every', '2'];
-  const without = run(...args);
+  const start = ['grpo', '--model', base, '--data', few('trained', 0, 8), '--out', out('validated'), ...grpo];
+  const args = [...start, '--evaluate-every', '2'];
+  const without = await runHere(args);
   assert.equal(without.status, 2);
   assert.match(without.stderr, /give them with --validation FILE/);
-  const leaking = run(...args, '--validation', few('leaking', 7, 10));
+  const leaking = await runHere([...args, '--validation', few('leaking', 7, 10)]);
   assert.equal(leaking.status, 2);
   assert.match(leaking.stderr, /not held out: 1 of its records are trained on, among them 'counting-train-/);
   assert.ok(!existsSync(out('validated')));
 
   const held = ['--validation', few('held', 8, 12), '--validation-samples', '2', '--checkpoint-every', '1'];
-  const { status, stdout, stderr } = run(...args, ...held, '--json');
+  const { status, stdout, stderr } = runProcess([...args, ...held, '--json']);
   assert.equal(status, 0, stderr);
   assert.match(stderr, /accuracy \d\.\d{3} after step 4/);
   const rows = readFileSync(path.join(out('validated'), 'metrics.jsonl'), 'utf8')
@@ -248,11 +246,10 @@ test('evaluation while training: held-out records are needed, and must be held o
 });
 
 test('an interrupted run exits with 130, goes on, and ends as one that was not interrupted', async () => {
-  const whole = run('grpo', '--data', data, '--out', out('whole'), ...grpo);
+  const args = (name: string) => ['grpo', '--model', base, '--data', data, '--out', out(name), ...grpo];
+  const whole = runProcess(args('whole'));
   assert.equal(whole.status, 0, whole.stderr);
-  const child = spawn(process.execPath, [...program, 'grpo', '--data', data, '--out', out('halves'), ...grpo], {
-    stdio: 'ignore',
-  });
+  const child = spawn(process.execPath, [...PROGRAM, ...args('halves')], { stdio: 'ignore' });
   const metrics = path.join(out('halves'), 'metrics.jsonl');
   while (!existsSync(metrics) && child.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 5));
   child.kill('SIGINT');
@@ -260,21 +257,17 @@ test('an interrupted run exits with 130, goes on, and ends as one that was not i
   assert.ok(!existsSync(path.join(out('halves'), 'final')));
   const [checkpoint] = readdirSync(path.join(out('halves'), 'checkpoints'));
   assert.match(checkpoint!, /^step-00000[1-3]$/);
-  assert.equal(run('grpo', '--data', data, '--out', out('halves'), ...grpo).status, 0);
+  assert.equal(runProcess(args('halves')).status, 0);
   for (const name of ['metrics.jsonl', 'completions/completions_00003.parquet', 'final/model.safetensors']) {
     assert.deepEqual(readFileSync(path.join(out('halves'), name)), readFileSync(path.join(out('whole'), name)), name);
   }
-  const other = run('grpo', '--data', data, '--out', out('whole'), ...grpo, '--beta', '0');
+  const other = runProcess([...args('whole'), '--beta', '0']);
   assert.equal(other.status, 1);
   assert.match(other.stderr, /another configuration/);
 });
 
 test('report says what makes the results that it draws, and writes nothing without them', () => {
-  const env = { ...process.env, REASON_RFT_RUNS: out('none') };
-  const { status, stderr } = spawnSync(process.execPath, [...program, 'report', '--profile', 'tiny'], {
-    encoding: 'utf8',
-    env,
-  });
+  const { status, stderr } = runProcess(['report', '--profile', 'tiny'], { REASON_RFT_RUNS: out('none') });
   assert.equal(status, 1);
   assert.match(stderr, /results\.json does not exist yet: run 'npx reason-rft results --profile tiny' first/);
   assert.ok(!existsSync(out('none')));

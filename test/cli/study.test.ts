@@ -1,30 +1,29 @@
-/** `reason-rft study` and `reason-rft cell` as processes: a cell alone has the numbers that it has in the grid; failures are told. */
+/** `reason-rft study` and `reason-rft cell` as processes: a cell alone has the numbers that it has in the grid; failures are listed. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { type Cell, cellRun } from '../../lib/study/cells/cell.js';
 import { studyGrid } from '../../lib/study/design/study-grid.js';
-import { openStudy, repositoryRoot } from '../../lib/study/workspace.js';
+import { openStudy } from '../../lib/study/workspace.js';
+import { runHere, runProcess } from '../support/command-line.js';
 import { writeTinyData } from '../support/tiny-study.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-study-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
+/** Runs a command on a folder of runs of its own. */
 function run(runs: string, ...args: string[]) {
-  const program = ['--import', 'tsx', path.join(repositoryRoot(), 'lib', 'cli', 'main.ts')];
-  const env = { ...process.env, REASON_RFT_RUNS: path.join(folder, runs) };
-  return spawnSync(process.execPath, [...program, ...args], { encoding: 'utf8', env });
+  return runProcess(args, { REASON_RFT_RUNS: path.join(folder, runs) });
 }
 
-test('wrong usage is told with what is possible, exit code 2', () => {
+test('wrong usage is answered with what is possible, exit code 2', async () => {
   for (const [args, message] of [
     [['study', '--profile', 'tiny', '--part', 'all'], /there is no part 'all'; choose paradigms, efficiency/],
     [['cell', '--profile', 'tiny', '--name', 'x'], /has no cell 'x'; study --list --profile tiny has the names/],
   ] as const) {
-    const { status, stderr } = run('wrong', ...args);
+    const { status, stderr } = await runHere(args);
     assert.equal(status, 2);
     assert.match(stderr, message);
   }
@@ -36,7 +35,7 @@ test('a cell alone, in an empty folder, has the numbers of the grid’s; a cell 
   assert.equal(alone.status, 0, alone.stderr);
   const { measures, folder: trained } = JSON.parse(alone.stdout);
   assert.deepEqual(
-    measures.map((each: { set: string; count: number }) => [each.set, each.count]),
+    measures.map(({ set, count }: { set: string; count: number }) => [set, count]),
     [
       ['id', 8],
       ['ood', 8],
@@ -47,26 +46,26 @@ test('a cell alone, in an empty folder, has the numbers of the grid’s; a cell 
   const study = openStudy('tiny', path.join(folder, 'grid', 'tiny'));
   await writeTinyData(study);
   const asked = ['study', '--profile', 'tiny', '--only', `^${name}$`, '--workers', '0'];
-  const run1 = cellRun(study, studyGrid(study).find((each) => each.name === name)!.cell as Cell);
-  const lock = path.join(run1.folder, '.lock');
+  const cell = cellRun(study, studyGrid(study).find((cell) => cell.name === name)!.cell as Cell);
+  const lock = path.join(cell.folder, '.lock');
   writeFileSync(lock, JSON.stringify({ host: 'elsewhere', pid: 1, began: null, since: 'noon', job: null }));
   const failed = run('grid', ...asked);
   assert.equal(failed.status, 1, failed.stderr);
   assert.match(failed.stdout, /^0 cells done, 1 failed, 0 not run/m);
   assert.match(failed.stdout, /^failed: counting\/stage 1\/seed 1\n.*trained in by process 1 on elsewhere/m);
-  assert.ok(failed.stdout.includes(`log: ${path.join(run1.folder, 'log.txt')}`));
+  assert.ok(failed.stdout.includes(`log: ${path.join(cell.folder, 'log.txt')}`));
   rmSync(lock);
   const done = run('grid', ...asked, '--json');
   assert.equal(done.status, 0, done.stderr);
   assert.deepEqual(JSON.parse(done.stdout).done, [name]);
   assert.match(done.stderr, /^\[1\/1\] counting\/stage 1\/seed 1: id \d+\.\d %, ood \d+\.\d %; \d+ s$/m);
 
-  assert.equal(path.basename(run1.folder), path.basename(trained));
-  const files = readdirSync(trained).filter((each) => /^(metrics\.jsonl|evaluation-.*)$/.test(each));
+  assert.equal(path.basename(cell.folder), path.basename(trained));
+  const files = readdirSync(trained).filter((file) => /^(metrics\.jsonl|evaluation-.*)$/.test(file));
   assert.equal(files.length, 3);
   for (const file of files)
     assert.equal(
-      readFileSync(path.join(run1.folder, file), 'utf8'),
+      readFileSync(path.join(cell.folder, file), 'utf8'),
       readFileSync(path.join(trained, file), 'utf8'),
       file,
     );

@@ -7,11 +7,12 @@ import { curateTrainingRows } from '../../lib/study/data/curate-rows.js';
 import { writeStudyData } from '../../lib/study/data/data-folder.js';
 import { sampleTestRows, sampleTrainingRows } from '../../lib/study/data/draw-rows.js';
 import { openStudy, type Study } from '../../lib/study/workspace.js';
+import { writeShallowModel } from './shallow-model.js';
 
-/** Makes the study; `remove` takes it away again. */
+/** Makes the study, of a base model of one layer; `remove` takes it away again. */
 export async function tinyStudy(name: string): Promise<{ study: Study; remove: () => void }> {
   const folder = mkdtempSync(path.join(tmpdir(), `reason-rft-${name}-`));
-  const study = openStudy('tiny', folder);
+  const study = { ...openStudy('tiny', folder), base: writeShallowModel(path.join(folder, 'base')) };
   await writeTinyData(study);
   return { study, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }

@@ -32,7 +32,7 @@ const evaluations = [{ set: 'id', style: 'think' }] as const;
 /** A base model, a start cell that two others share, one of these of impossible settings, one that starts from such a one. */
 function grid(study: Study): GridCell[] {
   const start = tinySft(study);
-  const long = tinyGrpo(study, start, 8);
+  const long = tinyGrpo(study, start, 16);
   const beyond = { ...start, rows: [0, 4000] as [number, number] };
   const settings = { ...long.settings, completions: 1 };
   return [

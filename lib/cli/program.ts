@@ -1,0 +1,54 @@
+/** The program `reason-rft`: its commands, each in a file of `commands/`, and its exit codes. */
+import { Command, CommanderError } from 'commander';
+import { TrainingStopped } from '../train/loop.js';
+import { UsageError } from './usage.js';
+
+/** Each command, by the function that adds it to the program. A file is loaded when its command is run, or listed for help. */
+const COMMANDS: { readonly [name: string]: () => Promise<(program: Command) => void> } = {
+  curate: async () => (await import('./commands/curate.js')).addCurate,
+  validate: async () => (await import('./commands/validate.js')).addValidate,
+  convert: async () => (await import('./commands/convert.js')).addConvert,
+  sft: async () => (await import('./commands/sft.js')).addSft,
+  grpo: async () => (await import('./commands/grpo.js')).addGrpo,
+  merge: async () => (await import('./commands/merge.js')).addMerge,
+  evaluate: async () => (await import('./commands/evaluate.js')).addEvaluate,
+  generate: async () => (await import('./commands/generate.js')).addGenerate,
+  study: async () => (await import('./commands/study.js')).addStudy,
+  cell: async () => (await import('./commands/cell.js')).addCell,
+  results: async () => (await import('./commands/results.js')).addResults,
+  report: async () => (await import('./commands/report.js')).addReport,
+  doctor: async () => (await import('./commands/doctor.js')).addDoctor,
+};
+
+const EXIT_CODES =
+  '\nExit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted (a checkpoint is left; run the same again to go on).';
+
+/**
+ * Runs the command that arguments ask for.
+ *
+ * @returns the exit code; 0 where the command did not set another one itself
+ */
+export async function runCommand(args: readonly string[]): Promise<number> {
+  try {
+    const program = new Command('reason-rft')
+      .description('Reinforcement fine-tuning of Qwen2-VL models: the functions that the notebooks call.')
+      .addHelpText('afterAll', EXIT_CODES)
+      .exitOverride();
+    const [asked = ''] = args;
+    const names = Object.hasOwn(COMMANDS, asked) ? [asked] : Object.keys(COMMANDS);
+    for (const name of names) (await COMMANDS[name]!())(program);
+    await program.parseAsync(args, { from: 'user' });
+    return Number(process.exitCode ?? 0);
+  } catch (error) {
+    // Commander has printed its own errors, and the help.
+    if (!(error instanceof CommanderError)) process.stderr.write(`reason-rft: ${(error as Error).message}\n`);
+    return exitCodeOf(error);
+  }
+}
+
+/** The exit code that an error leads to. */
+function exitCodeOf(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  if (error instanceof TrainingStopped || (error as Error).name === 'AbortError') return 130;
+  return error instanceof UsageError ? 2 : 1;
+}
