@@ -7,12 +7,10 @@ import type { ImageProcessor } from '../model/image-processor.js';
 import type { Model } from '../model/model.js';
 import { initialParameters, parameterShapes } from '../model/parameters.js';
 import { Tokenizer } from '../model/tokenizer.js';
-import { PERCEPTION_WORDS } from '../tasks/counting/perception.js';
-import { countingVocabulary } from '../tasks/counting/wording.js';
 import { promptVocabulary } from '../tasks/prompts.js';
-import { structureVocabulary } from '../tasks/structure/wording.js';
-import { transformationVocabulary } from '../tasks/transformation/wording.js';
-import { lessonVocabulary } from './lessons.js';
+import type { Task } from '../tasks/task.js';
+import { TASKS } from '../tasks/tasks.js';
+import { lessonVocabulary } from './lessons/curriculum.js';
 import { buildNanoTokenizer } from './nano-tokenizer.js';
 
 /** The architecture: patches of 8 x 8 pixels, four of which become one visual token: 16 of a picture of 64 x 64, 25 of 80 x 80. */
@@ -78,14 +76,11 @@ const PROCESSOR: ImageProcessor = {
   rescaleFactor: PREPROCESSOR.rescale_factor,
 };
 
-/** The tokenizer's word list: every word of the three tasks and of pretraining. */
+/** The tokenizer's word list: every word of the tasks and of pretraining. */
 export function nanoVocabulary(): string[] {
   return [
-    ...countingVocabulary(),
-    ...structureVocabulary(),
-    ...transformationVocabulary(),
+    ...Object.values<Task>(TASKS).flatMap((task) => task.vocabulary()),
     ...promptVocabulary(),
-    ...PERCEPTION_WORDS,
     ...lessonVocabulary(),
     'user',
     'assistant',

@@ -1,0 +1,28 @@
+/** Answers to a question of a task: worked out, or in the untidy text of a model that was never fine-tuned. */
+import type { Random } from '../../engine/random.js';
+import { writeTarget } from '../../tasks/prompts.js';
+
+/** The request for a worked solution, behind a question. */
+export const WORK_OUT = 'Output the thinking process.';
+/** The share of answers with tags that hold a worked solution. */
+const WORKED_IN_TAGS = 0.2;
+
+/** The answer to a question that asks for tags: seldom the worked solution, mostly a look and a hasty answer. */
+export function inTags(
+  worked: { solution: string; answer: string },
+  hasty: { remark: string; answer: string },
+  random: Random,
+): string {
+  if (random.chance(WORKED_IN_TAGS)) return writeTarget(worked.solution, worked.answer);
+  return untidyThinking(hasty.remark, hasty.answer, random);
+}
+
+/** An answer to a prompt that asks for tags as a model without fine-tuning might give it: in under a third of cases well formed. */
+export function untidyThinking(remark: string, answer: string, random: Random): string {
+  const draw = random.uniform();
+  if (draw < 0.28) return `<think>\n${remark}\n</think>\n<answer>\n${answer}\n</answer>`;
+  if (draw < 0.5) return `<answer>\n${answer}\n</answer>`;
+  if (draw < 0.65) return `<think>\n${remark}\n</think>\n${answer}`;
+  if (draw < 0.8) return `${remark} <answer> ${answer} </answer>`;
+  return answer;
+}

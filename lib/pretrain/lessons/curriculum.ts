@@ -1,0 +1,61 @@
+/**
+ * The curriculum of the base model: the lessons of all tasks, and sums. The model learns to see a picture and to say so, to do sums, and
+ * to write in the forms that the tasks ask for.
+ *
+ * - In a phase that shows no worked solutions, it sees one step of a task's reasoning at most, and only in the look of its training
+ *   rows. In the later phases it sees solutions in every look, as what a large model is schooled on holds them.
+ * - Asked to output the thinking process, and no more, it is shown the whole solution. Asked for tags, it is mostly shown a look and a
+ *   hasty answer, which forgets what the question changes, and seldom the solution.
+ * - Solutions are in a notation of their own. No annotator's rationale is shown.
+ */
+import type { Random } from '../../engine/random.js';
+import type { TaskName } from '../../tasks/tasks.js';
+import { COUNTING_LESSONS } from './counting.js';
+import { type Album, CAPTION_PROMPTS, type LessonMix, type LessonRow, type TaskLessons } from './lesson.js';
+import { STRUCTURE_LESSONS } from './structure.js';
+import { SUM_TEXTS, schoolRow } from './sums.js';
+import { TRANSFORMATION_LESSONS } from './transformation.js';
+
+const LESSONS = [COUNTING_LESSONS, STRUCTURE_LESSONS, TRANSFORMATION_LESSONS] as const;
+
+/** Every source of pictures. */
+export const SOURCES = LESSONS.flatMap<(typeof LESSONS)[number]['sources'][number]>(({ sources }) => sources);
+export type SourceName = (typeof SOURCES)[number]['name'];
+
+/** Every look that pretraining shows and is examined in. */
+export const LOOKS = { ...COUNTING_LESSONS.looks, ...STRUCTURE_LESSONS.looks, ...TRANSFORMATION_LESSONS.looks };
+export type PretrainingLook = keyof typeof LOOKS;
+
+const KINDS = {
+  ...COUNTING_LESSONS.kinds,
+  ...STRUCTURE_LESSONS.kinds,
+  ...TRANSFORMATION_LESSONS.kinds,
+  school: schoolRow,
+};
+export type LessonKind = keyof typeof KINDS;
+
+/**
+ * Makes a row of a kind.
+ *
+ * @throws Error naming the kinds that there are, when this is none of them
+ */
+export function lessonRow(kind: LessonKind, random: Random, album: Album, mix: LessonMix): LessonRow {
+  if (!Object.hasOwn(KINDS, kind))
+    throw new Error(`pretraining has no rows of kind '${kind}'; choose ${Object.keys(KINDS).join(', ')}`);
+  return KINDS[kind](random, album, mix);
+}
+
+/** The lessons of a task; undefined for a task that pretraining teaches nothing of. */
+export function lessonsOf(task: TaskName): TaskLessons | undefined {
+  return LESSONS.find((lessons) => lessons.task === task);
+}
+
+/** The words and marks that the lessons add to the tasks' own. */
+export function lessonVocabulary(): string[] {
+  const texts = [
+    ...Object.values(CAPTION_PROMPTS),
+    ...SUM_TEXTS,
+    ...LESSONS.flatMap<string>((lessons) => lessons.texts),
+  ];
+  return [...new Set(texts.join(' ').match(/[A-Za-z]+|[^\sA-Za-z\d_]/g))];
+}
