@@ -160,7 +160,9 @@ export async function runBench({ root, peerPython, headlinesOnly = false }: Benc
   };
   writeFileAtomic(path.join(root, 'runs', 'bench.json'), `${JSON.stringify(result, null, 2)}\n`);
   const gigaflops = (rate: number) => `${(rate / 1e9).toFixed(0)} GFLOP/s`;
+  const { processor, cores } = result.machine;
   return [
+    `measured on ${processor}, ${cores} cores; another machine has other ratios. The peers run eagerly`,
     reportTable(entries),
     '',
     ...(Object.keys(learned).length > 0 ? [precisionTable(learned), ''] : []),
