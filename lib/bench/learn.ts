@@ -1,9 +1,10 @@
 /** What a precision does to what is learned: CoT-SFT on the counting task and the accuracy on held-out rows. */
 import { median } from 'simple-statistics';
 import { Random } from '../engine/random.js';
-import { evaluateModel } from '../evaluate/evaluate.js';
 import { disposeModel, loadModel } from '../model/model.js';
-import { evaluationItems, sftExamples } from '../study/cells/examples.js';
+import { encodeSftRows } from '../study/cells/encode-rows.js';
+import { evaluateRows } from '../study/cells/evaluate-rows.js';
+import { prepareQuestions, prepareSftRows } from '../study/cells/prepared-rows.js';
 import type { LoadedRows } from '../study/data/load-rows.js';
 import { COUNTING } from '../tasks/counting/task.js';
 import { mean } from '../train/advantage.js';
@@ -27,7 +28,7 @@ export async function learn({ checkpoint, rows, epochs, items }: LearnRequest): 
     const steps = await inTemporaryRun(async (run) => {
       await trainSft({
         model,
-        examples: sftExamples(model, sampleRows('train', rows), 'cot'),
+        examples: encodeSftRows(model, prepareSftRows(sampleRows('train', rows), 'cot')),
         settings: {
           epochs,
           batchSize: BATCH,
@@ -44,8 +45,8 @@ export async function learn({ checkpoint, rows, epochs, items }: LearnRequest): 
       const seconds = run.rows<{ step: number; step_time: number }>('timing.jsonl').map((row) => row.step_time);
       return { losses: run.metrics().map(({ loss }) => loss!), seconds };
     });
-    const held = evaluationItems(model, sampleRows('held-out', items), 'think');
-    const { accuracy, interval } = await evaluateModel(model, held, 96);
+    const heldOut = prepareQuestions(sampleRows('held-out', items), 'think');
+    const { accuracy, interval } = await evaluateRows(model, heldOut, { maxNewTokens: 96, score: COUNTING.score });
     const lastPass = steps.losses.slice(-Math.ceil(rows / BATCH));
     return { loss: mean(lastPass), accuracy, interval, stepSeconds: median(steps.seconds) };
   } finally {

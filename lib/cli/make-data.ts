@@ -1,5 +1,5 @@
 /** A study's data of one task, made from the command line: drawn and curated, or converted from the released dataset. */
-import { hasData } from '../study/cells/cell.js';
+import { hasData } from '../study/cells/run-cell.js';
 import { curateTrainingRows } from '../study/data/curate-rows.js';
 import { writeStudyData } from '../study/data/data-folder.js';
 import { sampleTestRows, sampleTrainingRows } from '../study/data/draw-rows.js';

@@ -4,7 +4,7 @@ import type { EncodedPrompt } from '../model/generate.js';
 import type { Model } from '../model/model.js';
 import { GREEDY } from '../model/sampling.js';
 import { formatReward } from '../rewards/format.js';
-import { type Scorer, scoreAnswer } from '../rewards/scorer.js';
+import type { Scorer } from '../rewards/scorer.js';
 import { meanInterval, wilsonInterval } from './interval.js';
 
 /** A test item. */
@@ -46,19 +46,23 @@ export interface Evaluation {
 /** Prompts decoded together. */
 const BATCH = 125;
 
+export interface EvaluationOptions {
+  /** Longest completion in tokens. */
+  maxNewTokens: number;
+  /** The task's own scorer. */
+  score: Scorer;
+  /** Hears of each batch, with the number of items done. */
+  onProgress?: (done: number, total: number) => void;
+}
+
 /**
- * Completes every prompt greedily and scores the extracted answer. The paper samples at temperature 0.1, which at this
- * temperature is all but greedy; greedy is the same each time.
- *
- * @param onProgress called after each batch with the number of items done
- * @param score the task's own; default: equal as text or as a number
+ * Completes every prompt greedily and scores the completions. The paper samples at temperature 0.1, which is all but greedy;
+ * greedy completions are the same each time.
  */
 export async function evaluateModel(
   model: Model,
   items: readonly Deferred<EvaluationItem>[],
-  maxNewTokens: number,
-  onProgress?: (done: number, total: number) => void,
-  score: Scorer = scoreAnswer,
+  { maxNewTokens, score, onProgress }: EvaluationOptions,
 ): Promise<Evaluation> {
   const outcomes: EvaluatedItem[] = [];
   for (let first = 0; first < items.length; first += BATCH) {

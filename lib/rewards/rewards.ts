@@ -1,12 +1,22 @@
-/** Every reward by the name that configurations, cells and the command line know it by. */
-import { accuracyReward, exactAccuracyReward, releasedAccuracyReward, symbolicAccuracyReward } from './accuracy.js';
+/**
+ * Every reward by the name that configurations, cells and the command line know it by. A cell is known by the files of its own
+ * rewards: each entry therefore is a function that this file imports, on a line of its own (`study/cells/code-version.ts` reads it).
+ */
+import { accuracyReward } from './accuracy.js';
 import { captionFormatReward } from './caption-format.js';
-import { formatReward, releasedFormatReward } from './format.js';
-import { functionMatchReward, releasedFunctionReward } from './function-match.js';
+import { exactAccuracyReward } from './exact-accuracy.js';
+import { formatReward } from './format.js';
+import { functionPartialReward, functionPenaltyReward, functionReward } from './function-reward.js';
 import { lengthReward } from './length.js';
-import { mathematicalReward, releasedMathematicalReward } from './mathematical.js';
+import { mathematicalReward } from './mathematical.js';
 import { randomReward } from './random-control.js';
 import { reasoningStepsReward } from './reasoning-steps.js';
+import { releasedAccuracyReward } from './released/accuracy.js';
+import { releasedFormatReward } from './released/format.js';
+import { releasedFunctionReward } from './released/function-match.js';
+import { releasedMathematicalReward } from './released/mathematical.js';
+import type { RewardFunction } from './reward.js';
+import { symbolicAccuracyReward } from './symbolic-accuracy.js';
 
 /**
  * Every reward is a pure function of a completion and its row. No text makes it throw, and its time is linear in the completion's
@@ -20,15 +30,15 @@ export const REWARDS = {
   released_accuracy_reward: releasedAccuracyReward,
   mathematical_reward: mathematicalReward,
   released_mathematical_reward: releasedMathematicalReward,
-  function_reward: (text: string, row: { solution: string }) => functionMatchReward(text, row),
-  function_partial_reward: (text: string, row: { solution: string }) => functionMatchReward(text, row, 'partial'),
-  function_penalty_reward: (text: string, row: { solution: string }) => functionMatchReward(text, row, 'penalty'),
+  function_reward: functionReward,
+  function_partial_reward: functionPartialReward,
+  function_penalty_reward: functionPenaltyReward,
   released_function_reward: releasedFunctionReward,
-  format_reward: (text: string) => formatReward(text),
-  released_format_reward: (text: string) => releasedFormatReward(text),
-  caption_format_reward: (text: string) => captionFormatReward(text),
+  format_reward: formatReward,
+  released_format_reward: releasedFormatReward,
+  caption_format_reward: captionFormatReward,
   length_reward: lengthReward,
-  reasoning_steps_reward: (text: string) => reasoningStepsReward(text),
+  reasoning_steps_reward: reasoningStepsReward,
   random_reward: randomReward,
-} as const;
+} as const satisfies { readonly [name: string]: RewardFunction };
 export type RewardName = keyof typeof REWARDS;

@@ -4,6 +4,7 @@ import { Random } from '../engine/random.js';
 import { type Deferred, preparePrompts } from '../model/deferred-prompt.js';
 import type { Completion, EncodedPrompt } from '../model/generate.js';
 import type { Model } from '../model/model.js';
+import type { RewardFunction } from '../rewards/reward.js';
 import type { TensorMap } from './adamw.js';
 import {
   type Advantages,
@@ -31,20 +32,7 @@ export interface GrpoExample {
 export interface NamedReward {
   name: string;
   weight: number;
-  /** From a completion's text to a number, or null where it does not apply. */
-  reward: (completion: string, row: RewardRow) => number | null;
-}
-
-/** What a reward function may know beside the completion. */
-export interface RewardRow {
-  /** The gold answer. */
-  solution: string;
-  /** Names the completion's place in the run, for rewards that need random numbers. */
-  draw: string;
-  /** All completions of the prompt, for rewards that compare. */
-  group: readonly string[];
-  /** The training step, from 0; Infinity in an evaluation, which stands after whatever a reward waits for. */
-  step: number;
+  reward: RewardFunction;
 }
 
 /** What is trained on: groups of completions with their advantages. */

@@ -73,12 +73,26 @@ export class RunDirectory {
   private constructor(readonly folder: string) {}
 
   /**
-   * Opens a run's folder, or creates it. A folder that exists goes on from where it stopped.
+   * Opens a run's folder, or creates it. A run that was stopped goes on.
    *
    * @throws Error when the folder holds a run of another configuration (a run never overwrites another), or something that
-   * is not a run
+   *   is not a run
    */
   static open(folder: string, configuration: Json): RunDirectory {
+    const held = RunDirectory.check(folder, configuration);
+    if (held) return held;
+    const run = new RunDirectory(folder);
+    run.describe({ configuration, starts: [] });
+    return run;
+  }
+
+  /**
+   * Opens a run's folder as `open` does, but creates nothing.
+   *
+   * @returns undefined when the folder does not exist or is empty
+   * @throws Error as `open` does
+   */
+  static check(folder: string, configuration: Json): RunDirectory | undefined {
     const run = new RunDirectory(folder);
     const held = run.description();
     if (held !== undefined) {
@@ -98,8 +112,7 @@ export class RunDirectory {
         `${folder} is not empty (it holds ${strange}) and not a run: it has no run.json; choose another folder for the run`,
       );
     }
-    run.describe({ configuration, starts: [] });
-    return run;
+    return undefined;
   }
 
   /**

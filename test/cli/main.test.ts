@@ -242,7 +242,7 @@ test('evaluation while training: held-out records are needed, and must be held o
   const kept = best.step === 4 ? ['step-000003', 'step-000004'] : ['step-000002', 'step-000003'];
   assert.deepEqual(readdirSync(path.join(out('validated'), 'checkpoints')).sort(), ['best.json', ...kept]);
   assert.equal(best.score, Math.max(rows[1].eval_accuracy, rows[3].eval_accuracy));
-  assert.ok(existsSync(path.join(best.folder, 'model.safetensors')));
+  assert.ok(existsSync(path.join(best.checkpoint, 'model.safetensors')));
 });
 
 test('an interrupted run exits with 130, goes on, and ends as one that was not interrupted', async () => {

@@ -4,7 +4,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
-import { type Cell, cellRun } from '../../lib/study/cells/cell.js';
+import type { Cell } from '../../lib/study/cells/cell.js';
+import { cellRun } from '../../lib/study/cells/run-cell.js';
 import { studyGrid } from '../../lib/study/design/study-grid.js';
 import { openStudy } from '../../lib/study/workspace.js';
 import { runHere, runProcess } from '../support/command-line.js';

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { accuracyReward, exactAccuracyReward } from '../../lib/rewards/accuracy.js';
+import { accuracyReward } from '../../lib/rewards/accuracy.js';
+import { exactAccuracyReward } from '../../lib/rewards/exact-accuracy.js';
 import { extractAnswer, taggedAnswer } from '../../lib/rewards/extract-answer.js';
 
 const six = { solution: '6' };

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { captionFormatReward } from '../../lib/rewards/caption-format.js';
-import { formatReward, releasedFormatReward } from '../../lib/rewards/format.js';
+import { formatReward } from '../../lib/rewards/format.js';
+import { releasedFormatReward } from '../../lib/rewards/released/format.js';
 
 test('one thinking block, then one answer block, is the format', () => {
   for (const good of [

@@ -1,12 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import {
-  functionMatchReward,
-  matchFunctionCalls,
-  parseFunctionCalls,
-  parseReleasedCalls,
-  releasedFunctionReward,
-} from '../../lib/rewards/function-match.js';
+import { matchFunctionCalls, parseFunctionCalls } from '../../lib/rewards/function-match.js';
+import { functionMatchReward } from '../../lib/rewards/function-reward.js';
+import { parseReleasedCalls, releasedFunctionReward } from '../../lib/rewards/released/function-match.js';
 
 const solution = 'change_size(1, small), change_color(2, red)';
 

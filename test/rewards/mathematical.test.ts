@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { mathematicalReward, releasedMathematicalReward } from '../../lib/rewards/mathematical.js';
+import { mathematicalReward } from '../../lib/rewards/mathematical.js';
+import { releasedMathematicalReward } from '../../lib/rewards/released/mathematical.js';
 
 const reward = (answer: string, solution: string) => mathematicalReward(`<answer>${answer}</answer>`, { solution });
 const near = (actual: number, expected: number) =>

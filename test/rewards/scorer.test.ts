@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import {
-  releasedScoreAnswer,
-  releasedScoreTransformation,
-  scoreAnswer,
-  scoreTransformation,
-} from '../../lib/rewards/scorer.js';
+import { releasedScoreAnswer } from '../../lib/rewards/released/score-answer.js';
+import { releasedScoreTransformation } from '../../lib/rewards/released/score-transformation.js';
+import { scoreAnswer } from '../../lib/rewards/score-answer.js';
+import { scoreTransformation } from '../../lib/rewards/score-transformation.js';
 
 test('answers are equal as text or as numbers', () => {
   assert.equal(scoreAnswer('<think>a</think><answer>6.0</answer>', '6'), 1);

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { releasedAccuracyReward, symbolicAccuracyReward } from '../../lib/rewards/accuracy.js';
+import { releasedAccuracyReward } from '../../lib/rewards/released/accuracy.js';
 import { equalAnswers } from '../../lib/rewards/symbolic.js';
+import { symbolicAccuracyReward } from '../../lib/rewards/symbolic-accuracy.js';
 
 const EQUAL: [string, string][] = [
   ['1/2', '0.5'],

@@ -8,7 +8,9 @@ import { settingNames } from '../../lib/cli/settings.js';
 import { startEngine } from '../../lib/engine/backend.js';
 import { LORA_DEFAULTS } from '../../lib/model/lora.js';
 import { disposeModel } from '../../lib/model/model.js';
-import { validation, validationSettings } from '../../lib/study/cells/validation.js';
+import { scoreAnswer } from '../../lib/rewards/score-answer.js';
+import { validation } from '../../lib/study/cells/validation.js';
+import { validationSettings } from '../../lib/study/cells/validation-rows.js';
 import { QUICK } from '../../lib/study/profile.js';
 import { openStudy } from '../../lib/study/workspace.js';
 import { trainGrpo } from '../../lib/train/grpo.js';
@@ -41,7 +43,7 @@ test('every option of GRPO and of SFT has its row, and no row is left over', () 
       .sort();
   assert.deepEqual(names('Options of GRPO'), settingNames(QUICK.grpo).sort());
   assert.deepEqual(names('Options of SFT'), settingNames(QUICK.cotSft).sort());
-  const evaluation = validationSettings(openStudy('quick'));
+  const evaluation = validationSettings(openStudy('quick'), 'counting');
   assert.deepEqual(names('Options of evaluation'), settingNames(evaluation).sort());
 });
 
@@ -82,7 +84,7 @@ test('every metric that runs log has its row', async () => {
   };
   const logged = new Set<string>();
   const items = tinyExamples(2).map((example) => ({ ...example, family: 'count' }));
-  const heldOut = validationSettings(openStudy('quick'), { evaluateEvery: 1, samples: 2, maxNewTokens: 8 });
+  const heldOut = validationSettings(openStudy('quick'), 'counting', { evaluateEvery: 1, samples: 2, maxNewTokens: 8 });
   const model = tinyPolicy();
   for (const lossType of ['grpo', 'cispo'] as const) {
     const run = RunDirectory.open(path.join(folder, lossType), {});
@@ -94,7 +96,7 @@ test('every metric that runs log has its row', async () => {
       rewards,
       settings: { ...settings, lossType, epsilonHigh },
       run,
-      evaluate: validation({ model, items, settings: heldOut, rewards }),
+      evaluate: validation({ model, items, settings: heldOut, rewards, score: scoreAnswer }),
     });
     for (const name of Object.keys(run.metrics()[0]!))
       logged.add(name.replace('/short/', '/{name}/').replace('pass@2', 'pass@k'));

@@ -1,7 +1,7 @@
 /** `reason-rft cell`: one cell of a study, run by a person or as a process of the runner. */
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
-import { finishedEvaluation } from '../../study/cells/cell.js';
+import { finishedEvaluation } from '../../study/cells/run-cell.js';
 import type { GridCell } from '../../study/design/grid.js';
 import { studyGrid } from '../../study/design/study-grid.js';
 import { readJob } from '../../study/running/cell-process.js';

@@ -1,9 +1,9 @@
 /** `reason-rft evaluate`: the accuracy of a checkpoint on records. */
 import type { Command } from 'commander';
 import { startEngine } from '../../engine/backend.js';
-import { evaluateModel } from '../../evaluate/evaluate.js';
 import { loadModel } from '../../model/model.js';
-import { evaluationItems } from '../../study/cells/examples.js';
+import { evaluateRows } from '../../study/cells/evaluate-rows.js';
+import { prepareQuestions } from '../../study/cells/prepared-rows.js';
 import { loadRecords } from '../../study/data/load-rows.js';
 import { fetchModel, MODEL_FLAGS, MODEL_IDS } from '../model-option.js';
 import { printResult } from '../print-result.js';
@@ -55,10 +55,10 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
   const maxNewTokens = askedTokens ?? task.nanoCompletionTokens;
   await startEngine();
   const model = loadModel(await fetchModel(options.model));
-  const items = evaluationItems(model, rows, style);
   const progress = showProgress('evaluate');
   const score = scorer === 'released' ? task.releasedScore : task.score;
-  const result = await evaluateModel(model, items, maxNewTokens, (done, total) => progress.update(done, total), score);
+  const onProgress = (done: number, total: number) => progress.update(done, total);
+  const result = await evaluateRows(model, prepareQuestions(rows, style), { maxNewTokens, score, onProgress });
   progress.stop();
   const percent = (share: number) => (100 * share).toFixed(1);
   printResult(

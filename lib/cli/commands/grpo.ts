@@ -2,15 +2,11 @@
 import type { Command } from 'commander';
 import { fileDigest } from '../../engine/file-digest.js';
 import { REWARDS, type RewardName } from '../../rewards/rewards.js';
-import { evaluationItems, grpoExamples } from '../../study/cells/examples.js';
-import { validation } from '../../study/cells/validation.js';
+import { prepareQuestions } from '../../study/cells/prepared-rows.js';
 import { loadRecords } from '../../study/data/load-rows.js';
 import { QUICK } from '../../study/profile.js';
-import { trainGrpo } from '../../train/grpo.js';
 import { checkGrpo, GRPO_PRESETS, type GrpoPreset, type GrpoSettings } from '../../train/grpo-settings.js';
-import type { NamedReward } from '../../train/rollout.js';
-import { warningText } from '../../train/warnings.js';
-import { addRunOptions, checkpointControl, type RunOptions } from '../run-options.js';
+import { addRunOptions, type RunOptions } from '../run-options.js';
 import { mergeSettings, settingPairs } from '../settings.js';
 import { taskOfRecords } from '../task-option.js';
 import { trainInto } from '../train-into.js';
@@ -53,42 +49,31 @@ async function grpo(options: GrpoOptions, command: Command): Promise<void> {
   const taskRewards = options.preset === 'reason-rft' ? task.releasedRewards : task.rewards;
   const rewards = parseRewards(options.rewards ?? taskRewards.join(','));
   const heldOut = await loadHeldOut(options, settings, rows);
-  const control = checkpointControl(options);
-  const weights = rewards.map(({ name, weight }) => [name, weight]);
-  await trainInto(
-    'grpo',
-    options,
-    { data: fileDigest(options.data), rewards: weights, settings, ...heldOut?.identity },
-    (model, run, onStep) => {
-      const items = heldOut ? evaluationItems(model, heldOut.rows, 'think') : [];
-      return trainGrpo({
-        model,
-        examples: grpoExamples(model, rows),
-        rewards,
-        settings,
-        run,
-        evaluate: heldOut && validation({ ...heldOut, model, items, rewards, score: task.score }),
-        onStep,
-        ...control,
-        onWarning: (warning) => process.stderr.write(`${warningText(warning)}\n`),
-      });
-    },
-  );
+  const trained = { rows: prepareQuestions(rows, 'think'), rewards, settings };
+  const identity = { data: fileDigest(options.data), rewards, settings, ...heldOut?.identity };
+  await trainInto('grpo', options, identity, (start) => {
+    const validation = heldOut && {
+      settings: heldOut.settings,
+      rows: prepareQuestions(heldOut.rows, 'think'),
+      score: task.score,
+    };
+    return { kind: 'grpo', start, ...trained, ...(validation ? { validation } : {}) };
+  });
 }
 
 /**
- * The rewards of a list such as `counting_accuracy,format_reward=0.5`.
+ * The rewards of a list such as `accuracy_reward,format_reward=0.5`, with their weights.
  *
  * @throws UsageError naming an unknown reward, or a weight that is no number
  */
-function parseRewards(list: string): NamedReward[] {
+function parseRewards(list: string): [name: RewardName, weight: number][] {
   return list.split(',').map((entry) => {
     const [name, weight = '1'] = entry.split('=') as [string, string?];
     if (!Object.hasOwn(REWARDS, name))
       throw new UsageError(`there is no reward '${name}'; choose from ${Object.keys(REWARDS).join(', ')}`);
     if (weight.trim() === '' || !Number.isFinite(Number(weight)))
       throw new UsageError(`the weight of ${name} must be a number, got '${weight}'`);
-    return { name, weight: Number(weight), reward: REWARDS[name as RewardName] };
+    return [name as RewardName, Number(weight)];
   });
 }
 

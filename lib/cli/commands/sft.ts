@@ -1,12 +1,11 @@
 /** `reason-rft sft`: supervised fine-tuning on records. */
 import type { Command } from 'commander';
 import { fileDigest } from '../../engine/file-digest.js';
-import { evaluationItems, sftExamples } from '../../study/cells/examples.js';
-import { validation } from '../../study/cells/validation.js';
+import { prepareQuestions, prepareSftRows, styleOfTarget } from '../../study/cells/prepared-rows.js';
 import { loadRecords } from '../../study/data/load-rows.js';
 import { QUICK } from '../../study/profile.js';
-import { checkSft, REASON_RFT_SFT, type SftSettings, trainSft } from '../../train/sft.js';
-import { addRunOptions, checkpointControl, type RunOptions } from '../run-options.js';
+import { checkSft, REASON_RFT_SFT, type SftSettings } from '../../train/sft.js';
+import { addRunOptions, type RunOptions } from '../run-options.js';
 import { mergeSettings, settingPairs } from '../settings.js';
 import { taskOfRecords } from '../task-option.js';
 import { trainInto } from '../train-into.js';
@@ -39,27 +38,16 @@ async function sft(options: SftOptions, command: Command): Promise<void> {
   const task = taskOfRecords(options.data, rows.records, options.task);
   const sampling = { ...QUICK.grpo, maxNewTokens: task.nanoCompletionTokens };
   const heldOut = await loadHeldOut(options, sampling, rows);
-  const control = checkpointControl(options);
-  const style = target === 'answer' ? 'bare' : 'think';
-  await trainInto(
-    'sft',
-    options,
-    { data: fileDigest(options.data), target, settings, ...heldOut?.identity },
-    (model, run, onStep) => {
-      const evaluate =
-        heldOut &&
-        validation({ ...heldOut, model, items: evaluationItems(model, heldOut.rows, style), score: task.score });
-      return trainSft({
-        model,
-        examples: sftExamples(model, rows, target),
-        settings,
-        run,
-        evaluate,
-        onStep,
-        ...control,
-      });
-    },
-  );
+  const trained = { rows: prepareSftRows(rows, target), settings };
+  const identity = { data: fileDigest(options.data), target, settings, ...heldOut?.identity };
+  await trainInto('sft', options, identity, (start) => {
+    const validation = heldOut && {
+      settings: heldOut.settings,
+      rows: prepareQuestions(heldOut.rows, styleOfTarget(target)),
+      score: task.score,
+    };
+    return { kind: 'sft', start, ...trained, ...(validation ? { validation } : {}) };
+  });
 }
 
 /** @throws UsageError naming the presets that exist */

@@ -1,8 +1,11 @@
 /** Cells trained under a live plot of a notebook, whose finished figure goes to files too. */
 
 import path from 'node:path';
+
 import type { RewardName } from '../../rewards/rewards.js';
-import { type Cell, type CellResult, cellMetrics, cellSteps, type GrpoCell, runCell } from '../../study/cells/cell.js';
+import { type Cell, type CellResult, cellSteps, type GrpoCell } from '../../study/cells/cell.js';
+import { cellMetrics, runCell } from '../../study/cells/run-cell.js';
+
 import type { Study } from '../../study/workspace.js';
 import { TASKS } from '../../tasks/tasks.js';
 import type { Metrics } from '../../train/metrics.js';

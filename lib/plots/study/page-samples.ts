@@ -4,7 +4,7 @@ import path from 'node:path';
 import sharp from 'sharp';
 import { imageFile, type RgbImage, readImage } from '../../records/image.js';
 import { imageNames, readRecords } from '../../records/records.js';
-import { finishedCell, finishedEvaluation, hasData } from '../../study/cells/cell.js';
+import { finishedCell, finishedEvaluation, hasData } from '../../study/cells/run-cell.js';
 import { dataFolder, recordsFile } from '../../study/data/data-folder.js';
 import { PARADIGM_PROMPTS, PARADIGMS, type Paradigm, paradigmCell } from '../../study/design/paradigms.js';
 import type { Study } from '../../study/workspace.js';

@@ -1,123 +1,251 @@
 /**
- * Which code a cell's numbers come from: a digest of the sources that can change them. Comments and layout are left out, so that a
- * mended sentence trains nothing again.
+ * Which code a run's numbers come from, by the contents of the modules that the run executes.
  *
- * Covered are the modules that training, or measuring, imports, directly or not. What other code makes is known by its value in
- * a cell's configuration instead: rows, prompts, targets and pictures.
+ * A run has roots: the module that trains or measures, and the modules of the rewards and the scorer that it uses. Its code is
+ * what the roots import, directly or not. Types are no code. Rows, prompts and answers are known by their values instead, as part
+ * of a cell's configuration, and what a run writes down for people reaches the trainers from outside.
+ *
+ * A version has no file names in it, nor comments, nor indentation. To move or to rename a file changes no version.
  */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import type { RewardName } from '../../rewards/rewards.js';
+import type { ScorerName } from '../../rewards/scorers.js';
 
-/** Sources by their names below `lib`, such as `train/sft`, each with a digest; and a digest of them all. */
+/** The version of a run's code, and its modules for people to compare. */
 export interface CodeVersion {
   version: string;
+  /** The digest of each module's contents, by the module's name below `lib`, such as `train/grpo`. */
   files: { [name: string]: string };
 }
 
-/** What training runs, and what measuring a checkpoint runs; the latter on test sets, and on held-out rows. */
-const ROOTS = {
-  training: ['study/cells/train-cell'],
-  evaluation: ['evaluate/evaluate', 'rewards/scorer', 'study/cells/examples', 'records/image'],
-  heldOut: ['study/cells/validation', 'records/image'],
-};
+/** The modules that runs begin in, by their names below `lib`. */
+export const ROOTS = {
+  sft: 'study/cells/train-sft',
+  grpo: 'study/cells/train-grpo',
+  /** Evaluation on held-out rows, while a run trains and after. */
+  validation: 'study/cells/validation',
+  evaluation: 'study/cells/evaluate-rows',
+  /** The table of all rewards, and that of all scorers. A run has only those entries as roots that it names. */
+  rewards: 'rewards/rewards',
+  scorers: 'rewards/scorers',
+} as const;
+export type Roots = { readonly [root in keyof typeof ROOTS]: string };
 
-/** What makes rows, prompts and pictures, which configurations hold by value. */
-const BY_VALUE = /^tasks\/|^study\/(data\/(draw-rows|curate-rows|data-folder|load-rows)|workspace|profile)$/;
+/** Where code is read from. */
+export interface CodeSources {
+  roots: Roots;
+  /** The TypeScript of a module. */
+  read(name: string): string;
+}
 
-/** What is written down for people and read by no step. */
-const RECORDS = /^train\/(environment|event-file|completions|warnings)$/;
+/** What a run trains with: the parts of its settings that decide which modules it executes. */
+export interface TrainingParts {
+  kind: 'sft' | 'grpo';
+  /** The rewards of GRPO. */
+  rewards?: readonly RewardName[];
+  /** The scorer of evaluation during training. Without one there is no such evaluation. */
+  scorer?: ScorerName;
+}
+
+/** An import, or an export from another module: whether it is of types alone, the names, the module. */
+const IMPORT = /^(?:import|export)\s+(type\s)?(?:([^'";]*?)\s*from\s+)?'([^']+)';$/gm;
 
 const LIB = path.join(__dirname, '..', '..');
 const BUILT = path.extname(__filename) === '.js';
 
-/** Read when this module is loaded: what is edited or built later is not what this process runs. */
-const SOURCES = readSources(Object.values(ROOTS).flat());
+/** The code that trains a run. */
+export function trainingCode({ kind, rewards = [], scorer }: TrainingParts, sources = OWN_SOURCES): CodeVersion {
+  const { roots } = sources;
+  const entries = rewards.map((name) => tableEntry(sources, roots.rewards, name));
+  if (scorer) entries.push(tableEntry(sources, roots.scorers, scorer));
+  return codeVersion(sources, [roots[kind], ...(scorer ? [roots.validation] : [])], entries);
+}
+
+/** The code that measures a checkpoint: on a test set, or on held-out rows. */
+export function measuringCode(
+  measure: 'evaluation' | 'validation',
+  scorer: ScorerName,
+  sources = OWN_SOURCES,
+): CodeVersion {
+  const { roots } = sources;
+  return codeVersion(sources, [roots[measure]], [tableEntry(sources, roots.scorers, scorer)]);
+}
+
+/** The names of modules whose contents only one of two versions has. A module that was only moved is none of them. */
+export function changedSources(before: CodeVersion, now: CodeVersion): string[] {
+  const lacking = (some: CodeVersion, others: CodeVersion) => {
+    const contents = new Set(Object.values(others.files));
+    return Object.keys(some.files).filter((name) => !contents.has(some.files[name]!));
+  };
+  return [...new Set([...lacking(before, now), ...lacking(now, before)])].sort();
+}
+
+/** An import, or an export of what another module exports. */
+interface Import {
+  /** The values that it names, such as `draw` or `draw as sample`; a type is none. */
+  names: string[];
+  /** A package, or another module of the kit by its relative path. */
+  from: string;
+}
+
+const knownImports = new Map<string, Import[]>();
+const knownContents = new Map<string, string>();
+const knownLateImports = new Map<string, boolean>();
+
+/** What a function says of a source; of the same source it is computed once. */
+function remember<T>(known: Map<string, T>, source: string, compute: (source: string) => T): T {
+  const result = known.get(source) ?? compute(source);
+  known.set(source, result);
+  return result;
+}
+
+/** The imports of a source that are more than types. */
+export function importsOf(source: string): Import[] {
+  return remember(knownImports, source, readImports);
+}
+
+function readImports(source: string): Import[] {
+  return [...withoutComments(source).matchAll(IMPORT)].flatMap(([, type, clause = '', from]) => {
+    const names = clause
+      .replaceAll(/[{}]/g, ',')
+      .split(',')
+      .map((name) => name.trim().replaceAll(/\s+/g, ' '))
+      .filter((name) => name !== '');
+    const values = names.filter((name) => !name.startsWith('type '));
+    const typesAlone = type !== undefined || (names.length > 0 && values.length === 0);
+    return typesAlone ? [] : [{ names: values.sort(), from: from! }];
+  });
+}
 
 /**
- * The code that trains a cell.
- *
- * @param validated whether it is evaluated while it trains
+ * The digest of a module's contents. Comments, indentation and the paths of imported modules are left out; the imported names are
+ * not, nor are packages.
  */
-export function trainingCode(kind: 'sft' | 'grpo', validated: boolean): CodeVersion {
-  const unused = [
-    ...(kind === 'sft' ? ['train/grpo', 'rewards/rewards'] : ['train/sft']),
-    ...(validated ? [] : ['study/cells/validation']),
-  ];
-  return codeVersion(ROOTS.training, unused);
+export function contentDigest(source: string): string {
+  return remember(knownContents, source, digestContents);
 }
 
-/** The code that evaluates a cell on test sets, or measures it on held-out rows. */
-export function measuringCode(what: 'evaluation' | 'heldOut'): CodeVersion {
-  return codeVersion(ROOTS[what], []);
+function digestContents(source: string): string {
+  const code = withoutComments(source);
+  const body = code.replaceAll(IMPORT, '').replaceAll(/\n+/g, '\n').trim();
+  const imports = importsOf(source).flatMap(({ names, from }) => {
+    const origin = from.startsWith('.') ? '' : ` from ${from}`;
+    return names.length === 0 ? [origin] : names.map((name) => `${name}${origin}`);
+  });
+  return digestOf([body, ...imports.sort()]);
 }
 
-/** The sources that differ, or that only one of the two has. */
-export function changedSources(before: CodeVersion, now: CodeVersion): string[] {
-  const names = new Set([...Object.keys(before.files), ...Object.keys(now.files)]);
-  return [...names].filter((name) => before.files[name] !== now.files[name]).sort();
-}
-
-/** Modules that a source imports, by their names below `lib`; those of which it imports types alone are none. */
-export function importedModules(name: string, source: string): string[] {
-  const found = source.matchAll(/^(?:import|export)\s+(?!type\b)([^'";]*?)(?:\s*from\s+)?'(\.[^']+)\.js';/gm);
-  return [...found]
-    .filter(([, names]) => !/^\{(\s*type\s[^,]+,?)+\s*\}$/.test(names!))
-    .map(([, , file]) => path.posix.join(path.posix.dirname(name), file!));
-}
-
-/** A digest of a source without its indentation and without the lines that are comments, as this kit's formatter sets them. */
-export function sourceDigest(source: string): string {
-  const hash = createHash('sha256');
-  let comment = false;
-  for (const line of source.split('\n').map((each) => each.trim())) {
-    comment ||= line.startsWith('/*');
-    if (line !== '' && !comment && !line.startsWith('//')) hash.update(line).update('\n');
-    if (line.endsWith('*/')) comment = false;
+/** The lines of code without indentation. Comments stand on lines of their own, as the formatter of this kit sets them. */
+function withoutComments(source: string): string {
+  const lines: string[] = [];
+  let insideComment = false;
+  for (const line of source.split('\n').map((text) => text.trim())) {
+    insideComment ||= line.startsWith('/*');
+    if (line !== '' && !insideComment && !line.startsWith('//')) lines.push(line);
+    if (line.endsWith('*/')) insideComment = false;
   }
-  return hash.digest('hex').slice(0, 8);
+  return lines.join('\n');
 }
 
-const digests = new Map<string, string>();
-const versions = new Map<string, CodeVersion>();
+/** An entry of a table of functions: the module that holds the function, and the function's name there. */
+interface TableEntry {
+  /** The name in the table, such as `format_reward`. */
+  name: string;
+  exportName: string;
+  module: string;
+}
 
-/** The version of what is reached from some modules, without those that are not used and what only they reach. */
-function codeVersion(roots: readonly string[], unused: readonly string[]): CodeVersion {
-  const key = `${roots} ${unused}`;
-  const known = versions.get(key);
-  if (known) return known;
+/**
+ * Finds the function that a table has under a name. Such a table imports each function and has a line `name: function,` for it.
+ *
+ * @throws Error when the table has no such line, or does not import the function
+ */
+export function tableEntry(sources: CodeSources, table: string, name: string): TableEntry {
+  const source = sources.read(table);
+  const local = new RegExp(`^${name}: (\\w+),$`, 'm').exec(withoutComments(source))?.[1];
+  for (const { names, from } of importsOf(source)) {
+    const imported = names.find((each) => each.split(' as ').at(-1) === local);
+    if (imported) return { name, exportName: imported.split(' as ')[0]!, module: resolveModule(table, from) };
+  }
+  throw new Error(
+    `lib/${table}.ts needs a line '${name}: aFunction,' with a function that it imports: runs are known by the file of that function`,
+  );
+}
+
+/** The version of the modules that are reached from roots, and of the entries of tables. */
+function codeVersion(
+  sources: CodeSources,
+  rootModules: readonly string[],
+  entries: readonly TableEntry[],
+): CodeVersion {
+  const modules = reachedModules(sources, [...rootModules, ...entries.map(({ module }) => module)]);
+  const contents = new Map(modules.map((name) => [name, contentDigest(sources.read(name))]));
+  // By contents alone, to import a function from another of the modules that are reached would be no change.
+  const linked = modules.map((name) => {
+    const links = importedModules(name, sources.read(name)).map(({ names, module }) => [names, contents.get(module)]);
+    return digestOf([contents.get(name), ...links.map((link) => JSON.stringify(link)).sort()]);
+  });
+  const named = entries.map(({ name, exportName, module }) => digestOf([name, exportName, contents.get(module)]));
+  return {
+    version: digestOf([...new Set([...linked, ...named])].sort()).slice(0, 8),
+    files: Object.fromEntries(modules.map((name) => [name, contents.get(name)!])),
+  };
+}
+
+/** The names of all modules that are reached from some, sorted. */
+function reachedModules(sources: CodeSources, from: readonly string[]): string[] {
   const reached = new Set<string>();
   const visit = (name: string) => {
-    if (reached.has(name) || unused.includes(name) || !SOURCES.has(name)) return;
+    if (reached.has(name)) return;
     reached.add(name);
-    importedModules(name, SOURCES.get(name)!).forEach(visit);
+    for (const { module } of importedModules(name, sources.read(name))) visit(module);
   };
-  roots.forEach(visit);
-  const files: CodeVersion['files'] = {};
-  for (const name of [...reached].sort()) {
-    if (!digests.has(name)) digests.set(name, sourceDigest(SOURCES.get(name)!));
-    files[name] = digests.get(name)!;
-  }
-  const version = createHash('sha256').update(JSON.stringify(files)).digest('hex').slice(0, 8);
-  versions.set(key, { version, files });
-  return versions.get(key)!;
+  from.forEach(visit);
+  return [...reached].sort();
 }
 
-/** The sources of modules and of all that they import. */
-function readSources(roots: readonly string[]): Map<string, string> {
-  const sources = new Map<string, string>();
-  const visit = (name: string) => {
-    if (sources.has(name) || BY_VALUE.test(name) || RECORDS.test(name)) return;
-    const source = readSource(name);
-    sources.set(name, source);
-    importedModules(name, source).forEach(visit);
+/**
+ * The modules of the kit that a source imports, with the names that it takes from them.
+ *
+ * @throws Error when it imports one while it runs, which cannot be followed
+ */
+export function importedModules(name: string, source: string): { names: string[]; module: string }[] {
+  if (remember(knownLateImports, source, hasLateImport))
+    throw new Error(`lib/${name}.ts is code of runs and imports a module while it runs; import it at the top instead`);
+  return importsOf(source)
+    .filter(({ from }) => from.startsWith('.'))
+    .map(({ names, from }) => ({ names, module: resolveModule(name, from) }));
+}
+
+/** Whether a source imports another module of the kit while it runs, or names the type of one in such a form. */
+function hasLateImport(source: string): boolean {
+  return /\b(?:import|require)\(\s*'\./.test(withoutComments(source));
+}
+
+function resolveModule(importer: string, specifier: string): string {
+  return path.posix.join(path.posix.dirname(importer), specifier).replace(/\.js$/, '');
+}
+
+function digestOf(parts: readonly unknown[]): string {
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16);
+}
+
+/** The same sources as they are now. */
+function readNow(sources: CodeSources): CodeSources {
+  const held = new Map<string, string>();
+  const read = (name: string) => {
+    const source = held.get(name) ?? sources.read(name);
+    held.set(name, source);
+    return source;
   };
-  roots.forEach(visit);
-  return sources;
+  reachedModules({ ...sources, read }, Object.values(sources.roots));
+  return { ...sources, read };
 }
 
 /** The TypeScript of a module: the file itself, or what the compiler kept of it in the source map of what it built. */
-function readSource(name: string): string {
+function readModule(name: string): string {
   const file = path.join(LIB, name);
   if (!BUILT) return readFileSync(`${file}.ts`, 'utf8');
   const map = JSON.parse(readFileSync(`${file}.js.map`, 'utf8')) as { sourcesContent?: string[] };
@@ -125,3 +253,6 @@ function readSource(name: string): string {
   if (source === undefined) throw new Error(`${file}.js.map holds no source; build lib anew: npm run build`);
   return source;
 }
+
+/** The code of this process, read when this module is loaded: what is edited or built later is not what the process executes. */
+const OWN_SOURCES = readNow({ roots: ROOTS, read: readModule });

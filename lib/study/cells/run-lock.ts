@@ -1,5 +1,5 @@
-/** One process at a time in a run's folder: who is in it stands in its `.lock`. */
-import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+/** One process at a time in the folder of a run: its `.lock` says who that is. */
+import { linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 
@@ -7,35 +7,47 @@ import path from 'node:path';
 export interface LockHolder {
   host: string;
   pid: number;
-  /** When the process began, in the system's own measure, so that another of the same number is told from it. */
+  /** When the process began, in the system's own measure: a later process may have the same number. */
   began: string | null;
   since: string;
-  /** The cluster's name of the job, where it runs in one. */
+  /** The cluster's name of the job; null outside of a cluster. */
   job: string | null;
 }
 
-/** Runs of this process, by folder. */
+/** The work of this process, by folder. */
 const running = new Map<string, Promise<unknown>>();
 
 /**
- * Does work that must have a folder for itself. Where this process is in it already, as after an interrupted notebook cell whose
- * training goes on to the end of its step, that ends first.
+ * Locks a folder, does some work in it and unlocks it. When this process is at work there already, that work ends first: an
+ * interrupted notebook cell, for one, trains on to the end of its step. A folder that the work leaves empty is removed.
  *
- * @throws Error naming the process that is in it, and what to do; a lock whose process is gone is taken over
+ * @param folder is made when it does not exist
+ * @throws Error naming the process that holds the folder, and what to do. A lock whose process is gone is taken over
  */
-export async function alone<T>(folder: string, work: () => Promise<T>): Promise<T> {
-  for (let own = running.get(folder); own; own = running.get(folder)) await own.catch(() => {});
+export async function lockFolder<T>(folder: string, work: () => Promise<T>): Promise<T> {
+  for (let earlier = running.get(folder); earlier; earlier = running.get(folder)) await earlier.catch(() => {});
   const file = path.join(folder, '.lock');
+  mkdirSync(folder, { recursive: true });
   acquire(file);
   const done = work().finally(() => {
     running.delete(folder);
     rmSync(file, { force: true });
+    removeEmpty(folder);
   });
   running.set(folder, done);
   return done;
 }
 
-/** Frees a folder that a job of a cluster died in; one that another holds stays locked. */
+function removeEmpty(folder: string): void {
+  try {
+    if (readdirSync(folder).length === 0) rmdirSync(folder);
+  } catch (error) {
+    // Somebody else may have removed it, or begun to work in it.
+    if (!['ENOENT', 'ENOTEMPTY'].includes((error as NodeJS.ErrnoException).code!)) throw error;
+  }
+}
+
+/** Unlocks a folder that a job of a cluster died in. A folder that another job holds stays locked. */
 export function releaseJob(folder: string, job: string): void {
   const file = path.join(folder, '.lock');
   if (readHolder(file)?.job === job) rmSync(file, { force: true });
@@ -69,7 +81,7 @@ function acquire(file: string): void {
   }
 }
 
-/** Removes a lock that was found to be no one's, unless somebody else has done that and locked in the meantime. */
+/** Removes the lock of a process that is gone, unless somebody else has done that and locked the folder in the meantime. */
 function takeAway(file: string, seen: LockHolder | undefined): void {
   const aside = `${file}.${process.pid}.gone.partial`;
   try {
@@ -89,7 +101,7 @@ function readHolder(file: string): LockHolder | undefined {
   }
 }
 
-/** Whether it is certain that the process has ended; of another machine's it never is. */
+/** Whether the process has certainly ended. Of a process on another machine that is never certain. */
 function isGone({ host, pid, began }: LockHolder): boolean {
   if (host !== os.hostname()) return false;
   try {
@@ -100,7 +112,7 @@ function isGone({ host, pid, began }: LockHolder): boolean {
   return began !== null && processStart(pid) !== began;
 }
 
-/** Field 22 of Linux's process table, ticks since the machine came up; null where there is no such table. */
+/** The ticks from the machine's start to the process's: field 22 of Linux's process table. Null on systems without one. */
 function processStart(pid: number): string | null {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');

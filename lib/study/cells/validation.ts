@@ -1,30 +1,26 @@
 /**
- * Validation: how a model does on held-out items while it trains, by the task's own metric, with the reward beside it. A
- * reward that rises while accuracy falls is being gamed; the best checkpoint is therefore known by accuracy, never by reward.
+ * Validation: how well a model answers held-out items while it trains, by the task's own metric, with the reward beside it. A
+ * reward that rises while accuracy falls is being gamed. The best checkpoint is therefore that of the highest accuracy, whatever
+ * its reward.
  */
-
 import { type EvaluationItem, evaluateModel } from '../../evaluate/evaluate.js';
 import { meanPassAtK } from '../../evaluate/pass-at-k.js';
+import { type Deferred, preparePrompts } from '../../model/deferred-prompt.js';
 import type { Model } from '../../model/model.js';
 import { checkSampling, type SamplingSettings } from '../../model/sampling.js';
-import { readRecords } from '../../records/records.js';
-import { type Scorer, scoreAnswer } from '../../rewards/scorer.js';
-import { TASKS, type TaskName, testSetsOf } from '../../tasks/tasks.js';
+import type { Scorer } from '../../rewards/scorer.js';
 import type { TensorMap } from '../../train/adamw.js';
 import { mean } from '../../train/advantage.js';
 import type { EvaluationSchedule } from '../../train/loop.js';
 import type { Metrics } from '../../train/metrics.js';
 import type { NamedReward } from '../../train/rollout.js';
-import { recordsFile } from '../data/data-folder.js';
-import { drawValidationRows, fingerprintOf, pretrainingScenes, questionOf } from '../data/draw-rows.js';
-import type { LoadedRows } from '../data/load-rows.js';
-import { longestCompletion } from '../profile.js';
-import type { Study } from '../workspace.js';
+import { encodeQuestions } from './encode-rows.js';
+import type { QuestionRow } from './prepared-rows.js';
 
 export interface ValidationSettings extends SamplingSettings {
   /** Steps between evaluations; the model is also evaluated after the last step. 0: never. */
   evaluateEvery: number;
-  /** Held-out items. */
+  /** Number of held-out items. */
   items: number;
   /** k: completions sampled of each item, for pass@k and the mean reward. */
   samples: number;
@@ -32,18 +28,7 @@ export interface ValidationSettings extends SamplingSettings {
   maxNewTokens: number;
 }
 
-/** What a cell is validated with unless told otherwise: the profile's own sampling, 100 items, pass@4. */
-export function validationSettings(
-  { profile }: Study,
-  changes: Partial<ValidationSettings> = {},
-  task: TaskName = 'counting',
-): ValidationSettings {
-  const { temperature, topP, topK } = profile.grpo;
-  const usual = { evaluateEvery: 10, items: 100, samples: 4, maxNewTokens: longestCompletion(profile, task) };
-  return { ...usual, temperature, topP, topK, ...changes };
-}
-
-/** @throws Error naming the setting that is impossible. */
+/** Checks the settings. @throws Error naming the setting that is impossible */
 export function checkValidation(settings: ValidationSettings): void {
   checkSampling(settings);
   for (const [name, least] of [
@@ -59,43 +44,51 @@ export function checkValidation(settings: ValidationSettings): void {
     throw new Error('validation: temperature 0 makes all samples of an item equal; take one above 0');
 }
 
-/** Completions sampled together. */
+/** The number of completions that are sampled together. */
 const BATCH = 128;
 
+/** What a model is validated on and judged by. */
+export interface ValidationTerms {
+  settings: ValidationSettings;
+  /** Prompts that the model is neither trained nor tested on. */
+  items: readonly Deferred<EvaluationItem>[];
+  /** Those of the training; default: none. */
+  rewards?: readonly NamedReward[];
+  /** The task's own. */
+  score: Scorer;
+}
+
 /**
- * What trainers take as `evaluate`. After each evaluation the step's metrics hold
+ * Makes the evaluation that trainers take as `evaluate`. After each evaluation the step's metrics hold
  *
- * - `eval_accuracy`: mean score of greedy completions, by the task's own scorer; the score of the checkpoint;
- * - `eval_format`: share of greedy completions in the tags asked for;
+ * - `eval_accuracy`: mean score of greedy completions, by the task's own scorer. It is the score of the checkpoint;
+ * - `eval_format`: share of greedy completions in the tags that the prompt asks for;
  * - `eval_pass@1` and `eval_pass@k`: of k sampled completions an item, the share that is right, and the share of items with
  *   one right or more. A pass@k that falls while pass@1 rises is a policy that narrows;
- * - `eval_reward` and `eval_rewards/{name}/mean`: of the sampled completions, where there are rewards.
+ * - `eval_reward` and `eval_rewards/{name}/mean`: of the sampled completions, when there are rewards.
  *
  * The draws are the same at each evaluation (a seed of their own), so that differences are the model's.
  *
- * @param items prompts that are not trained on, nor tested on
- * @param rewards those of the training
- * @param score default: answers equal as text or as a number
- * @returns undefined where `evaluateEvery` is 0
+ * @returns undefined when `evaluateEvery` is 0
  * @throws Error naming an impossible setting
  */
-export function validation(options: {
-  model: Model;
-  items: readonly EvaluationItem[];
-  settings: ValidationSettings;
-  rewards?: readonly NamedReward[];
-  score?: Scorer;
-}): EvaluationSchedule | undefined {
-  const { model, items, settings, rewards = [], score = scoreAnswer } = options;
+export function validation({
+  model,
+  items,
+  settings,
+  rewards = [],
+  score,
+}: { model: Model } & ValidationTerms): EvaluationSchedule | undefined {
   checkValidation(settings);
   if (settings.evaluateEvery === 0) return undefined;
   if (items.length === 0) throw new Error('validation: there are no held-out items');
+  const { maxNewTokens } = settings;
   const measure = async (parameters: TensorMap) => {
-    const greedy = await evaluateModel({ ...model, parameters }, items, settings.maxNewTokens);
-    const accuracy = mean(greedy.items.map(({ completion, solution }) => score(completion, solution)));
+    const greedy = await evaluateModel({ ...model, parameters }, items, { maxNewTokens, score });
+    const { accuracy, formatted } = greedy;
     const samples = await sampleItems(model, parameters, items, settings);
     const right = samples.map((texts, i) => texts.map((text) => score(text, items[i]!.solution) === 1));
-    const metrics: Metrics = { accuracy, format: greedy.formatted, 'pass@1': meanPassAtK(right, 1) };
+    const metrics: Metrics = { accuracy, format: formatted, 'pass@1': meanPassAtK(right, 1) };
     if (settings.samples > 1) metrics[`pass@${settings.samples}`] = meanPassAtK(right, settings.samples);
     Object.assign(metrics, rewardMeans(rewards, samples, items));
     return { metrics, score: accuracy };
@@ -103,18 +96,28 @@ export function validation(options: {
   return { every: settings.evaluateEvery, measure };
 }
 
-/** `samples` completions of each item, as text. */
+/** The same on prepared rows, for a model that is loaded later. */
+export function validationOnRows({
+  rows,
+  ...terms
+}: Omit<ValidationTerms, 'items'> & { rows: readonly QuestionRow[] }): (
+  model: Model,
+) => EvaluationSchedule | undefined {
+  return (model) => validation({ model, items: encodeQuestions(model, rows), ...terms });
+}
+
+/** Draws `samples` completions of each item. @returns their texts, `[items][samples]` */
 async function sampleItems(
   model: Model,
   parameters: TensorMap,
-  items: readonly EvaluationItem[],
+  items: readonly Deferred<EvaluationItem>[],
   settings: ValidationSettings,
 ): Promise<string[][]> {
   const texts: string[][] = [];
   const size = Math.max(1, Math.floor(BATCH / settings.samples));
   for (let first = 0; first < items.length; first += size) {
     await new Promise((resolve) => setImmediate(resolve));
-    const batch = items.slice(first, first + size);
+    const batch = await preparePrompts<EvaluationItem>(items.slice(first, first + size));
     const groups = model.generator.generate(
       parameters,
       batch.map((item) => item.prompt),
@@ -134,7 +137,7 @@ async function sampleItems(
 function rewardMeans(
   rewards: readonly NamedReward[],
   samples: readonly (readonly string[])[],
-  items: readonly EvaluationItem[],
+  items: readonly Pick<EvaluationItem, 'id' | 'solution'>[],
 ): Metrics {
   if (rewards.length === 0) return {};
   const totals = samples.map((texts) => texts.map(() => 0));
@@ -154,23 +157,4 @@ function rewardMeans(
   }
   metrics.reward = mean(totals.flat());
   return metrics;
-}
-
-/**
- * Rows of a task in domain that share no scene and no question with any set of the study, nor a scene with pretraining: what is
- * chosen by them is not chosen by the test sets. The same for every training seed.
- *
- * @throws Error where the study's rows are not drawn
- */
-export function validationRows(study: Study, count: number, task: TaskName = 'counting'): LoadedRows {
-  if (study.profile.released)
-    throw new Error(`held-out rows are drawn, which released data have none of; validate ${task} without them`);
-  const held = pretrainingScenes(study);
-  for (const set of ['train', ...testSetsOf(task)] as const) {
-    for (const record of readRecords(recordsFile(study, set, task))) {
-      held.add(fingerprintOf(record)).add(questionOf(record));
-    }
-  }
-  const records = drawValidationRows(task, count, held);
-  return { records, images: records.map((record) => TASKS[task].draw(record)) };
 }

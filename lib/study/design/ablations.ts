@@ -4,7 +4,8 @@ import { TASKS, type TaskName } from '../../tasks/tasks.js';
 import type { LossType } from '../../train/policy-loss.js';
 import type { SftSettings } from '../../train/sft.js';
 import type { GrpoCell, SftCell } from '../cells/cell.js';
-import { type ValidationSettings, validationSettings } from '../cells/validation.js';
+import type { ValidationSettings } from '../cells/validation.js';
+import { validationSettings } from '../cells/validation-rows.js';
 import { taskProfile } from '../profile.js';
 import type { Study } from '../workspace.js';
 import { rewardsOfWeightOne, stageOneCell, stageTwoRows, taskGrpo, taskRewards } from './paradigms.js';
@@ -84,7 +85,7 @@ export function ablationCells(study: Study, task: TaskName, seed = study.profile
 /** How the start checkpoints are measured that one would be chosen of; undefined where there are no held-out rows. */
 export function startMeasure(study: Study, task: TaskName): ValidationSettings | undefined {
   const { heldOut } = study.profile.ablations;
-  return heldOut && validationSettings(study, heldOut, task);
+  return heldOut && validationSettings(study, task, heldOut);
 }
 
 function rewardVariants(base: GrpoCell): Variant[] {

@@ -1,7 +1,8 @@
 /** Accuracies with their intervals from finished evaluations: of paradigms, of numbers of training rows, of ablations. */
 import { differenceOverSeeds, estimateOverSeeds } from '../../evaluate/over-seeds.js';
 import { type TaskName, testSetsOf } from '../../tasks/tasks.js';
-import { type BaseCell, type Cell, type CellResult, finishedCell, finishedHeldOut } from '../cells/cell.js';
+import type { BaseCell, Cell, CellResult } from '../cells/cell.js';
+import { finishedCell, finishedHeldOut } from '../cells/run-cell.js';
 import { type AblationName, ablationCells, startMeasure } from '../design/ablations.js';
 import { efficiencyCell, efficiencyRows, efficiencySeeds } from '../design/data-efficiency.js';
 import { PARADIGM_PROMPTS, PARADIGMS, paradigmCell, TRAINED_PARADIGMS } from '../design/paradigms.js';

@@ -1,9 +1,9 @@
 /** The paper's three claims, each judged on each task from finished cells: the comparisons, and the verdict that follows from them. */
 import { mcNemar } from '../../evaluate/interval.js';
 import { differenceOverSeeds, type Estimate, estimateOverSeeds } from '../../evaluate/over-seeds.js';
+import type { RewardRow } from '../../rewards/reward.js';
 import { REWARDS, type RewardName } from '../../rewards/rewards.js';
 import { TASKS, type TaskName, type TestSet, testSetsOf } from '../../tasks/tasks.js';
-import type { RewardRow } from '../../train/rollout.js';
 import type { BaseCell, Cell } from '../cells/cell.js';
 import { efficiencyCell, fewRows } from '../design/data-efficiency.js';
 import {

@@ -1,6 +1,6 @@
 /** From the finished cells of a study, or of a part of it, to its results. Nothing is trained or evaluated here; missing cells are named. */
 import { kitCommit } from '../../train/environment.js';
-import { finishedCell, finishedEvaluation, finishedHeldOut, hasData } from '../cells/cell.js';
+import { finishedCell, finishedEvaluation, finishedHeldOut, hasData } from '../cells/run-cell.js';
 import type { GridCell } from '../design/grid.js';
 import { type GridPart, type StudySelection, studyGrid, WHOLE_STUDY } from '../design/study-grid.js';
 import type { Study } from '../workspace.js';

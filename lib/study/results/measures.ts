@@ -3,7 +3,8 @@ import type { EvaluatedItem, Evaluation } from '../../evaluate/evaluate.js';
 import { type Estimate, estimateOverSeeds } from '../../evaluate/over-seeds.js';
 import type { PromptStyle } from '../../tasks/prompts.js';
 import type { TestSet } from '../../tasks/tasks.js';
-import { type BaseCell, type Cell, finishedEvaluation } from '../cells/cell.js';
+import type { BaseCell, Cell } from '../cells/cell.js';
+import { finishedEvaluation } from '../cells/run-cell.js';
 import type { Study } from '../workspace.js';
 
 /**

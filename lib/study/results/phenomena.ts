@@ -1,7 +1,7 @@
 /** The paper's three observations of GRPO's course, looked for in the metrics of our runs: curves, and whether each is seen. */
 import { TASKS, type TaskName } from '../../tasks/tasks.js';
 import type { Metrics } from '../../train/metrics.js';
-import { cellMetrics, finishedCell } from '../cells/cell.js';
+import { cellMetrics, finishedCell } from '../cells/run-cell.js';
 import { paradigmCell } from '../design/paradigms.js';
 import type { Study } from '../workspace.js';
 import { BEYOND, findDip, findRise, LEAST_STEPS, windowError, windowMeans } from './curve-shapes.js';

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { BaseCell, Cell } from '../cells/cell.js';
+import { cellFolder, staleCell, staleText } from '../cells/cell-identity.js';
 import {
   evaluateCell,
   finishedCell,
@@ -9,9 +10,8 @@ import {
   finishedHeldOut,
   measureHeldOut,
   runCell,
-} from '../cells/cell.js';
-import { cellFolder, staleCell, staleText } from '../cells/cell-identity.js';
-import type { CellControl } from '../cells/train-cell.js';
+} from '../cells/run-cell.js';
+import type { RunControl } from '../cells/train-run.js';
 import type { GridCell } from '../design/grid.js';
 import type { Study } from '../workspace.js';
 
@@ -119,7 +119,7 @@ function jobSteps(job: Pick<GridJob, 'folder'>): number {
  *
  * @throws Error of the signal, or TrainingStopped, when interrupted
  */
-export async function runGridCell(study: Study, cell: GridCell, control: CellControl = {}): Promise<void> {
+export async function runGridCell(study: Study, cell: GridCell, control: RunControl = {}): Promise<void> {
   const { signal } = control;
   const watch = () => signal?.throwIfAborted();
   watch();

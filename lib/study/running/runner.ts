@@ -7,7 +7,8 @@
 import { appendFileSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { TrainingStopped } from '../../train/loop.js';
-import { cellRun, cellSteps } from '../cells/cell.js';
+import { cellSteps } from '../cells/cell.js';
+import { cellRun } from '../cells/run-cell.js';
 import type { GridCell } from '../design/grid.js';
 import type { Study } from '../workspace.js';
 import { type GridJob, jobLog, jobState, planJobs, runGridCell, stepSeconds } from './grid-jobs.js';

@@ -1,6 +1,7 @@
 /** Visual counting as one of the kit's tasks. */
 import type { TaskRecord } from '../../records/record.js';
-import { releasedScoreAnswer, scoreAnswer } from '../../rewards/scorer.js';
+import { releasedScoreAnswer } from '../../rewards/released/score-answer.js';
+import { scoreAnswer } from '../../rewards/score-answer.js';
 import { writePrompt } from '../prompts.js';
 import { isProse } from '../prose.js';
 import type { Task } from '../task.js';

@@ -1,6 +1,7 @@
 /** Spatial transformation as one of the kit's tasks. */
 import type { TaskRecord } from '../../records/record.js';
-import { releasedScoreTransformation, scoreTransformation } from '../../rewards/scorer.js';
+import { releasedScoreTransformation } from '../../rewards/released/score-transformation.js';
+import { scoreTransformation } from '../../rewards/score-transformation.js';
 import { isProse } from '../prose.js';
 import type { Task } from '../task.js';
 import { solveTransformation, type TransformationScenes, writeCalls } from './program.js';

@@ -5,9 +5,9 @@ import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync } f
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { cellRun, evaluateCell, finishedEvaluation, runCell } from '../../../lib/study/cells/cell.js';
 import { cellFolder, evaluationFile, staleCell, staleText } from '../../../lib/study/cells/cell-identity.js';
-import { alone } from '../../../lib/study/cells/run-lock.js';
+import { cellRun, evaluateCell, finishedEvaluation, runCell } from '../../../lib/study/cells/run-cell.js';
+import { lockFolder } from '../../../lib/study/cells/run-lock.js';
 import { dataFolder } from '../../../lib/study/data/data-folder.js';
 import type { Study } from '../../../lib/study/workspace.js';
 import { tinyGrpo, tinySft, tinyStudy } from '../../support/tiny-study.js';
@@ -112,7 +112,7 @@ test('a folder has one process: another is told who is in it; a lock whose proce
   // A process that has ended; on Linux one that is alive but began at another time, too.
   const ended = { ...holder, pid: spawnSync(process.execPath, ['-e', '0']).pid };
   writeFileSync(lock, JSON.stringify(process.platform === 'linux' ? { ...holder, began: '1' } : ended));
-  assert.equal(await alone(path.dirname(lock), async () => 'taken over'), 'taken over');
+  assert.equal(await lockFolder(path.dirname(lock), async () => 'taken over'), 'taken over');
   writeFileSync(lock, JSON.stringify(ended));
   // Twice at once in this process: the second waits and takes what the first leaves.
   const [one, two] = await Promise.all([runCell(study, cell), runCell(study, cell)]);

@@ -6,12 +6,17 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { startEngine } from '../../../lib/engine/backend.js';
+import type { EvaluationItem } from '../../../lib/evaluate/evaluate.js';
 import { disposeModel, loadModel, type Model } from '../../../lib/model/model.js';
 import { formatReward } from '../../../lib/rewards/format.js';
-import { cellRun, runCell, type SftCell } from '../../../lib/study/cells/cell.js';
+import { scoreAnswer } from '../../../lib/rewards/score-answer.js';
+import type { SftCell } from '../../../lib/study/cells/cell.js';
 import { cellFolder } from '../../../lib/study/cells/cell-identity.js';
-import { evaluationItems } from '../../../lib/study/cells/examples.js';
-import { validation, validationRows, validationSettings } from '../../../lib/study/cells/validation.js';
+import { encodeQuestions } from '../../../lib/study/cells/encode-rows.js';
+import { prepareQuestions } from '../../../lib/study/cells/prepared-rows.js';
+import { cellRun, runCell } from '../../../lib/study/cells/run-cell.js';
+import { validation } from '../../../lib/study/cells/validation.js';
+import { validationRows, validationSettings } from '../../../lib/study/cells/validation-rows.js';
 import { curateTrainingRows } from '../../../lib/study/data/curate-rows.js';
 import { writeStudyData } from '../../../lib/study/data/data-folder.js';
 import {
@@ -20,14 +25,24 @@ import {
   sampleTestRows,
   sampleTrainingRows,
 } from '../../../lib/study/data/draw-rows.js';
-import { loadRows } from '../../../lib/study/data/load-rows.js';
+import { type LoadedRows, loadRows } from '../../../lib/study/data/load-rows.js';
 import { stageOneCell } from '../../../lib/study/design/paradigms.js';
 import { openStudy } from '../../../lib/study/workspace.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-validation-'));
 const study = openStudy('tiny', folder);
-const settings = validationSettings(study, { items: 4, samples: 2, maxNewTokens: 8, temperature: 1, topP: 1, topK: 0 });
+const settings = validationSettings(study, 'counting', {
+  items: 4,
+  samples: 2,
+  maxNewTokens: 8,
+  temperature: 1,
+  topP: 1,
+  topK: 0,
+});
 let model: Model;
+
+/** The rows as items that ask for tags; their pictures are held, so that the prompts are there. */
+const itemsOf = (rows: LoadedRows) => encodeQuestions(model, prepareQuestions(rows, 'think')) as EvaluationItem[];
 
 before(async () => {
   await startEngine();
@@ -41,7 +56,7 @@ after(() => {
 });
 
 test('held-out rows show scenes that no set holds, nor pretraining; they are the same each time', async () => {
-  const { records, images } = validationRows(study, 12);
+  const { records, images } = validationRows(study, 'counting', 12);
   const scenes = records.map(fingerprintOf);
   const known = pretrainingScenes(study);
   for (const set of ['train', 'id', 'ood'] as const) {
@@ -54,11 +69,11 @@ test('held-out rows show scenes that no set holds, nor pretraining; they are the
   );
   assert.equal(new Set(scenes).size, 12);
   assert.equal(images.length, 12);
-  assert.deepEqual(validationRows(study, 3).records, records.slice(0, 3));
+  assert.deepEqual(validationRows(study, 'counting', 3).records, records.slice(0, 3));
 });
 
 test('accuracy is greedy, pass@k and reward are of the samples, each by its own function', async () => {
-  const items = evaluationItems(model, validationRows(study, 4), 'think');
+  const items = itemsOf(validationRows(study, 'counting', 4));
   // Right is whatever holds the letter e; the reward is the length, and does not apply to the first item.
   const score = (text: string) => (text.includes('e') ? 1 : 0);
   const asked: string[] = [];
@@ -101,9 +116,9 @@ test('accuracy is greedy, pass@k and reward are of the samples, each by its own 
 });
 
 test('what is measured is the parameters handed over, the same each time, and leaves no tensors', async () => {
-  const items = evaluationItems(model, validationRows(study, 4), 'think');
+  const items = itemsOf(validationRows(study, 'counting', 4));
   const rewards = [{ name: 'length', weight: 1, reward: (text: string) => text.length }];
-  const { measure } = validation({ model, items, settings, rewards })!;
+  const { measure } = validation({ model, items, settings, rewards, score: scoreAnswer })!;
   const first = await measure(model.parameters, 10);
   const before = tf.memory().numTensors;
   assert.deepEqual(await measure(model.parameters, 20), first);
@@ -115,13 +130,14 @@ test('what is measured is the parameters handed over, the same each time, and le
 });
 
 test('0 is never; impossible settings and an empty set are named', () => {
-  const items = evaluationItems(model, validationRows(study, 1), 'think');
-  const attempt = (changes: object) => () => validation({ model, items, settings: { ...settings, ...changes } });
+  const items = itemsOf(validationRows(study, 'counting', 1));
+  const attempt = (changes: object) => () =>
+    validation({ model, items, settings: { ...settings, ...changes }, score: scoreAnswer });
   assert.equal(attempt({ evaluateEvery: 0 })(), undefined);
   assert.throws(attempt({ evaluateEvery: -1 }), /evaluateEvery must be a whole number of 0 or more/);
   assert.throws(attempt({ samples: 0 }), /samples must be a whole number of 1 or more/);
   assert.throws(attempt({ temperature: 0 }), /temperature 0 makes all samples/);
-  assert.throws(() => validation({ model, items: [], settings }), /no held-out items/);
+  assert.throws(() => validation({ model, items: [], settings, score: scoreAnswer }), /no held-out items/);
 });
 
 test('a cell with validation logs it, keeps its best checkpoint as a model, and is another run than one without', async () => {

@@ -7,10 +7,11 @@ import { after, before, test } from 'node:test';
 import { startEngine } from '../../../lib/engine/backend.js';
 import { preparePrompts } from '../../../lib/model/deferred-prompt.js';
 import { disposeModel, loadModel } from '../../../lib/model/model.js';
-import { evaluateCell, runCell } from '../../../lib/study/cells/cell.js';
 import { cellRows } from '../../../lib/study/cells/cell-rows.js';
-import { sftExamples } from '../../../lib/study/cells/examples.js';
-import { validationRows } from '../../../lib/study/cells/validation.js';
+import { encodeSftRows } from '../../../lib/study/cells/encode-rows.js';
+import { prepareSftRows } from '../../../lib/study/cells/prepared-rows.js';
+import { evaluateCell, runCell } from '../../../lib/study/cells/run-cell.js';
+import { validationRows } from '../../../lib/study/cells/validation-rows.js';
 import { dataFolder } from '../../../lib/study/data/data-folder.js';
 import { loadRows } from '../../../lib/study/data/load-rows.js';
 import { writeReleasedData } from '../../../lib/study/data/released-data.js';
@@ -88,16 +89,16 @@ test('the data of a task are converted with their images; too few rows and other
   const other = path.join(folder, 'other');
   cpSync(dataset, other, { recursive: true });
   await assert.rejects(writeReleasedData(study, 'counting', other), /holds other data; remove it/);
-  assert.throws(() => validationRows(study, 4), /held-out rows are drawn/);
+  assert.throws(() => validationRows(study, 'counting', 4), /held-out rows are drawn/);
 });
 
 test('images that are read when a step needs them give the same examples as those that are held', async () => {
   const model = loadModel(study.base);
   try {
     const cell = paradigmCell(study, 'cot-sft', 'counting', 1);
-    const examples = sftExamples(model, await cellRows(study, cell), 'cot');
+    const examples = encodeSftRows(model, prepareSftRows(await cellRows(study, cell), 'cot'));
     assert.ok(examples.every(({ prompt }) => typeof prompt === 'function'));
-    const held = sftExamples(model, await loadRows(study, 'train', 'counting'), 'cot');
+    const held = encodeSftRows(model, prepareSftRows(await loadRows(study, 'train', 'counting'), 'cot'));
     assert.deepEqual(await preparePrompts<SftExample>(examples), held);
   } finally {
     disposeModel(model);

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Random } from '../../../lib/engine/random.js';
-import { scoreAnswer, scoreTransformation } from '../../../lib/rewards/scorer.js';
+import { scoreAnswer } from '../../../lib/rewards/score-answer.js';
+import { scoreTransformation } from '../../../lib/rewards/score-transformation.js';
 import { bestConstantScore } from '../../../lib/study/results/chance.js';
 import { TASKS } from '../../../lib/tasks/tasks.js';
 

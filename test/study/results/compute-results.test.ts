@@ -8,8 +8,9 @@ import { writeFileAtomic } from '../../../lib/engine/atomic-write.js';
 import { summarize } from '../../../lib/evaluate/evaluate.js';
 import type { TaskRecord } from '../../../lib/records/record.js';
 import { imageNames, writeRecords } from '../../../lib/records/records.js';
-import { type BaseCell, type Cell, cellRun } from '../../../lib/study/cells/cell.js';
+import type { BaseCell, Cell } from '../../../lib/study/cells/cell.js';
 import { evaluationFile, heldOutFile } from '../../../lib/study/cells/cell-identity.js';
+import { cellRun } from '../../../lib/study/cells/run-cell.js';
 import { curateTrainingRows } from '../../../lib/study/data/curate-rows.js';
 import { dataFolder, recordsFile, writeStudyData } from '../../../lib/study/data/data-folder.js';
 import {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { Random } from '../../../lib/engine/random.js';
 import type { TaskRecord } from '../../../lib/records/record.js';
 import { mathematicalReward } from '../../../lib/rewards/mathematical.js';
-import { scoreAnswer } from '../../../lib/rewards/scorer.js';
+import { scoreAnswer } from '../../../lib/rewards/score-answer.js';
 import { structureFamilies } from '../../../lib/tasks/structure/families.js';
 import { figureFingerprint, type GeometryFigure } from '../../../lib/tasks/structure/figure.js';
 import { sampleFigureQuestion } from '../../../lib/tasks/structure/perception.js';

@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import { Random } from '../../../lib/engine/random.js';
 import { Tokenizer } from '../../../lib/model/tokenizer.js';
 import { buildNanoTokenizer } from '../../../lib/pretrain/nano-tokenizer.js';
-import { functionMatchReward, matchFunctionCalls, parseFunctionCalls } from '../../../lib/rewards/function-match.js';
+import { matchFunctionCalls, parseFunctionCalls } from '../../../lib/rewards/function-match.js';
+import { functionMatchReward } from '../../../lib/rewards/function-reward.js';
 import { sampleGridQuestion } from '../../../lib/tasks/transformation/perception.js';
 import {
   DIRECTIONS,

@@ -1,0 +1,16 @@
+/** The mathematical reward of the released code. */
+import { extractAnswer } from '../extract-answer.js';
+import { NUMBER, tolerantScore } from '../mathematical.js';
+
+/**
+ * The released reward, its trap included: where the gold number is 0 and the answer is 0 in numbers, 0.0 say, it divides by
+ * zero there, which ends the reward without a number: null here, so that the completion is left out of the sum. Any other
+ * answer against 0 earns 0 in both.
+ */
+export function releasedMathematicalReward(completion: string, { solution }: { solution: string }): number | null {
+  const [answer, gold] = [extractAnswer(completion), solution.trim()];
+  if (!NUMBER.test(answer) || !NUMBER.test(gold)) return answer === gold ? 1 : 0;
+  const distance = Math.abs(Number(answer) - Number(gold));
+  if (Number(gold) === 0) return distance > 0 ? 0 : null;
+  return tolerantScore(distance, Math.abs(Number(gold)));
+}

@@ -1,0 +1,44 @@
+/** From prepared rows to what trainers and evaluations read: encoded prompts, the tokens of completions, gold answers. */
+import type { EvaluationItem } from '../../evaluate/evaluate.js';
+import type { Deferred } from '../../model/deferred-prompt.js';
+import type { EncodedPrompt } from '../../model/generate.js';
+import { encodeCompletion, encodePrompt, type Model } from '../../model/model.js';
+import { type RgbImage, readImage } from '../../records/image.js';
+import type { GrpoExample } from '../../train/rollout.js';
+import type { SftExample } from '../../train/sft.js';
+import type { PreparedRow, QuestionRow, SftRow } from './prepared-rows.js';
+
+/** The examples of supervised fine-tuning. */
+export function encodeSftRows(model: Model, rows: readonly SftRow[]): Deferred<SftExample>[] {
+  return rows.map((row) => ({
+    prompt: encodeRow(model, row),
+    completion: encodeCompletion(model, row.completion),
+  }));
+}
+
+/** The prompts of GRPO with their gold answers. */
+export function encodeGrpoRows(model: Model, rows: readonly QuestionRow[]): Deferred<GrpoExample>[] {
+  return rows.map((row) => ({ id: row.id, prompt: encodeRow(model, row), solution: row.solution }));
+}
+
+/** The items of an evaluation. */
+export function encodeQuestions(model: Model, rows: readonly QuestionRow[]): Deferred<EvaluationItem>[] {
+  return rows.map((row) => ({
+    id: row.id,
+    family: row.family,
+    prompt: encodeRow(model, row),
+    solution: row.solution,
+  }));
+}
+
+/** The prompt of a row; for pictures that lie in files, a function that reads them and makes it. */
+function encodeRow(model: Model, { prompt, pictures }: PreparedRow): EncodedPrompt | (() => Promise<EncodedPrompt>) {
+  if (pictures.every((picture) => typeof picture !== 'string')) return encodePrompt(model, pictures, prompt);
+  const files = pictures as readonly string[];
+  return async () => encodePrompt(model, await Promise.all(files.map(readImage)), prompt);
+}
+
+/** Reads the pictures of rows from their files. @returns `[rows][pictures]` */
+export function readPictures(files: readonly (readonly string[])[]): Promise<RgbImage[][]> {
+  return Promise.all(files.map((row) => Promise.all(row.map(readImage))));
+}

@@ -1,0 +1,182 @@
+/** Trains, measures and reads the cells of a study. A rerun computes only what changed: every result lies where its identity says. */
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { writeFileAtomic } from '../../engine/atomic-write.js';
+import { startEngine } from '../../engine/backend.js';
+import type { Evaluation } from '../../evaluate/evaluate.js';
+import { disposeModel, loadModel, type Model } from '../../model/model.js';
+import type { RewardName } from '../../rewards/rewards.js';
+import type { PromptStyle } from '../../tasks/prompts.js';
+import { TASKS, type TaskName, type TestSet, testSetsOf } from '../../tasks/tasks.js';
+import type { Metrics, StepMetrics } from '../../train/metrics.js';
+import { type Json, RunDirectory } from '../../train/run-directory.js';
+import { recordsFile } from '../data/data-folder.js';
+import { longestCompletion } from '../profile.js';
+import type { Study } from '../workspace.js';
+import type { BaseCell, Cell, CellResult } from './cell.js';
+import { cellFolder, evaluationFile, heldOutFile, staleCell, staleText } from './cell-identity.js';
+import { cellRows, testRows } from './cell-rows.js';
+import { evaluateRows } from './evaluate-rows.js';
+import { prepareQuestions, prepareSftRows, styleOfTarget } from './prepared-rows.js';
+import { type RunControl, type TrainingPlan, trainRun } from './train-run.js';
+import { type ValidationSettings, validationOnRows } from './validation.js';
+import { validationRows } from './validation-rows.js';
+
+/** Reads the metrics that a cell has logged so far, for a live plot that goes on where it stopped. */
+export function cellMetrics(study: Study, cell: Cell): StepMetrics[] {
+  const file = path.join(cellFolder(study, cell), 'run.json');
+  return existsSync(file) ? RunDirectory.open(path.dirname(file), cell as unknown as Json).metrics() : [];
+}
+
+/** Opens the run directory of a cell. */
+export function cellRun(study: Study, cell: Cell): RunDirectory {
+  return RunDirectory.open(cellFolder(study, cell), cell as unknown as Json);
+}
+
+/**
+ * Trains a cell, or goes on where it was stopped, or takes its result when it is finished. A start cell is trained first. A cell
+ * that other code trained is trained again, beside the old one, unless the study accepts that; stderr says which of the two.
+ *
+ * @throws TrainingStopped when interrupted
+ * @throws Error when another process trains it
+ */
+export async function runCell(study: Study, cell: Cell, control: RunControl = {}): Promise<CellResult> {
+  warnOfStale(study, cell);
+  const finished = finishedCell(study, cell);
+  if (finished) return finished;
+  const start =
+    cell.kind === 'grpo' && cell.start !== 'base'
+      ? (await runCell(study, cell.start, { signal: control.signal })).checkpoint
+      : study.base;
+  const place = {
+    folder: cellFolder(study, cell),
+    configuration: cell as unknown as Json,
+    pathsFrom: study.folder,
+  };
+  return trainRun(place, () => planCell(study, cell, path.resolve(study.folder, start)), control);
+}
+
+/** The run of a cell, with its rows. @param checkpoint the folder that it starts from */
+async function planCell(study: Study, cell: Cell, checkpoint: string): Promise<TrainingPlan> {
+  const start = { checkpoint, ...(cell.lora ? { lora: cell.lora } : {}) };
+  const rows = await cellRows(study, cell);
+  const validation = cell.validation?.evaluateEvery ? planValidation(study, cell, cell.validation) : undefined;
+  const shared = { start, ...(validation ? { validation } : {}) };
+  if (cell.kind === 'sft')
+    return { kind: 'sft', rows: prepareSftRows(rows, cell.target), settings: cell.settings, ...shared };
+  const rewards = Object.entries(cell.rewards) as [RewardName, number][];
+  return { kind: 'grpo', rows: prepareQuestions(rows, 'think'), rewards, settings: cell.settings, ...shared };
+}
+
+function planValidation(study: Study, cell: Cell, settings: ValidationSettings): TrainingPlan['validation'] {
+  const style = cell.kind === 'sft' ? styleOfTarget(cell.target) : 'think';
+  const rows = prepareQuestions(validationRows(study, cell.task, settings.items), style);
+  return { settings, rows, score: TASKS[cell.task].score };
+}
+
+/** The lines that were said of stale cells: each is said once a process. */
+const saidLines = new Set<string>();
+
+function warnOfStale(study: Study, cell: Cell): void {
+  const stale = staleCell(study, cell);
+  if (!stale) return;
+  const consequence = stale.accepted
+    ? 'taken as it is'
+    : 'training again, beside it (REASON_RFT_ACCEPT_STALE=1 takes it as it is)';
+  const line = `${stale.folder} was ${staleText(stale)}: ${consequence}`;
+  if (saidLines.has(line)) return;
+  saidLines.add(line);
+  console.warn(line);
+}
+
+/**
+ * Evaluates the base model or a cell on a test set; a cell that is not trained is trained first. The result is kept beside the
+ * checkpoint, and the next call takes it from there.
+ */
+export async function evaluateCell(
+  study: Study,
+  cell: Cell | BaseCell,
+  set: TestSet,
+  style: PromptStyle,
+  onProgress?: (done: number, total: number) => void,
+): Promise<Evaluation> {
+  const { task } = cell;
+  return measureOnce(study, cell, evaluationFile(study, cell, set, style), async (model) => {
+    const rows = prepareQuestions(await testRows(study, set, task), style);
+    const maxNewTokens = longestCompletion(study.profile, task);
+    return evaluateRows(model, rows, { maxNewTokens, score: TASKS[task].score, onProgress });
+  });
+}
+
+/**
+ * Measures the base model or a cell on held-out rows (`accuracy`, `format`, `pass@1`, `pass@k`). A checkpoint may be chosen by these
+ * numbers, as it may not by those of test sets. The result is kept beside the checkpoint.
+ */
+export async function measureHeldOut(
+  study: Study,
+  cell: Cell | BaseCell,
+  settings: ValidationSettings,
+): Promise<Metrics> {
+  return measureOnce(study, cell, heldOutFile(study, cell, settings), async (model) => {
+    const rows = prepareQuestions(validationRows(study, cell.task, settings.items), 'think');
+    const { measure } = validationOnRows({ rows, settings, score: TASKS[cell.task].score })(model)!;
+    return (await measure(model.parameters, 0)).metrics;
+  });
+}
+
+/** Reads the `result.json` of a finished cell; undefined while it is not finished. Makes no folder. */
+export function finishedCell(study: Study, cell: Cell): CellResult | undefined {
+  if (!hasData(study, cell.task)) return undefined;
+  return readJson<CellResult>(path.join(cellFolder(study, cell), 'result.json'));
+}
+
+/** Reads the result of `evaluateCell`; undefined before that was called. */
+export function finishedEvaluation(
+  study: Study,
+  cell: Cell | BaseCell,
+  set: TestSet,
+  style: PromptStyle,
+): Evaluation | undefined {
+  if (!hasData(study, cell.task)) return undefined;
+  return readJson<Evaluation>(evaluationFile(study, cell, set, style));
+}
+
+/** Reads the result of `measureHeldOut`; undefined before that was called. */
+export function finishedHeldOut(
+  study: Study,
+  cell: Cell | BaseCell,
+  settings: ValidationSettings,
+): Metrics | undefined {
+  if (!hasData(study, cell.task)) return undefined;
+  return readJson<Metrics>(heldOutFile(study, cell, settings));
+}
+
+/** Measures a cell and writes the result to a file, or reads the file when it is there. A cell that is not trained is trained first. */
+async function measureOnce<T>(
+  study: Study,
+  cell: Cell | BaseCell,
+  file: string,
+  measure: (model: Model) => Promise<T>,
+): Promise<T> {
+  const trained = cell.kind === 'base' ? undefined : await runCell(study, cell);
+  const held = readJson<T>(file);
+  if (held !== undefined) return held;
+  await startEngine();
+  const model = loadModel(trained ? path.resolve(study.folder, trained.checkpoint) : study.base);
+  try {
+    const result = await measure(model);
+    writeFileAtomic(file, `${JSON.stringify(result)}\n`);
+    return result;
+  } finally {
+    disposeModel(model);
+  }
+}
+
+function readJson<T>(file: string): T | undefined {
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as T) : undefined;
+}
+
+/** Whether a task's data was drawn or converted already; without it no cell has a folder. */
+export function hasData(study: Study, task: TaskName): boolean {
+  return (['train', ...testSetsOf(task)] as const).every((set) => existsSync(recordsFile(study, set, task)));
+}
