@@ -5,8 +5,8 @@ import { startEngine } from '../../lib/engine/backend.js';
 import { checkpointed } from '../../lib/engine/checkpoint.js';
 import { compile } from '../../lib/engine/compile.js';
 
-/** 4,000 x 64 numbers between layers (1 MB), 4,000 x 512 inside (8 MB a tensor). */
-const [ROWS, WIDTH, INNER, LAYERS] = [4000, 64, 512, 12];
+/** 2,000 x 64 numbers between layers (0.5 MB), 2,000 x 512 inside (4 MB a tensor). */
+const [ROWS, WIDTH, INNER, LAYERS] = [2000, 64, 512, 12];
 
 function layer(x: tf.Tensor, w: tf.Tensor): tf.Tensor {
   const inner = tf.matMul(x as tf.Tensor2D, w as tf.Tensor2D);
@@ -20,11 +20,11 @@ function residentMegabytes(field: string): number {
 
 async function main(checkpoint: boolean): Promise<void> {
   await startEngine();
-  const through = checkpoint
+  const runLayer = checkpoint
     ? (x: tf.Tensor, w: tf.Tensor) => checkpointed(([x, w]) => layer(x!, w!), [x, w], [])
     : layer;
   const step = compile('layers', ({ x, ws }: { x: tf.Tensor; ws: tf.Tensor[] }) => ({
-    gradients: tf.grads((...ws) => tf.sum(ws.reduce((y, w) => through(y, w), x)))(ws),
+    gradients: tf.grads((...ws) => tf.sum(ws.reduce((y, w) => runLayer(y, w), x)))(ws),
   }));
   const ws = Array.from({ length: LAYERS }, (_, i) => tf.randomNormal([WIDTH, INNER], 0, 0.05, 'float32', i));
   const run = (rows: number) => {

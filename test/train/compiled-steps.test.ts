@@ -14,6 +14,7 @@ import { likelihoodGradients } from '../../lib/train/likelihood-update.js';
 import { policyStep, scoreStep } from '../../lib/train/policy-step.js';
 import { miniBatches, policyGradients, scoreRollout } from '../../lib/train/policy-update.js';
 import type { Rollout } from '../../lib/train/rollout.js';
+import { eagerly } from '../support/eagerly.js';
 import { TINY_CONFIG, tinyParameters } from '../support/tiny-model.js';
 import { TINY_END, tinyExamples } from '../support/tiny-policy.js';
 
@@ -112,15 +113,6 @@ const STEPS: { [name: string]: () => number[] } = {
     return [...flat(parameters), ...flat(optimizer.state().moments)];
   },
 };
-
-function eagerly<T>(run: () => T): T {
-  process.env.REASON_RFT_EAGER = '1';
-  try {
-    return run();
-  } finally {
-    delete process.env.REASON_RFT_EAGER;
-  }
-}
 
 for (const [name, run] of Object.entries(STEPS)) {
   test(`${name}: compiled as operation by operation, to 1e-5 of the largest number`, () => {
