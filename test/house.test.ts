@@ -106,6 +106,15 @@ test('every import leads to a file of lib', () => {
   assert.deepEqual(missing, []);
 });
 
+test('the primitives of plots know nothing of a study', () => {
+  const primitives = [...readImportGraph()].filter(([file]) => /^plots\/[^/]+$/.test(file));
+  assert.ok(primitives.length > 8);
+  const studied = primitives.flatMap(([from, imports]) =>
+    imports.filter((to) => to.startsWith('study/')).map((to) => `${from} -> ${to}`),
+  );
+  assert.deepEqual(studied, []);
+});
+
 test('folders import from folders below them alone', () => {
   assert.deepEqual(importsUpward(readImportGraph()), []);
   const upward = new Map([

@@ -1,15 +1,16 @@
-/** Confidence intervals of what an evaluation measures. */
+/** Confidence intervals of shares and means, and a paired test of two systems. */
 import { mean, sampleStandardDeviation } from 'simple-statistics';
 import { studentQuantile } from './student-t.js';
 
-/** Two-sided 95 % of the normal distribution. (simple-statistics' `probit` is an approximation, off in the third digit.) */
-const Z = 1.959963984540054;
+/** The two-sided 95 % quantile of the normal distribution. (simple-statistics' `probit` is off in the third digit.) */
+export const Z = 1.959963984540054;
 
 /**
  * The Wilson score interval of a proportion, 95 % (Wilson 1927; Brown, Cai and DasGupta 2001, equation 4).
  *
+ * @param successes a sum of scores in [0, 1], which need not be a whole number
  * @returns [low, high], both in [0, 1]
- * @throws Error when there was nothing to count
+ * @throws Error for a count of 0, or for successes below 0 or above the count
  */
 export function wilsonInterval(successes: number, count: number): [number, number] {
   if (!(count > 0) || successes < 0 || successes > count) {
@@ -44,13 +45,13 @@ export function mcNemar(onlyFirst: number, onlySecond: number): number {
 }
 
 /**
- * The mean of a measure over seeds with its 95 % interval by Student's t: mean +- t(n - 1) s / sqrt(n). With two seeds the
- * interval is 12.7 standard errors wide on each side: that is what two seeds say.
+ * The mean of some values with its 95 % interval by Student's t: mean +- t(n - 1) s / sqrt(n). With two values the interval reaches
+ * 12.7 standard errors to either side, because two values say little.
  *
  * @throws Error for fewer than two values
  */
 export function meanInterval(values: readonly number[]): { mean: number; interval: [number, number] } {
-  if (values.length < 2) throw new Error(`an interval over seeds needs at least two of them, got ${values.length}`);
+  if (values.length < 2) throw new Error(`the interval of a mean needs at least two values, got ${values.length}`);
   const centre = mean([...values]);
   const half =
     (studentQuantile(0.95, values.length - 1) * sampleStandardDeviation([...values])) / Math.sqrt(values.length);

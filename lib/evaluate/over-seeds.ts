@@ -1,29 +1,26 @@
-/** Measures of several training seeds on the same test items: their mean, with the luck of seeds and of items in one interval. */
+/** Shares and differences over training seeds that answer the same test items: one interval holds the luck of seeds and of items. */
 import { mean, sampleStandardDeviation } from 'simple-statistics';
-import { wilsonInterval } from './interval.js';
+import { wilsonInterval, Z } from './interval.js';
 import { studentQuantile } from './student-t.js';
 
 /** A share over seeds with its 95 % interval. */
 export interface Estimate {
   mean: number;
   interval: [low: number, high: number];
-  /** In the order of the seeds that were there. */
+  /** In the order of the seeds that are finished. */
   perSeed: number[];
   /** Test items of one seed. */
   items: number;
 }
 
-/** Two-sided 95 % of the normal distribution. */
-const Z = 1.959963984540054;
-
 /**
- * The mean of a share over seeds. All seeds meet the same items, so their spread does not hold the items' luck, which is added:
- * with p the mean, s the unbiased deviation over n seeds and m items, the interval's half is
+ * The mean of a share over seeds. All seeds answer the same items, so that their spread does not hold the luck of the items, and the
+ * interval adds it. With p the mean, s the unbiased standard deviation over n seeds and m items, its half is
  *
  *     sqrt( (t(n - 1) s / sqrt(n))^2 + (1.96 sqrt(p (1 - p) / m))^2 )
  *
- * cut to [0, 1]. Of one seed it is Wilson's interval of the items. Of scores that may be parts of 1, p (1 - p) is the most that
- * their variance can be (Bhatia and Davis 2000), so that the interval is rather too wide.
+ * cut to [0, 1]. With one seed it is Wilson's interval of the items. If scores may be parts of 1, p (1 - p) is the most that their
+ * variance can be (Bhatia and Davis 2000), so that the interval is rather too wide.
  *
  * @param perSeed shares in [0, 1]
  * @throws Error for no seed or no items
@@ -32,23 +29,21 @@ export function estimateOverSeeds(perSeed: readonly number[], items: number): Es
   if (perSeed.length === 0 || !(items > 0))
     throw new Error(`an estimate needs a seed and an item at least, got ${perSeed.length} and ${items}`);
   const p = mean([...perSeed]);
-  const one = perSeed.length === 1;
+  if (perSeed.length === 1)
+    return { mean: p, interval: wilsonInterval(p * items, items), perSeed: [...perSeed], items };
   const half = Math.hypot(seedHalf(perSeed), Z * Math.sqrt((p * (1 - p)) / items));
-  const interval: [number, number] = one
-    ? wilsonInterval(p * items, items)
-    : [Math.max(0, p - half), Math.min(1, p + half)];
-  return { mean: p, interval, perSeed: [...perSeed], items };
+  return { mean: p, interval: [Math.max(0, p - half), Math.min(1, p + half)], perSeed: [...perSeed], items };
 }
 
 /**
- * The mean difference of two systems' scores on the same items, first minus second, in pairs of seeds: with d the differences of
- * the seeds' means, and e_i the mean over seeds of item i's difference, the interval's half is
+ * The mean difference of two systems' scores on the same items, first minus second, in pairs of seeds. With d the differences of
+ * the seeds' means, and e_i the mean over seeds of item i's difference, the half of its interval is
  *
  *     sqrt( (t(n - 1) s_d / sqrt(n))^2 + (1.96 s_e / sqrt(m))^2 )
  *
- * Of one seed the first term is missing. Not cut: a difference is in [-1, 1].
+ * With one seed the first term is missing. The interval is not cut, so that it may leave [-1, 1].
  *
- * @param first `[seed][item]`; one seed stands for all where the other has more, as of a model that is not trained
+ * @param first `[seed][item]`; a model that is not trained has one seed, which stands against each seed of the other
  * @throws Error where seeds or items do not pair
  */
 export function differenceOverSeeds(
@@ -56,25 +51,25 @@ export function differenceOverSeeds(
   second: readonly (readonly number[])[],
 ): Estimate {
   const seeds = Math.max(first.length, second.length);
-  const of = (scores: typeof first, seed: number) => scores[scores.length === 1 ? 0 : seed]!;
+  const scoresOf = (scores: typeof first, seed: number) => scores[scores.length === 1 ? 0 : seed]!;
   const items = first[0]?.length ?? 0;
   const pairs = [first, second].every((scores) => scores.length === seeds || scores.length === 1);
   if (!pairs || items === 0 || [...first, ...second].some((scores) => scores.length !== items))
     throw new Error(
       `a difference needs scores of the same items and as many seeds, got ${first.length} and ${second.length} seeds`,
     );
-  const differences = Array.from({ length: seeds }, (_, s) =>
-    of(first, s).map((score, i) => score - of(second, s)[i]!),
+  const differences = Array.from({ length: seeds }, (_, seed) =>
+    scoresOf(first, seed).map((score, item) => score - scoresOf(second, seed)[item]!),
   );
-  const perSeed = differences.map((each) => mean(each));
-  const perItem = Array.from({ length: items }, (_, i) => mean(differences.map((each) => each[i]!)));
+  const perSeed = differences.map((ofSeed) => mean(ofSeed));
+  const perItem = Array.from({ length: items }, (_, item) => mean(differences.map((ofSeed) => ofSeed[item]!)));
   const centre = mean(perSeed);
   const itemHalf = items === 1 ? 0 : (Z * sampleStandardDeviation(perItem)) / Math.sqrt(items);
   const half = Math.hypot(seedHalf(perSeed), itemHalf);
   return { mean: centre, interval: [centre - half, centre + half], perSeed, items };
 }
 
-/** Half of Student's interval over seeds; 0 for one. */
+/** The half of Student's interval over seeds; 0 for one seed. */
 function seedHalf(perSeed: readonly number[]): number {
   const n = perSeed.length;
   return n === 1 ? 0 : (studentQuantile(0.95, n - 1) * sampleStandardDeviation([...perSeed])) / Math.sqrt(n);

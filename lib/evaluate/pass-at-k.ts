@@ -21,10 +21,11 @@ export function passAtK(n: number, c: number, k: number): number {
 /**
  * The mean of pass@k over problems.
  *
- * @param samples per problem, whether each of its completions was right
+ * @param samples `[problem][completion]`, whether the completion is right
+ * @throws Error for no problem
  */
 export function meanPassAtK(samples: readonly (readonly boolean[])[], k: number): number {
   if (samples.length === 0) throw new Error('pass@k needs at least one problem');
-  const each = samples.map((right) => passAtK(right.length, right.filter(Boolean).length, k));
-  return each.reduce((sum, value) => sum + value, 0) / each.length;
+  const perProblem = samples.map((right) => passAtK(right.length, right.filter(Boolean).length, k));
+  return perProblem.reduce((sum, value) => sum + value, 0) / perProblem.length;
 }

@@ -1,7 +1,7 @@
-/** Student's t distribution, as far as intervals over a few seeds need it. */
+/** Student's t distribution, as far as intervals over a few seeds need it: for whole degrees of freedom. */
 
 /**
- * The chance of |T| < t with a whole number of degrees of freedom (Abramowitz and Stegun 1964, 26.7.3 and 26.7.4).
+ * The probability of |T| < t with a whole number of degrees of freedom (Abramowitz and Stegun 1964, 26.7.3 and 26.7.4).
  */
 export function studentWithin(t: number, freedom: number): number {
   const theta = Math.atan(t / Math.sqrt(freedom));
@@ -17,11 +17,15 @@ export function studentWithin(t: number, freedom: number): number {
   return odd ? (2 / Math.PI) * (theta + Math.sin(theta) * sum) : Math.sin(theta) * sum;
 }
 
-/** The t that |T| stays below with chance `inside`: 12.706 for 0.95 and one degree of freedom. */
+/**
+ * The t that |T| stays below with probability `inside`: 12.706 for 0.95 and one degree of freedom.
+ *
+ * @throws Error for degrees of freedom that are not whole and positive, or for a probability outside (0, 1)
+ */
 export function studentQuantile(inside: number, freedom: number): number {
   if (!Number.isInteger(freedom) || freedom < 1 || !(inside > 0 && inside < 1)) {
     throw new Error(
-      `a t quantile needs whole degrees of freedom >= 1 and a chance in (0, 1), got ${freedom}, ${inside}`,
+      `a t quantile needs whole degrees of freedom >= 1 and a probability in (0, 1), got ${freedom}, ${inside}`,
     );
   }
   let [low, high] = [0, 1];

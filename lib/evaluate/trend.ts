@@ -9,6 +9,7 @@ export interface MeanOfSteps {
   count: number;
 }
 
+/** The first steps of a curve, its last steps, and their difference. */
 export interface StartAndEnd {
   start: MeanOfSteps;
   end: MeanOfSteps;
@@ -21,8 +22,8 @@ export interface StartAndEnd {
  * The first steps of a curve against the last ones. Each GRPO step draws other prompts, so steps are near independent and
  * their spread is the noise that a single step carries.
  *
- * @param window steps at either end; at most half of the curve is taken
- * @throws where the curve has fewer than four values: two steps at either end are the least that has a spread
+ * @param window steps at either end, though never more than half of the curve
+ * @throws Error for fewer than four values: two steps at either end are the least that has a spread
  */
 export function compareStartAndEnd(values: readonly number[], window = 10): StartAndEnd {
   if (values.length < 4) {

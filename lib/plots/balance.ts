@@ -1,12 +1,12 @@
-/** How often each answer, family or other property occurs: the balance of a data set at a glance. */
+/** The balance of a data set at a glance: the share of rows of each answer, question family or other property. */
 
 import type { Data } from 'plotly.js';
 import { panelFigure } from './panels.js';
 import { type Figure, seriesStyle } from './style.js';
 
 /**
- * The number of rows per value of `key`; values in numeric order where they are numbers, else in alphabetical order.
- * Rows without the key count under `(none)`.
+ * Counts the rows of each value of `key`. Numbers stand in numeric order, other values in alphabetical order. Rows without the key
+ * count under `(none)`.
  */
 export function countValues(rows: readonly object[], key: string): [string, number][] {
   const counts = new Map<string, number>();
@@ -19,8 +19,8 @@ export function countValues(rows: readonly object[], key: string): [string, numb
 }
 
 /**
- * The share of rows per value, a panel for each key (such as `answer` and `family`), bars for each split.
- * Shares, not counts, so that splits of unlike size can be compared; hovering shows the count.
+ * Draws the share of rows of each value: a panel for each key (such as `answer` and `family`), a bar for each split. Splits of unlike
+ * size can be compared by shares, not by counts; hovering shows the count.
  *
  * @param splits rows by the split's name
  */

@@ -1,4 +1,4 @@
-/** A Chromium to draw with: the one that is installed, else the one inside an npm package, unpacked into the repository. */
+/** The Chromium that draws figures: an installed one, or the one inside an npm package, unpacked into the repository. */
 import { execFile } from 'node:child_process';
 import { accessSync, constants, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -18,13 +18,13 @@ const PLACES = [
 /** Where the packaged browser's system libraries lie, below its folder. */
 const LIBRARIES = path.join('al2023', 'lib');
 
-/** The installed browser, or one unpacked before; undefined where there is none. */
+/** The browser that `CHROMIUM_PATH` names, an installed one, or one that was unpacked before; undefined if there is none. */
 export function findChromium(): string | undefined {
-  const asked = process.env.CHROMIUM_PATH;
+  const named = process.env.CHROMIUM_PATH;
   const onPath = (process.env.PATH ?? '')
     .split(path.delimiter)
     .flatMap((folder) => NAMES.map((name) => path.join(folder, name)));
-  return [...(asked ? [asked] : []), ...onPath, ...PLACES, unpackedChromium()].find(isExecutable);
+  return [...(named ? [named] : []), ...onPath, ...PLACES, unpackedChromium()].find(isExecutable);
 }
 
 function isExecutable(file: string): boolean {
@@ -57,13 +57,14 @@ function unpackedChromium(): string {
 }
 
 /**
- * The path of a browser, unpacking the packaged one (Linux x64, about 200 MB) where none is found.
+ * Finds a browser; if there is none, unpacks the packaged one (Linux x64, about 200 MB).
  *
- * @throws Error saying what to install where the packaged one does not run
+ * @returns the path of its program
+ * @throws Error saying what to install if the packaged one does not run
  */
 export async function ensureChromium(): Promise<string> {
-  const found = findChromium();
-  if (found) return found;
+  const installed = findChromium();
+  if (installed) return installed;
   if (process.platform !== 'linux' || process.arch !== 'x64') {
     throw new Error('no Chromium, Chrome or Edge was found; install one, or set CHROMIUM_PATH to its program');
   }
@@ -96,7 +97,7 @@ export async function ensureChromium(): Promise<string> {
   return unpackedChromium();
 }
 
-/** Why the browser in a folder cannot be loaded, for want of a system library say; undefined where it can. */
+/** The reason why the browser in a folder cannot be loaded, such as a missing system library; undefined if it can. */
 async function loadingError(folder: string, ...libraries: string[]): Promise<string | undefined> {
   const env = { ...process.env, LD_LIBRARY_PATH: libraryPath(folder, ...libraries) };
   return promisify(execFile)(path.join(folder, 'chromium'), ['--version', '--no-sandbox'], {
@@ -123,7 +124,7 @@ function fontConfiguration(folder: string): string {
 `;
 }
 
-/** Starts the browser without a window; the caller closes it. */
+/** Starts the browser without a window. The caller closes it. */
 export async function launchChromium(): Promise<Browser> {
   const executablePath = await ensureChromium();
   const own = path.dirname(executablePath);

@@ -12,15 +12,15 @@ import type { Figure } from './style.js';
 export type FigureFormat = 'png' | 'svg' | 'pdf' | 'html';
 
 export interface ExportOptions {
-  /** In CSS pixels; 900 unless told. */
+  /** In CSS pixels; default: 900. */
   width?: number;
-  /** In CSS pixels; 480 unless told. */
+  /** In CSS pixels; default: 480. */
   height?: number;
-  /** PNG pixels per CSS pixel; 2 unless told, which is 300 dots an inch at 152 mm for a width of 900. */
+  /** PNG pixels per CSS pixel; default: 2, which makes 300 dots an inch when a width of 900 is printed 152 mm wide. */
   scale?: number;
 }
 
-/** Where an interactive page has plotly.js from: inside itself (4.8 MB), or from the one file that its folder's pages share. */
+/** The place of an interactive page's plotly.js: inside the page (4.8 MB), or in one file that the pages of a folder share. */
 export type PlotlyPlace = 'inside' | 'beside';
 
 /** A file that was written. */
@@ -41,7 +41,7 @@ let renderer: Promise<Renderer> | undefined;
 let working = 0;
 let idleTimer: NodeJS.Timeout | undefined;
 
-/** Where plotly.js, in one minified file, lies on disk. */
+/** The path of plotly.js in one minified file. */
 export function plotlyPath(): string {
   return require.resolve('plotly.js-dist-min/plotly.min.js');
 }
@@ -60,7 +60,7 @@ async function startRenderer(): Promise<Renderer> {
   }
 }
 
-/** Runs `use` with the process's one renderer, started when first needed. */
+/** Runs `use` with the one renderer of the process, which starts when it is first needed. */
 async function withRenderer<T>(use: (renderer: Renderer) => Promise<T>): Promise<T> {
   clearTimeout(idleTimer);
   working++;
@@ -104,8 +104,8 @@ function sizeOf(options: ExportOptions): Required<ExportOptions> {
 }
 
 /**
- * An SVG whose names within do not change from one drawing to the next, as plotly.js's do: they follow from the figure, so that
- * one figure gives one file, and two in one page do not meet.
+ * Renames the elements of an SVG. plotly.js gives them other names in each drawing; here the names follow from the figure, so that one
+ * figure gives one file, and two figures in one page have no name in common.
  */
 function withStableNames(svg: string, figure: Figure): string {
   const drawn = /id="defs-([0-9a-f]{6})"/.exec(svg)?.[1];
@@ -120,7 +120,7 @@ function withStableNames(svg: string, figure: Figure): string {
     });
 }
 
-/** A PDF without the times of its making; of the same length, so that the places of its objects hold. */
+/** A PDF without the time at which it was made. It keeps its length, so that the places of its objects stay right. */
 function withoutTimes(pdf: Buffer): Buffer {
   return Buffer.from(pdf.toString('latin1').replaceAll(/(?<=Date \(D:)\d{14}/g, '20000101000000'), 'latin1');
 }
@@ -129,7 +129,7 @@ function withoutTimes(pdf: Buffer): Buffer {
  * Draws a figure. The same figure gives the same bytes on one machine, whose fonts and browser a picture depends on.
  *
  * @returns the bytes of the file: a PNG, an SVG in UTF-8, or a PDF of one page
- * @throws where no Chromium can be found or started, saying what to do
+ * @throws Error if no Chromium can be found or started, saying what to do
  */
 export async function renderFigure(
   figure: Figure,
@@ -207,9 +207,9 @@ async function sharePlotly(folder: string): Promise<void> {
 /**
  * Writes a figure as `<basePath>.png`, `.svg`, `.pdf` and `.html`, each whole or not at all; the folder is made if needed.
  *
- * @param options.formats PNG, SVG and HTML unless told
- * @param options.plotly inside the HTML unless told
- * @returns the files in the order of `formats`
+ * @param options.formats default: PNG, SVG and HTML
+ * @param options.plotly default: inside the HTML
+ * @returns the files, in the order of `formats`
  */
 export async function exportFigure(
   figure: Figure,

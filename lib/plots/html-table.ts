@@ -1,4 +1,4 @@
-/** Tables as data, shown on a page with a style sheet or in a notebook without one; everything escaped. */
+/** Tables as data, for a page with a style sheet or a notebook without one. All text is escaped. */
 
 import type { DisplayBundle } from './notebook.js';
 import { escapeHtml, tableBundle } from './tables.js';
@@ -16,7 +16,7 @@ export type HtmlCell =
       faint?: boolean;
       /** Spans so many columns; of a head. */
       columns?: number;
-      /** What a model wrote, or code: as it stands, white space kept. */
+      /** Text of a model, or code: it keeps its white space. */
       code?: boolean;
       /** Sentences, which want room to run. */
       prose?: boolean;
@@ -32,9 +32,9 @@ export interface HtmlTable {
 }
 
 /**
- * A table in a frame that scrolls where it is wider than the page.
+ * Writes a table in a frame, which scrolls if the table is wider than the page.
  *
- * @throws Error where a row has not as many cells as the last row of heads
+ * @throws Error if a row has not as many cells as the last row of heads
  */
 export function htmlTable({ caption, heads, rows }: HtmlTable): string {
   const width = heads.at(-1)!.length;

@@ -1,4 +1,4 @@
-/** Task images for the eye: enlarged without blur, as PNG, alone or on one contact sheet. */
+/** Images of tasks for the eye: enlarged without blur, as PNGs, one by one or on one sheet. */
 
 import sharp from 'sharp';
 import type { RgbImage } from '../records/image.js';
@@ -24,9 +24,9 @@ export async function imageDataUri(image: RgbImage, zoom = 1): Promise<string> {
 
 export interface ContactSheetOptions {
   columns?: number;
-  /** Sheet pixels per image pixel, a whole number; 3 unless told. */
+  /** Sheet pixels per image pixel, a whole number; default: 3. */
   zoom?: number;
-  /** A short line under each image. */
+  /** A short line under each image, one for each. */
   captions?: readonly string[];
 }
 
@@ -34,6 +34,8 @@ export interface ContactSheetOptions {
 export async function contactSheet(images: readonly RgbImage[], options: ContactSheetOptions = {}): Promise<Buffer> {
   if (images.length === 0) throw new Error('contact sheet: there is no image');
   const { columns = 6, zoom = 3, captions } = options;
+  if (captions !== undefined && captions.length !== images.length)
+    throw new Error(`contact sheet: ${images.length} images need as many captions, got ${captions.length}`);
   const gap = 8;
   const line = captions === undefined ? 0 : 18;
   const across = Math.min(columns, images.length);
@@ -51,7 +53,7 @@ export async function contactSheet(images: readonly RgbImage[], options: Contact
   if (captions !== undefined) {
     const texts = places.map(({ left, top }, i) => {
       const y = top + cellHeight - gap - 4;
-      return `<text x="${left}" y="${y}">${escapeHtml(captions[i] ?? '')}</text>`;
+      return `<text x="${left}" y="${y}">${escapeHtml(captions[i]!)}</text>`;
     });
     const style = 'font-family="Open Sans, DejaVu Sans, sans-serif" font-size="13" fill="#1A1A1A"';
     layers.push({

@@ -1,4 +1,4 @@
-/** Showing things in a notebook: one output of several MIME types, put out or replaced in place, through tslab's kernel. */
+/** Outputs of a notebook through tslab's kernel: one output of several MIME types, shown or replaced in place. */
 
 import { randomBytes } from 'node:crypto';
 import { sep } from 'node:path';
@@ -7,7 +7,7 @@ import type { ExportOptions } from './export.js';
 import { renderFigure } from './export.js';
 import type { Figure } from './style.js';
 
-/** One output in several forms, by MIME type; a viewer shows the richest that it knows. */
+/** One output in several forms by MIME type. A viewer shows the richest that it knows. */
 export type DisplayBundle = Readonly<Record<string, unknown>>;
 
 /** The message that a Jupyter kernel sends for an output. */
@@ -21,12 +21,12 @@ export interface DisplayMessage {
 export type DisplayWriter = (message: DisplayMessage, update: boolean) => void;
 
 /**
- * The way out of the cell that is running now.
+ * Finds the writer of the cell that is running now.
  *
- * tslab's public `display` sends a single MIME type an output; the function beneath it sends bundles, and belongs to the
- * copy of tslab that the kernel runs on, which is therefore looked up among the loaded modules.
+ * tslab's public `display` sends a single MIME type an output. The function beneath it sends bundles, and belongs to the copy of
+ * tslab that the kernel runs on, so that it is looked up among the loaded modules.
  *
- * @throws outside a tslab kernel
+ * @throws Error outside a tslab kernel
  */
 export function notebookWriter(): DisplayWriter {
   const suffix = ['tslab', 'dist', 'jupyter.js'].join(sep);
@@ -40,7 +40,7 @@ export function notebookWriter(): DisplayWriter {
   );
 }
 
-/** One place in a cell's output that can be replaced; bound to the cell in which it was made. */
+/** One place in the output of a cell, whose content can be replaced. It belongs to the cell in which it was made. */
 export class DisplaySlot {
   private readonly id = randomBytes(8).toString('hex');
   private shown = false;
@@ -64,8 +64,8 @@ export function show(bundle: DisplayBundle): void {
 
 /**
  * A figure as an output: interactive for JupyterLab, a PNG for code hosts and static viewers, a line of text for the rest.
- * Where no browser can be started to draw the PNG, the bundle goes without it and says so on the error stream: a missing
- * picture is no reason to end a training cell.
+ * If no browser can be started to draw the PNG, the bundle goes without it and says so on the error stream: a missing picture is no
+ * reason to end a training cell.
  */
 export async function figureBundle(figure: Figure, text: string, options: ExportOptions = {}): Promise<DisplayBundle> {
   const bundle: Record<string, unknown> = {
@@ -89,7 +89,7 @@ export async function figureBundle(figure: Figure, text: string, options: Export
 
 /** Shows a finished figure under the running cell; see {@link figureBundle}. */
 export async function showFigure(figure: Figure, options: ExportOptions = {}): Promise<void> {
-  // The writer is taken before the drawing: what is awaited may end in another cell.
+  // The writer is taken before the drawing, which may end when another cell is running.
   const write = notebookWriter();
   const title = figure.layout.title;
   const text = typeof title === 'string' ? title : (title?.text ?? 'figure');

@@ -1,4 +1,4 @@
-/** Several small charts in one figure: where each panel lies, and its title. */
+/** Several small charts in one figure: the place and the title of each. */
 
 import type { Annotations, Layout, LayoutAxis } from 'plotly.js';
 import { type Figure, figureTemplate } from './style.js';
@@ -31,7 +31,7 @@ export function panelGrid(count: number, columns: number, gapX = 0.08, gapY = 0.
   });
 }
 
-/** What the reader sees around one panel. */
+/** The title and the axes of one panel. */
 export interface PanelFrame {
   title: string;
   xaxis?: Partial<LayoutAxis>;
@@ -39,7 +39,7 @@ export interface PanelFrame {
 }
 
 /**
- * A figure of panels: `traces(place, i)` draws panel `i` on the axes of its place.
+ * Draws a figure of panels: `traces(place, i)` gives the traces of panel `i` on the axes of its place.
  *
  * @param gapY the space between two rows, as a share of the figure's height
  */

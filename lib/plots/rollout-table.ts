@@ -1,4 +1,4 @@
-/** What a model wrote, beside what it saw: rollouts with rewards and advantages, samples before and after training. */
+/** Completions beside their prompts and images: rollouts with rewards and advantages, samples before and after training. */
 
 import type { RgbImage } from '../records/image.js';
 import { imageDataUri } from './images.js';
@@ -22,7 +22,7 @@ export interface RolloutView {
   }[];
 }
 
-/** What models wrote for one prompt. */
+/** The completions of several models for one prompt. */
 export interface SampleView {
   images: readonly RgbImage[];
   prompt: string;

@@ -1,4 +1,4 @@
-/** The one figure style: Okabe-Ito colours, told apart without colour too (dashes, markers, patterns), sized for print. */
+/** The one style of figures: Okabe-Ito colours, with dashes, markers and patterns for those who see no colour, and sizes for print. */
 
 import type { Dash, Data, Layout, PatternShape, Template } from 'plotly.js';
 
@@ -8,7 +8,7 @@ export interface Figure {
   layout: Partial<Layout>;
 }
 
-/** What sets one series apart from the next: in colour, in grey, and for a colour-blind reader. */
+/** The marks of a series, by which one tells it from the next in colour, in grey, and without seeing colours. */
 export interface SeriesStyle {
   color: string;
   dash: Dash;
@@ -30,7 +30,7 @@ const SERIES: readonly SeriesStyle[] = [
   { color: '#000000', dash: 'solid', marker: 'star', pattern: '-' },
 ];
 
-/** The style of series number `index` (from 0); after the seventh the styles repeat. */
+/** The style of series number `index`, from 0. After the seventh the styles repeat. */
 export function seriesStyle(index: number): SeriesStyle {
   return SERIES[index % SERIES.length]!;
 }

@@ -1,15 +1,15 @@
-/** Tables for notebooks: HTML that needs neither script nor style sheet, with plain text beside it; all text escaped. */
+/** Tables for notebooks: HTML that needs neither script nor style sheet, with plain text beside it. All text is escaped. */
 
 import type { ColumnTable } from 'arquero';
 import type { DroppedRow } from '../data/curation.js';
 import type { DisplayBundle } from './notebook.js';
 
-/** What a cell holds: text, a number, nothing, or a picture as a `data:` address. */
+/** The content of a cell: text, a number, nothing, or a picture as a `data:` address. */
 export type TableCell = string | number | null | undefined | { picture: string; alt: string };
 
 export interface TableColumn {
   title: string;
-  /** Numbers stand to the right unless told. */
+  /** Default: numbers stand to the right, all else to the left. */
   align?: 'left' | 'right';
 }
 
@@ -66,7 +66,7 @@ function plainTable(columns: readonly TableColumn[], rows: readonly (readonly Ta
  *
  * @param columns titles, or titles with their alignment
  * @param rows cells in the order of the columns
- * @throws where a row has not as many cells as there are columns
+ * @throws Error if a row has not as many cells as there are columns
  */
 export function tableBundle(
   columns: readonly (string | TableColumn)[],
@@ -96,7 +96,7 @@ export function tableBundle(
   };
 }
 
-/** A table of Arquero's as one output of a notebook; its numbers stand to the right. */
+/** A table of Arquero's as one output of a notebook. Its numbers stand to the right. */
 export function arqueroTable(frame: ColumnTable, caption?: string): DisplayBundle {
   const names = frame.columnNames();
   const rows = (frame.objects() as Record<string, TableCell>[]).map((row) => names.map((name) => row[name]));

@@ -11,7 +11,11 @@ import { EXECUTOR, jupyterEnvironment, ROOT, VENV_PYTHON } from './layout.js';
 
 export const NOTEBOOKS = ['01-data-curation', '02-cot-sft', '03-grpo', '04-ablations'] as const;
 
-/** Executes the notebooks in order; the first that fails ends it. */
+/**
+ * Executes the notebooks in order and prints the results that the last one writes.
+ *
+ * @throws SetupFailure for the first notebook that fails, or if they write no results
+ */
 export async function runNotebooks(profile: string): Promise<void> {
   const study = openStudy(profile);
   const target = path.join(study.folder, 'notebooks');

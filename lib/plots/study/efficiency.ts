@@ -1,4 +1,4 @@
-/** Data efficiency: accuracy over training rows on a log axis, a line for each trained paradigm, the zero-shot level across. */
+/** Data efficiency: accuracy over training rows on a log axis, with a line for each trained paradigm and a level for zero-shot. */
 
 import type { Data } from 'plotly.js';
 import { PARADIGM_NAMES, PARADIGMS } from '../../study/design/paradigms.js';
@@ -14,29 +14,31 @@ export function rowsText(rows: number): string {
 }
 
 /**
- * The sizes that are written out: from the largest down, those that keep apart from the one before by so many of the axis's
- * widths. Those between keep their tick.
+ * The names of the ticks. From the largest size down, a tick has a name if it lies far enough from the last one with a name; the
+ * others stay without.
+ *
+ * @param apart the least distance, as a share of the axis
  */
-function written(sizes: readonly number[], apart: number): string[] {
+function tickNames(sizes: readonly number[], apart: number): string[] {
   const span = Math.log(sizes.at(-1)! / sizes[0]!);
   let last = Number.POSITIVE_INFINITY;
-  const texts = sizes.toReversed().map((rows) => {
+  const names = sizes.toReversed().map((rows) => {
     if (Math.log(last / rows) < apart * span) return '';
     last = rows;
     return rowsText(rows);
   });
-  return texts.toReversed();
+  return names.toReversed();
 }
 
-/** What a name such as `12.8k` takes of the width of a panel that has the figure for itself. */
+/** The share of a panel's width that a name such as `12.8k` takes if the panel has the figure for itself. */
 const NAME = 0.058;
 
 /**
- * One panel for each test set.
+ * Draws one panel for each test set.
  *
  * @param points of one task
  * @param zeroShot the same task's zero-shot results, a level that needs no training rows
- * @param marked a number of rows at which a vertical line stands, with what it is called: `5 % of the rows`
+ * @param marked a number of rows at which a vertical line stands, with its name: `5 % (160)`
  */
 export function efficiencyFigure(
   points: readonly EfficiencyPoint[],
@@ -46,7 +48,7 @@ export function efficiencyFigure(
   marked?: { rows: number; name: string },
 ): Figure {
   const sizes = [...new Set(points.map((point) => point.rows))].sort((a, b) => a - b);
-  const paradigms = PARADIGMS.filter((each) => points.some((point) => point.paradigm === each));
+  const paradigms = PARADIGMS.filter((paradigm) => points.some((point) => point.paradigm === paradigm));
   const ends = [sizes[0]! / 1.25, sizes.at(-1)! * 1.25];
   const highest = Math.max(...[...points, ...zeroShot].map(({ accuracy }) => accuracy.interval[1]));
   const top = Math.min(100, 10 * Math.ceil(10 * highest + 0.5));
@@ -54,14 +56,19 @@ export function efficiencyFigure(
     sets.map((set, i) => ({
       title: TEST_SET_NAMES[set],
       xaxis: {
-        ...{ type: 'log', range: ends.map(Math.log10), tickvals: sizes, ticktext: written(sizes, NAME * sets.length) },
+        ...{
+          type: 'log',
+          range: ends.map(Math.log10),
+          tickvals: sizes,
+          ticktext: tickNames(sizes, NAME * sets.length),
+        },
         ...{ title: { text: 'training rows' } },
       },
       yaxis: { range: [0, top], ...(i === 0 ? { title: { text: 'accuracy (%)' } } : {}) },
     })),
     sets.length,
     ({ xaxis, yaxis }, index): Data[] => {
-      const level = zeroShot.find((each) => each.testSet === sets[index])?.accuracy;
+      const level = zeroShot.find((row) => row.testSet === sets[index])?.accuracy;
       const lines = paradigms.map((paradigm, p) => {
         // Side by side, or intervals at one size would hide one another; 4 % of the rows is no distance on a log axis.
         const shift = 1.04 ** (p - (paradigms.length - 1) / 2);

@@ -1,4 +1,4 @@
-/** All figures of a study in files: print, screen and hand, each with a caption that says how to make it again. */
+/** The figures of a study in files for print, screen and hand, each with a caption that says how to make it again. */
 
 import path from 'node:path';
 import { writeFileAtomic } from '../../engine/atomic-write.js';
@@ -14,16 +14,16 @@ export interface ExportedFigure extends StudyFigure {
   files: ExportedFile[];
 }
 
-/** Where a study's figures lie. */
+/** The folder of a study's figures. */
 export function figuresFolder(study: Study): string {
   return path.join(study.folder, 'figures');
 }
 
 /**
- * Writes every figure of a study as `<name>.png`, `.svg`, `.pdf` and `.html`, and its caption as `<name>.txt`: what it shows, what its
- * intervals are, configuration, seeds, items and commit. The interactive pages share one plotly.js, which lies beside them.
+ * Writes every figure of a study as `<name>.png`, `.svg`, `.pdf` and `.html`, and its caption as `<name>.txt`: content, intervals,
+ * configuration, seeds, items and commit. The interactive pages share one plotly.js, which lies beside them.
  *
- * @param onFigure after each figure, the number done and of all
+ * @param onFigure called after each figure with the number of figures done and of all
  */
 export async function exportStudyFigures(
   study: Study,
@@ -47,7 +47,7 @@ export async function exportStudyFigures(
   return exported;
 }
 
-/** The caption of a figure as its file holds it, in lines of 100 characters. */
+/** The caption of a figure for its file, in lines of at most 100 characters. */
 export function captionText(
   study: Study,
   results: StudyResults,

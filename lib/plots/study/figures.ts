@@ -275,7 +275,7 @@ function phenomenonFigureOf(phenomena: readonly Phenomenon[]): StudyFigure {
   );
 }
 
-/** What the faint and the bold lines of curves are. */
+/** Explains the faint and the bold lines of curves. */
 function curveLines(curves: readonly TrainingCurve[]): string {
   return curves.some(({ perSeed }) => perSeed.length > 1)
     ? 'Faint: single seeds; bold: their mean, over five steps.'
@@ -416,7 +416,7 @@ function capital(text: string): string {
   return text[0]!.toUpperCase() + text.slice(1);
 }
 
-/** What a caption on accuracy has to add when a task gives partial credit: its answers are not counted right or wrong. */
+/** The addition to a caption on accuracy if a task gives partial credit, as its answers are not counted right or wrong. */
 function partialCredit(tasks: readonly TaskName[]): string {
   const graded = tasks.filter((task) => TASKS[task].partialCredit).map((task) => TASKS[task].title.toLowerCase());
   return graded.length > 0 ? ` (of ${graded.join(' and ')} the mean score with partial credit)` : '';

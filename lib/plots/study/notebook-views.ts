@@ -1,4 +1,4 @@
-/** What only notebooks show of a study: rollouts, samples, and its figures under the running cell. */
+/** Views of a study that only notebooks use: rollouts, samples, and its figures under the running cell. */
 
 import path from 'node:path';
 import type { Evaluation } from '../../evaluate/evaluate.js';
@@ -60,7 +60,7 @@ function earnedRewards(rewards: Readonly<Record<string, number | null>>): Record
 }
 
 /**
- * What models wrote for the first items of a test set.
+ * Reads the completions of several models for the first items of a test set.
  *
  * @param evaluations by the model's name
  */

@@ -1,4 +1,4 @@
-/** What the paradigms wrote on the same test items, with the images that they saw: samples for the results page. */
+/** Samples for the results page: completions of each paradigm on the same test items, with the images of these. */
 
 import path from 'node:path';
 import sharp from 'sharp';
@@ -10,7 +10,7 @@ import { PARADIGM_PROMPTS, PARADIGMS, type Paradigm, paradigmCell } from '../../
 import type { Study } from '../../study/workspace.js';
 import { TASK_NAMES, type TaskName, type TestSet, testSetsOf } from '../../tasks/tasks.js';
 
-/** What one paradigm wrote on an item. */
+/** The completion of one paradigm on an item. */
 export interface SampleOutput {
   paradigm: Paradigm;
   completion: string;
@@ -20,7 +20,7 @@ export interface SampleOutput {
   ended: boolean;
 }
 
-/** One test item with what was written on it. */
+/** One test item with its completions. */
 export interface PageSample {
   task: TaskName;
   testSet: TestSet;
@@ -32,22 +32,26 @@ export interface PageSample {
   outputs: SampleOutput[];
 }
 
-/** Pixels that an image on the page is wide at most; the page holds its images in itself. */
+/** The largest width of an image on the page, in pixels. The page holds its images in itself. */
 const WIDEST = 320;
 
 /**
- * The first items of every test set, as they come and not chosen, with what each evaluated paradigm of the first seed wrote. A set
- * on which nothing was evaluated has none.
+ * Reads the first items of every test set of some tasks, with the completions of each evaluated paradigm of the first seed. Nobody
+ * chooses the items. A set on which nothing is evaluated has none.
  */
-export async function studySamples(study: Study, items = 3): Promise<PageSample[]> {
+export async function readSamples(
+  study: Study,
+  tasks: readonly TaskName[] = TASK_NAMES,
+  items = 3,
+): Promise<PageSample[]> {
   const samples: PageSample[] = [];
-  for (const task of TASK_NAMES) {
-    for (const testSet of testSetsOf(task)) samples.push(...(await setSamples(study, task, testSet, items)));
+  for (const task of tasks) {
+    for (const testSet of testSetsOf(task)) samples.push(...(await readSetSamples(study, task, testSet, items)));
   }
   return samples;
 }
 
-async function setSamples(study: Study, task: TaskName, testSet: TestSet, items: number): Promise<PageSample[]> {
+async function readSetSamples(study: Study, task: TaskName, testSet: TestSet, items: number): Promise<PageSample[]> {
   if (!hasData(study, task)) return [];
   const evaluations = PARADIGMS.flatMap((paradigm) => {
     const cell = paradigmCell(study, paradigm, task);
@@ -73,7 +77,7 @@ async function setSamples(study: Study, task: TaskName, testSet: TestSet, items:
   );
 }
 
-/** A PNG of the image as a `data:` address, no wider than the page needs. */
+/** Writes an image as the `data:` address of a PNG, no wider than the page needs. */
 async function pageImage({ width, height, data }: RgbImage): Promise<string> {
   const png = await sharp(data, { raw: { width, height, channels: 3 } })
     .resize({ width: WIDEST, withoutEnlargement: true })

@@ -1,4 +1,4 @@
-/** The report of a study: from its results to figures, captions and the results page. */
+/** The report of a study: figures, captions and the results page, drawn from its results. */
 
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -6,7 +6,7 @@ import { writeFileAtomic } from '../../engine/atomic-write.js';
 import { readResults } from '../../study/results/results.js';
 import type { Study } from '../../study/workspace.js';
 import { type ExportedFigure, exportStudyFigures } from './export-figures.js';
-import { studySamples } from './page-samples.js';
+import { readSamples } from './page-samples.js';
 import { resultsPage } from './results-page.js';
 
 export interface StudyReport {
@@ -15,7 +15,7 @@ export interface StudyReport {
   figures: ExportedFigure[];
 }
 
-/** Where a study's results page is written. */
+/** The file of a study's results page. */
 export function resultsPageFile(study: Study): string {
   return path.join(study.folder, 'results.html');
 }
@@ -23,8 +23,8 @@ export function resultsPageFile(study: Study): string {
 /**
  * Draws every figure that a study's results hold, writes captions and the results page. Nothing is trained or evaluated.
  *
- * @param onFigure after each figure, the number done and of all
- * @throws Error where the study has no results yet, saying what makes them
+ * @param onFigure called after each figure with the number of figures done and of all
+ * @throws Error if the study has no results yet, saying what makes them
  */
 export async function reportStudy(
   study: Study,
@@ -37,6 +37,6 @@ export async function reportStudy(
     return { ...figure, svg: readFileSync(svg, 'utf8') };
   });
   const page = resultsPageFile(study);
-  writeFileAtomic(page, resultsPage(study, results, drawn, await studySamples(study)));
+  writeFileAtomic(page, resultsPage(study, results, drawn, await readSamples(study, results.selection?.tasks)));
   return { page, figures };
 }

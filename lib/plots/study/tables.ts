@@ -13,7 +13,7 @@ const percent = (share: number) => (100 * share).toFixed(1);
 /** A share with its interval in percent: `74.2 [71.0, 77.1]`. */
 const shareText = ({ mean, interval }: Estimate) => `${percent(mean)} [${interval.map(percent).join(', ')}]`;
 
-/** A difference with its interval in points, each number with its sign: `+4.7 [−0.2, +9.6]`. What rounds to 0.0 has no sign. */
+/** A difference with its interval in points, each number with its sign: `+4.7 [−0.2, +9.6]`. A number that rounds to 0.0 has none. */
 const differenceText = ({ mean, interval }: Estimate) => {
   const signed = (share: number) => {
     const size = percent(Math.abs(share));

@@ -1,4 +1,4 @@
-/** Which settings of an ablation are told apart from the base, and which start checkpoint pass@k would have chosen. */
+/** Findings of ablations: the settings that differ from the base beyond their interval, and the start checkpoint that pass@k would choose. */
 import { TASK_NAMES, type TestSet } from '../../tasks/tasks.js';
 import { ABLATIONS } from '../design/ablations.js';
 import type { AblationFinding, AblationPoint } from './results.js';
@@ -18,7 +18,7 @@ export function ablationFindings(points: readonly AblationPoint[]): AblationFind
   );
 }
 
-/** A setting is told apart where the interval of its difference from the base leaves out 0. */
+/** Reads an ablation on one test set. A setting stands apart from the base when the interval of its difference leaves out 0. */
 function readAblation(points: readonly AblationPoint[], testSet: TestSet): AblationReading {
   const own = points.filter((point) => point.testSet === testSet);
   const compared = own.flatMap(({ setting, difference }) => (difference ? [{ setting, difference }] : []));
@@ -27,7 +27,7 @@ function readAblation(points: readonly AblationPoint[], testSet: TestSet): Ablat
 }
 
 /**
- * The start checkpoint of the highest pass@k beside the one whose run is the most accurate; undefined where fewer than two were
+ * The start checkpoint of the highest pass@k beside the one whose run is the most accurate; undefined unless two or more were
  * measured.
  */
 function startChoice(points: readonly AblationPoint[]): StartChoice | undefined {

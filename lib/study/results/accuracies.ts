@@ -37,7 +37,7 @@ export function paradigmResults(study: Study, task: TaskName): ParadigmResult[] 
   );
 }
 
-/** What a cell and the cell that it starts from left. */
+/** The results of a cell and of the cell that it starts from. */
 function stageResults(study: Study, cell: Cell | BaseCell): CellResult[] {
   if (cell.kind === 'base') return [];
   const stages = cell.kind === 'grpo' && cell.start !== 'base' ? [cell.start, cell] : [cell];

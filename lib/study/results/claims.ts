@@ -121,8 +121,8 @@ function againstFineTuning(
 }
 
 /**
- * GRPO against what it started from, by the reward that it trains on, which but for partial credit is the test's score, and in
- * domain, where it is trained.
+ * GRPO against its starts, in domain, where it trains, and by the reward that it trains on. But for partial credit that is the
+ * test's score.
  */
 function againstStarts(study: Study, task: TaskName): Comparisons {
   const reward = TASKS[task].accuracyReward;
@@ -148,7 +148,7 @@ function againstStarts(study: Study, task: TaskName): Comparisons {
   ];
 }
 
-/** What a reward gives a completion that stands alone; the reward needs to know the gold answer and nothing more. */
+/** The value of a reward for a completion that stands alone. The reward needs to know the gold answer and nothing more. */
 function rewardOf(name: RewardName, completion: string, solution: string): number {
   const row = { solution, draw: '', group: [completion], step: Number.POSITIVE_INFINITY };
   const reward: (text: string, row: RewardRow) => number | null = REWARDS[name];

@@ -1,4 +1,4 @@
-/** What the controls score: training on labels that say nothing, and rationales in the base model's own words. */
+/** Controls: training on labels that say nothing, and rationales in the base model's own words. */
 import { differenceOverSeeds, estimateOverSeeds } from '../../evaluate/over-seeds.js';
 import { readRecords } from '../../records/records.js';
 import { TASKS, type TaskName, testSetsOf } from '../../tasks/tasks.js';
@@ -26,7 +26,7 @@ export function controlResults(study: Study, task: TaskName): ControlResult[] {
   });
 }
 
-/** CoT-SFT with rationales in the base model's own words beside CoT-SFT with an annotator's. Released rows know only the latter. */
+/** CoT-SFT with rationales in the base model's own words beside CoT-SFT with an annotator's. Released rows hold only the latter. */
 export function wordsResults(study: Study, task: TaskName): WordsResult[] {
   if (study.profile.released) return [];
   const seeds = controlSeeds(study);

@@ -1,9 +1,9 @@
 /** Shapes of a noisy training curve: a dip that it comes back from, and a rise from its start to its end. */
 import { meanOf } from './measures.js';
 
-/** What is compared is a mean over a twentieth of the steps. */
+/** A curve is read through means over windows of a twentieth of its steps. */
 const WINDOWS = 20;
-/** Standard errors that a change must exceed: the search for the lowest place finds three in pure noise, one time in fifty. */
+/** Standard errors that a change must exceed. In pure noise the search for the lowest window finds three, one time in fifty. */
 export const BEYOND = 4;
 /** Steps that a curve needs before a shape is looked for in it. */
 export const LEAST_STEPS = 8;

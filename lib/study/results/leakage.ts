@@ -1,4 +1,4 @@
-/** Which sets share scenes: what must not be trained on is proved apart, not assumed. */
+/** Scenes and questions that sets share: that tests and training lie apart is counted, not assumed. */
 import path from 'node:path';
 import { fileDigest } from '../../engine/file-digest.js';
 import type { TaskRecord } from '../../records/record.js';
@@ -18,7 +18,7 @@ export interface SharedScenes {
 }
 
 /**
- * Counts for every pair of sets the scenes that both hold.
+ * Counts the scenes that each pair of sets shares.
  *
  * @param sets fingerprints of scenes, by the set's name
  */
@@ -34,7 +34,10 @@ export function sharedScenes(sets: Readonly<Record<string, Iterable<string>>>): 
 }
 
 /**
- * @throws where a test set shares a scene with any other set, naming the pairs
+ * Refuses sets that leak.
+ *
+ * @param tests the names of the test sets
+ * @throws Error where a test set shares a scene with any other set, naming the pairs
  */
 export function refuseLeakage(shared: readonly SharedScenes[], tests: readonly string[]): void {
   const leaks = shared.filter((pair) => pair.shared > 0 && (tests.includes(pair.first) || tests.includes(pair.second)));
@@ -43,17 +46,17 @@ export function refuseLeakage(shared: readonly SharedScenes[], tests: readonly s
   throw new Error(`scenes of a test set occur elsewhere: ${pairs.join('; ')}`);
 }
 
-/** Looks for every item of a task's test sets among the rows that any cell of the study trains on, by scene and by question. */
+/** Counts the items of a task's test sets whose scene or question occurs in a row that any cell of the study trains on. */
 export function studyLeakage(study: Study, task: TaskName): LeakageResult {
-  const all = readRecords(recordsFile(study, 'train', task));
+  const records = readRecords(recordsFile(study, 'train', task));
   const trained = new Set<number>();
   for (const { cell } of studyGrid(study)) {
     if (cell.task !== task || cell.kind === 'base') continue;
-    for (let row = cell.rows[0]; row < Math.min(cell.rows[1], all.length); row++) trained.add(row);
+    for (let row = cell.rows[0]; row < Math.min(cell.rows[1], records.length); row++) trained.add(row);
   }
   const tests = testSetsOf(task).flatMap((set) => readRecords(recordsFile(study, set, task)));
   const images = path.join(path.dirname(recordsFile(study, 'train', task)), 'images');
-  const rows = [...trained].map((row) => contentOf(all[row]!, images));
+  const rows = [...trained].map((row) => contentOf(records[row]!, images));
   const [scenes, questions] = [new Set(rows.map(({ scene }) => scene)), new Set(rows.map(({ question }) => question))];
   const items = tests.map((record) => contentOf(record, images));
   return {
@@ -65,7 +68,7 @@ export function studyLeakage(study: Study, task: TaskName): LeakageResult {
   };
 }
 
-/** What a row shows and asks. A row of a released dataset has no scene: its images' bytes stand for it. */
+/** The scene and the question of a row. A row of a released dataset has no scene; the bytes of its images stand for it. */
 function contentOf(record: TaskRecord, images: string): { scene: string; question: string } {
   if (record.scene !== null) return { scene: fingerprintOf(record), question: questionOf(record) };
   const scene = imageNames(record)

@@ -1,4 +1,4 @@
-/** What the finished cells of several seeds scored. */
+/** Scores of finished cells that differ in their seed. */
 import type { EvaluatedItem, Evaluation } from '../../evaluate/evaluate.js';
 import { type Estimate, estimateOverSeeds } from '../../evaluate/over-seeds.js';
 import type { PromptStyle } from '../../tasks/prompts.js';
@@ -10,7 +10,7 @@ import type { Study } from '../workspace.js';
 /**
  * The scores of cells that differ in their seed.
  *
- * @param score of an item; default: what the task's scorer gave
+ * @param score of an item; default: the score of the task's scorer
  * @returns `[cell][item]`, or undefined where one of them is not evaluated yet
  */
 export function testScores(

@@ -45,7 +45,7 @@ export interface EfficiencyPoint {
 /** One setting of one ablation on one test set. Points stand in the order in which figures show them. */
 export interface AblationPoint {
   task: TaskName;
-  /** What is varied, as a figure names it: `Group size`. */
+  /** The ablation's name in figures: `Group size`. */
   ablation: string;
   /** Such as `G = 8`. */
   setting: string;
@@ -61,7 +61,7 @@ export interface AblationPoint {
   startPassAtK?: Estimate;
 }
 
-/** What one ablation shows on one task, in sentences that follow from its points. */
+/** The findings of one ablation on one task, in sentences that follow from its points. */
 export interface AblationFinding {
   task: TaskName;
   ablation: string;
@@ -126,11 +126,11 @@ export type PhenomenonName = (typeof PHENOMENA)[number];
 export interface Phenomenon {
   task: TaskName;
   phenomenon: PhenomenonName;
-  /** What the paper saw, in a sentence. */
+  /** The paper's observation, in a sentence. */
   paper: string;
   /** Seen in the mean over seeds by more than the noise; null where the runs that it needs are not finished. */
   seen: boolean | null;
-  /** What our runs show, with the numbers. */
+  /** The observation of our runs, with its numbers. */
   text: string;
   /** The curves that show it, of both paradigms. */
   curves: TrainingCurve[];

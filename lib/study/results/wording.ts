@@ -1,6 +1,6 @@
 /**
- * Every sentence that a study says about its results. The arithmetic beside this file gives numbers and the names of verdicts;
- * what is made of them in words stands here and nowhere else.
+ * Every sentence that a study says about its results. The files beside this one compute numbers and the names of verdicts; only this
+ * one makes sentences of them.
  */
 import type { Estimate } from '../../evaluate/over-seeds.js';
 import type { StartAndEnd } from '../../evaluate/trend.js';
@@ -55,7 +55,7 @@ function listText(words: readonly string[]): string {
 
 // Intervals, items and the extent of a study.
 
-/** Says how the intervals of shares were made; nothing where there are no shares. */
+/** Says how the intervals of shares are made; empty if there are no shares. */
 export function intervalSentence(estimates: readonly Estimate[]): string {
   if (estimates.length === 0) return '';
   if (estimates.every(({ perSeed }) => perSeed.length <= 1))
@@ -73,7 +73,7 @@ export function itemsText(estimates: readonly Estimate[]): string {
   return least === most ? `${least} test items a set` : `${least} to ${most} test items a set`;
 }
 
-/** Which part of the study the results are of; nothing where they are of the whole. */
+/** Names the part of the study that the results are of; empty if they are of the whole. */
 export function selectionSentence(selection: StudySelection | undefined): string {
   if (!selection) return '';
   const { tasks, parts, ablations } = selection;
@@ -104,11 +104,11 @@ export function headSentences({ profile, seeds, selection, paradigms }: StudyRes
 
 // Claims.
 
-/** When a claim holds, and what it means where it is not shown. */
+/** The rule by which a claim holds, and the meaning of `not shown`. */
 export const CLAIM_RULE =
   'A claim holds on a task where the 95 % intervals of each comparison lie apart, the way round that the claim says. Where they overlap, the claim is not shown, which is not the same as false.';
 
-/** What stands beside Reason-RFT and Reason-RFT-Zero where GRPO is compared with what it started from. */
+/** The names of the models that GRPO starts from, where it is compared with them. */
 export const STARTS = { 'reason-rft': 'its stage 1', 'reason-rft-zero': 'zero-shot, asked for tags too' } as const;
 
 /**
@@ -155,7 +155,7 @@ export function claimSentence(
 
 // Ablations.
 
-/** What one ablation shows on one test set. */
+/** One ablation on one test set. */
 export interface AblationReading {
   testSet: TestSet;
   /** The base setting; undefined where it is not finished. */
@@ -174,7 +174,7 @@ export interface StartChoice {
   same: boolean;
 }
 
-/** What an ablation shows on all test sets of a task, and which start checkpoint would have been chosen. */
+/** An ablation on all test sets of a task, and the start checkpoint that pass@k would choose. */
 export function findingText(readings: readonly AblationReading[], choice: StartChoice | undefined): string {
   const bases = readings.flatMap(({ testSet, base }) => (base ? [{ testSet, base }] : []));
   const apart = readings.filter((reading) => reading.apart.length > 0);
@@ -207,9 +207,9 @@ function choiceSentence({ chosen, highest, same }: StartChoice): string {
   return `By pass@k on held-out rows one would start from ${chosen.setting} (${percentText(chosen.passAtK)}); ${end}.`;
 }
 
-// What the paper saw while training.
+// Phenomena of training.
 
-/** What the paper saw, in a sentence each. */
+/** The paper's observations, in a sentence each. */
 export const PAPER_OBSERVATIONS: { readonly [name in PhenomenonName]: string } = {
   'transient adaptation gap':
     'Reason-RFT-Zero falls from an accuracy of about 84 % to 30 % near step 10, and is back by step 40 to 60.',
@@ -297,7 +297,7 @@ export function controlText(holds: boolean): string {
   return holds ? 'holds' : 'leaks';
 }
 
-/** What training on shuffled labels scores beside chance. */
+/** The score after training on shuffled labels, beside chance. */
 export function controlSentence({
   testSet,
   accuracy,
@@ -323,7 +323,7 @@ export function wordsSentence({
   );
 }
 
-/** Whether tests and training share anything. */
+/** The scenes and questions that tests and training share. */
 export function leakageSentence({ testItems, trainingRows, sharedScenes, sharedQuestions }: LeakageResult): string {
   return (
     `Of ${testItems} test items, ${sharedScenes} share a scene and ${sharedQuestions} share a question with the ` +
