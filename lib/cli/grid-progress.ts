@@ -1,7 +1,7 @@
 /** How far a grid has come: a line for each cell that ends, and a bar on a terminal, else a line now and then; on stderr. */
 import { MultiBar, Presets } from 'cli-progress';
 import { progressText } from '../plots/live/grid-live.js';
-import type { GridProgress } from '../study/running/runner.js';
+import type { GridProgress } from '../study/running/progress.js';
 
 /** Seconds between lines of progress where there is no terminal: some hours still read well. */
 const QUIET = 60;

@@ -1,7 +1,8 @@
 /** What a grid did, and what is left of it, in words. */
 import { hasData } from '../study/cells/run-cell.js';
 import type { GridCell } from '../study/design/grid.js';
-import { type JobState, jobState, planJobs } from '../study/running/grid-jobs.js';
+import { planJobs } from '../study/running/grid-jobs.js';
+import { type JobState, jobState } from '../study/running/job-state.js';
 import type { GridReport } from '../study/running/runner.js';
 import type { Study } from '../study/workspace.js';
 

@@ -4,8 +4,10 @@ import type { Command } from 'commander';
 import { finishedEvaluation } from '../../study/cells/run-cell.js';
 import type { GridCell } from '../../study/design/grid.js';
 import { studyGrid } from '../../study/design/study-grid.js';
-import { readJob } from '../../study/running/cell-process.js';
-import { measuresText, planJobs, runGridCell } from '../../study/running/grid-jobs.js';
+import { planJobs } from '../../study/running/grid-jobs.js';
+import { readJobFile } from '../../study/running/job-file.js';
+import { measuresText } from '../../study/running/job-state.js';
+import { runGridCell } from '../../study/running/run-grid-cell.js';
 import type { Study } from '../../study/workspace.js';
 import { makeData } from '../make-data.js';
 import { printResult } from '../print-result.js';
@@ -66,7 +68,7 @@ function readAskedCell(options: CellOptions): { study: Study; cell: GridCell } {
   const { name, job } = options;
   if (job !== undefined && name === undefined) {
     if (!existsSync(job)) throw new UsageError(`there is no file ${job}`);
-    return readJob(job);
+    return readJobFile(job);
   }
   if (name === undefined || job !== undefined) throw new UsageError('give --name or --job');
   const study = openProfile(options);

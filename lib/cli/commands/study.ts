@@ -6,11 +6,11 @@ import { GRID_PARTS, studyGrid, WHOLE_STUDY } from '../../study/design/study-gri
 import { computeResults } from '../../study/results/compute-results.js';
 import { writeResults } from '../../study/results/results.js';
 import { studyResultsText } from '../../study/results/results-text.js';
-import { inProcesses } from '../../study/running/cell-process.js';
-import { measuresText } from '../../study/running/grid-jobs.js';
-import { onRay } from '../../study/running/ray.js';
+import { measuresText } from '../../study/running/job-state.js';
+import { runJobsInProcesses } from '../../study/running/processes.js';
+import { runJobsOnRay } from '../../study/running/ray.js';
 import { RayJobs } from '../../study/running/ray-jobs.js';
-import { type Execute, type GridReport, inThisProcess, runGrid } from '../../study/running/runner.js';
+import { type GridReport, type RunJob, runGrid, runJobHere } from '../../study/running/runner.js';
 import type { Study } from '../../study/workspace.js';
 import { TASK_NAMES } from '../../tasks/tasks.js';
 import { showGrid } from '../grid-progress.js';
@@ -67,7 +67,7 @@ export function addStudy(program: Command): void {
 async function runStudy(options: StudyOptions): Promise<void> {
   const study = openProfile(options);
   const workers = parseWholeNumber('--workers', options.workers);
-  const execute = await chooseExecute(options, workers);
+  const runJob = await chooseRunner(options, workers);
   const grid = askedCells(study, options);
   if (options.list) {
     const cells = listCells(study, grid);
@@ -78,7 +78,7 @@ async function runStudy(options: StudyOptions): Promise<void> {
   for (const task of new Set(grid.map(({ cell }) => cell.task))) await makeData(study, task);
   const display = showGrid();
   const outcome = await runGrid(study, grid, {
-    execute,
+    runJob,
     parallel: Math.max(1, workers),
     signal: stop,
     onDone: (job, seconds) =>
@@ -118,13 +118,13 @@ function printOutcome(study: Study, outcome: GridReport, json: boolean | undefin
 }
 
 /** Where cells run: in this process, in processes of their own, or on a cluster, which must answer before anything starts. */
-async function chooseExecute({ ray, cpus, gpus, retries, list }: StudyOptions, workers: number): Promise<Execute> {
-  if (ray === undefined) return workers === 0 ? inThisProcess : inProcesses(workers);
+async function chooseRunner({ ray, cpus, gpus, retries, list }: StudyOptions, workers: number): Promise<RunJob> {
+  if (ray === undefined) return workers === 0 ? runJobHere : runJobsInProcesses(workers);
   if (workers === 0) throw new UsageError('on Ray --workers is the number of cells at a time, 1 or more');
   const size = { cpus: parseWholeNumber('--cpus', cpus, 1), gpus: parseWholeNumber('--gpus', gpus) };
   const jobs = checkUsage(() => new RayJobs(ray));
   if (!list) await jobs.version();
-  return onRay({ address: ray, ...size, retries: parseWholeNumber('--retries', retries) });
+  return runJobsOnRay({ address: ray, ...size, retries: parseWholeNumber('--retries', retries) });
 }
 
 /**

@@ -1,7 +1,8 @@
 /** A part of a study's grid run under a notebook's cell: one line that says how far it has come. */
 
 import type { GridCell } from '../../study/design/grid.js';
-import { type GridProgress, runGrid } from '../../study/running/runner.js';
+import type { GridProgress } from '../../study/running/progress.js';
+import { runGrid } from '../../study/running/runner.js';
 import type { Study } from '../../study/workspace.js';
 import { DisplaySlot } from '../notebook.js';
 import { durationText } from './live-plot.js';

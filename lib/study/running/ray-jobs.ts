@@ -1,6 +1,6 @@
 /**
- * A client of Ray's jobs interface, as its dashboard answers it over HTTP (docs.ray.io, "Ray Jobs REST API"; seen with 2.60): submit a
- * command, ask how it is, fetch what it printed, stop it. A cluster that asks for a token is given that of `RAY_AUTH_TOKEN`.
+ * A client of Ray's jobs interface, which its dashboard serves over HTTP (docs.ray.io, "Ray Jobs REST API"; seen with 2.60). It submits
+ * a command, asks how that is doing, fetches what it printed and stops it. A cluster that asks for a token gets that of `RAY_AUTH_TOKEN`.
  */
 import { once } from 'node:events';
 import http from 'node:http';
@@ -16,9 +16,9 @@ const logs = z.object({ logs: z.string() });
 const stopped = z.object({ stopped: z.boolean() });
 const version = z.object({ ray_version: z.string() });
 
-/** What is asked of the cluster. */
+/** What the cluster is asked to run. */
 export interface RayRequest {
-  /** A line for the shell of whatever node it runs on. */
+  /** A line for the shell of the node that runs it. */
   entrypoint: string;
   /** Unique in the cluster. */
   submission_id: string;
@@ -28,7 +28,7 @@ export interface RayRequest {
   metadata: { [name: string]: string };
 }
 
-/** How a job is: PENDING until its resources are free; the last three are its end. `message` says more. */
+/** The state of a job: PENDING until its resources are free; STOPPED, SUCCEEDED or FAILED at its end. `message` says more. */
 export type RayDetails = z.infer<typeof details>;
 
 export class RayJobs {
@@ -38,31 +38,32 @@ export class RayJobs {
       throw new Error(`Ray's address must be that of its dashboard, such as http://127.0.0.1:8265; got '${address}'`);
   }
 
-  /** The version of Ray; a cheap way to know that it is there. */
+  /** Asks for the version of Ray; a cheap way to know that it is there. */
   async version(): Promise<string> {
     return (await this.ask('GET', '/api/version', version)).ray_version;
   }
 
-  /** Submits a job; gives the name that it is known by. */
+  /** Submits a job, and returns the id that Ray knows it by. */
   async submit(request: RayRequest): Promise<string> {
     return (await this.ask('POST', '/api/jobs/', submitted, request)).submission_id;
   }
 
+  /** Asks for the state of a job. */
   details(id: string): Promise<RayDetails> {
     return this.ask('GET', `/api/jobs/${encodeURIComponent(id)}`, details);
   }
 
-  /** All that the job has printed so far. */
+  /** Fetches all that the job has printed so far. */
   async logs(id: string): Promise<string> {
     return (await this.ask('GET', `/api/jobs/${encodeURIComponent(id)}/logs`, logs)).logs;
   }
 
-  /** Asks the job to end; false where it has ended. */
+  /** Asks the job to end; false where it has ended already. */
   async stop(id: string): Promise<boolean> {
     return (await this.ask('POST', `/api/jobs/${encodeURIComponent(id)}/stop`, stopped)).stopped;
   }
 
-  /** @throws Error naming what was asked and what came back, where that is not what the interface promises */
+  /** @throws Error with the request and what came back, where that is not what the interface promises */
   private async ask<T>(method: string, place: string, schema: z.ZodType<T>, body?: object): Promise<T> {
     const url = new URL(place, this.address);
     const { status, text } = await send(method, url, body).catch((error: NodeJS.ErrnoException) => {
@@ -71,7 +72,7 @@ export class RayJobs {
         `no Ray dashboard answers at ${this.address} (${reason}); is the cluster up, and is that its address?`,
       );
     });
-    // Ray tells of its errors by a Python traceback, whose last line says what was wrong.
+    // Ray answers an error with a Python traceback, whose last line says what was wrong.
     if (status !== 200) throw new Error(`Ray refused ${method} ${url} (${status}): ${text.trim().split('\n').at(-1)}`);
     try {
       return schema.parse(JSON.parse(text));
@@ -81,10 +82,10 @@ export class RayJobs {
   }
 }
 
-/** Milliseconds; submitting waits for an agent on the head node. */
+/** Milliseconds until an answer must come; after a submission the head node first starts an agent. */
 const TIMEOUT = 60_000;
 
-/** Node's own `fetch` will not do: it names its mode as browsers do, whose requests Ray refuses. */
+/** Sends a request. Node's own `fetch` will not do: it sends a header that only browsers send, and Ray refuses browsers. */
 async function send(method: string, url: URL, body?: object): Promise<{ status: number; text: string }> {
   const token = process.env.RAY_AUTH_TOKEN;
   const headers = {

@@ -1,101 +1,117 @@
 /**
- * Cells of a grid as jobs of a Ray cluster. The nodes must see this checkout, its `node_modules` and the study's folder at the same
- * paths as this machine (a shared file system), and have the same Node: results, checkpoints and locks are files there.
+ * Jobs of a grid on a Ray cluster. The nodes must see this checkout, its `node_modules` and the study's folder at the same paths as
+ * this machine (a shared file system), and have the same Node: results, checkpoints and locks are files there.
  */
 import { randomBytes } from 'node:crypto';
-import { appendFileSync } from 'node:fs';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { releaseJob } from '../cells/run-lock.js';
 import type { Study } from '../workspace.js';
-import { jobCommand } from './cell-process.js';
-import { type GridJob, jobLog, jobState } from './grid-jobs.js';
-import { type RayDetails, RayJobs } from './ray-jobs.js';
-import type { Execute } from './runner.js';
+import type { GridJob } from './grid-jobs.js';
+import { writeJobFile } from './job-file.js';
+import { appendToLog, lastLines } from './job-log.js';
+import { jobState } from './job-state.js';
+import { type RayDetails, RayJobs, type RayRequest } from './ray-jobs.js';
+import type { RunJob } from './runner.js';
 
 export interface RayOptions {
-  /** Of the dashboard, such as `http://127.0.0.1:8265`. */
+  /** The address of the dashboard, such as `http://127.0.0.1:8265`. */
   address: string;
-  /** What one cell is given. */
+  /** Processors of one cell. */
   cpus: number;
+  /** GPUs of one cell. */
   gpus: number;
   /** How often a cell is tried again after it failed; it goes on from its last checkpoint. */
   retries: number;
-  /** Milliseconds between questions of how a job is. */
+  /** Milliseconds between two questions about a job. */
   poll?: number;
 }
 
-/** Questions without an answer, one after the other, after which a job is given up. */
+/** A job is given up after so many questions in a row that nobody answers. */
 const PATIENCE = 30;
 
-/** Seconds that a job which is stopped has for the end of its step; Ray's own default is 3. */
+/** Seconds that Ray waits for a stopped job to finish its step. Ray's own default, 3, would kill it within one. */
 const STOP_SECONDS = 300;
 
-/** Variables that change how cells compute; they hold on the cluster as they hold here. */
+/** Variables that change how cells compute: the cluster gets the values of this process. */
 const VARIABLES = /^(TF_NUM_|TF_ENABLE_ONEDNN_OPTS$|ONEDNN_|REASON_RFT_PRECISION$)/;
 
-/** Runs jobs on a cluster; what they print is added to their logs as each try ends. */
-export function onRay({ address, cpus, gpus, retries, poll = 2000 }: RayOptions): Execute {
+/** A `RunJob` that runs each job on a cluster. What a job prints is added to its log as each try ends. */
+export function runJobsOnRay({ address, cpus, gpus, retries, poll = 2000 }: RayOptions): RunJob {
   const ray = new RayJobs(address);
-  const attempt = async (
-    study: Study,
-    job: GridJob,
-    tries: number,
-    signal: AbortSignal,
-  ): Promise<string | undefined> => {
-    const id = `reason-rft-${job.folder.split(/[/\\]/).at(-1)}-${randomBytes(4).toString('hex')}`;
-    const set = Object.entries(process.env).filter(([name]) => VARIABLES.test(name)) as [string, string][];
-    await ray.submit({
-      entrypoint: jobCommand(study, job).map(shellWord).join(' '),
-      submission_id: id,
-      entrypoint_num_cpus: cpus,
-      entrypoint_num_gpus: gpus,
-      runtime_env: {
-        env_vars: {
-          ...Object.fromEntries(set),
-          REASON_RFT_JOB: id,
-          RAY_JOB_STOP_WAIT_TIME_S: String(STOP_SECONDS),
-        },
-      },
-      metadata: { profile: study.profile.name, cell: job.name, attempt: String(tries) },
-    });
-    const { status, message } = await ended(ray, id, poll, signal);
-    const words = await ray.logs(id).catch((error: Error) => error.message);
-    appendFileSync(jobLog(job), `Ray job ${id}, try ${tries}: ${status}\n${words.trimEnd()}\n`);
-    // A job that was killed leaves its lock; on another machine nobody can tell that it is gone.
-    releaseJob(job.folder, id);
-    if (status !== 'SUCCEEDED')
-      return [words.trim().split('\n').slice(-3).join('\n'), `Ray says: ${status}, ${message ?? 'no more'}`].join('\n');
-    if (jobState(study, job).state === 'done') return undefined;
-    return `Ray's job ${id} succeeded, but ${job.folder} does not hold its results; do the nodes share that folder?`;
-  };
   return async (study, job, signal) => {
-    for (let tries = 1; ; tries++) {
-      const failure = await attempt(study, job, tries, signal);
+    for (let attempt = 1; ; attempt++) {
+      const request = rayRequest(study, job, { cpus, gpus, attempt });
+      await ray.submit(request);
+      const details = await waitForEnd(ray, request.submission_id, poll, signal);
+      const failure = await recordAttempt(ray, study, job, request, details);
       if (failure === undefined) return;
-      if (signal.aborted || tries > retries)
-        throw new Error(tries > 1 ? `${failure}\ngiven up after ${tries} tries` : failure);
+      if (signal.aborted || attempt > retries)
+        throw new Error(attempt > 1 ? `${failure}\ngiven up after ${attempt} tries` : failure);
     }
   };
 }
 
-/** Waits for the end of a job; asks it to stop when the signal says so. */
-async function ended(ray: RayJobs, id: string, poll: number, signal: AbortSignal): Promise<RayDetails> {
-  let asked = false;
-  let silent = 0;
+/** Writes the job's file, and says what the cluster is asked to run. */
+function rayRequest(
+  study: Study,
+  job: GridJob,
+  { cpus, gpus, attempt }: { cpus: number; gpus: number; attempt: number },
+): RayRequest {
+  const id = `reason-rft-${path.basename(job.folder)}-${randomBytes(4).toString('hex')}`;
+  const variables = Object.entries(process.env).filter(([name]) => VARIABLES.test(name)) as [string, string][];
+  return {
+    entrypoint: writeJobFile(study, job).map(shellWord).join(' '),
+    submission_id: id,
+    entrypoint_num_cpus: cpus,
+    entrypoint_num_gpus: gpus,
+    runtime_env: {
+      env_vars: {
+        ...Object.fromEntries(variables),
+        REASON_RFT_JOB: id,
+        RAY_JOB_STOP_WAIT_TIME_S: String(STOP_SECONDS),
+      },
+    },
+    metadata: { profile: study.profile.name, cell: job.name, attempt: String(attempt) },
+  };
+}
+
+/** Waits for the end of a job, and asks it to stop once the signal is aborted. */
+async function waitForEnd(ray: RayJobs, id: string, poll: number, signal: AbortSignal): Promise<RayDetails> {
+  let stopAsked = false;
+  let unanswered = 0;
   for (;;) {
     try {
-      if (signal.aborted && !asked) {
+      if (signal.aborted && !stopAsked) {
         await ray.stop(id);
-        asked = true;
+        stopAsked = true;
       }
       const details = await ray.details(id);
       if (['STOPPED', 'SUCCEEDED', 'FAILED'].includes(details.status)) return details;
-      silent = 0;
+      unanswered = 0;
     } catch (error) {
-      if (++silent >= PATIENCE) throw error;
+      unanswered++;
+      if (unanswered >= PATIENCE) throw error;
     }
     await sleep(poll);
   }
+}
+
+/** Brings the output of an ended try into the log; why the try failed, or undefined where the job is done. */
+async function recordAttempt(
+  ray: RayJobs,
+  study: Study,
+  job: GridJob,
+  { submission_id: id, metadata }: RayRequest,
+  { status, message }: RayDetails,
+): Promise<string | undefined> {
+  const output = await ray.logs(id).catch((error: Error) => error.message);
+  appendToLog(job, `Ray job ${id}, try ${metadata.attempt}: ${status}\n${output.trimEnd()}`);
+  // A job that was killed leaves its lock, and on another machine nobody can tell that its process is gone.
+  releaseJob(job.folder, id);
+  if (status !== 'SUCCEEDED') return `${lastLines(output)}\nRay says: ${status}, ${message ?? 'no more'}`;
+  if (jobState(study, job).state === 'done') return undefined;
+  return `Ray's job ${id} succeeded, but ${job.folder} does not hold its results; do the nodes share that folder?`;
 }
 
 /** A word as a POSIX shell reads it back. */

@@ -1,10 +1,11 @@
-/** How long a grid still takes, from what its cells cost so far: seconds a unit of work, by kind and task. */
+/** How long a grid still takes: seconds for a unit of work, by kind and task, from what its cells have cost so far. */
+import { sum } from 'simple-statistics';
 import type { Cell } from '../cells/cell.js';
 import type { GridCell } from '../design/grid.js';
 import { longestCompletion, testSetItems } from '../profile.js';
 import type { Study } from '../workspace.js';
 
-/** An amount of work of one kind on one task, in units that take like times: rows in SFT, tokens generated at most elsewhere. */
+/** An amount of work of one kind on one task, in units that take about the same time: rows in SFT, tokens generated at most elsewhere. */
 export interface Work {
   kind: 'sft' | 'grpo' | 'measure';
   task: string;
@@ -40,10 +41,9 @@ export function measuringWork(study: Study, { cell, evaluations, heldOut }: Grid
 }
 
 /**
- * The seconds that are left: all work by what its kind has cost on its task, or on any where it was not done on its own, shared
- * among so many jobs at a time; but no less than the longest chain of jobs that wait for each other.
+ * The seconds that are left when so many jobs run at a time, but no less than the longest chain of jobs that wait for each other.
  *
- * @returns `atLeast` where there is work of a kind that was not done yet, which is left out
+ * @returns `atLeast` where some of the work is of a kind that was not done yet; that work is left out
  */
 export function secondsLeft(
   jobs: readonly JobLeft[],
@@ -51,20 +51,23 @@ export function secondsLeft(
   parallel: number,
 ): { seconds: number; atLeast: boolean } {
   let atLeast = false;
-  const rate = ({ kind, task }: Work): number | undefined => {
-    const alike = costs.filter((cost) => cost.kind === kind && cost.units > 0);
-    const own = alike.filter((cost) => cost.task === task);
-    const known = own.length > 0 ? own : alike;
-    const sum = (of: (cost: Cost) => number) => known.reduce((total, cost) => total + of(cost), 0);
-    return known.length > 0 ? sum((cost) => cost.seconds) / sum((cost) => cost.units) : undefined;
+  const workSeconds = (work: Work): number => {
+    if (work.units === 0) return 0;
+    const rate = secondsPerUnit(work, costs);
+    if (rate === undefined) atLeast = true;
+    return (rate ?? 0) * work.units;
   };
-  const secondsOf = ({ work }: JobLeft) =>
-    work.reduce((sum, each) => {
-      const seconds = rate(each);
-      if (seconds === undefined && each.units > 0) atLeast = true;
-      return sum + (seconds ?? 0) * each.units;
-    }, 0);
-  const chain = (job: JobLeft): number => secondsOf(job) + (job.after ? chain(job.after) : 0);
-  const all = jobs.reduce((sum, job) => sum + secondsOf(job), 0);
-  return { seconds: Math.max(all / parallel, ...jobs.map(chain)), atLeast };
+  const jobSeconds = ({ work }: JobLeft) => sum(work.map(workSeconds));
+  const chainSeconds = (job: JobLeft): number => jobSeconds(job) + (job.after ? chainSeconds(job.after) : 0);
+  const total = sum(jobs.map(jobSeconds));
+  return { seconds: Math.max(total / parallel, ...jobs.map(chainSeconds)), atLeast };
+}
+
+/** What a unit of work costs: by work of its kind on its task, or on any task where there is none of that; undefined where neither is. */
+function secondsPerUnit({ kind, task }: Work, costs: readonly Cost[]): number | undefined {
+  const sameKind = costs.filter((cost) => cost.kind === kind && cost.units > 0);
+  const sameTask = sameKind.filter((cost) => cost.task === task);
+  const known = sameTask.length > 0 ? sameTask : sameKind;
+  if (known.length === 0) return undefined;
+  return sum(known.map((cost) => cost.seconds)) / sum(known.map((cost) => cost.units));
 }

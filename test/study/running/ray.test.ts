@@ -10,9 +10,10 @@ import { installedRay, startRay } from '../../../lib/setup/ray.js';
 import { cellFolder } from '../../../lib/study/cells/cell-identity.js';
 import { cellRun, runCell } from '../../../lib/study/cells/run-cell.js';
 import type { GridCell } from '../../../lib/study/design/grid.js';
-import { readJob } from '../../../lib/study/running/cell-process.js';
-import { type GridJob, jobLog, planJobs } from '../../../lib/study/running/grid-jobs.js';
-import { onRay } from '../../../lib/study/running/ray.js';
+import { type GridJob, planJobs } from '../../../lib/study/running/grid-jobs.js';
+import { readJobFile } from '../../../lib/study/running/job-file.js';
+import { jobLog } from '../../../lib/study/running/job-log.js';
+import { runJobsOnRay } from '../../../lib/study/running/ray.js';
 import { RayJobs, type RayRequest } from '../../../lib/study/running/ray-jobs.js';
 import { runGrid } from '../../../lib/study/running/runner.js';
 import type { Study } from '../../../lib/study/workspace.js';
@@ -84,7 +85,7 @@ function jobOf(name: string, cell: GridCell['cell']): GridJob {
 async function run(job: GridJob, course: typeof courses, signal = new AbortController().signal): Promise<void> {
   requests.length = 0;
   courses = course;
-  await onRay({ address, cpus: 2, gpus: 1, retries: 1, poll: 5 })(study, job, signal);
+  await runJobsOnRay({ address, cpus: 2, gpus: 1, retries: 1, poll: 5 })(study, job, signal);
 }
 
 test('a job is submitted with its resources, followed to its end, tried again where it failed; logs come back', async () => {
@@ -104,7 +105,7 @@ test('a job is submitted with its resources, followed to its end, tried again wh
     env_vars: { TF_NUM_INTRAOP_THREADS: '1', REASON_RFT_JOB: second.submission_id, RAY_JOB_STOP_WAIT_TIME_S: '300' },
   });
   assert.ok(first.entrypoint.endsWith(` cell --job ${path.join(job.folder, 'job.json')}`), first.entrypoint);
-  const held = readJob(path.join(job.folder, 'job.json'));
+  const held = readJobFile(path.join(job.folder, 'job.json'));
   assert.equal(held.cell.name, "it's done");
   const log = readFileSync(jobLog(job), 'utf8');
   assert.match(
@@ -201,8 +202,8 @@ test('on Ray: a killed cell is tried again and ends with the numbers of this pro
       { name: 'killed once', cell, evaluations: [] },
       { name: 'impossible', cell: bad, evaluations: [] },
     ];
-    const execute = onRay({ address: dashboard, cpus: 1, gpus: 0, retries: 1, poll: 200 });
-    const report = await runGrid(other, grid, { execute, parallel: 2 });
+    const runJob = runJobsOnRay({ address: dashboard, cpus: 1, gpus: 0, retries: 1, poll: 200 });
+    const report = await runGrid(other, grid, { runJob, parallel: 2 });
     clearInterval(killer);
     assert.ok(killed > 0);
     assert.deepEqual([...report.done].sort(), ['killed once', 'start']);

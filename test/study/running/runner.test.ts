@@ -6,9 +6,12 @@ import { after, before, test } from 'node:test';
 import type { Cell } from '../../../lib/study/cells/cell.js';
 import { cellFolder } from '../../../lib/study/cells/cell-identity.js';
 import type { GridCell } from '../../../lib/study/design/grid.js';
-import { inProcesses, jobCommand, readJob } from '../../../lib/study/running/cell-process.js';
-import { jobState, planJobs } from '../../../lib/study/running/grid-jobs.js';
-import { type GridProgress, runGrid } from '../../../lib/study/running/runner.js';
+import { planJobs } from '../../../lib/study/running/grid-jobs.js';
+import { readJobFile, writeJobFile } from '../../../lib/study/running/job-file.js';
+import { jobState } from '../../../lib/study/running/job-state.js';
+import { runJobsInProcesses } from '../../../lib/study/running/processes.js';
+import type { GridProgress } from '../../../lib/study/running/progress.js';
+import { runGrid } from '../../../lib/study/running/runner.js';
 import type { Study } from '../../../lib/study/workspace.js';
 import { tinyGrpo, tinySft, tinyStudy } from '../../support/tiny-study.js';
 
@@ -76,7 +79,7 @@ test('a run is one job, whatever cells share it, after what it starts from; an u
 
 test('cells that fail are listed with their log, what starts from them is not run, the rest is done; done is done', async () => {
   const progress: GridProgress[] = [];
-  const first = await runGrid(here, grid(here), { onProgress: (each) => progress.push(each) });
+  const first = await runGrid(here, grid(here), { onProgress: (moment) => progress.push(moment) });
   assert.deepEqual([...first.done].sort(), GOOD);
   assert.deepEqual(
     first.failed.map(({ name }) => name),
@@ -100,9 +103,9 @@ test('cells that fail are listed with their log, what starts from them is not ru
 
 test('a process refuses a cell that is another since the grid was begun: by its code, or its rows', () => {
   const [job] = planJobs(here, grid(here));
-  const file = jobCommand(here, { ...job!, folder: job!.folder.replace(/.{8}$/, '00000000') }).at(-1)!;
+  const file = writeJobFile(here, { ...job!, folder: job!.folder.replace(/.{8}$/, '00000000') }).at(-1)!;
   assert.throws(
-    () => readJob(file),
+    () => readJobFile(file),
     /code or data changed since the grid was begun: this is sft-\w+-\w+ now, and was sft-\w+-00000000/,
   );
 });
@@ -123,12 +126,12 @@ test('in processes: the same numbers to the byte, after one was killed and the r
     return () => clearInterval(timer);
   };
   const pid = () => (JSON.parse(readFileSync(path.join(long, '.lock'), 'utf8')) as { pid: number }).pid;
-  const execute = inProcesses(2);
+  const runJob = runJobsInProcesses(2);
   const kill = when(
     () => steps() >= 1,
     () => process.kill(pid(), 'SIGKILL'),
   );
-  const killed = await runGrid(there, cells, { execute, parallel: 2 });
+  const killed = await runGrid(there, cells, { runJob, parallel: 2 });
   kill();
   assert.deepEqual(
     killed.failed.map(({ name }) => name),
@@ -142,12 +145,12 @@ test('in processes: the same numbers to the byte, after one was killed and the r
     () => steps() >= 2,
     () => controller.abort(),
   );
-  const stopped = await runGrid(there, cells, { execute, signal: controller.signal });
+  const stopped = await runGrid(there, cells, { runJob, signal: controller.signal });
   stop();
   assert.deepEqual([stopped.interrupted, stopped.failed, [...stopped.done].sort()], [true, [], ['start']]);
   assert.equal(jobState(there, cells[0]!).state, 'begun');
 
-  const finished = await runGrid(there, cells, { execute });
+  const finished = await runGrid(there, cells, { runJob });
   assert.deepEqual([[...finished.done].sort(), finished.failed, finished.interrupted], [['long', 'start'], [], false]);
   for (const { name, cell, evaluations } of cells) {
     const found = numbers(there, cell as Cell);

@@ -1,0 +1,19 @@
+/** The log of a job: what its processes print, start after start. */
+import { appendFileSync, mkdirSync } from 'node:fs';
+import path from 'node:path';
+
+/** The file of the log. */
+export function jobLog(job: { folder: string }): string {
+  return path.join(job.folder, 'log.txt');
+}
+
+/** Adds a line or more to the log, and makes the folder of the job where it is missing. */
+export function appendToLog(job: { folder: string }, text: string): void {
+  mkdirSync(job.folder, { recursive: true });
+  appendFileSync(jobLog(job), `${text}\n`);
+}
+
+/** The last three lines of what a process printed: usually its error. */
+export function lastLines(output: string): string {
+  return output.trim().split('\n').slice(-3).join('\n');
+}

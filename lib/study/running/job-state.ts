@@ -1,0 +1,56 @@
+/** How far a job has come, as the files in its folder say: whoever trains it, in whatever process. */
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { cellFolder, staleCell, staleText } from '../cells/cell-identity.js';
+import { finishedCell, finishedEvaluation, finishedHeldOut } from '../cells/run-cell.js';
+import type { GridCell } from '../design/grid.js';
+import type { Study } from '../workspace.js';
+
+/** Where a cell stands. */
+export interface JobState {
+  state: 'done' | 'not measured' | 'begun' | 'to do';
+  /** Steps that a run which is not finished has logged. */
+  steps?: number;
+  /** Which code finished the cell, in words, where this code has not. */
+  stale?: string;
+}
+
+/** What is left to do of a cell. */
+export function jobState(study: Study, gridCell: GridCell): JobState {
+  const { cell } = gridCell;
+  if (cell.kind === 'base') return { state: isMeasured(study, gridCell) ? 'done' : 'not measured' };
+  const staleRun = staleCell(study, cell);
+  const stale = staleRun ? { stale: staleText(staleRun) } : {};
+  if (finishedCell(study, cell)) return { state: isMeasured(study, gridCell) ? 'done' : 'not measured', ...stale };
+  const steps = stepSeconds({ folder: cellFolder(study, cell) }).length;
+  return steps > 0 ? { state: 'begun', steps, ...stale } : { state: 'to do', ...stale };
+}
+
+function isMeasured(study: Study, { cell, evaluations, heldOut }: GridCell): boolean {
+  return (
+    evaluations.every(({ set, style }) => finishedEvaluation(study, cell, set, style)) &&
+    (!heldOut || finishedHeldOut(study, cell, heldOut) !== undefined)
+  );
+}
+
+/** The seconds of each step that a run has logged. */
+export function stepSeconds({ folder }: { folder: string }): number[] {
+  const file = path.join(folder, 'timing.jsonl');
+  if (!existsSync(file)) return [];
+  // The last piece is empty, or a line that is still being written.
+  const lines = readFileSync(file, 'utf8').split('\n').slice(0, -1);
+  return lines.map((line) => (JSON.parse(line) as { step_time: number }).step_time);
+}
+
+/** A cell's accuracy on each test set, in a line. */
+export function measuresText(study: Study, { cell, evaluations }: GridCell): string {
+  const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+  const hasStyles = new Set(evaluations.map(({ style }) => style)).size > 1;
+  return evaluations
+    .map(({ set, style }) => {
+      const evaluation = finishedEvaluation(study, cell, set, style);
+      const accuracy = evaluation ? percent(evaluation.accuracy) : 'not measured';
+      return `${set}${hasStyles ? ` (${style})` : ''} ${accuracy}`;
+    })
+    .join(', ');
+}

@@ -1,0 +1,67 @@
+/** How far a grid has come: what runs now, and how long the rest takes. */
+import { sum } from 'simple-statistics';
+import { cellSteps } from '../cells/cell.js';
+import type { Study } from '../workspace.js';
+import type { GridJob } from './grid-jobs.js';
+import { stepSeconds } from './job-state.js';
+import { type Cost, type JobLeft, measuringWork, secondsLeft, trainingWork } from './time-left.js';
+
+/** How far a grid has come. */
+export interface GridProgress {
+  done: number;
+  failed: number;
+  total: number;
+  /** The cells that are being run, with the steps they have done. */
+  running: { name: string; done: number; steps: number }[];
+  /** Seconds since the grid was begun. */
+  elapsed: number;
+  /** Seconds that are left; `atLeast` where some work has no known cost yet. */
+  left: { seconds: number; atLeast: boolean };
+}
+
+/** How the jobs that have ended did; a job that was skipped counts as failed. */
+export type Outcomes = Map<GridJob, 'done' | 'failed'>;
+
+/** The progress of a grid, from what the runner knows of its jobs and what they have logged. */
+export function gridProgress(
+  study: Study,
+  state: {
+    /** Each after the job that it waits for. */
+    jobs: readonly GridJob[];
+    outcomes: Outcomes;
+    running: readonly GridJob[];
+    /** What measuring has cost so far. */
+    measured: readonly Cost[];
+    parallel: number;
+    /** Seconds since the grid was begun. */
+    seconds: number;
+  },
+): GridProgress {
+  const { jobs, outcomes, running, measured, parallel } = state;
+  const costs = [...measured];
+  const left = new Map<GridJob, JobLeft>();
+  const stepsDone = new Map<GridJob, number>();
+  for (const job of jobs) {
+    const work = [measuringWork(study, job)];
+    if (job.cell.kind !== 'base') {
+      const seconds = stepSeconds(job);
+      stepsDone.set(job, seconds.length);
+      costs.push({ ...trainingWork(job.cell, seconds.length), seconds: sum(seconds) });
+      work.push(trainingWork(job.cell, Math.max(0, cellSteps(job.cell) - seconds.length)));
+    }
+    if (!outcomes.has(job)) left.set(job, { work, after: job.after && left.get(job.after) });
+  }
+  const count = (outcome: 'done' | 'failed') => [...outcomes.values()].filter((ended) => ended === outcome).length;
+  return {
+    done: count('done'),
+    failed: count('failed'),
+    total: jobs.length,
+    running: running.map((job) => ({
+      name: job.name,
+      done: stepsDone.get(job) ?? 0,
+      steps: job.cell.kind === 'base' ? 0 : cellSteps(job.cell),
+    })),
+    elapsed: state.seconds,
+    left: secondsLeft([...left.values()], costs, parallel),
+  };
+}

@@ -1,0 +1,23 @@
+/** A cell of a grid from its start to its last measure, in this process. */
+import { evaluateCell, measureHeldOut, runCell } from '../cells/run-cell.js';
+import type { RunControl } from '../cells/train-run.js';
+import type { GridCell } from '../design/grid.js';
+import type { Study } from '../workspace.js';
+
+/**
+ * Trains a cell, its start first, and measures it. What is done already is taken as it is.
+ *
+ * @throws Error of the signal, or TrainingStopped, when interrupted
+ */
+export async function runGridCell(study: Study, gridCell: GridCell, control: RunControl = {}): Promise<void> {
+  const { cell, evaluations, heldOut } = gridCell;
+  const throwIfStopped = () => control.signal?.throwIfAborted();
+  throwIfStopped();
+  if (cell.kind !== 'base') await runCell(study, cell, control);
+  for (const { set, style } of evaluations) {
+    throwIfStopped();
+    await evaluateCell(study, cell, set, style, throwIfStopped);
+  }
+  throwIfStopped();
+  if (heldOut) await measureHeldOut(study, cell, heldOut);
+}
