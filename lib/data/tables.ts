@@ -4,7 +4,7 @@ import type { TaskRecord } from '../records/record.js';
 import type { DroppedRow } from './curation.js';
 
 /** One row a record: id, family, domain, answer, and the words of question and rationale. */
-export function recordsTable(records: readonly TaskRecord[]): ColumnTable {
+function recordsTable(records: readonly TaskRecord[]): ColumnTable {
   return table({
     id: records.map((record) => record.id),
     family: records.map((record) => record.family),

@@ -14,7 +14,7 @@ import { lessonVocabulary } from './lessons/curriculum.js';
 import { buildNanoTokenizer } from './nano-tokenizer.js';
 
 /** The architecture: patches of 8 x 8 pixels, four of which become one visual token: 16 of a picture of 64 x 64, 25 of 80 x 80. */
-export function nanoConfigFile(
+function nanoConfigFile(
   vocabSize: number,
   special: Tokenizer['special'],
 ): Qwen2VLConfigFile & { architectures: string[] } {

@@ -1,5 +1,6 @@
 /** What the three tasks owe to the rest of the kit, each held to it by the same tests. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
@@ -45,13 +46,15 @@ for (const name of TASK_NAMES) {
     assert.ok('reason' in task.rederive('I do not know.', rows[0]!.problem));
   });
 
-  const side = name === 'counting' ? 64 : 80;
-  test(`${name}: an image of ${side} x ${side} for each file name`, () => {
+  test(`${name}: an image for each file name, square, and of a size that the nano model takes as it is`, () => {
     for (const row of rows.slice(0, 3)) {
       const images = task.draw(row);
       assert.equal(images.length, imageNames(row).length);
-      for (const { width, height, data } of images)
-        assert.deepEqual([width, height, data.length], [side, side, side * side * 3]);
+      for (const { width, height, data } of images) {
+        assert.deepEqual([height, data.length], [width, width * width * 3]);
+        // The processor resizes nothing of 4,096 to 6,400 pixels whose sides are multiples of 16.
+        assert.ok(width % 16 === 0 && width * height >= 4096 && width * height <= 6400, `${width} x ${height}`);
+      }
     }
   });
 
@@ -179,4 +182,15 @@ test('test sets begin with the one in domain; an unknown task is named with thos
   assert.deepEqual(testSetsOf('transformation'), ['id', 'ood-left', 'ood-right']);
   assert.throws(() => taskNamed('chess'), /no task 'chess'; choose counting, structure, transformation/);
   assert.throws(() => testSetNamed('counting', 'ood-left'), /counting has no test set 'ood-left'; choose id, ood/);
+});
+
+test('the examples of the README are rows of their tasks: rationale and solution lead to the answer', () => {
+  const readme = readFileSync(path.join(__dirname, '../../lib/tasks/README.md'), 'utf8');
+  const quotes = readme.match(/(?:^>.*\n)+/gm)!.map((quote) => quote.replaceAll(/^> ?/gm, '').replaceAll('\n', ' '));
+  assert.equal(quotes.length, TASK_NAMES.length);
+  for (const [i, name] of TASK_NAMES.entries()) {
+    const part = (label: string) => new RegExp(`\\*\\*${label}\\.\\*\\* (.*?) *(?:\\*\\*|$)`).exec(quotes[i]!)![1]!;
+    for (const text of [part('Rationale'), part('Solution')])
+      assert.deepEqual(TASKS[name].rederive(text, part('Question')), { answer: part('Answer') }, text);
+  }
 });

@@ -1,7 +1,7 @@
 /** The digits and x as strokes in a box of 1 x 2 (y down), so that labels are drawn like the figure's lines. */
 import type { FigurePoint } from './figure.js';
 
-export const GLYPHS: { readonly [character: string]: readonly (readonly FigurePoint[])[] } = {
+const GLYPHS: { readonly [character: string]: readonly (readonly FigurePoint[])[] } = {
   '0': [
     [
       [0.25, 0],

@@ -30,14 +30,6 @@ export function cameraFrame(camera: SceneCamera): CameraFrame {
   return { right, up, forward, reach: Math.tan((camera.fieldOfView * Math.PI) / 360) };
 }
 
-/** Where a point appears in a square image: [across, down], 0-1 from the top left corner. */
-export function projectToImage(camera: SceneCamera, point: Vec3): [number, number] {
-  const { right, up, forward, reach } = cameraFrame(camera);
-  const v = minus(point, camera.eye);
-  const depth = dot(v, forward) * reach;
-  return [0.5 + dot(v, right) / depth / 2, 0.5 - dot(v, up) / depth / 2];
-}
-
 /** The point at height `z` that appears at (across, down) of a square image. */
 export function liftFromImage(camera: SceneCamera, across: number, down: number, z: number): Vec3 {
   const { right, up, forward, reach } = cameraFrame(camera);

@@ -22,7 +22,7 @@ export const OBJECT_COUNTS: { readonly [look in Look]: readonly [number, number]
 };
 
 /** The camera of both looks, above and before the scene. */
-export const CENTER_CAMERA: SceneCamera = { eye: [0, -20, 21], target: [0, 0, 0.3], fieldOfView: 18 };
+const CENTER_CAMERA: SceneCamera = { eye: [0, -20, 21], target: [0, 0, 0.3], fieldOfView: 18 };
 
 /** Every object shows at least this share of what it would show alone. */
 const LEAST_SHARE = 0.75;

@@ -37,7 +37,7 @@ export const COLOR_RGB: Record<ObjectColor, Vec3> = {
 };
 
 /** World units that a shape's own unit stands for in counting: less for the vehicles, which are longer than wide. */
-export const SIZE_SCALE: Record<Look, Record<ObjectSize, number>> = {
+const SIZE_SCALE: Record<Look, Record<ObjectSize, number>> = {
   blocks: { small: 0.78, medium: 0.95, large: 1.16 },
   vehicles: { small: 0.72, medium: 0.84, large: 0.98 },
 };

@@ -33,9 +33,9 @@ import {
   writeTransformationCaption,
   writeTransformationPrompt,
 } from '../../../lib/tasks/transformation/wording.js';
-import { projectToImage } from '../../../lib/tasks/world/camera.js';
 import { visibility } from '../../../lib/tasks/world/ray-cast.js';
 import type { Scene } from '../../../lib/tasks/world/scene.js';
+import { projectToImage } from '../../support/project-to-image.js';
 
 const DOMAINS = ['id', 'ood-left', 'ood-right'] as const;
 const records = DOMAINS.flatMap((domain) => {

@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { Random } from '../../../lib/engine/random.js';
-import { liftFromImage, projectToImage } from '../../../lib/tasks/world/camera.js';
+import { liftFromImage } from '../../../lib/tasks/world/camera.js';
 import { drawScene, visibility } from '../../../lib/tasks/world/ray-cast.js';
 import { OBJECT_COUNTS, sampleScene } from '../../../lib/tasks/world/sample-scene.js';
 import { type Scene, type SceneObject, sceneFingerprint } from '../../../lib/tasks/world/scene.js';
+import { projectToImage } from '../../support/project-to-image.js';
 
 const LOOKS = ['blocks', 'vehicles'] as const;
 const CAMERA = {
