@@ -55,6 +55,7 @@ export * from './plots/rollout-table.js';
 export * from './plots/study/captions.js';
 export * from './plots/study/efficiency.js';
 export * from './plots/study/export-figures.js';
+export * from './plots/study/figure.js';
 export * from './plots/study/figures.js';
 export * from './plots/study/notebook-views.js';
 export * from './plots/study/page-samples.js';

@@ -7,7 +7,8 @@ import type { Study } from '../../study/workspace.js';
 import { type ExportedFile, exportFigure } from '../export.js';
 import { wrapLines } from '../text.js';
 import { configurationWords, sourceWords } from './captions.js';
-import { STUDY_WIDTH, type StudyFigure, studyFigures } from './figures.js';
+import { STUDY_WIDTH, type StudyFigure } from './figure.js';
+import { studyFigures } from './figures.js';
 
 /** A figure with the files that it was written to. */
 export interface ExportedFigure extends StudyFigure {
