@@ -4,7 +4,7 @@
 export class SetupFailure extends Error {
   constructor(
     message: string,
-    /** What the process ends with; 130 after an interrupt, as shells have it. */
+    /** The exit code of the process; 130 after an interrupt, as in shells. */
     readonly exitCode = 1,
   ) {
     super(message);
@@ -12,7 +12,7 @@ export class SetupFailure extends Error {
   }
 }
 
-/** The usual causes by what tools say of them; the first that matches holds. */
+/** The usual causes, by the words that tools report them with. The first that matches counts. */
 const CAUSES: readonly { words: RegExp; remedy: string }[] = [
   {
     words: /No space left|ENOSPC|disk quota/i,
@@ -53,10 +53,10 @@ const CAUSES: readonly { words: RegExp; remedy: string }[] = [
   },
 ];
 
-/** One line of remedy for a tool's last words; the step's name and the words themselves where no cause is known. */
-export function explainFailure(step: string, words: string): string {
-  const cause = CAUSES.find((each) => each.words.test(words));
+/** One line that says how to mend a tool's failure. If the cause is not a usual one: the step and the tool's last lines. */
+export function explainFailure(step: string, output: string): string {
+  const cause = CAUSES.find((usual) => usual.words.test(output));
   if (cause) return `${step}: ${cause.remedy}`;
-  const last = words.trim().split('\n').slice(-6).join('\n');
+  const last = output.trim().split('\n').slice(-6).join('\n');
   return `${step} failed; run the same again, and if it fails again look at its last words:\n${last}`;
 }

@@ -1,5 +1,5 @@
 /** Where set-up puts things: all of them inside the repository. */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { repositoryRoot } from '../study/workspace.js';
 
@@ -28,6 +28,11 @@ export function jupyterEnvironment(): NodeJS.ProcessEnv {
     IPYTHONDIR: inside('ipython'),
     TF_CPP_MIN_LOG_LEVEL: process.env.TF_CPP_MIN_LOG_LEVEL ?? '3',
   };
+}
+
+/** What a file says, such as a stamp of what was installed; undefined where it is not there. */
+export function readStamp(file: string): string | undefined {
+  return existsSync(file) ? readFileSync(file, 'utf8') : undefined;
 }
 
 /** TensorFlow's folder in the virtual environment, or undefined. */

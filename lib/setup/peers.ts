@@ -2,23 +2,24 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { SetupFailure } from './failure.js';
-import { ROOT } from './layout.js';
-import { call, findPython, readStamp } from './steps.js';
+import { ROOT, readStamp } from './layout.js';
+import { findPython } from './python.js';
+import { runTool } from './run-tool.js';
 
 const REQUIREMENTS = path.join(ROOT, 'lib', 'bench', 'requirements.txt');
 const PEERS = path.join(ROOT, 'runs', 'bench', 'peers');
 const PYTHON = path.join(PEERS, process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python');
 const STAMP = path.join(PEERS, 'installed.txt');
 
-/** The Python that has the peers' packages, where they were installed before; undefined where not. */
+/** The Python that has the peers' packages; undefined where none were installed yet. */
 export function installedPeers(): string | undefined {
   return readStamp(STAMP) === undefined ? undefined : PYTHON;
 }
 
 /**
- * Installs PyTorch, transformers, PEFT and TRL where they are not there yet: some 5 GB.
+ * Installs PyTorch, transformers, PEFT and TRL if they are missing: some 5 GB.
  *
- * @returns the Python that has them; undefined, with a word why, where they cannot be installed: the kit is measured alone
+ * @returns the Python that has them. Where they cannot be installed it says why and returns undefined; the kit is then measured alone
  */
 export async function setUpPeers(): Promise<string | undefined> {
   const wanted = readFileSync(REQUIREMENTS, 'utf8');
@@ -31,9 +32,9 @@ export async function setUpPeers(): Promise<string | undefined> {
     );
     rmSync(PEERS, { recursive: true, force: true });
     mkdirSync(path.dirname(PEERS), { recursive: true });
-    await call('making runs/bench/peers', python.program, [...python.args, '-m', 'venv', PEERS]);
+    await runTool('making runs/bench/peers', python.program, [...python.args, '-m', 'venv', PEERS]);
     const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', REQUIREMENTS];
-    await call('installing the peers', PYTHON, pip);
+    await runTool('installing the peers', PYTHON, pip);
     writeFileSync(STAMP, wanted);
     return PYTHON;
   } catch (error) {

@@ -3,20 +3,21 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { SetupFailure } from './failure.js';
-import { ROOT } from './layout.js';
-import { call, findPython, readStamp } from './steps.js';
+import { ROOT, readStamp } from './layout.js';
+import { findPython } from './python.js';
+import { runTool } from './run-tool.js';
 
 const REQUIREMENT = 'ray[default]==2.60.0';
 const ENVIRONMENT = path.join(ROOT, 'runs', 'ray', 'environment');
 const BIN = path.join(ENVIRONMENT, process.platform === 'win32' ? 'Scripts' : 'bin');
 const STAMP = path.join(ENVIRONMENT, 'installed.txt');
 
-/** The program of the Ray that was installed before; undefined where none was. */
+/** The program `ray`; undefined where it was not installed yet. */
 export function installedRay(): string | undefined {
   return readStamp(STAMP) === REQUIREMENT ? path.join(BIN, 'ray') : undefined;
 }
 
-/** Installs Ray where it is not there yet: some 400 MB. @throws SetupFailure */
+/** Installs Ray if it is missing, some 400 MB, and returns the program. @throws SetupFailure */
 export async function setUpRay(): Promise<string> {
   const installed = installedRay();
   if (installed) return installed;
@@ -25,23 +26,23 @@ export async function setUpRay(): Promise<string> {
   console.log('ray: installing Ray into runs/ray/environment (some 400 MB)');
   rmSync(ENVIRONMENT, { recursive: true, force: true });
   mkdirSync(path.dirname(ENVIRONMENT), { recursive: true });
-  await call('making runs/ray/environment', python.program, [...python.args, '-m', 'venv', ENVIRONMENT]);
+  await runTool('making runs/ray/environment', python.program, [...python.args, '-m', 'venv', ENVIRONMENT]);
   const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', REQUIREMENT];
-  await call('installing Ray', path.join(BIN, 'python'), pip);
+  await runTool('installing Ray', path.join(BIN, 'python'), pip);
   writeFileSync(STAMP, REQUIREMENT);
   return path.join(BIN, 'ray');
 }
 
 /**
- * Starts a cluster of this machine, on its own address; it lives as long as the process does, which SIGINT or SIGTERM ends.
+ * Starts a cluster of this machine on its own address. SIGINT or SIGTERM to the process ends it.
  *
- * @param options `port` of the dashboard; others are Ray's own, such as `--num-cpus=2`
+ * @param options `port` of the dashboard, and arguments of Ray's own, such as `--num-cpus=2`
  */
 export function startRay(
   program: string,
   { port = 8265, args = [], quiet = false }: { port?: number; args?: readonly string[]; quiet?: boolean } = {},
 ): ChildProcess {
   const address = ['--node-ip-address=127.0.0.1', '--dashboard-host=127.0.0.1', `--dashboard-port=${port}`];
-  const line = ['start', '--head', '--block', '--disable-usage-stats', ...address, ...args];
-  return spawn(program, line, { cwd: ROOT, stdio: quiet ? 'ignore' : 'inherit' });
+  const command = ['start', '--head', '--block', '--disable-usage-stats', ...address, ...args];
+  return spawn(program, command, { cwd: ROOT, stdio: quiet ? 'ignore' : 'inherit' });
 }

@@ -8,7 +8,7 @@ import { jupyterEnvironment, ROOT } from './layout.js';
 /**
  * The test files below a folder, or the file itself.
  *
- * @throws SetupFailure where there is nothing of that name
+ * @throws SetupFailure where no file or folder has that name
  */
 export function testFiles(place: string): string[] {
   if (!existsSync(place)) throw new SetupFailure(`test: there is no ${place}; name a file or a folder of tests`, 2);
@@ -25,7 +25,8 @@ export function testFiles(place: string): string[] {
 /**
  * Runs the checks, then the tests.
  *
- * @param args test files or folders, none: all; and options for Node's runner, `--test-name-pattern=...` say
+ * @param args test files or folders (all tests where there are none), and options for Node's runner such as
+ *   `--test-name-pattern=...`
  * @returns the exit code
  */
 export function runTests(args: readonly string[]): number {
@@ -43,8 +44,8 @@ export function runTests(args: readonly string[]): number {
       return code;
     }
   }
-  const options = args.filter((each) => each.startsWith('-'));
-  const places = args.filter((each) => !each.startsWith('-'));
+  const options = args.filter((arg) => arg.startsWith('-'));
+  const places = args.filter((arg) => !arg.startsWith('-'));
   const files = (places.length > 0 ? places : [path.join(ROOT, 'test')]).flatMap((place) =>
     testFiles(path.resolve(place)),
   );

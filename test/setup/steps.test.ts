@@ -4,8 +4,10 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
+import { TENSORFLOW } from '../../lib/setup/binding.js';
 import { REQUIREMENTS } from '../../lib/setup/layout.js';
-import { findPython, missingSteps, setUp, TENSORFLOW, tensorflowRequirement } from '../../lib/setup/steps.js';
+import { findPython } from '../../lib/setup/python.js';
+import { missingSteps, setUp, tensorflowRequirement } from '../../lib/setup/steps.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-setup-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -40,8 +42,8 @@ test('a Python that is too old, too new, without venv or not there is refused by
   skip: process.platform === 'win32',
 }, () => {
   const lacks = (asked: string) => {
-    const found = findPython(asked);
-    return 'lacks' in found ? found.lacks : 'taken';
+    const python = findPython(asked);
+    return 'lacks' in python ? python.lacks : 'taken';
   };
   assert.match(lacks(python('old', '3.9', 0)), /old is 3\.9\); install one/);
   assert.match(lacks(python('new', '3.14', 0)), /new is 3\.14\)/);
