@@ -1,4 +1,4 @@
-/** From token sequences to tensors: rows of shared prefixes and segments, padded to one length, with their images. */
+/** From token sequences to tensors: rows of a shared prefix and its segments are padded to one length and laid out with their images. */
 import * as tf from '@tensorflow/tfjs';
 import { type BlockLayout, blockLayout } from './block-attention.js';
 import type { ModelConfig } from './configuration.js';
@@ -10,15 +10,15 @@ import { patchPlaces } from './vision.js';
 /** One continuation of a row's prefix. */
 export interface Segment {
   tokens: readonly number[];
-  /** Which of `tokens` are predicted and weigh in the loss; absent: none. */
+  /** True for each of `tokens` that is predicted and weighs in the loss. Default: none. */
   trained?: readonly boolean[];
-  /** The images whose tokens stand in this segment; further image tokens, which a model wrote itself, are text. */
+  /** The images whose tokens stand in this segment. Further image tokens, which a model wrote itself, are text. */
   images?: readonly ProcessedImage[];
 }
 
 /**
- * A row of a batch: a prefix, seen by all its segments, which do not see each other. With an empty prefix the segments are
- * samples that share nothing but the row: packed.
+ * A row of a batch: a prefix, and segments that see the prefix but not each other. With an empty prefix the segments are packed
+ * samples, which share nothing but the row.
  */
 export interface Row {
   prefix: Segment;
@@ -27,21 +27,22 @@ export interface Row {
   segments: readonly Segment[];
 }
 
-/** A batch in tensors, with the places of its targets; dispose it with `disposeBatch`. */
+/** A batch in tensors, with the places of its targets. `disposeBatch` frees it. */
 export interface CollatedBatch {
   batch: TokenBatch;
   targets: Targets;
-  /** For each target, in order: its row, its segment (-1 for the prefix) and its index there. Padding is absent. */
+  /** For each target, in order: its row, its segment (-1 for the prefix) and its index there. Padding has none. */
   origin: { row: number; segment: number; index: number }[];
   /** Tokens that are not padding. */
   tokenCount: number;
 }
 
-/**
- * Rows are padded to a multiple of this, and targets to a power of two, so that few graphs are compiled. With a large vocabulary,
- * where the head is most of a layer's cost and more, fewer targets than 512 are worth a graph of their own.
- */
+/** Rows are padded to a multiple of this, so that few graphs are compiled. */
 const LENGTH_STEP = 32;
+/**
+ * Targets are padded to a power of two, and to no fewer than these, for the same reason. With a large vocabulary the head costs as
+ * much as layers do, so that smaller numbers of targets are worth graphs of their own.
+ */
 const FEWEST_TARGETS = { small: 512, large: 32 };
 const LARGE_VOCABULARY = 16_384;
 
@@ -52,10 +53,11 @@ export function roundUp(n: number, step: number): number {
 
 /**
  * Lays rows out as tensors, padded on the right (training) or on the left (generation, where the last token must be last).
- * Rows of several segments are laid out in blocks where that makes attention cheaper, each prefix padded to one width first.
+ * Rows of several segments are laid out in blocks if that makes attention cheaper; each prefix is then padded to one width first.
  *
- * @param options.length tokens a row, where the caller fixes it (never in blocks then); else the longest row, rounded up to
- *   `lengthStep`
+ * @param options.side the side of the padding; default: right
+ * @param options.length tokens in a row; rows are then never laid out in blocks. Default: the longest row, rounded up to `lengthStep`
+ * @param options.lengthStep default 32
  * @throws Error when a row is longer than `length`, or its image tokens do not fit its images
  */
 export function collate(
@@ -102,8 +104,8 @@ export function collate(
       row.positions[t]!.forEach((position, axis) => {
         positions[axis * count * length + place] = position;
       });
-      const seen = row.visual[t];
-      if (seen) visual[place] = ((firstImage + seen.image) * patches) / merge + seen.within;
+      const patch = row.visual[t];
+      if (patch) visual[place] = ((firstImage + patch.image) * patches) / merge + patch.within;
     });
     for (const target of row.targets) {
       from.push(placeOf(target.from));
@@ -117,7 +119,7 @@ export function collate(
   const fewest = config.vocabSize < LARGE_VOCABULARY ? FEWEST_TARGETS.small : FEWEST_TARGETS.large;
   const padded = 2 ** Math.ceil(Math.log2(Math.max(fewest, from.length)));
   const indices = Int32Array.from({ length: padded }, (_, i) => from[i] ?? 0);
-  const wanted = Int32Array.from({ length: padded }, (_, i) => predicted[i] ?? 0);
+  const targetTokens = Int32Array.from({ length: padded }, (_, i) => predicted[i] ?? 0);
   const batch: TokenBatch = {
     tokens: tf.tensor2d(tokens, [count, length], 'int32'),
     positions: tf.tensor3d(positions, [3, count, length], 'int32'),
@@ -127,13 +129,13 @@ export function collate(
   if (images.length > 0) batch.images = imageTensors(images, patches, config);
   return {
     batch,
-    targets: { from: tf.tensor1d(indices, 'int32'), token: tf.tensor1d(wanted, 'int32') },
+    targets: { from: tf.tensor1d(indices, 'int32'), token: tf.tensor1d(targetTokens, 'int32') },
     origin,
     tokenCount,
   };
 }
 
-/** The layout in blocks of rows of which some have several segments, where it is cheaper. */
+/** The layout in blocks; undefined if no row has several segments, or if blocks are not cheaper. */
 function layoutOf(rows: readonly Row[], dense: number): BlockLayout | undefined {
   if (rows.every(({ segments }) => segments.length < 2)) return undefined;
   const lengths = rows.map(({ prefix, segments }) => ({
@@ -173,13 +175,13 @@ interface LaidRow {
   tokens: number[];
   positions: Position[];
   segments: number[];
-  /** Of each token the image (counted in this row) and its merged patch that stand there; undefined for text. */
+  /** For each token the image (counted in this row) and the merged patch that it stands for; undefined for text. */
   visual: ({ image: number; within: number } | undefined)[];
   images: ProcessedImage[];
   targets: { from: number; at: number; segment: number; index: number }[];
 }
 
-/** Prefix and segments one after the other; each segment's positions go on from the end of the prefix. */
+/** Lays down prefix and segments one after the other. Each segment's positions go on from the end of the prefix. */
 function layRow(row: Row, config: ModelConfig): LaidRow {
   const laid: LaidRow = { tokens: [], positions: [], segments: [], visual: [], images: [], targets: [] };
   appendTokens(laid, { ...row.prefix, images: row.images }, 0, 0, config);
@@ -199,7 +201,7 @@ function layRow(row: Row, config: ModelConfig): LaidRow {
   return laid;
 }
 
-/** Lays tokens down behind those that lie there, the images' merged patches in the places of their image tokens. */
+/** Lays tokens down behind those that lie there. The merged patches of images take the places of their image tokens. */
 function appendTokens(
   laid: LaidRow,
   { tokens, images = [] }: Segment,

@@ -1,15 +1,15 @@
 /**
- * Bicubic resizing of bytes with antialiasing, to the bit as torchvision does it: the resampling of transformers' Qwen2-VL image
- * processor (5.23) by default. Or as Pillow does it, the processor's other backend and the default of older releases.
+ * Bicubic resizing of bytes with antialiasing, equal to the bit to torchvision's or to Pillow's. torchvision is the default backend of
+ * transformers' Qwen2-VL image processor (5.23); Pillow is its other one, and the default of older releases.
  *
- * Pillow's weights are finer: 0.2 to 0.9 % of values differ, by one level of 255, seldom two. Both resize along the rows first
- * and cut what overshoots before they go down the columns. Pillow 13, alone, takes the columns first where that is less work;
- * then up to a third of the values of a noisy image differ, by up to 17 levels, and neither of the two here gives them.
- * General image libraries agree with neither where they enlarge (libvips differs by up to 72 levels).
+ * Pillow's weights are finer: 0.2 to 0.9 % of values differ from torchvision's, by one level of 255, seldom two. Both resize along
+ * the rows first, and cut values that overshoot before they go down the columns. Pillow 13 alone takes the columns first if that is
+ * less work. Then up to a third of the values of a noisy image differ, by up to 17 levels, from both of the results here. General
+ * image libraries agree with neither when they enlarge (libvips differs by up to 72 levels).
  */
 import type { RgbImage } from '../records/image.js';
 
-/** Whose arithmetic is followed. */
+/** The library whose arithmetic is followed. */
 export type Resampling = 'torchvision' | 'pillow';
 
 /** The source span and weights of each target position along one axis. */
@@ -35,8 +35,8 @@ function cubic(x: number): number {
 }
 
 /**
- * The kernel from `from` to `to` positions, widened by the scale when it shrinks (antialiasing). Pillow's weights have 22
- * fractional bits; torchvision's as many as leave the largest within 16 bits (ATen's `_compute_index_ranges_int16_weights`).
+ * The kernel from `from` to `to` positions. When it shrinks, it is widened by the scale (antialiasing). Pillow's weights have 22
+ * fractional bits; torchvision's have as many as leave the largest within 16 bits (ATen's `_compute_index_ranges_int16_weights`).
  */
 function kernel(from: number, to: number, resampling: Resampling): Kernel {
   const scale = from / to;
@@ -52,15 +52,15 @@ function kernel(from: number, to: number, resampling: Resampling): Kernel {
     const center = (target + 0.5) * scale;
     const start = Math.max(0, Math.trunc(center - support + 0.5));
     const n = Math.min(from, Math.trunc(center + support + 0.5)) - start;
-    const at = target * width;
+    const offset = target * width;
     let sum = 0;
     for (let i = 0; i < n; i++) {
-      exact[at + i] = cubic((i + start - center + 0.5) * shrink);
-      sum += exact[at + i]!;
+      exact[offset + i] = cubic((i + start - center + 0.5) * shrink);
+      sum += exact[offset + i]!;
     }
     for (let i = 0; i < n; i++) {
-      exact[at + i]! /= sum;
-      largest = Math.max(largest, exact[at + i]!);
+      exact[offset + i]! /= sum;
+      largest = Math.max(largest, exact[offset + i]!);
     }
     first[target] = start;
     count[target] = n;
@@ -75,7 +75,7 @@ function toByte(value: number): number {
   return Math.min(255, Math.max(0, value));
 }
 
-/** An image of another size: first along the rows, then down the columns, each rounded to bytes. */
+/** Resizes an image: first along the rows, then down the columns. Both results are rounded to bytes. */
 export function resizeBicubic(
   image: RgbImage,
   height: number,
@@ -87,9 +87,9 @@ export function resizeBicubic(
     const { first, count, weights, width: taps, precision } = kernel(image.width, width, resampling);
     const half = 1 << (precision - 1);
     const out = new Uint8Array(image.height * width * 3);
-    for (let y = 0, at = 0; y < image.height; y++) {
+    for (let y = 0, pixel = 0; y < image.height; y++) {
       const row = y * image.width * 3;
-      for (let x = 0; x < width; x++, at += 3) {
+      for (let x = 0; x < width; x++, pixel += 3) {
         let [r, g, b] = [half, half, half];
         let source = row + first[x]! * 3;
         const end = x * taps + count[x]!;
@@ -99,9 +99,9 @@ export function resizeBicubic(
           g += data[source + 1]! * w;
           b += data[source + 2]! * w;
         }
-        out[at] = toByte(r >> precision);
-        out[at + 1] = toByte(g >> precision);
-        out[at + 2] = toByte(b >> precision);
+        out[pixel] = toByte(r >> precision);
+        out[pixel + 1] = toByte(g >> precision);
+        out[pixel + 2] = toByte(b >> precision);
       }
     }
     data = out;

@@ -1,18 +1,19 @@
 /**
- * Attention over rows of a shared prefix and many short segments, without the scores that the mask would forbid: the
- * segments' tokens are cut into blocks at least as long as the longest segment, so that a token's own segment lies in its
- * block and the one before it; each block looks at the prefix and at those two. For G completions of n tokens after a prompt
- * of p this makes about p^2 + G n (p + 2 n) scores instead of (p + G n)^2.
+ * Attention over rows of a shared prefix and many short segments, without the scores that the mask would forbid.
+ *
+ * The segments' tokens are cut into blocks that are at least as long as the longest segment. So a token's own segment lies in its
+ * block and the one before it, and a block needs to look at the prefix and at these two alone. For G completions of n tokens after
+ * a prompt of p tokens this makes about p^2 + G n (p + 2 n) scores instead of (p + G n)^2.
  */
 import * as tf from '@tensorflow/tfjs';
 import { batchedProduct } from '../engine/operations.js';
 import { type Attention, FORBIDDEN, groupedMix, groupedScores, segmentBias } from './attention.js';
 
-/** Where a row's segments begin, and how their tokens are cut. */
+/** Where the segments of a row begin, and into which blocks their tokens are cut. */
 export interface BlockLayout {
   /** Tokens of the prefix, padding included. */
   prefix: number;
-  /** Tokens a block; no segment has more. */
+  /** Tokens in a block; no segment has more. */
   size: number;
   blocks: number;
 }
@@ -21,10 +22,10 @@ export interface BlockLayout {
 const STEP = 32;
 
 /**
- * The layout of rows with these lengths in tokens, or nothing where one mask over whole rows of `dense` tokens makes fewer
- * scores.
+ * The layout of some rows in blocks; undefined if one mask over whole rows makes fewer scores.
  *
- * @param rows of each row the length of its prefix and of each of its segments
+ * @param rows the tokens of each row's prefix, and of each of its segments
+ * @param dense tokens of a row that is not laid out in blocks
  */
 export function blockLayout(
   rows: readonly { prefix: number; segments: readonly number[] }[],
@@ -37,18 +38,18 @@ export function blockLayout(
   // An even number of blocks, so that fewer shapes occur.
   const blocks = needed > 2 ? 2 * Math.ceil(needed / 2) : needed;
   const prefix = padded(Math.max(...rows.map(({ prefix }) => prefix)));
-  const seen = prefix + (blocks > 1 ? 2 : 1) * size;
-  return prefix ** 2 + blocks * size * seen < dense ** 2 ? { prefix, size, blocks } : undefined;
+  const keysOfBlock = prefix + (blocks > 1 ? 2 : 1) * size;
+  return prefix ** 2 + blocks * size * keysOfBlock < dense ** 2 ? { prefix, size, blocks } : undefined;
 }
 
 /**
- * Attention of rows in blocks; equal to `segmentAttention` on the same tokens.
+ * Attention of rows in blocks. It equals `segmentAttention` on the same tokens.
  *
  * @param prefix segment of each token of the prefix, 0 or -1 for padding, int32 `[batch, prefix]`; its width may be 0
  * @param blocks segment of each later token, -1 for padding, int32 `[batch, blocks, size]`
- * @param each query heads to a key-value head
+ * @param headsPerGroup query heads to a key-value head
  */
-export function blockAttention(prefix: tf.Tensor2D, blocks: tf.Tensor3D, each: number): Attention {
+export function blockAttention(prefix: tf.Tensor2D, blocks: tf.Tensor3D, headsPerGroup: number): Attention {
   const [batch, count, size] = blocks.shape;
   const width = prefix.shape[1];
   const attend: Attention['attend'] = (_, queries, keys, values, [bias, prefixBias]) => {
@@ -57,21 +58,27 @@ export function blockAttention(prefix: tf.Tensor2D, blocks: tf.Tensor3D, each: n
     const early = (x: tf.Tensor4D) => tf.slice(x, [0, 0, 0, 0], [-1, -1, width, -1]) as tf.Tensor4D;
     const late = (x: tf.Tensor4D) => tf.slice(x, [0, 0, width, 0]) as tf.Tensor4D;
     const scaled = tf.mul(late(queries), 1 / Math.sqrt(headSize));
-    const inBlocks = tf.reshape(scaled, [batch, groups, each, count, size, headSize]);
+    const inBlocks = tf.reshape(scaled, [batch, groups, headsPerGroup, count, size, headSize]);
     // Queries of one key-value head stand side by side in each block.
-    const rows = tf.reshape(swapEachAndBlocks(inBlocks), [batch, groups, count, each * size, headSize]);
+    const rows = tf.reshape(swapHeadsAndBlocks(inBlocks), [batch, groups, count, headsPerGroup * size, headSize]);
     const near = { keys: withBlockBefore(late(keys), count), values: withBlockBefore(late(values), count) };
     const toNear = batchedProduct(rows, near.keys, true);
     if (width === 0) return fromBlocks(batchedProduct(tf.softmax(tf.add(toNear, bias!)), near.values), heads);
 
     const first = { keys: early(keys), values: early(values) };
-    const flat = tf.reshape(rows, [batch, groups, count * each * size, headSize]);
-    const toPrefix = tf.reshape(batchedProduct(flat, first.keys, true), [batch, groups, count, each * size, width]);
+    const flat = tf.reshape(rows, [batch, groups, count * headsPerGroup * size, headSize]);
+    const toPrefix = tf.reshape(batchedProduct(flat, first.keys, true), [
+      batch,
+      groups,
+      count,
+      headsPerGroup * size,
+      width,
+    ]);
     const shares = tf.softmax(tf.add(tf.concat([toPrefix, toNear], 4), bias!));
     const [ofFirst, ofNear] = tf.split(shares, [width, near.keys.shape[3]!], 4) as [tf.Tensor, tf.Tensor];
     const mixed = tf.add(
       tf.reshape(
-        batchedProduct(tf.reshape(ofFirst, [batch, groups, count * each * size, width]), first.values),
+        batchedProduct(tf.reshape(ofFirst, [batch, groups, count * headsPerGroup * size, width]), first.values),
         rows.shape,
       ),
       batchedProduct(ofNear, near.values),
@@ -79,21 +86,21 @@ export function blockAttention(prefix: tf.Tensor2D, blocks: tf.Tensor3D, each: n
     const prefixShares = tf.softmax(tf.add(groupedScores(early(queries), first.keys), prefixBias!)) as tf.Tensor5D;
     return tf.concat([groupedMix(prefixShares, first.values), fromBlocks(mixed, heads)], 2);
   };
-  const masks = [blockBias(prefix, blocks, each), ...(width > 0 ? [segmentBias(prefix)] : [])];
+  const masks = [blockBias(prefix, blocks, headsPerGroup), ...(width > 0 ? [segmentBias(prefix)] : [])];
   return { masks, attend };
 }
 
-/** `[batch, groups, each, blocks, size, headSize]` with axes 2 and 3 swapped, or back; no copy where one of them is 1. */
-function swapEachAndBlocks(x: tf.Tensor): tf.Tensor {
+/** `[batch, groups, headsPerGroup, blocks, size, headSize]` with axes 2 and 3 swapped, or back. It makes no copy where one of them is 1. */
+function swapHeadsAndBlocks(x: tf.Tensor): tf.Tensor {
   return x.shape[2] === 1 || x.shape[3] === 1 ? x : tf.transpose(x, [0, 1, 3, 2, 4, 5]);
 }
 
-/** `[batch, groups, blocks, each x size, headSize]` to `[batch, heads, blocks x size, headSize]`. */
+/** `[batch, groups, blocks, headsPerGroup x size, headSize]` to `[batch, heads, blocks x size, headSize]`. */
 function fromBlocks(mixed: tf.Tensor, heads: number): tf.Tensor4D {
   const [batch, groups, count, rows, headSize] = mixed.shape as [number, number, number, number, number];
-  const each = heads / groups;
-  const apart = tf.reshape(mixed, [batch, groups, count, each, rows / each, headSize]);
-  return tf.reshape(swapEachAndBlocks(apart), [batch, heads, (count * rows) / each, headSize]) as tf.Tensor4D;
+  const headsPerGroup = heads / groups;
+  const apart = tf.reshape(mixed, [batch, groups, count, headsPerGroup, rows / headsPerGroup, headSize]);
+  return tf.reshape(swapHeadsAndBlocks(apart), [batch, heads, (count * rows) / headsPerGroup, headSize]) as tf.Tensor4D;
 }
 
 /** Keys or values `[batch, groups, tokens, headSize]` in blocks, each behind the block before it: `[batch, groups, blocks, 2 size, headSize]`. */
@@ -109,8 +116,8 @@ function withBlockBefore(x: tf.Tensor4D, count: number): tf.Tensor {
   return tf.concat([inBlocks(shifted), inBlocks(x)], 3);
 }
 
-/** The mask of `each` query heads at a time, `[batch, 1, blocks, each x size, seen]`: 0, or -1e9 where looking is forbidden. */
-function blockBias(prefix: tf.Tensor2D, blocks: tf.Tensor3D, each: number): tf.Tensor {
+/** The mask of `headsPerGroup` query heads at a time, `[batch, 1, blocks, headsPerGroup x size, seen]`: 0, or -1e9 where looking is forbidden. */
+function blockBias(prefix: tf.Tensor2D, blocks: tf.Tensor3D, headsPerGroup: number): tf.Tensor {
   const [batch, count, size] = blocks.shape;
   const before = tf.concat(
     [tf.fill([batch, 1, size], -1, 'int32'), tf.slice(blocks, [0, 0, 0], [-1, count - 1, -1])],
@@ -127,6 +134,6 @@ function blockBias(prefix: tf.Tensor2D, blocks: tf.Tensor3D, each: number): tf.T
   const forbid = (allowed: tf.Tensor) => tf.mul(tf.sub(1, tf.cast(allowed, 'float32')), FORBIDDEN);
   const seesPrefix = tf.tile(tf.reshape(tf.greaterEqual(prefix, 0), [batch, 1, 1, -1]), [1, count, size, 1]);
   const bias = prefix.shape[1] > 0 ? tf.concat([forbid(seesPrefix), forbid(seesNear)], 3) : forbid(seesNear);
-  const repeated = tf.tile(tf.expandDims(bias, 2), [1, 1, each, 1, 1]);
-  return tf.reshape(repeated, [batch, 1, count, each * size, -1]);
+  const repeated = tf.tile(tf.expandDims(bias, 2), [1, 1, headsPerGroup, 1, 1]);
+  return tf.reshape(repeated, [batch, 1, count, headsPerGroup * size, -1]);
 }

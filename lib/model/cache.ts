@@ -1,15 +1,16 @@
 /**
- * The key-value cache of a generation. The keys and values of a prompt are held once for all of its completions; each
- * completion has a window of its own tokens, which slides to the left as tokens are added on the right, and is widened when it
- * is full.
+ * The key-value cache of a generation.
  *
- * Completions are laid out as `[prompts, slots]`, so many completions to each prompt. A slot whose completion has ended is
- * idle; when half of the rows are idle or more, the rest are packed closer (`packSlots`).
+ * The keys and values of a prompt are held once for all of its completions. Each completion has a window of its own tokens: tokens
+ * are added on the right, the window slides to the left, and it is widened when it is full.
+ *
+ * Completions are laid out as `[prompts, slots]`, equally many slots to each prompt. A slot whose completion has ended is idle. When
+ * half of the rows or more are idle, the others are packed closer (`packSlots`).
  */
 import * as tf from '@tensorflow/tfjs';
 import { FORBIDDEN } from './attention.js';
 
-/** What the prompts left, which decoding only reads. One tensor of keys and one of values a layer. */
+/** Keys and values of the prompts, which decoding only reads: one tensor of each for every layer. */
 export type PromptCache = {
   /** `[prompts, keyValueHeads, width, headSize]`, padded on the left. */
   keys: tf.Tensor4D[];
@@ -18,14 +19,14 @@ export type PromptCache = {
   bias: tf.Tensor2D;
 };
 
-/** What decoding moves. Rows are prompts x slots. */
+/** The state that decoding moves on. Rows are prompts x slots. */
 export type DecodeState = {
-  /** `[prompts, keyValueHeads, slots, window, headSize]`, a tensor a layer. */
+  /** `[prompts, keyValueHeads, slots, window, headSize]`, one tensor for each layer. */
   keys: tf.Tensor5D[];
   values: tf.Tensor5D[];
-  /** Added to the scores of the window's keys; all completions have equally many tokens: `[window]`. */
+  /** Added to the scores of the window's keys, `[window]`. One is enough, as all completions have equally many tokens. */
   bias: tf.Tensor1D;
-  /** Last hidden state of each row, from which the next token is drawn, `[rows, hidden]`. */
+  /** Last hidden state of each row, `[rows, hidden]`. The next token is drawn from it. */
   hidden: tf.Tensor2D;
   /** Position of the next token, int32 `[rows]`. */
   position: tf.Tensor1D;
@@ -45,11 +46,12 @@ export function disposeShard({ prompt, state }: Shard): void {
   disposeState(state);
 }
 
+/** Frees the tensors of a state. */
 export function disposeState({ keys, values, ...rest }: DecodeState): void {
   tf.dispose([keys, values, ...Object.values(rest)]);
 }
 
-/** The bias of prompts padded on the left to one width. */
+/** The bias `[prompts, width]` of prompts that are padded on the left to one width. */
 export function promptBias(lengths: readonly number[], width: number): tf.Tensor2D {
   const bias = lengths.map((length) => Array.from({ length: width }, (_, i) => (i < width - length ? FORBIDDEN : 0)));
   return tf.tensor2d(bias, [lengths.length, width]);
@@ -66,7 +68,7 @@ export function emptyWindows(
   return { keys: keys.map(empty), values: keys.map(empty), bias: tf.fill([window], FORBIDDEN) as tf.Tensor1D };
 }
 
-/** The same state with windows that have `more` empty places on the left; the old one is freed. */
+/** The same state with `more` empty places on the left of each window. The old state is freed. */
 export function widenWindows(state: DecodeState, more: number): DecodeState {
   const wider = (x: tf.Tensor5D): tf.Tensor5D => {
     const [prompts, groups, slots, , size] = x.shape;
@@ -80,13 +82,13 @@ export function widenWindows(state: DecodeState, more: number): DecodeState {
 }
 
 /**
- * Which slots are left when idle ones go: prompts without a live completion leave, and each other keeps as many slots as the
- * one with the most live completions needs. Both numbers shrink by halves and are the same for all parts, so that few shapes
+ * Decides which slots stay when idle ones go. Prompts without a live completion leave, and every other prompt keeps as many slots
+ * as the one with the most live completions needs. Both numbers shrink by halves and are the same for all parts, so that few shapes
  * occur.
  *
  * @param parts the slots of each part, all of one shape
  * @param live whether a completion goes on
- * @returns undefined where more than half of the rows would stay
+ * @returns undefined if more than half of the rows would stay
  */
 export function packSlots(parts: readonly Slots[], live: (completion: number) => boolean): Slots[] | undefined {
   const kept = parts.map((slots) =>
@@ -106,35 +108,44 @@ export function packSlots(parts: readonly Slots[], live: (completion: number) =>
   );
 }
 
-/** The tensors of the packed slots, in place of the old ones, which are freed. Idle slots hold some live completion's. */
+/** Moves a shard's tensors to the packed slots, and frees the old ones. An idle slot holds the tensors of some live completion. */
 export function packShard(shard: Shard, before: Slots, after: Slots): Shard {
   const slotsBefore = before[0]!.length;
-  const place = new Map(before.flatMap((row, p) => row.map((each, s) => [each, p * slotsBefore + s] as const)));
-  const some = place.get(after.flat().find((each) => each >= 0) ?? -2) ?? 0;
-  const rows = after.flat().map((each) => (each < 0 ? some : place.get(each)!));
-  const prompts = after.map((row) =>
-    Math.floor((place.get(row.find((each) => each >= 0) ?? -2) ?? some) / slotsBefore),
+  const isLive = (completion: number) => completion >= 0;
+  const rowOf = new Map(
+    before.flatMap((row, p) => row.map((completion, s) => [completion, p * slotsBefore + s] as const)),
   );
+  const firstLive = after.flat().find(isLive);
+  const fallback = firstLive === undefined ? 0 : rowOf.get(firstLive)!;
+  const rows = after.flat().map((completion) => (isLive(completion) ? rowOf.get(completion)! : fallback));
+  const prompts = after.map((row) => {
+    const live = row.find(isLive);
+    return Math.floor((live === undefined ? fallback : rowOf.get(live)!) / slotsBefore);
+  });
   const packed = tf.tidy(() => {
-    const ofRows = tf.tensor1d(rows, 'int32');
-    const ofPrompts = tf.tensor1d(prompts, 'int32');
-    const own = (x: tf.Tensor5D): tf.Tensor5D => {
+    const rowIndices = tf.tensor1d(rows, 'int32');
+    const promptIndices = tf.tensor1d(prompts, 'int32');
+    const takeRows = (x: tf.Tensor5D): tf.Tensor5D => {
       const [p, groups, s, window, size] = x.shape;
       const byRow = tf.reshape(tf.transpose(x, [0, 2, 1, 3, 4]), [p * s, groups, window, size]);
-      const taken = tf.reshape(tf.gather(byRow, ofRows), [after.length, after[0]!.length, groups, window, size]);
+      const taken = tf.reshape(tf.gather(byRow, rowIndices), [after.length, after[0]!.length, groups, window, size]);
       return tf.transpose(taken, [0, 2, 1, 3, 4]) as tf.Tensor5D;
     };
-    const ofPrompt = <T extends tf.Tensor>(x: T): T => tf.gather(x, ofPrompts) as T;
+    const takePrompts = <T extends tf.Tensor>(x: T): T => tf.gather(x, promptIndices) as T;
     const { prompt, state } = shard;
-    const idle = after.flat().map((each) => Number(each < 0));
+    const idle = after.flat().map((completion) => Number(!isLive(completion)));
     return {
-      prompt: { keys: prompt.keys.map(ofPrompt), values: prompt.values.map(ofPrompt), bias: ofPrompt(prompt.bias) },
+      prompt: {
+        keys: prompt.keys.map(takePrompts),
+        values: prompt.values.map(takePrompts),
+        bias: takePrompts(prompt.bias),
+      },
       state: {
-        keys: state.keys.map(own),
-        values: state.values.map(own),
+        keys: state.keys.map(takeRows),
+        values: state.values.map(takeRows),
         bias: tf.clone(state.bias),
-        hidden: tf.gather(state.hidden, ofRows) as tf.Tensor2D,
-        position: tf.gather(state.position, ofRows) as tf.Tensor1D,
+        hidden: tf.gather(state.hidden, rowIndices) as tf.Tensor2D,
+        position: tf.gather(state.position, rowIndices) as tf.Tensor1D,
         done: tf.tensor1d(idle, 'int32'),
       },
     };

@@ -9,7 +9,7 @@ export interface Message {
   content: readonly ({ type: 'image' } | { type: 'text'; text: string })[];
 }
 
-/** Qwen2-VL's own template without the default system prompt: what the nano model is trained with. */
+/** Qwen2-VL's own template without the default system prompt. The nano model is trained with it. */
 export const NANO_CHAT_TEMPLATE =
   '{% set image_count = namespace(value=0) %}{% set video_count = namespace(value=0) %}{% for message in messages %}' +
   "<|im_start|>{{ message['role'] }}\n{% if message['content'] is string %}{{ message['content'] }}<|im_end|>\n" +
@@ -21,7 +21,7 @@ export const NANO_CHAT_TEMPLATE =
   "<|vision_start|><|video_pad|><|vision_end|>{% elif 'text' in content %}{{ content['text'] }}{% endif %}{% endfor %}" +
   '<|im_end|>\n{% endif %}{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}';
 
-/** Around a number, they stand for the text of that number while the template is rendered: private-use characters. */
+/** Private-use characters. A number between them stands for the text of that number while the template is rendered. */
 const OPEN = '\uE000';
 const CLOSE = '\uE001';
 
@@ -33,13 +33,13 @@ export class ChatTemplate {
   }
 
   /**
-   * Token ids of a conversation, those of transformers' `apply_chat_template` with each image's place widened to its visual
-   * tokens; except that a special token in what people wrote stays text, and does not end a turn or stand for an image.
-   * Between two control tokens the template's text and people's are encoded as one.
+   * Token ids of a conversation: those of transformers' `apply_chat_template`, with each image's place widened to its visual tokens.
+   * In one thing they differ: a special token that people wrote stays text, and does not end a turn or stand for an image. Between
+   * two control tokens, the template's text and people's are encoded as one.
    *
    * @param visualTokens number of visual tokens of each image, in order
    * @param continues true to open the assistant's turn at the end
-   * @throws Error when images and image places differ in number, or the template drops or repeats a text
+   * @throws Error when the numbers of images and of their places differ, or the template drops or repeats a text
    */
   encode(
     tokenizer: Tokenizer,
@@ -95,7 +95,12 @@ export class ChatTemplate {
   }
 }
 
-/** Loads the template of a checkpoint folder: `chat_template.json`, `chat_template.jinja`, or in `tokenizer_config.json`. */
+/**
+ * Loads the template of a checkpoint folder: the first that exists of `chat_template.jinja`, `chat_template.json`, and the template in
+ * `tokenizer_config.json`.
+ *
+ * @throws Error when there is none, or a file is not JSON
+ */
 export function loadChatTemplate(folder: string): ChatTemplate {
   const read = (name: string): string | undefined => {
     try {

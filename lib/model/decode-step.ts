@@ -1,7 +1,6 @@
 /**
- * Decoding a few tokens a row, as one compiled step: what `decoder.ts` computes, for one token at a time, with queries, keys
- * and values in one product, gate and up in another, and the keys of a shared prompt looked at by all of its completions at
- * once.
+ * Decoding of a few tokens a row, as one compiled step. It computes what `decoder.ts` does, for one token at a time: queries, keys and
+ * values come from one product, gate and up from another, and all completions of a prompt look at the prompt's keys at once.
  */
 import * as tf from '@tensorflow/tfjs';
 import { batchedProduct, linear, meanOfRows, rmsNorm, swiGlu, takeRows } from '../engine/operations.js';
@@ -16,7 +15,7 @@ import type { ModelWeights } from './tensors.js';
 
 export type ChunkInput = {
   parameters: ModelWeights;
-  /** Independent parts of the batch, which compute side by side; `uniform` holds a number in [0, 1) a token, `[steps, rows]`. */
+  /** Independent parts of the batch, which compute side by side. `uniform` holds a number in [0, 1) for each token, `[steps, rows]`. */
   shards: (Shard & { uniform: tf.Tensor2D })[];
 };
 
@@ -36,12 +35,15 @@ interface LayerMaps {
 }
 
 /**
- * Up to this hidden size a layer's weights are laid side by side for each chunk of tokens, which saves operations; above it
- * the copy would take more than they do.
+ * Up to this hidden size, a layer's weights are laid side by side for each chunk of tokens, which saves operations. Above it, the
+ * copy would take more time than the operations that it saves.
  */
 const WIDEST_COPIED = 512;
 
-/** As many tokens a row as `uniform` has rows: draw from the last hidden state, run the token through the layers, and again. */
+/**
+ * Decodes as many tokens a row as `uniform` has rows: a token is drawn from the last hidden state, runs through the layers, and gives
+ * the next hidden state.
+ */
 export function decodeChunk(
   { parameters, shards }: ChunkInput,
   sampling: SamplingSettings,
@@ -115,13 +117,13 @@ function decodeShard(
   const angles = chunkAngles(state.position, steps, config);
   const biases = chunkBiases(prompt, state, steps);
   const past = layers.map((_, i) => pastOf(prompt, state, i));
-  const recent: Recent[] = layers.map(() => ({ keys: [], values: [] }));
+  const recent: RecentTokens[] = layers.map(() => ({ keys: [], values: [] }));
   const tokens: tf.Tensor1D[] = [];
   const logProbs: tf.Tensor1D[] = [];
   let { hidden, done } = state;
   (tf.unstack(uniform) as tf.Tensor1D[]).forEach((draw, t) => {
     const sampled = sampleTokens(logits(parameters, hidden), draw, sampling);
-    // A row that ended goes on with end tokens that nobody reads.
+    // A row that has ended goes on with end tokens, which nobody reads.
     const ended = tf.fill([rows], endTokenIds[0] ?? 0, 'int32');
     const token = tf.cast(tf.where(tf.greater(done, 0), ended, sampled.tokens), 'int32') as tf.Tensor1D;
     for (const end of endTokenIds) done = tf.maximum(done, tf.cast(tf.equal(token, end), 'int32'));
@@ -135,7 +137,7 @@ function decodeShard(
   });
   return {
     state: {
-      ...slide(state, recent, steps),
+      ...slideWindows(state, recent, steps),
       hidden,
       position: tf.add(state.position, tf.scalar(steps, 'int32')) as tf.Tensor1D,
       done,
@@ -145,15 +147,15 @@ function decodeShard(
   };
 }
 
-/** Keys and values of one layer that queries look at. */
-interface Seen {
-  /** `[prompts, keyValueHeads, slots, width, headSize]`; slots is 1 where all slots of a prompt see the same. */
+/** Keys and values of one layer, which queries look at. */
+interface SeenTokens {
+  /** `[prompts, keyValueHeads, slots, width, headSize]`; slots is 1 where all slots of a prompt see the same keys. */
   keys: tf.Tensor;
   values: tf.Tensor;
 }
 
-/** What was there before the chunk: the prompt, for all slots at once, and each slot's window; with one slot, both as one. */
-function pastOf(prompt: PromptCache, state: DecodeState, layer: number): Seen[] {
+/** The tokens before the chunk: the prompt, for all slots at once, and each slot's window. With one slot, the two are joined. */
+function pastOf(prompt: PromptCache, state: DecodeState, layer: number): SeenTokens[] {
   const shared = {
     keys: tf.expandDims(prompt.keys[layer]!, 2),
     values: tf.expandDims(prompt.values[layer]!, 2),
@@ -163,13 +165,13 @@ function pastOf(prompt: PromptCache, state: DecodeState, layer: number): Seen[] 
   return [{ keys: tf.concat([shared.keys, own.keys], 3), values: tf.concat([shared.values, own.values], 3) }];
 }
 
-/** Keys and values of the chunk's tokens so far, each `[prompts, keyValueHeads, slots, 1, headSize]`. */
-interface Recent {
+/** Keys and values of the chunk's tokens so far, one of each for every token, `[prompts, keyValueHeads, slots, 1, headSize]`. */
+interface RecentTokens {
   keys: tf.Tensor5D[];
   values: tf.Tensor5D[];
 }
 
-/** Cosines and signed sines over the whole head, `[rows, 1, headSize]`: x cos + swap(x) sin is the rotation. */
+/** Cosines and signed sines over the whole head, `[rows, 1, headSize]`. With them x cos + swap(x) sin is the rotation. */
 interface HeadAngles {
   cos: tf.Tensor;
   sin: tf.Tensor;
@@ -189,7 +191,7 @@ function chunkAngles(position: tf.Tensor1D, steps: number, config: ModelConfig):
   return whole.map((cos, t) => ({ cos, sin: signed[t]! }));
 }
 
-/** What is added to the scores at each of the chunk's tokens: prompt, own window, the tokens of this chunk. */
+/** The bias that is added to the scores at each of the chunk's tokens: of the prompt, the own window, and this chunk. */
 function chunkBiases(prompt: PromptCache, state: DecodeState, steps: number): tf.Tensor[] {
   const [prompts, width] = prompt.bias.shape;
   const window = state.bias.shape[0];
@@ -200,7 +202,7 @@ function chunkBiases(prompt: PromptCache, state: DecodeState, steps: number): tf
   );
 }
 
-/** `[prompts x slots, groups x inner]` to `[prompts, groups, slots, inner]`, or back: no copy where one of the two is 1. */
+/** `[prompts x slots, groups x inner]` to `[prompts, groups, slots, inner]`, or back. It makes no copy where one of the two is 1. */
 function swapSlotsAndGroups(x: tf.Tensor, prompts: number, first: number, second: number, inner: number): tf.Tensor {
   if (first === 1 || second === 1) return tf.reshape(x, [prompts, second, first, inner]);
   return tf.transpose(tf.reshape(x, [prompts, first, second, inner]), [0, 2, 1, 3]);
@@ -209,15 +211,15 @@ function swapSlotsAndGroups(x: tf.Tensor, prompts: number, first: number, second
 function decodeLayer(
   maps: LayerMaps,
   x: tf.Tensor2D,
-  past: readonly Seen[],
-  recent: Recent,
+  past: readonly SeenTokens[],
+  recent: RecentTokens,
   angles: HeadAngles,
   bias: tf.Tensor,
   { heads, keyValueHeads: groups, headSize: size }: ModelConfig,
 ): tf.Tensor2D {
   const own = past[past.length - 1]!;
   const [prompts, , slots] = own.keys.shape as [number, number, number];
-  const each = heads / groups;
+  const headsPerGroup = heads / groups;
   const all = tf.reshape(maps.queriesKeysValues(x), [prompts * slots, heads + 2 * groups, size]);
   const [rotated, value] = tf.split(all, [heads + groups, groups], 1) as [tf.Tensor, tf.Tensor];
   const [query, key] = tf.split(turn(rotated, angles), [heads, groups], 1) as [tf.Tensor, tf.Tensor];
@@ -226,21 +228,21 @@ function decodeLayer(
   recent.keys.push(perSlot(key));
   recent.values.push(perSlot(value));
 
-  const queries = swapSlotsAndGroups(query, prompts, slots, groups, each * size);
+  const queries = swapSlotsAndGroups(query, prompts, slots, groups, headsPerGroup * size);
   const seen = [...past, { keys: tf.concat(recent.keys, 3), values: tf.concat(recent.values, 3) }];
   const widths = seen.map(({ keys }) => keys.shape[3] as number);
-  // Where all slots see the same keys, their queries stand in one matrix.
-  const rowsFor = ({ keys }: Seen) => (keys.shape[2] === slots ? each : slots * each);
+  // Where all slots of a prompt see the same keys, their queries stand in one matrix.
+  const rowsFor = ({ keys }: SeenTokens) => (keys.shape[2] === slots ? headsPerGroup : slots * headsPerGroup);
   const scores = seen.map((part, i) => {
     const rows = tf.reshape(queries, [prompts, groups, -1, rowsFor(part), size]);
-    return tf.reshape(batchedProduct(rows, part.keys, true), [prompts, groups, slots, each, widths[i]!]);
+    return tf.reshape(batchedProduct(rows, part.keys, true), [prompts, groups, slots, headsPerGroup, widths[i]!]);
   });
   const shares = tf.split(tf.softmax(tf.add(tf.concat(scores, 4), bias)), widths, 4);
   const mixed = seen.map((part, i) => {
     const rows = tf.reshape(shares[i]!, [prompts, groups, -1, rowsFor(part), widths[i]!]);
-    return tf.reshape(batchedProduct(rows, part.values), [prompts, groups, slots, each * size]);
+    return tf.reshape(batchedProduct(rows, part.values), [prompts, groups, slots, headsPerGroup * size]);
   });
-  const back = tf.reshape(swapSlotsAndGroups(tf.addN(mixed), prompts, groups, slots, each * size), [
+  const back = tf.reshape(swapSlotsAndGroups(tf.addN(mixed), prompts, groups, slots, headsPerGroup * size), [
     prompts * slots,
     heads * size,
   ]);
@@ -256,10 +258,10 @@ function turn(x: tf.Tensor, { cos, sin }: HeadAngles): tf.Tensor {
   return tf.add(tf.mul(x, cos), tf.mul(tf.concat([b, a], 2), sin));
 }
 
-/** The chunk's keys and values join the windows, whose oldest places go. */
-function slide(
+/** Adds the chunk's keys and values to the windows, whose oldest places go. */
+function slideWindows(
   state: DecodeState,
-  recent: readonly Recent[],
+  recent: readonly RecentTokens[],
   steps: number,
 ): Pick<DecodeState, 'keys' | 'values' | 'bias'> {
   const window = state.bias.shape[0];

@@ -1,12 +1,12 @@
-/** Prompts that are encoded when they are needed: those of a large set, with their images, would not fit in memory. */
+/** Prompts that are encoded when they are needed. All prompts of a large set, with their images, would not fit in memory. */
 import type { EncodedPrompt } from './generate.js';
 
-/** A row whose prompt is there, or is made each time that it is asked for, always the same. */
+/** A row with its prompt, or with a function that makes the same prompt each time. */
 export type Deferred<Row extends { prompt: EncodedPrompt }> = Omit<Row, 'prompt'> & {
   prompt: EncodedPrompt | (() => Promise<EncodedPrompt>);
 };
 
-/** Rows with their prompts, which are made together. */
+/** Makes the prompts of some rows, all at once. */
 export function preparePrompts<Row extends { prompt: EncodedPrompt }>(rows: readonly Deferred<Row>[]): Promise<Row[]> {
   const prepare = async (row: Deferred<Row>) => ({
     ...row,

@@ -1,8 +1,8 @@
 /**
- * Batched generation with a key-value cache: one prefill for each distinct prompt, then decoding in chunks of compiled steps.
+ * Batched generation with a key-value cache: each prompt is prefilled once, then tokens are decoded in chunks of compiled steps.
  *
  * A completion's window of own tokens slides, so that one graph serves many chunks, and doubles when it is full, so that short
- * completions never pay for a large limit. The batch is cut into shards that compute side by side, and packed closer as
+ * completions do not pay for a large limit. The batch is cut into shards, which compute side by side, and is packed closer as
  * completions end.
  */
 import * as tf from '@tensorflow/tfjs';
@@ -41,7 +41,7 @@ export interface GenerationSettings extends SamplingSettings {
   maxNewTokens: number;
   /** Completions drawn of each prompt. */
   completions: number;
-  /** Seed of the draws; completion g of prompt p draws from its own stream, whatever else is in the batch. */
+  /** Seed of the draws. Each completion draws from a stream of its own, so that the rest of the batch does not change it. */
   seed: number;
 }
 
@@ -50,39 +50,40 @@ export interface Completion {
   tokens: number[];
   /** Log-probability of each token under softmax(logits / temperature). */
   logProbs: number[];
-  /** False when it was cut at `maxNewTokens`. */
+  /** False if it was cut at `maxNewTokens`. */
   ended: boolean;
 }
 
-/** The largest float32 below 1: a draw that rounded up to 1 would fall behind the last token. */
+/** The largest float32 below 1. A draw that rounded up to 1 would fall behind the last token. */
 const BELOW_ONE = 1 - 2 ** -24;
 
 /**
- * Tokens decoded by one graph call: more for a large batch, where the calls' own cost is worth saving, fewer for a small one,
- * whose graph is built for a short use.
+ * Tokens that one call of a graph decodes. A large batch has more of them, as it saves the calls' own cost. A small one has fewer, as
+ * its graph is built for a short use.
  */
 const CHUNK = { small: 4, large: 8 };
 const LARGE_BATCH = 64;
-/** Own tokens for which a completion has room at first. */
+/** A completion has room for so many tokens of its own at first. */
 const FIRST_WINDOW = 64;
+/** Prompts are padded to a multiple of this, so that few graphs are compiled. */
 const PROMPT_STEP = 32;
 
 type Prefilled = { keys: tf.Tensor4D[]; values: tf.Tensor4D[]; hidden: tf.Tensor2D };
 type PrefillInput = { parameters: ModelWeights; shards: TokenBatch[] };
 type PrefillOutput = { shards: Prefilled[] };
 
-/** A shard, and which completion is in which of its slots. */
+/** A shard, and the completion in each of its slots. */
 interface Part {
   shard: Shard;
   slots: Slots;
 }
 
-/** Fewer rows than this are not cut into shards. */
+/** A batch of fewer rows is not cut into shards. */
 const FEWEST_ROWS = 16;
-/** Nor are fewer than this packed closer: a step of few rows costs nearly as much, and a new shape a new graph. */
+/** Shards of fewer rows are not packed closer: a step of half the rows costs nearly as much, and a new shape needs a new graph. */
 const FEWEST_PACKED = 128;
 
-/** Generates from one model configuration; holds the compiled steps, not the parameters. */
+/** Generates from models of one configuration. It holds the compiled steps, not the weights. */
 export class Generator {
   private readonly prefill: CompiledStep<PrefillInput, PrefillOutput>;
   private readonly chunks = new Map<string, CompiledStep<ChunkInput, ChunkOutput>>();
@@ -98,7 +99,7 @@ export class Generator {
   /**
    * Draws `settings.completions` completions of each prompt.
    *
-   * @param streams one name a prompt for its random numbers; default: its index
+   * @param streams a name for each prompt's random numbers; default: its index
    * @returns `[prompts][completions]`
    * @throws Error when a setting is impossible or a prompt is malformed
    */
@@ -118,24 +119,24 @@ export class Generator {
     const step = this.chunkStep(settings);
     const chunk = prompts.length * completions < LARGE_BATCH ? CHUNK.small : CHUNK.large;
     let window = Math.min(FIRST_WINDOW, roundUp(maxNewTokens, chunk));
-    const parts = this.start(parameters, prompts, completions, window);
+    const parts = this.prefillParts(parameters, prompts, completions, window);
     const random = streams.flatMap((stream) =>
       Array.from({ length: completions }, (_, g) => new Random(settings.seed, `generate/${stream}/${g}`)),
     );
     const out = random.map((): Completion => ({ tokens: [], logProbs: [], ended: false }));
     const live = (completion: number) => !out[completion]!.ended;
 
-    for (let done = 0; done < maxNewTokens && out.some((each) => !each.ended); done += chunk) {
+    for (let done = 0; done < maxNewTokens && out.some(({ ended }) => !ended); done += chunk) {
       packParts(parts, live);
       if (done === window) {
         for (const { shard } of parts) shard.state = widenWindows(shard.state, window);
         window *= 2;
       }
-      const draws = parts.map(({ slots }) => drawsOf(slots.flat(), random, chunk));
+      const draws = parts.map(({ slots }) => drawUniform(slots.flat(), random, chunk));
       const next = step({ parameters, shards: parts.map(({ shard }, i) => ({ ...shard, uniform: draws[i]! })) });
       next.shards.forEach(({ state, tokens, logProbs }, i) => {
         const part = parts[i]!;
-        this.collect(part.slots.flat(), tokens, logProbs, out, maxNewTokens - done);
+        this.collectTokens(part.slots.flat(), tokens, logProbs, out, maxNewTokens - done);
         disposeState(part.shard.state);
         part.shard = { ...part.shard, state };
         tf.dispose([tokens, logProbs]);
@@ -147,7 +148,7 @@ export class Generator {
   }
 
   /** Adds the tokens of a chunk to the completions, up to their end. */
-  private collect(
+  private collectTokens(
     rows: readonly number[],
     tokens: tf.Tensor2D,
     logProbs: tf.Tensor2D,
@@ -156,8 +157,8 @@ export class Generator {
   ): void {
     const [drawn, scores] = [tokens.dataSync(), logProbs.dataSync()];
     for (let t = 0; t < tokens.shape[0] && t < most; t++) {
-      rows.forEach((each, r) => {
-        const completion = out[each];
+      rows.forEach((index, r) => {
+        const completion = out[index];
         if (!completion || completion.ended) return;
         const token = drawn[t * rows.length + r] as number;
         completion.tokens.push(token);
@@ -167,7 +168,7 @@ export class Generator {
     }
   }
 
-  /** Logits after a prompt's last token, `[vocab]`, with what the prompt was laid out as. */
+  /** Logits after a prompt's last token, `[vocab]`, and the prompt's position ids, `[3][tokens]`. */
   promptLogits(parameters: ModelWeights, prompt: EncodedPrompt): { logits: Float32Array; positions: number[][] } {
     const row = { prefix: { tokens: prompt.tokens }, images: prompt.images, segments: [] };
     const collated = collate([row], this.config, { side: 'left', length: prompt.tokens.length });
@@ -201,8 +202,8 @@ export class Generator {
     return step;
   }
 
-  /** Prefills the prompts once each, in shards of equally many prompts, the last filled up with idle ones. */
-  private start(
+  /** Prefills each prompt once, in shards of equally many prompts. Idle prompts fill up the last shard. */
+  private prefillParts(
     parameters: ModelWeights,
     prompts: readonly EncodedPrompt[],
     completions: number,
@@ -216,7 +217,7 @@ export class Generator {
       const slots = numbers.map((p) =>
         Array.from({ length: completions }, (_, g) => (p < prompts.length ? p * completions + g : -1)),
       );
-      // Read once: a prompt cuts its images into patches whenever it is asked for them.
+      // A copy reads the prompt's images once. The prompt itself cuts them into patches whenever it is asked for them.
       const filled = numbers.map((p) => ({ ...prompts[Math.min(p, prompts.length - 1)]! }));
       return { slots, prompts: filled };
     });
@@ -232,7 +233,7 @@ export class Generator {
     }));
   }
 
-  /** The state before the first token, from what the prefill gave, which it takes over. */
+  /** The state before the first token. It takes over the tensors of the prefill. */
   private openShard(
     { keys, values, hidden }: Prefilled,
     prompts: readonly EncodedPrompt[],
@@ -247,22 +248,22 @@ export class Generator {
       const grids = images.map((image) => image.grid);
       return nextPosition(positionIds(tokens, grids, imageTokenId, vision.mergeSize));
     });
-    const each = <T>(values: readonly T[]): T[] => slots.flatMap((row, p) => row.map(() => values[p]!));
+    const perRow = <T>(values: readonly T[]): T[] => slots.flatMap((row, p) => row.map(() => values[p]!));
     const idle = slots.flat().map((completion) => Number(completion < 0));
-    const of = tf.tensor1d(each(prompts.map((_, p) => p)), 'int32');
+    const promptOfRow = tf.tensor1d(perRow(prompts.map((_, p) => p)), 'int32');
     const state = {
       ...emptyWindows(prompt, slots[0]!.length, window),
-      hidden: tf.gather(hidden, of) as tf.Tensor2D,
-      position: tf.tensor1d(each(positions), 'int32'),
+      hidden: tf.gather(hidden, promptOfRow) as tf.Tensor2D,
+      position: tf.tensor1d(perRow(positions), 'int32'),
       done: tf.tensor1d(idle, 'int32'),
     };
-    tf.dispose([hidden, of]);
+    tf.dispose([hidden, promptOfRow]);
     return { prompt, state };
   }
 }
 
-/** A uniform number for each token of a chunk, from its completion's own stream: `[chunk, rows]`. */
-function drawsOf(rows: readonly number[], random: readonly Random[], chunk: number): tf.Tensor2D {
+/** Draws a uniform number for each token of a chunk from its completion's own stream, `[chunk, rows]`. */
+function drawUniform(rows: readonly number[], random: readonly Random[], chunk: number): tf.Tensor2D {
   const uniform = new Float32Array(chunk * rows.length);
   for (let t = 0; t < chunk; t++) {
     rows.forEach((completion, r) => {
@@ -273,7 +274,7 @@ function drawsOf(rows: readonly number[], random: readonly Random[], chunk: numb
 }
 
 /**
- * Packs the parts closer where at least half of the rows of each are idle, all to one shape, so that few graphs are built.
+ * Packs the parts closer if at least half of the rows of each are idle. All parts get one shape, so that few graphs are built.
  */
 function packParts(parts: Part[], live: (completion: number) => boolean): void {
   if (parts.some(({ slots }) => slots.flat().length < FEWEST_PACKED)) return;

@@ -1,4 +1,4 @@
-/** What a checkpoint's `generation_config.json` says of the tokens that end a completion. */
+/** A checkpoint's `generation_config.json`: the tokens that end a completion. */
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
@@ -8,8 +8,8 @@ const schema = z.object({
 });
 
 /**
- * The tokens at which generation stops: the end of a turn, and those that the checkpoint names besides, which the published
- * ones do with `<|endoftext|>`.
+ * The tokens at which generation stops: the end of a turn, and those that the checkpoint names besides. The published checkpoints
+ * name `<|endoftext|>`.
  *
  * @param endOfTurn `<|im_end|>`, which completions are trained to end with
  * @throws Error naming the file when it is not JSON or `eos_token_id` is neither a token id nor a list of them
@@ -25,6 +25,6 @@ export function endTokens(folder: string, endOfTurn: number): number[] {
   }
   const parsed = schema.safeParse(raw);
   if (!parsed.success) throw new Error(`${file}: eos_token_id must be a token id or a list of them`);
-  const named = parsed.data.eos_token_id ?? [];
-  return [...new Set([endOfTurn, ...(Array.isArray(named) ? named : [named])])];
+  const ids = parsed.data.eos_token_id ?? [];
+  return [...new Set([endOfTurn, ...(Array.isArray(ids) ? ids : [ids])])];
 }

@@ -11,20 +11,20 @@ import { mropeAngles } from './mrope.js';
 import type { ImageBatch, ModelWeights, TokenBatch } from './tensors.js';
 import { encodeImages } from './vision.js';
 
-/** Token embeddings with visual tokens in the places of image tokens, `[batch x tokens, hidden]`. */
+/** Token embeddings, with visual tokens in the places of image tokens, `[batch x tokens, hidden]`. */
 function embed(parameters: ModelWeights, batch: TokenBatch, config: ModelConfig): tf.Tensor2D {
   const table = weightOf(parameters, tokenEmbedding(config)) as tf.Tensor2D;
   const text = takeRows(table, tf.reshape(batch.tokens, [-1]));
   if (!batch.images) return text;
   const visual = encodeInParts(parameters, batch.images, config);
-  // Row 0 is the zero vector that text places take.
+  // Places of text take row 0, the zero vector.
   const shelf = tf.concat([tf.zeros([1, config.hiddenSize]), visual], 0) as tf.Tensor2D;
   const index = tf.reshape(batch.visual, [-1]) as tf.Tensor1D;
   const isText = tf.expandDims(tf.cast(tf.less(index, 0), 'float32'), 1);
   return tf.add(tf.mul(text, isText), takeRows(shelf, tf.add(index, tf.scalar(1, 'int32'))));
 }
 
-/** Visual tokens of all images, `[images x patches / merge^2, hidden]`; parts of the images are encoded side by side. */
+/** Visual tokens of all images, `[images x patches / merge^2, hidden]`. The images are cut into parts, which are encoded side by side. */
 function encodeInParts(parameters: ModelWeights, images: ImageBatch, config: ModelConfig): tf.Tensor2D {
   const sizes = evenParts(images.pixels.shape[0], shardCount());
   const pixels = cut(images.pixels, sizes) as tf.Tensor3D[];
@@ -37,7 +37,7 @@ function encodeInParts(parameters: ModelWeights, images: ImageBatch, config: Mod
 }
 
 /**
- * Hidden states after the final norm, `[batch x tokens, hidden]`. The rows are cut into parts that compute side by side (see
+ * Hidden states after the final norm, `[batch x tokens, hidden]`. The rows are cut into parts, which compute side by side (see
  * `shardCount`), unless `keep` asks for each layer's keys and values.
  *
  * @param options.keep called with each layer's keys and values, for a cache
@@ -72,7 +72,7 @@ export function hiddenStates(
   return tf.concat(hidden, 0) as tf.Tensor2D;
 }
 
-/** `tf.split`, which gives nothing for a single part. */
+/** `tf.split`, which returns nothing for a single part. */
 function cut(x: tf.Tensor, sizes: readonly number[], axis = 0): tf.Tensor[] {
   return sizes.length === 1 ? [x] : tf.split(x, [...sizes], axis);
 }

@@ -1,8 +1,9 @@
 /**
- * Qwen2-VL's image processor: resize to whole windows of patches, normalise, cut into patches in merge-window order.
+ * The image processor of Qwen2-VL and Qwen2.5-VL: it resizes an image to whole windows of patches, normalises it, and cuts it into
+ * patches in merge-window order.
  *
- * Sizes, grids and values are those of transformers' Qwen2VLImageProcessor (5.23) with its default backend, torchvision; or
- * with Pillow, where `image_processor_type` is Qwen2VLImageProcessorPil. How the two differ stands in `bicubic.ts`.
+ * Sizes, grids and values are those of transformers' Qwen2VLImageProcessor (5.23) with its default backend, torchvision, or with
+ * Pillow if `image_processor_type` is Qwen2VLImageProcessorPil. `bicubic.ts` says how the two differ.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -11,14 +12,14 @@ import type { RgbImage } from '../records/image.js';
 import { type Resampling, resizeBicubic } from './bicubic.js';
 import type { ImageGrid, ProcessedImage } from './tensors.js';
 
-/** What `preprocessor_config.json` says. */
+/** The settings of `preprocessor_config.json`. */
 export interface ImageProcessor {
-  /** The area that images are resized to. */
+  /** The bounds of the area that images are resized to. */
   minPixels: number;
   maxPixels: number;
-  /** False where images are taken as they are (`do_resize`). Default: true. */
+  /** False if images are taken as they are (`do_resize`). Default: true. */
   resize?: boolean;
-  /** Whose arithmetic resizes them. Default: torchvision. */
+  /** The library whose arithmetic resizes them. Default: torchvision. */
   resampling?: Resampling;
   patchSize: number;
   temporalPatchSize: number;
@@ -30,7 +31,7 @@ export interface ImageProcessor {
 }
 
 const positive = z.number().positive();
-/** Where a field is missing, transformers' own values hold. */
+/** For missing fields, transformers' own values hold. */
 const schema = z.object({
   image_processor_type: z.templateLiteral(['Qwen2VLImageProcessor', z.enum(['', 'Fast', 'Pil'])]).optional(),
   do_resize: z.boolean().default(true),
@@ -103,8 +104,8 @@ function roundHalfEven(x: number): number {
 }
 
 /**
- * The size to which an image is resized: sides that are multiples of `factor`, an area within bounds, the aspect ratio as
- * near as that allows (`smart_resize` of transformers' Qwen2VLImageProcessor).
+ * The size to which an image is resized: its sides are multiples of `factor`, its area lies within the bounds, and its aspect ratio is
+ * as near to the old one as that allows (`smart_resize` of transformers' Qwen2VLImageProcessor).
  *
  * @throws Error when one side is more than 200 times the other
  */
@@ -133,7 +134,7 @@ export function smartResize(
 }
 
 /** The size to which the processor brings an image. */
-function resizedTo({ height, width }: RgbImage, processor: ImageProcessor): { height: number; width: number } {
+function targetSize({ height, width }: RgbImage, processor: ImageProcessor): { height: number; width: number } {
   const factor = processor.patchSize * processor.mergeSize;
   if (processor.resize !== false) return smartResize(height, width, factor, processor.minPixels, processor.maxPixels);
   if (height % factor !== 0 || width % factor !== 0)
@@ -145,20 +146,20 @@ function resizedTo({ height, width }: RgbImage, processor: ImageProcessor): { he
 
 /** Patches of an image along time, height and width, without cutting it. */
 export function processedGrid(image: RgbImage, processor: ImageProcessor): ImageGrid {
-  const { height, width } = resizedTo(image, processor);
+  const { height, width } = targetSize(image, processor);
   return [1, height / processor.patchSize, width / processor.patchSize];
 }
 
-/** Resizes (bicubic) where the size changes, normalises and cuts an image into patches. */
+/** Resizes an image if its size must change (bicubic), normalises it, and cuts it into patches. */
 export function processImage(image: RgbImage, processor: ImageProcessor): ProcessedImage {
-  const size = resizedTo(image, processor);
+  const size = targetSize(image, processor);
   if (size.height === image.height && size.width === image.width) return patchify(image, processor);
   return patchify(resizeBicubic(image, size.height, size.width, processor.resampling), processor);
 }
 
 /**
- * Cuts an image whose sides are whole windows into patches `[channels, temporal, patch, patch]`; windows row by row, and the
- * patches of a window together. A still image fills every frame of its temporal patch.
+ * Cuts an image whose sides are whole windows into patches `[channels, temporal, patch, patch]`: windows row by row, the patches of
+ * a window together. A still image fills every frame of its temporal patch.
  */
 export function patchify(image: RgbImage, processor: ImageProcessor): ProcessedImage {
   const { patchSize: p, temporalPatchSize: frames, mergeSize: merge } = processor;
@@ -167,7 +168,7 @@ export function patchify(image: RgbImage, processor: ImageProcessor): ProcessedI
   const area = p * p;
   const width = 3 * frames * area;
   const pixelValues = new Float32Array(rows * columns * width);
-  // One table a channel from byte to normalised value: three multiplications a pixel less.
+  // One table for each channel, from byte to normalised value, saves three multiplications a pixel.
   const tables = [0, 1, 2].map((c) =>
     Float32Array.from(
       { length: 256 },
@@ -181,12 +182,12 @@ export function patchify(image: RgbImage, processor: ImageProcessor): ProcessedI
         for (let j = 0; j < merge; j++, patch++) {
           for (let c = 0; c < 3; c++) {
             const table = tables[c]!;
-            const at = patch * width + c * frames * area;
+            const offset = patch * width + c * frames * area;
             for (let y = 0; y < p; y++) {
               let source = (((windowRow + i) * p + y) * image.width + (windowColumn + j) * p) * 3 + c;
-              for (let x = 0; x < p; x++, source += 3) pixelValues[at + y * p + x] = table[image.data[source]!]!;
+              for (let x = 0; x < p; x++, source += 3) pixelValues[offset + y * p + x] = table[image.data[source]!]!;
             }
-            for (let f = 1; f < frames; f++) pixelValues.copyWithin(at + f * area, at, at + area);
+            for (let f = 1; f < frames; f++) pixelValues.copyWithin(offset + f * area, offset, offset + area);
           }
         }
       }

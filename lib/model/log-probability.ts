@@ -1,6 +1,6 @@
 /**
- * Log-probabilities of target tokens, with the entropy of each prediction: the head runs where a target is predicted and
- * nowhere else, and over a large vocabulary in chunks, so that the logits of the whole are never there at once.
+ * Log-probabilities of target tokens, with the entropy of each prediction. The head runs only where a target is predicted. Over a
+ * large vocabulary it runs in chunks, so that the logits of the whole are never in memory at once.
  */
 import * as tf from '@tensorflow/tfjs';
 import { linear, logProbability, takeRows } from '../engine/operations.js';
@@ -8,7 +8,7 @@ import { runAfter } from '../engine/record.js';
 import { OUTPUT_HEAD, TOKEN_EMBEDDING } from './modules.js';
 import type { ModelWeights } from './tensors.js';
 
-/** Which tokens are predicted, and from where; all of one length, padded with any index. */
+/** The tokens that are predicted, and the places that predict them. Both lists have one length, and are padded with any index. */
 export type Targets = {
   /** Place, in the flattened `[batch x tokens]`, of the token that predicts; int32 `[targets]`. */
   from: tf.Tensor1D;
@@ -16,19 +16,22 @@ export type Targets = {
   token: tf.Tensor1D;
 };
 
-/** What the model says at each target, all `[targets]`. */
+/** The model's predictions at the targets, all `[targets]`. */
 export interface Predictions {
   logProbs: tf.Tensor1D;
   /** In nats. */
   entropies: tf.Tensor1D;
-  /** 1 where the target is the most probable token, else 0; between equal logits the first counts, in chunks any. No gradient. */
+  /**
+   * 1 where the target is the most probable token, else 0. Between equal logits the first counts; where the head runs in chunks, any of
+   * them does. It has no gradient.
+   */
   hits: tf.Tensor1D;
 }
 
-/** Vocabulary entries at a time: the logits of 512 targets take 32 MB then. */
+/** Vocabulary entries in a chunk: the logits of 512 targets then take 32 MB. */
 const CHUNK = 16_384;
 
-/** The output projection, `[vocab, hidden]`: with tied embeddings their table. */
+/** The output projection, `[vocab, hidden]`. With tied embeddings it is the embedding's table. */
 export function headOf(parameters: ModelWeights): tf.Tensor2D {
   return (parameters[`${OUTPUT_HEAD}.weight`] ?? parameters[`${TOKEN_EMBEDDING}.weight`]) as tf.Tensor2D;
 }
@@ -39,12 +42,12 @@ export function logits(parameters: ModelWeights, hidden: tf.Tensor2D): tf.Tensor
 }
 
 /**
- * Predictions at the targets alone.
+ * Predicts the targets.
  *
  * @param hidden `[batch x tokens, hidden]`
  * @param options.temperature logits are divided by it before the softmax; default 1
  * @param options.headIsFrozen no gradient is wanted for the head, whose gradient is as large as itself; default false
- * @param options.chunk vocabulary entries at a time; a vocabulary that is no larger is taken as a whole
+ * @param options.chunk vocabulary entries in a chunk; default 16,384. A vocabulary that is no larger is taken as a whole
  */
 export function predictTargets(
   parameters: ModelWeights,
@@ -66,7 +69,7 @@ export function predictTargets(
   };
 }
 
-/** Entropy of softmax(logits) a row, in nats: `log Z - sum p x`, `[rows]`. */
+/** Entropy of softmax(logits) for each row, in nats: `log Z - sum p x`, `[rows]`. */
 function predictionEntropy(scores: tf.Tensor2D): tf.Tensor1D {
   const shifted = tf.sub(scores, tf.max(scores, 1, true));
   const exp = tf.exp(shifted);
@@ -75,7 +78,7 @@ function predictionEntropy(scores: tf.Tensor2D): tf.Tensor1D {
 }
 
 /**
- * The same with a running maximum m, sum s = sum e^(x - m) and mean t = sum e^(x - m) x over the chunks (as in Milakov and
+ * The same in chunks, with a running maximum m, sum s = sum e^(x - m) and weighted sum t = sum e^(x - m) x (as in Milakov and
  * Gimelshein 2018, Online normalizer calculation for softmax). With log Z = m + log s and H = log Z - t / s:
  *
  *   d log p_k / d x_j = [j = k] - p_j        d H / d x_j = -p_j (log p_j + H)
@@ -91,8 +94,8 @@ function predictInChunks(
   const starts = Array.from({ length: Math.ceil(vocab / size) }, (_, i) => i * size);
   const part = (w: tf.Tensor, from: number) => tf.slice(w, [from, 0], [Math.min(size, vocab - from), -1]);
   /** 1 at the target, `[rows, chunk]`; a row of zeros where it lies in another chunk. */
-  const target = (of: tf.Tensor, from: number, width: number) => {
-    const places = tf.sub(tf.expandDims(of, 1), tf.scalar(from, 'int32'));
+  const target = (token: tf.Tensor, from: number, width: number) => {
+    const places = tf.sub(tf.expandDims(token, 1), tf.scalar(from, 'int32'));
     return tf.cast(tf.equal(places, tf.expandDims(tf.range(0, width, 1, 'int32'), 0)), 'float32');
   };
 
@@ -117,17 +120,20 @@ function predictInChunks(
     save([x, w, tokens, logZ, entropy]);
     const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor[] => {
       const [x, w, tokens, logZ, entropy] = saved as [tf.Tensor2D, tf.Tensor2D, tf.Tensor, tf.Tensor, tf.Tensor];
-      const [a, b] = tf.unstack(dy).map((each) => tf.expandDims(each, 1)) as [tf.Tensor, tf.Tensor];
+      const [dLogProb, dEntropy] = tf.unstack(dy).map((row) => tf.expandDims(row, 1)) as [tf.Tensor, tf.Tensor];
       let dx: tf.Tensor = tf.zerosLike(x);
       const dw: tf.Tensor2D[] = [];
       for (const from of starts) {
-        const some = part(w, from);
-        const scores = linear(runAfter(x, from === 0 ? dy : dx), some);
+        const headPart = part(w, from);
+        const scores = linear(runAfter(x, from === 0 ? dy : dx), headPart);
         const logs = tf.sub(scores, tf.expandDims(logZ, 1));
         const p = tf.exp(logs);
-        const ofLogs = tf.mul(a, tf.sub(target(tokens, from, scores.shape[1]), p));
-        const slope = tf.sub(ofLogs, tf.mul(b, tf.mul(p, tf.add(logs, tf.expandDims(entropy, 1))))) as tf.Tensor2D;
-        dx = tf.add(dx, tf.matMul(slope, some as tf.Tensor2D));
+        const slopeOfLogProb = tf.mul(dLogProb, tf.sub(target(tokens, from, scores.shape[1]), p));
+        const slope = tf.sub(
+          slopeOfLogProb,
+          tf.mul(dEntropy, tf.mul(p, tf.add(logs, tf.expandDims(entropy, 1)))),
+        ) as tf.Tensor2D;
+        dx = tf.add(dx, tf.matMul(slope, headPart as tf.Tensor2D));
         if (!headIsFrozen) dw.push(tf.matMul(slope, x, true, false) as tf.Tensor2D);
       }
       return headIsFrozen ? [dx] : [dx, tf.concat(dw, 0)];

@@ -22,16 +22,16 @@ export interface LoraSettings {
   /** Scales by alpha / sqrt(rank) in its place (Kalajdzievski 2023). Default false. */
   rankStabilized: boolean;
   /**
-   * As in PEFT: ends of module names with commas between (`q_proj,v_proj`), `all-linear` for every linear map but the head,
-   * or a regular expression that a whole name must match, between slashes (`/visual\..*qkv/`). Default: the decoder's
-   * maps; in Qwen2.5-VL the tower has maps of the same names (`gate_proj`, ...), which are then meant too, as in PEFT.
+   * The modules that get an adapter, as in PEFT: ends of module names with commas between (`q_proj,v_proj`), `all-linear` for every
+   * linear map but the head, or a regular expression between slashes that must match a whole name (`/visual\..*qkv/`). Default: the
+   * decoder's maps. In Qwen2.5-VL the tower has maps of the same names (`gate_proj`, ...); they get adapters too, as in PEFT.
    */
   targetModules: string;
-  /** Of A, which is drawn; B begins at 0. */
+  /** Seed of A, which is drawn. B begins at 0. */
   seed: number;
 }
 
-/** The sizes that the field's recipes take for models of 2B to 7B, on the decoder's linear maps. */
+/** The settings of the field's recipes for models of 2B to 7B: adapters on the linear maps of the decoder's layers. */
 export const LORA_DEFAULTS: LoraSettings = {
   rank: 16,
   alpha: 32,
@@ -42,7 +42,7 @@ export const LORA_DEFAULTS: LoraSettings = {
 
 const PARTS = ['lora_A.weight', 'lora_B.weight', 'lora_scaling'] as const;
 
-/** True for A and B of an adapter: what LoRA trains. */
+/** True for A and B of an adapter, which LoRA trains. */
 export function isAdapterParameter(name: string): boolean {
   return name.endsWith('.lora_A.weight') || name.endsWith('.lora_B.weight');
 }
@@ -52,7 +52,7 @@ function isAdapterTensor(name: string): boolean {
   return PARTS.some((part) => name.endsWith(`.${part}`));
 }
 
-/** True where the map holds any adapter. */
+/** True if the map holds any adapter. */
 export function hasAdapters(parameters: MutableWeights): boolean {
   return Object.keys(parameters).some(isAdapterParameter);
 }
@@ -73,12 +73,12 @@ export function linearModules(parameters: MutableWeights): string[] {
 /**
  * The modules that `targetModules` names.
  *
- * @throws Error when it names none, with the ends that exist
+ * @throws Error when it names none; the message lists the ends that exist
  */
 export function targetedModules(parameters: MutableWeights, targetModules: string): string[] {
   const modules = linearModules(parameters);
   const pattern = /^\/(.*)\/$/.exec(targetModules)?.[1];
-  const ends = targetModules.split(',').map((each) => each.trim());
+  const ends = targetModules.split(',').map((end) => end.trim());
   const chosen = modules.filter((module) => {
     if (targetModules === 'all-linear') return true;
     if (pattern !== undefined) return new RegExp(`^(?:${pattern})$`).test(moduleName(module));
@@ -91,7 +91,7 @@ export function targetedModules(parameters: MutableWeights, targetModules: strin
   return chosen;
 }
 
-/** @throws Error naming the setting that is impossible */
+/** Checks settings. @throws Error naming the one that is impossible */
 export function checkLora({ rank, alpha, seed }: LoraSettings): void {
   if (!Number.isInteger(rank) || rank < 1)
     throw new Error(`lora: rank must be a whole number of 1 or more, got ${rank}`);
@@ -100,10 +100,10 @@ export function checkLora({ rank, alpha, seed }: LoraSettings): void {
 }
 
 /**
- * Adds adapters to the map, in place. A is uniform in +-1 / sqrt(in), as PEFT's Kaiming initialisation with a = sqrt 5; B is
- * zero, so that the model begins as the base.
+ * Adds adapters to the map, in place. A is uniform in +-1 / sqrt(in), as PEFT's Kaiming initialisation with a = sqrt 5. B is zero, so
+ * that the model begins as the base.
  *
- * @throws Error where the map holds adapters already, or no module is named
+ * @throws Error when the map already holds adapters, or no module is named
  */
 export function addAdapters(parameters: MutableWeights, settings: LoraSettings): void {
   checkLora(settings);
@@ -139,7 +139,7 @@ export function mergeAdapters(parameters: MutableWeights): void {
   }
 }
 
-/** What an adapter's folder says of it. */
+/** The fields of `adapter_config.json` that decide what an adapter computes. */
 const configSchema = z.object({
   peft_type: z.literal('LORA'),
   base_model_name_or_path: z.string().nullish(),
@@ -177,7 +177,7 @@ function readAdapterConfig(folder: string): z.output<typeof configSchema> {
   return parsed.data;
 }
 
-/** What an adapter's folder calls its base model: a folder, or an id with a revision where one is given. */
+/** The name that an adapter's folder gives its base model: a folder, or an id, with the revision if there is one. */
 export function adapterBaseName(folder: string): string {
   const { base_model_name_or_path: base, revision } = readAdapterConfig(folder);
   if (!base) throw new Error(`${folder}/adapter_config.json does not say its base model (base_model_name_or_path)`);
@@ -185,11 +185,11 @@ export function adapterBaseName(folder: string): string {
 }
 
 /**
- * Writes the adapters as PEFT does.
+ * Writes the adapters in PEFT's files.
  *
- * @param base the folder of the model without adapters, for whoever loads them
- * @param id its name on the hub, where it came from there, which other machines know too
- * @throws Error where the map holds no adapter, or adapters of different rank or scaling
+ * @param base the folder of the model without adapters, which is noted in the files
+ * @param id the base model's id, if it came from the hub; it is noted instead of the folder, since other machines know it too
+ * @throws Error when the map holds no adapter, or adapters of different rank or scaling
  */
 export function saveAdapters(
   parameters: MutableWeights,
@@ -242,7 +242,7 @@ export function saveAdapters(
  * Adds the adapters of a folder to the map, in place.
  *
  * @throws Error naming the file and what does not fit: an option that the kit does not have, a module that the model lacks,
- *   a tensor of another shape, a half pair
+ *   a tensor of another shape, a matrix without its partner
  */
 export function loadAdapters(parameters: MutableWeights, folder: string): void {
   const config = readAdapterConfig(folder);

@@ -21,24 +21,25 @@ import type { MutableWeights } from './tensors.js';
 import { loadTokenizer, type Tokenizer } from './tokenizer.js';
 
 export interface Model {
-  /** Where it was loaded from; of one with adapters, the base model's. */
+  /** The folder that it was loaded from; for a model with adapters, the base model's folder. */
   folder: string;
   config: ModelConfig;
   tokenizer: Tokenizer;
   template: ChatTemplate;
   imageProcessor: ImageProcessor;
-  /** The live weights by published name; trainers replace the tensors. */
+  /** The weights by published name. Trainers replace the tensors. */
   parameters: MutableWeights;
-  /** How the checkpoint's files name them. */
+  /** How the checkpoint's files name the tensors. */
   tensorLayout: TensorLayout;
   generator: Generator;
 }
 
 /**
- * Loads a checkpoint folder: `config.json`, `model.safetensors`, tokenizer, chat template and image processor; or the folder
- * of an adapter, with the model that it was trained on; or the same by the id of a model that `modelFolder` has fetched. Weights
- * are held as float32, whatever type they are stored in; loading takes hardly more memory than that.
+ * Loads a model: its configuration, weights, tokenizer, chat template and image processor. Weights are held as float32, whatever type
+ * they are stored in, and loading takes hardly more memory than that.
  *
+ * @param name a checkpoint folder; the folder of an adapter, which is loaded with its base model; or the id of a model that
+ *   `modelFolder` has fetched
  * @throws Error when a tensor is missing, has another shape than the configuration says, or is not part of the model; when
  *   embedding and head are tied and yet differ
  */
@@ -105,7 +106,7 @@ function loadCheckpoint(folder: string): Model {
 /**
  * Removes a head that is stored though it is tied to the embedding.
  *
- * @throws Error when its numbers differ from the embedding's: which of the two is meant cannot be known
+ * @throws Error when its numbers differ from the embedding's, since nobody can know which of the two is meant
  */
 function dropHeadCopy(parameters: MutableWeights, folder: string): void {
   const { [HEAD_WEIGHT]: head, [TABLE_WEIGHT]: table } = parameters;
@@ -136,29 +137,29 @@ const COMPANIONS = [
   'video_preprocessor_config.json',
 ];
 
-/** What tells a folder that a checkpoint may be written over. */
+/** A folder that holds one of these is a checkpoint, which may be written over. */
 const MARKS = ['config.json', SINGLE_FILE, INDEX_FILE, 'adapter_config.json'];
 
 export interface SaveOptions {
   /**
-   * The type of the numbers in the files. Default `float32`, as they are held, also of a model that came in bfloat16: its rounding,
-   * up to 0.4 % of a weight, is more than many an update of training. `bfloat16` halves the folder, for serving.
+   * The type of the numbers in the files. Default: `float32`, as they are held, even if the model came in bfloat16: its rounding, up to
+   * 0.4 % of a weight, is larger than many an update of training. `bfloat16` halves the folder, for serving.
    */
   dtype?: Precision;
-  /** A larger checkpoint is cut into files of at most so many bytes. Default: 5 GB, as in transformers. */
+  /** A larger checkpoint is cut into files of at most this many bytes. Default: 5 GB, as in transformers. */
   shardBytes?: number;
 }
 
 /**
- * Writes the model as a checkpoint folder in the same layout, whole or not at all; `config.json` says the type that the weights
- * now have. Of a model with adapters it writes the adapters alone, as PEFT does; `mergeAdapters` makes a whole checkpoint of it.
+ * Writes the model as a checkpoint folder in the layout that was read, whole or not at all. `config.json` then says the type that the
+ * weights now have. If the model has adapters, only they are written, in PEFT's files; `mergeAdapters` makes whole weights of them.
  *
- * @param folder a checkpoint that was there is replaced
+ * @param folder a checkpoint of this name is replaced
  * @throws Error when the folder holds something else, or cannot be written
  */
 export function saveModel(model: Model, folder: string, { dtype = 'float32', shardBytes }: SaveOptions = {}): void {
-  const held = existsSync(folder) ? readdirSync(folder) : [];
-  if (held.length > 0 && !held.some((name) => MARKS.includes(name)))
+  const existing = existsSync(folder) ? readdirSync(folder) : [];
+  if (existing.length > 0 && !existing.some((name) => MARKS.includes(name)))
     throw new Error(`${folder} holds other files and no checkpoint; save the model into a folder of its own`);
   writeFolderAtomic(folder, (partial) => {
     if (hasAdapters(model.parameters)) {
@@ -179,7 +180,7 @@ export function saveModel(model: Model, folder: string, { dtype = 'float32', sha
   });
 }
 
-/** The text of a `config.json` in which the weights' type, where it is stated, is `dtype`: transformers converts to it. */
+/** The text of a `config.json` with `dtype` as the weights' type wherever it states one, since transformers converts weights to it. */
 function configOfType(file: string, dtype: Precision): string {
   const text = readFileSync(file, 'utf8');
   const config = JSON.parse(text) as { [field: string]: unknown };
@@ -194,7 +195,7 @@ function configOfType(file: string, dtype: Precision): string {
   return `${JSON.stringify(config, null, 2)}\n`;
 }
 
-/** The file that stands for a checkpoint's weights: the weights themselves, the index of their shards, or the adapters. */
+/** The file that identifies a checkpoint's weights: the weights themselves, the index of their shards, or the adapters. */
 export function weightsFile(folder: string): string {
   if (isAdapterFolder(folder)) return path.join(folder, 'adapter_model.safetensors');
   const single = path.join(folder, SINGLE_FILE);
@@ -208,8 +209,8 @@ export function disposeModel(model: Model): void {
 }
 
 /**
- * One user turn, images first, then the text, with the assistant's turn opened. Images are cut into patches when they are
- * used, not before: patches take eight times the memory.
+ * Encodes one user turn, images first, then the text, and opens the assistant's turn. Images are cut into patches when they are
+ * used and not before, since patches take eight times the memory.
  */
 export function encodePrompt(model: Model, images: readonly RgbImage[], text: string): EncodedPrompt {
   const { imageProcessor: processor, config } = model;
@@ -227,7 +228,7 @@ export function encodePrompt(model: Model, images: readonly RgbImage[], text: st
   };
 }
 
-/** What the assistant should write: the text's tokens and the end token. */
+/** The tokens that the assistant should write: the text's and the end of the turn. */
 export function encodeCompletion(model: Model, text: string): number[] {
   return [...model.tokenizer.encodePlain(text), model.tokenizer.special.imEnd];
 }

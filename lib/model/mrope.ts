@@ -1,7 +1,8 @@
 /**
- * Multimodal rotary positions (M-RoPE, Wang et al. 2024, Qwen2-VL section 2.1): ids on three axes, and their angles. Qwen2.5-VL
- * counts the temporal axis of a video in seconds (`second_per_grid_ts`, `tokens_per_second`); for images, which are all that the
- * kit reads, the two families agree.
+ * Multimodal rotary positions (M-RoPE, Wang et al. 2024, Qwen2-VL section 2.1): ids on three axes, and their angles.
+ *
+ * The two families differ for videos alone, where Qwen2.5-VL counts the temporal axis in seconds (`second_per_grid_ts`,
+ * `tokens_per_second`). The kit reads images only.
  */
 import * as tf from '@tensorflow/tfjs';
 import type { ModelConfig } from './configuration.js';
@@ -11,11 +12,11 @@ import type { ImageGrid } from './tensors.js';
 export type Position = [number, number, number];
 
 /**
- * Position ids of a token sequence: text advances all three axes together; the tokens of an image span its merged grid
- * from where the text stopped; text after it goes on from the largest id so far plus one.
+ * Position ids of a token sequence. Text advances all three axes together. The tokens of an image span its merged grid from the
+ * place where the text stopped. Text after the image goes on from the largest id so far plus one.
  *
- * @param tokens with one image token for each merged patch
- * @param grids of the images, in the order in which they occur
+ * @param tokens token ids, with one image token for each merged patch
+ * @param grids the images' grids, in the order in which the images occur
  * @param imageTokenId the id of `<|image_pad|>`
  * @param mergeSize patches a side joined into one token
  * @param start the first position, for a sequence that continues another
@@ -33,7 +34,7 @@ export function positionIds(
   let image = 0;
   for (let i = 0; i < tokens.length; ) {
     if (tokens[i] !== imageTokenId || image >= grids.length) {
-      // Past the last image, an image token is one that a model wrote itself: it is text (see the GRPO trainer).
+      // An image token behind the last image is one that a model wrote itself, and counts as text (see the GRPO trainer).
       positions.push([next, next, next]);
       next++;
       i++;

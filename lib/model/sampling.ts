@@ -1,4 +1,4 @@
-/** How the next token is drawn from logits: greedy, or by temperature, top-k and top-p. */
+/** Draws the next token from logits: greedily, or by temperature, top-k and top-p. */
 import * as tf from '@tensorflow/tfjs';
 import { logProbability, topK } from '../engine/operations.js';
 
@@ -13,7 +13,7 @@ export interface SamplingSettings {
 
 export const GREEDY: SamplingSettings = { temperature: 0, topK: 0, topP: 1 };
 
-/** @throws Error naming the setting that is impossible. */
+/** Checks settings. @throws Error naming the one that is impossible */
 export function checkSampling({ temperature, topK, topP }: SamplingSettings): void {
   if (!(temperature >= 0)) throw new Error(`temperature must be 0 (greedy) or above, got ${temperature}`);
   if (!Number.isInteger(topK) || topK < 0)
@@ -22,7 +22,7 @@ export function checkSampling({ temperature, topK, topP }: SamplingSettings): vo
 }
 
 /**
- * Draws one token a row, by inverting the cumulative distribution of the tokens that the settings leave.
+ * Draws one token for each row, by inverting the cumulative distribution of the tokens that the settings leave.
  *
  * @param logits `[rows, vocab]`
  * @param uniform numbers in [0, 1), `[rows]`; unused when greedy
@@ -45,16 +45,16 @@ export function sampleTokens(
     ? topK(scaled, settings.topK > 0 ? Math.min(settings.topK, vocab) : vocab)
     : { values: scaled, indices: undefined };
   const probabilities = tf.softmax(candidates.values);
-  // A token stays while the probability before it is below topP, so that the most probable always stays.
+  // A token stays if the probability of those before it is below topP, so that the most probable always stays.
   const before = tf.cumsum(probabilities, 1, true);
   const kept =
     settings.topP < 1 ? tf.mul(probabilities, tf.cast(tf.less(before, settings.topP), 'float32')) : probabilities;
   const cumulative = tf.cumsum(kept, 1);
   const threshold = tf.mul(tf.expandDims(uniform, 1), tf.sum(kept, 1, true));
-  // The number of candidates whose cumulative probability is at or below the threshold is the drawn one's rank.
+  // The rank of the drawn candidate is the number of those whose cumulative probability is at or below the threshold.
   const rank = tf.sum(tf.cast(tf.lessEqual(cumulative, threshold), 'int32'), 1);
   const width = candidates.values.shape[1];
-  // Rounding can leave the last cumulative value below the threshold: the last kept candidate is meant.
+  // Rounding can leave the last cumulative value below the threshold. Then the last kept candidate is drawn.
   const lastKept = tf.sub(tf.sum(tf.cast(tf.greater(kept, 0), 'int32'), 1), tf.scalar(1, 'int32'));
   const bounded = tf.minimum(rank, settings.topP < 1 ? lastKept : tf.scalar(width - 1, 'int32'));
   const tokens = candidates.indices

@@ -1,8 +1,10 @@
 /**
- * The names of a checkpoint's tensors in their two layouts. The published checkpoints, and the files that transformers saves, say
- * `model.layers.0...` and `visual.blocks.0...`; so does the kit in memory. transformers' modules are named
- * `model.language_model.layers.0...` and `model.visual.blocks.0...` since 4.52; so say PEFT's files, and checkpoints that other
- * tools write from the modules as they stand. `lm_head.weight` is the same in both.
+ * The names of a checkpoint's tensors in their two layouts.
+ *
+ * The published checkpoints, the files that transformers saves, and the kit in memory say `model.layers.0...` and
+ * `visual.blocks.0...`. transformers' modules have been named `model.language_model.layers.0...` and `model.visual.blocks.0...`
+ * since 4.52. PEFT's files have these names, and so have checkpoints that other tools write from the modules as they stand.
+ * `lm_head.weight` is the same in both.
  */
 
 /** `published`: `model.layers.0...`; `modules`: `model.language_model.layers.0...`. */

@@ -1,8 +1,8 @@
 /**
- * The tokenizer of a checkpoint: text to token ids and back, by the field's own JavaScript package.
+ * The tokenizer of a checkpoint: it turns text into token ids and back, by the field's own JavaScript package.
  *
- * Special tokens control the model: they begin and end turns and stand for images. They are recognised in template text
- * alone; in what people, data sets and models write they are spelled out, as transformers does with `split_special_tokens`.
+ * Special tokens control the model: they begin and end turns and stand for images. They are recognised only in the text of templates.
+ * In texts of people, data sets and models they are spelled out, as transformers does with `split_special_tokens`.
  */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -23,7 +23,7 @@ interface TokenizerJson {
   model: { vocab: { [token: string]: number } };
 }
 
-/** How many texts' ids are remembered: prompts and templates repeat. */
+/** The ids of so many texts are remembered, since prompts and templates repeat. */
 const CACHE_SIZE = 50_000;
 
 export class Tokenizer {
@@ -49,8 +49,8 @@ export class Tokenizer {
     const literal = longestFirst.map((content) => content.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'));
     this.controlPattern = new RegExp(`(${literal.join('|')})`);
     const idOf = (content: string): number => {
-      const token = added.find((each) => each.content === content);
-      if (!token) throw new Error(`tokenizer.json has no added token '${content}', which Qwen2-VL needs`);
+      const token = added.find((candidate) => candidate.content === content);
+      if (!token) throw new Error(`tokenizer.json has no added token '${content}', which the model needs`);
       return token.id;
     };
     this.special = {
@@ -65,23 +65,23 @@ export class Tokenizer {
     this.vocabSize = 1 + ids.reduce((most, id) => Math.max(most, id), 0);
   }
 
-  /** Template text cut at its control tokens: the ids of those, and the text between them. */
+  /** Cuts template text at its control tokens: their ids, and the texts between them. */
   splitControls(text: string): (number | string)[] {
     const pieces = text.split(this.controlPattern).filter((piece) => piece !== '');
     return pieces.map((piece) => this.controls.get(piece) ?? piece);
   }
 
-  /** Token ids of template text, in which `<|im_end|>` and its like are control tokens. */
+  /** Token ids of a template's text, in which `<|im_end|>` and its like are control tokens. */
   encode(text: string): readonly number[] {
     return this.remember(`t${text}`, () => this.full.encode(text, { add_special_tokens: false }).ids);
   }
 
-  /** Token ids of what a person or a data set wrote: `<|im_end|>` in it is ordinary text, not a control token. */
+  /** Token ids of a text that a person, a data set or a model wrote. `<|im_end|>` in it is ordinary text, not a control token. */
   encodePlain(text: string): readonly number[] {
     return this.remember(`p${text}`, () => this.plain.encode(text, { add_special_tokens: false }).ids);
   }
 
-  /** The text of token ids; special tokens are shown unless left out. */
+  /** The text of token ids. Special tokens are shown unless `skipSpecial` leaves them out. */
   decode(ids: readonly number[], { skipSpecial = false }: { skipSpecial?: boolean } = {}): string {
     if (ids.length === 0) return '';
     return this.full.decode([...ids], { skip_special_tokens: skipSpecial, clean_up_tokenization_spaces: false });

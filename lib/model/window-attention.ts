@@ -1,10 +1,10 @@
 /**
- * Attention within windows of patches, as most blocks of Qwen2.5-VL's vision tower have it (Bai et al. 2025, section 2.1.1): an
- * image is cut into squares of `window.side` patches from its upper left corner, narrower at the right and lower edges, and a patch
- * sees its own square alone.
+ * Attention within windows of patches, as in most blocks of Qwen2.5-VL's vision tower (Bai et al. 2025, section 2.1.1). An image is
+ * cut into squares of `side` x `side` patches from its upper left corner, narrower at the right and lower edges, and a patch sees only
+ * its own square.
  *
- * The patches are sorted by window first. One window then fills at most `side^2` places in a row, so that a run of as many places
- * needs to look no further than the runs beside it: the work grows with the patches, not with their square.
+ * The patches are sorted by window first. A window then fills at most `side^2` places in a row, so that a run of as many places
+ * needs to look no further than the runs beside it. So the work grows with the number of patches, not with its square.
  */
 import * as tf from '@tensorflow/tfjs';
 import { batchedProduct, takeRows, topK } from '../engine/operations.js';
@@ -27,19 +27,19 @@ export interface SortedImages {
   images: ImageBatch;
   /** The number of each patch's window, `[images, patches]`, rising. */
   windows: tf.Tensor2D;
-  /** Merged patches `[images x patches / merge^2, width]` in the order in which the images came. */
+  /** Brings merged patches `[images x patches / merge^2, width]` back into the order in which the images came. */
   restore(merged: tf.Tensor2D): tf.Tensor2D;
 }
 
-/** Sorts patches by window, those that the merger joins side by side, padding last. */
+/** Sorts patches by window. Patches that the merger joins stay side by side, and padding goes last. */
 export function sortByWindow(images: ImageBatch, side: number, mergeSize: number): SortedImages {
   const [count, patches] = images.padding.shape;
   const joined = mergeSize ** 2;
   const cells = patches / joined;
   const windows = windowNumbers(images, side);
-  // A side is a multiple of mergeSize, so that patches which are joined are of one window.
-  const ofCells = tf.slice(tf.reshape(windows, [count, cells, joined]), [0, 0, 0], [-1, -1, 1]);
-  const order = ascending(tf.reshape(ofCells, [count, cells]) as tf.Tensor2D);
+  // A side is a multiple of mergeSize, so patches that are joined lie in one window.
+  const windowsOfCells = tf.slice(tf.reshape(windows, [count, cells, joined]), [0, 0, 0], [-1, -1, 1]);
+  const order = ascending(tf.reshape(windowsOfCells, [count, cells]) as tf.Tensor2D);
   const sort = (x: tf.Tensor): tf.Tensor => tf.reshape(takeCells(tf.cast(x, 'float32'), order), x.shape);
   return {
     images: {
@@ -52,7 +52,7 @@ export function sortByWindow(images: ImageBatch, side: number, mergeSize: number
   };
 }
 
-/** `[images, patches]`: window row x `WIDEST` + window column. */
+/** The number of each patch's window, `[images, patches]`: window row x `WIDEST` + window column. */
 function windowNumbers({ places, padding }: ImageBatch, side: number): tf.Tensor2D {
   const [rows, columns] = tf.unstack(tf.floor(tf.div(tf.cast(places, 'float32'), side)), 2) as [tf.Tensor, tf.Tensor];
   const number = tf.add(tf.mul(rows, WIDEST), columns);
@@ -64,7 +64,7 @@ function ascending(x: tf.Tensor2D): tf.Tensor2D {
   return topK(tf.neg(x) as tf.Tensor2D, x.shape[1]).indices;
 }
 
-/** The cells of each image in the order given: x of images x cells x any numbers, to `[images x cells, numbers a cell]`. */
+/** The cells of each image in a certain order, `[images x cells, numbers in a cell]`. x has images x cells x any numbers. */
 function takeCells(x: tf.Tensor, order: tf.Tensor2D): tf.Tensor2D {
   const [count, cells] = order.shape;
   const first = tf.expandDims(tf.range(0, count * cells, cells, 'int32'), 1);
@@ -72,10 +72,14 @@ function takeCells(x: tf.Tensor, order: tf.Tensor2D): tf.Tensor2D {
   return takeRows(tf.reshape(x, [count * cells, -1]) as tf.Tensor2D, index);
 }
 
-/** Attention of every patch of an image to all of them. @param padding 0, or -1e9 for padding, `[images, patches]` */
+/**
+ * Attention of every patch of an image to all of them.
+ *
+ * @param padding 0, or -1e9 for padding, `[images, patches]`
+ */
 export function wholeAttention(padding: tf.Tensor2D): PatchAttention {
   const [count, patches] = padding.shape;
-  return biased(tf.reshape(padding, [count, 1, 1, patches]));
+  return attentionWith(tf.reshape(padding, [count, 1, 1, patches]));
 }
 
 /**
@@ -86,7 +90,7 @@ export function wholeAttention(padding: tf.Tensor2D): PatchAttention {
  */
 export function windowAttention(windows: tf.Tensor2D, area: number): PatchAttention {
   const [count, patches] = windows.shape;
-  if (patches <= 3 * area) return biased(tf.expandDims(unlike(windows, windows), 1));
+  if (patches <= 3 * area) return attentionWith(tf.expandDims(unlike(windows, windows), 1));
   const runs = Math.ceil(patches / area);
   const rest = runs * area - patches;
   /** `[.., patches, ..]` along an axis, to runs of a window's area: `[.., runs, area, ..]`. */
@@ -96,12 +100,12 @@ export function windowAttention(windows: tf.Tensor2D, area: number): PatchAttent
   /** Each run with the one before and the one behind it: `[.., runs, 3 x area, ..]`. */
   const around = (x: tf.Tensor, axis: number, fill = 0): tf.Tensor => {
     const wide = cut(padded(x, axis, area, rest + area, fill), axis);
-    const from = (run: number) => tf.slice(wide, at(axis, run), [...wide.shape.slice(0, axis), runs]);
+    const from = (run: number) => tf.slice(wide, startAt(axis, run), [...wide.shape.slice(0, axis), runs]);
     return tf.concat([from(0), from(1), from(2)], axis + 1);
   };
-  // No window has the number -1, nor -2: nobody looks at the padding of the runs.
+  // No window has the number -1 or -2, so that nobody looks at the padding of the runs.
   const bias = unlike(own(windows, 1, -2), around(windows, 1, -1));
-  const attend = biased(tf.expandDims(bias, 1));
+  const attend = attentionWith(tf.expandDims(bias, 1));
   return (queries, keys, values) => {
     const mixed = attend(own(queries, 2), around(keys, 2), around(values, 2));
     const [, heads, , size] = queries.shape as [number, number, number, number];
@@ -115,7 +119,7 @@ function unlike(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
   return tf.mul(tf.cast(differ, 'float32'), FORBIDDEN);
 }
 
-/** `before` and `behind` more places along an axis. */
+/** Adds `before` and `behind` places along an axis. */
 function padded(x: tf.Tensor, axis: number, before: number, behind: number, fill: number): tf.Tensor {
   return tf.pad(
     x,
@@ -124,13 +128,13 @@ function padded(x: tf.Tensor, axis: number, before: number, behind: number, fill
   );
 }
 
-/** The start of a slice: `place` on an axis, 0 before it. */
-function at(axis: number, place: number): number[] {
+/** The start of a slice: `place` on an axis, 0 on those before it. */
+function startAt(axis: number, place: number): number[] {
   return [...Array<number>(axis).fill(0), place];
 }
 
-/** softmax(q k^T / sqrt(size) + bias) v over the last two axes. */
-function biased(bias: tf.Tensor): PatchAttention {
+/** Attention with a bias: softmax(q k^T / sqrt(size) + bias) v over the last two axes. */
+function attentionWith(bias: tf.Tensor): PatchAttention {
   return (queries, keys, values) => {
     const scores = batchedProduct(queries, keys, true);
     const scale = 1 / Math.sqrt(queries.shape.at(-1)!);

@@ -1,4 +1,4 @@
-/** Images in memory and as PNG files, as the tasks draw them and the image processor reads them. */
+/** Images in memory and in files: tasks draw them, data sets hold them, the image processor reads them. */
 import { existsSync, mkdirSync, realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
 import sharp from 'sharp';
@@ -12,16 +12,16 @@ export interface RgbImage {
   data: Uint8Array;
 }
 
-/** What is read; other formats that the library knows (vector graphics, documents) are no pictures to train on. */
+/** The formats that are read. Others that the library knows (vector graphics, documents) are no pictures to train on. */
 const FORMATS = new Set(['png', 'jpeg', 'webp', 'gif', 'tiff']);
 
-/** A file that declares more pixels than this is refused before any is decoded, as a small file can unpack to gigabytes. */
+/** A file that declares more pixels than this is refused before any is decoded, since a small file can unpack to gigabytes. */
 const MOST_PIXELS = 100_000_000;
 
 /**
- * Where an image of a data set lies.
+ * The file of an image in a data set.
  *
- * @param name as the data set writes it, relative to the folder
+ * @param name the image's name in the data set, relative to the folder
  * @throws Error when the name leads out of the folder (see `pathWithin`), or to no file
  */
 export function imageFile(folder: string, name: string): string {
@@ -35,8 +35,8 @@ export function imageFile(folder: string, name: string): string {
 }
 
 /**
- * The path of a file in a folder, which need not exist; undefined where the name leads out of it: absolute, by `..`, or through a
- * symbolic link. Of links that lead out, only those of a Hugging Face cache are followed, from `snapshots/` to its own `blobs/`.
+ * The path of a file in a folder. The file need not exist. If the name leads out of the folder (an absolute path, `..`, a symbolic
+ * link), the path is undefined. Only links of a Hugging Face cache may lead out, from `snapshots/` to its own `blobs/`.
  */
 export function pathWithin(folder: string, name: string): string | undefined {
   const file = path.resolve(folder, name);
@@ -56,20 +56,20 @@ function isInside(folder: string, file: string): boolean {
 /**
  * Reads the first frame of an image file (PNG, JPEG, WebP, GIF, TIFF) with the values that Pillow gives, to the bit:
  *
- * - turned upright by its EXIF orientation (`ImageOps.exif_transpose`);
- * - transparency laid on white, as transformers' Qwen2-VL processor (5.23) and Qwen's own `qwen_vl_utils` do. Pillow's bare
- *   `convert('RGB')`, which older releases call, instead shows whatever colour is stored under transparent pixels;
- * - grey, palette and CMYK made RGB, colour profiles ignored, 16 bits a channel cut to the upper 8. (Pillow instead cuts
+ * - The image is turned upright by its EXIF orientation (`ImageOps.exif_transpose`).
+ * - Transparency is laid on white, as transformers' Qwen2-VL processor (5.23) and Qwen's own `qwen_vl_utils` do. Pillow's bare
+ *   `convert('RGB')`, which older releases call, shows the colour that is stored under transparent pixels.
+ * - Grey, palette and CMYK become RGB, colour profiles are ignored, and 16 bits a channel are cut to the upper 8. (Pillow cuts
  *   16-bit grey at 255, which makes most of such a picture white.)
  *
- * @throws Error naming the file and what to do when it is missing, empty, no image, broken, cut short, or of more than 100
+ * @throws Error naming the file and what to do when the file is missing, empty, no image, broken, cut short, or of more than 100
  *   megapixels
  */
 export async function readImage(file: string): Promise<RgbImage> {
-  const found = statSync(file, { throwIfNoEntry: false });
-  if (!found) throw new Error(`${file}: there is no such image`);
-  if (!found.isFile()) throw new Error(`${file}: not a file; name an image in it`);
-  if (found.size === 0) throw new Error(`${file}: the file is empty; copy or download it again`);
+  const status = statSync(file, { throwIfNoEntry: false });
+  if (!status) throw new Error(`${file}: there is no such image`);
+  if (!status.isFile()) throw new Error(`${file}: not a file; name an image in it`);
+  if (status.size === 0) throw new Error(`${file}: the file is empty; copy or download it again`);
   const open = () => sharp(file, { limitInputPixels: false, failOn: 'error', ignoreIcc: true });
   const { format, width, height, space, hasAlpha } = await open().metadata().catch(refuse(file));
   if (!FORMATS.has(format))
@@ -90,7 +90,7 @@ export async function readImage(file: string): Promise<RgbImage> {
   return { width: info.width, height: info.height, data: rgb };
 }
 
-/** What is thrown where the library cannot read a file. */
+/** Throws the library's reason why it cannot read a file. */
 function refuse(file: string): (error: Error) => never {
   return (error) => {
     const reason = error.message
@@ -129,7 +129,7 @@ function cmykToRgb(cmyk: Uint8Array): Uint8Array {
   return rgb;
 }
 
-/** The bytes of an image as PNG; `scale` repeats each pixel, to look at small images. */
+/** Encodes an image as PNG. `scale` repeats each pixel, so that small images can be looked at. */
 export async function encodePng(image: RgbImage, scale = 1): Promise<Buffer> {
   const raw = { width: image.width, height: image.height, channels: 3 } as const;
   const picture = sharp(image.data, { raw });
