@@ -26,6 +26,8 @@ export type HtmlCell =
 
 export interface HtmlTable {
   caption?: string;
+  /** The name of a table without a caption, for those who do not see it. */
+  label?: string;
   /** One row of heads or several. */
   heads: readonly (readonly HtmlCell[])[];
   rows: readonly (readonly HtmlCell[])[];
@@ -34,17 +36,17 @@ export interface HtmlTable {
 /**
  * Writes a table in a frame, which scrolls if the table is wider than the page.
  *
- * @throws Error if a row has not as many cells as the last row of heads
+ * @throws Error if a row has not as many cells as the last row of heads, or if the table has neither caption nor label
  */
-export function htmlTable({ caption, heads, rows }: HtmlTable): string {
+export function htmlTable({ caption, label = caption, heads, rows }: HtmlTable): string {
   const width = heads.at(-1)!.length;
+  if (label === undefined) throw new Error('table: it needs a caption or a label');
   const wrong = rows.findIndex((row) => row.length !== width);
   if (wrong >= 0) throw new Error(`table: row ${wrong} has ${rows[wrong]!.length} cells, expected ${width}`);
   const head = heads.map((row) => `<tr>${row.map(headHtml).join('')}</tr>`).join('');
   const body = rows.map((row) => `<tr>${row.map(cellHtml).join('')}</tr>`).join('\n');
   const title = caption === undefined ? '' : `<caption>${escapeHtml(caption)}</caption>`;
-  const label = escapeHtml(caption ?? 'completions');
-  return `<div class="table wide" tabindex="0" role="region" aria-label="${label}"><table>${title}<thead>${head}</thead><tbody>
+  return `<div class="table wide" tabindex="0" role="region" aria-label="${escapeHtml(label)}"><table>${title}<thead>${head}</thead><tbody>
 ${body}
 </tbody></table></div>`;
 }

@@ -27,7 +27,9 @@ test('heads have their scope and span, cells their classes, and no text is marku
 });
 
 test('a row of the wrong length is refused', () => {
-  assert.throws(() => htmlTable({ heads: [['a', 'b']], rows: [['1', '2'], ['1']] }), /row 1 has 1 cells, expected 2/);
+  const table = { heads: [['a', 'b']], rows: [['1', '2'], ['1']] };
+  assert.throws(() => htmlTable({ ...table, caption: 'x' }), /row 1 has 1 cells, expected 2/);
+  assert.throws(() => htmlTable(table), /needs a caption or a label/);
 });
 
 test('in a notebook the heads of a column stand in one', () => {

@@ -263,7 +263,7 @@ function sampleHtml({ task, testSet, question, answer, images, outputs }: PageSa
   return `<article class="sample">
 <div class="pictures">${pictures.join('')}</div>
 <div class="words"><p class="set">${TEST_SET_NAMES[testSet]}</p><p class="question">${escapeHtml(question)}</p><p>Gold answer: <code>${escapeHtml(answer)}</code></p>
-${htmlTable({ heads: [['paradigm', 'scored', 'completion']], rows })}</div>
+${htmlTable({ label: 'completions', heads: [['paradigm', 'scored', 'completion']], rows })}</div>
 </article>`;
 }
 

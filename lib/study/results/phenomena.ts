@@ -16,7 +16,11 @@ import {
   stratificationText,
 } from './wording.js';
 
-/** The three curves of a paradigm's runs; the mean goes as far as all of them. */
+/**
+ * Reads the three curves of a paradigm's runs. The mean goes as far as all of them.
+ *
+ * @throws Error naming the step that lacks a metric
+ */
 export function rewardCurves(
   task: TaskName,
   paradigm: TrainingCurve['paradigm'],
@@ -30,7 +34,14 @@ export function rewardCurves(
   const seeds = runs.map(({ seed }) => seed);
   const steps = Math.min(...runs.map(({ metrics }) => metrics.length));
   return (['accuracy', 'format', 'length'] as const).map((metric) => {
-    const perSeed = runs.map(({ metrics }) => metrics.map((step) => step[keys[metric]]!));
+    const perSeed = runs.map(({ seed, metrics }) =>
+      metrics.map((logged, step) => {
+        const value = logged[keys[metric]];
+        if (value === undefined)
+          throw new Error(`${task}, ${paradigm}, seed ${seed}: step ${step} has no '${keys[metric]}' in its metrics`);
+        return value;
+      }),
+    );
     const mean = Array.from({ length: steps }, (_, step) => meanOf(perSeed.map((values) => values[step]!)));
     return { paradigm, metric, seeds, perSeed, mean };
   });
