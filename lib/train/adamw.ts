@@ -12,9 +12,9 @@ export interface AdamWSettings {
   beta2: number;
   /** Added to the root of the second moment. */
   epsilon: number;
-  /** Decoupled weight decay; on matrices alone, as in transformers' Trainer (norms and biases are left out). */
+  /** Decoupled weight decay. As in transformers' Trainer it acts on matrices alone, not on norms and biases. */
   weightDecay: number;
-  /** Gradients are scaled down to this global norm; 0: never. */
+  /** Gradients of a larger global norm are scaled down to this one; 0: never. */
   clipNorm: number;
 }
 
@@ -42,12 +42,12 @@ export class AdamW {
   }
 
   /**
-   * One update. Replaces the tensors in `parameters` (the old ones are freed unless `keep` holds them) and frees the
+   * Takes one update. It replaces the tensors in `parameters`, frees the old ones unless `keep` holds them, and frees the
    * gradients.
    *
    * @param keep parameters that must survive, such as those of a reference model
    * @returns the global norm of the gradients before clipping
-   * @throws Error when the norm is not finite, naming the first tensor with such a gradient; nothing is changed then
+   * @throws Error when the norm is not finite, naming the first tensor with such a gradient; the parameters stay as they were
    */
   apply(
     parameters: TensorMap,
@@ -90,7 +90,7 @@ export class AdamW {
     return { moments, updates: this.updates };
   }
 
-  /** Continues from a saved state, whose tensors it takes over. */
+  /** Continues from a saved state and takes its tensors over. */
   restore({ moments, updates }: { moments: TensorMap; updates: number }): void {
     tf.dispose([this.first, this.second]);
     this.first = {};

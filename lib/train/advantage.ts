@@ -11,9 +11,9 @@ export const REWARD_SCALINGS = ['group', 'batch', 'none'] as const;
 export type RewardScaling = (typeof REWARD_SCALINGS)[number];
 
 /**
- * How several rewards become one advantage: their weighted sum is compared within the group (`sum_then_normalize`), or each
- * is normalised within the group first, so that no reward drowns another (`normalize_then_sum`, GDPO, Liu et al. 2026; as
- * TRL names them).
+ * How several rewards become one advantage, in TRL's names. With `sum_then_normalize` their weighted sum is compared within the
+ * group. With `normalize_then_sum` each reward is normalised within the group first, so that no reward drowns another (GDPO, Liu
+ * et al. 2026).
  */
 export const AGGREGATIONS = ['sum_then_normalize', 'normalize_then_sum'] as const;
 export type Aggregation = (typeof AGGREGATIONS)[number];
@@ -21,15 +21,15 @@ export type Aggregation = (typeof AGGREGATIONS)[number];
 /** Added to the standard deviation, as in TRL and Reason-RFT. */
 const EPSILON = 1e-4;
 
-/** Numbers of completions, `[prompts][completions]`; null where no reward function applied. */
+/** One number a completion, `[prompts][completions]`; null for a completion that the reward function does not apply to. */
 export type Grouped = readonly (readonly (number | null)[])[];
 
 export interface Advantages {
-  /** One a completion, `[prompts][completions]`; 0 where no reward applied. */
+  /** One a completion, `[prompts][completions]`; 0 for a completion that no reward applies to. */
   advantages: number[][];
   /** Standard deviation (n - 1) of each group's rewards. */
   groupDeviations: number[];
-  /** Which groups have equal rewards: they teach nothing. */
+  /** True for a group whose rewards are all equal: it teaches nothing. */
   dead: boolean[];
 }
 
@@ -46,14 +46,14 @@ export function sampleDeviation(values: readonly number[]): number {
 }
 
 /**
- * Sum of weight x reward over the functions that apply to a completion; null where none does.
+ * Sum of weight x reward over the functions that apply to a completion; null when none applies.
  *
  * @param rewards one table a reward function
  */
 export function weightedSum(rewards: readonly Grouped[], weights: readonly number[]): (number | null)[][] {
   return (rewards[0] ?? []).map((group, p) =>
     group.map((_, g) => {
-      const values = rewards.map((each) => each[p]![g]!);
+      const values = rewards.map((table) => table[p]![g]!);
       if (values.every((value) => value === null)) return null;
       return values.reduce<number>((sum, value, k) => sum + weights[k]! * (value ?? 0), 0);
     }),
@@ -66,7 +66,7 @@ export function weightedSum(rewards: readonly Grouped[], weights: readonly numbe
  * @param rewards each completion's reward, such as the weighted sum of several
  */
 export function groupAdvantages(rewards: Grouped, scaling: RewardScaling): Advantages {
-  const known = rewards.map(scorable);
+  const known = rewards.map(knownRewards);
   const groupDeviations = known.map(sampleDeviation);
   const batchDeviation = sampleDeviation(known.flat());
   const advantages = rewards.map((group, g) => {
@@ -89,18 +89,18 @@ export function normalizedAdvantages(rewards: readonly Grouped[], weights: reado
     return table.map((group, p) => group.map((r, g) => (r === null ? null : advantages[p]![g]!)));
   });
   const sums = weightedSum(normalized, weights);
-  const known = sums.flatMap(scorable);
+  const known = sums.flatMap(knownRewards);
   const [centre, deviation] = [mean(known), sampleDeviation(known)];
   const advantages = sums.map((group) => group.map((s) => (s === null ? 0 : (s - centre) / (deviation + EPSILON))));
-  const dead = sums.map((_, p) => rewards.every((table) => isZero(sampleDeviation(scorable(table[p]!)))));
+  const dead = sums.map((_, p) => rewards.every((table) => isZero(sampleDeviation(knownRewards(table[p]!)))));
   return {
     advantages,
-    groupDeviations: weightedSum(rewards, weights).map((group) => sampleDeviation(scorable(group))),
+    groupDeviations: weightedSum(rewards, weights).map((group) => sampleDeviation(knownRewards(group))),
     dead,
   };
 }
 
-function scorable(group: readonly (number | null)[]): number[] {
+function knownRewards(group: readonly (number | null)[]): number[] {
   return group.filter((r): r is number => r !== null);
 }
 

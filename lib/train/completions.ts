@@ -20,7 +20,7 @@ export interface LoggedCompletion {
   ended: boolean;
 }
 
-/** The columns that every table has; all others are rewards, by their names. */
+/** The columns that every table has. All others are rewards, by their names. */
 const COLUMNS = {
   step: 'INT32',
   id: 'STRING',
@@ -60,7 +60,7 @@ export function writeCompletions(file: string, rows: readonly LoggedCompletion[]
   writeFileAtomic(file, new Uint8Array(parquetWriteBuffer({ columnData: [...fixed, ...scores] })));
 }
 
-/** Reads the table of one step; no rows where there is no such file. */
+/** Reads the table of one step; no rows when there is no such file. */
 export async function readCompletions(file: string): Promise<LoggedCompletion[]> {
   if (!existsSync(file)) return [];
   const bytes = readFileSync(file);

@@ -1,4 +1,4 @@
-/** What a run computes with: versions, machine, threads and the kit's commit, for whoever wants to repeat it. */
+/** The environment of a run: versions, machine, threads and the kit's commit. Somebody who repeats the run needs to know them. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import os from 'node:os';
@@ -7,14 +7,14 @@ import * as tf from '@tensorflow/tfjs';
 import type { Engine } from '../engine/backend.js';
 
 export interface Environment {
-  /** The kit's version, and the commit of the repository it lies in; `-dirty` where tracked files were changed. */
+  /** The kit's version, and the commit of its repository, with `-dirty` when tracked files were changed. */
   kit: string;
   commit: string | null;
   node: string;
   /** Such as `linux x64`. */
   platform: string;
   processor: string;
-  /** Threads that TensorFlow may use, unless `variables` say otherwise. */
+  /** The number of threads that TensorFlow may use; `variables` may limit it further. */
   threads: number;
   backend: Engine['backend'];
   gpu: boolean;
@@ -22,9 +22,9 @@ export interface Environment {
   tensorflow: string;
   tfjs: string;
   precision: Engine['precision'];
-  /** Versions of the packages that are installed, by name. */
+  /** The versions of the installed packages, by name. */
   packages: { [name: string]: string };
-  /** Environment variables that change how TensorFlow computes, where they are set. */
+  /** The environment variables that change how TensorFlow computes, those that are set. */
   variables: { [name: string]: string };
 }
 
@@ -59,26 +59,26 @@ export function describeEnvironment(engine: Engine): Environment {
   };
 }
 
-/** The kit's own package.json: the nearest above this file, built or not. */
+/** Reads the kit's own package.json, the nearest above this file. */
 function kitPackage(): { version: string; dependencies: { [name: string]: string } } {
   let folder = __dirname;
   while (!existsSync(path.join(folder, 'package.json'))) folder = path.dirname(folder);
   return JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8')) as ReturnType<typeof kitPackage>;
 }
 
-/** Read from the packages' folders: many do not export their package.json. */
+/** Reads the versions from the packages' folders, as many packages do not export their package.json. */
 function installedVersions(names: readonly string[]): { [name: string]: string } {
   const versions: { [name: string]: string } = {};
   for (const name of names) {
     const file = (require.resolve.paths(name) ?? [])
       .map((folder) => path.join(folder, name, 'package.json'))
-      .find((each) => existsSync(each));
+      .find((description) => existsSync(description));
     if (file) versions[name] = (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
   }
   return versions;
 }
 
-/** The commit of the repository that the kit lies in, `-dirty` where tracked files were changed; null outside of one. */
+/** The commit of the kit's repository, with `-dirty` when tracked files were changed; null outside of a repository. */
 export function kitCommit(): string | null {
   try {
     const args = ['describe', '--always', '--dirty', '--abbrev=40', '--exclude=*'];

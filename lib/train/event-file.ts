@@ -1,4 +1,4 @@
-/** TensorBoard's event files: scalars a step, as TFRecords of `Event` messages. */
+/** TensorBoard's event files: the scalars of each step, as TFRecords of `Event` messages. */
 import { appendFileSync, existsSync, readdirSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -31,15 +31,15 @@ const Event = protobuf
   )
   .root.lookupType('Event');
 
-/** A folder with one event file, to which events are added. */
+/** An event file that grows. */
 export interface EventFile {
   add(event: ScalarEvent): void;
 }
 
 /**
- * Starts a new event file in a folder with the events of the steps done so far, then removes the older ones: whatever a
- * killed process left, each step is there once. A TensorBoard that is looking forgets what it had read, as the file begins
- * with a session's start.
+ * Starts a new event file in a folder with the events of the steps done so far, then removes the older files. Each step is then
+ * there once, also after a kill. The file begins with the start of a session, at which a TensorBoard that is open forgets what it
+ * had read.
  */
 export function startEventFile(folder: string, history: readonly ScalarEvent[]): EventFile {
   const before = existsSync(folder) ? readdirSync(folder) : [];
@@ -57,7 +57,7 @@ export function startEventFile(folder: string, history: readonly ScalarEvent[]):
   for (const old of before) if (old !== name) rmSync(path.join(folder, old), { force: true });
   return {
     add(event) {
-      // One write a step: a kill leaves the record out or, at worst, a torn last one, which TensorBoard waits for.
+      // One write a step: a kill leaves the record out, or at worst a torn last one. TensorBoard waits for the rest of that.
       appendFileSync(path.join(folder, name), record(scalars(event)));
     },
   };
@@ -96,7 +96,7 @@ const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
   return crc;
 });
 
-/** Rotated right by 15 bits plus a constant, as TFRecord asks: data that hold a CRC would confuse a plain one. */
+/** The CRC rotated right by 15 bits, plus a constant, as TFRecord asks: data that hold a CRC would confuse a plain one. */
 function maskedCrc(bytes: Uint8Array): number {
   const crc = crc32c(bytes);
   return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;

@@ -17,7 +17,7 @@ export interface GrpoSettings extends SamplingSettings, PolicyLossSettings {
   schedule: Schedule;
   /** Divides logits by the sampling temperature in the loss too (TRL); Reason-RFT does not. */
   temperatureInLoss: boolean;
-  /** What advantages are divided by. */
+  /** The number that advantages are divided by. */
   scaling: RewardScaling;
   /** How several rewards become one advantage. */
   aggregation: Aggregation;
@@ -31,11 +31,11 @@ export interface GrpoSettings extends SamplingSettings, PolicyLossSettings {
   updatesPerRollout: number;
   /** Optimizer updates in one pass, each on its share of the prompts; must divide `promptsPerStep`. */
   miniBatches: number;
-  /** Prompts whose forward and backward pass runs at once: memory against speed, never the result. */
+  /** Prompts whose forward and backward pass runs at once. It trades memory for speed and never changes the result. */
   promptsPerMicroBatch: number;
   /** The backward pass computes each decoder layer again (Chen et al. 2016): less memory, a third more time, the same numbers. */
   gradientCheckpointing: boolean;
-  /** Dynamic sampling (DAPO, section 3.2): times at most that dead groups are replaced by groups of fresh prompts; 0: never. */
+  /** Dynamic sampling (DAPO, section 3.2): dead groups are replaced by groups of fresh prompts at most so many times; 0: never. */
   resamplingRounds: number;
   /** Steps between refreshes of the reference model (TR-DPO, Gorbatovski et al. 2024); 0: it never moves. */
   referenceRefreshEvery: number;
@@ -47,7 +47,7 @@ export interface GrpoSettings extends SamplingSettings, PolicyLossSettings {
   seed: number;
 }
 
-/** What no two presets see differently: options that are off. */
+/** Options that every preset leaves off. */
 const OFF = {
   ratioLevel: 'token',
   delta: 0,
@@ -102,7 +102,7 @@ export const TRL_GRPO = {
 export const GRPO_PRESETS = { 'reason-rft': REASON_RFT_GRPO, trl: TRL_GRPO } as const;
 export type GrpoPreset = keyof typeof GRPO_PRESETS;
 
-/** @throws Error naming the setting that is impossible, and what it must be */
+/** Checks the settings. @throws Error naming the setting that is impossible, and what it must be */
 export function checkGrpo(settings: GrpoSettings): void {
   checkSampling(settings);
   checkSchedule(settings.schedule);

@@ -60,8 +60,8 @@ export async function trainGrpo(
   const start: TensorMap = beta > 0 ? withoutAdapters(model.parameters) : {};
   const startTensors = new Set(Object.values(start));
   const { trainable, frozen } = partParameters(model.parameters, settings);
-  const held = new Set(Object.values(frozen));
-  const ownReference = Object.fromEntries(Object.entries(start).filter(([, tensor]) => !held.has(tensor)));
+  const frozenTensors = new Set(Object.values(frozen));
+  const ownReference = Object.fromEntries(Object.entries(start).filter(([, tensor]) => !frozenTensors.has(tensor)));
   const refreshed: TensorMap = settings.referenceRefreshEvery > 0 ? copies(trainable) : {};
   const optimizer = new AdamW({ ...ADAMW_DEFAULTS });
   const logitTemperature = settings.temperatureInLoss ? settings.temperature : 1;
@@ -128,7 +128,7 @@ function copies(tensors: TensorMap): TensorMap {
   return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, tf.add(tensor, 0)]));
 }
 
-/** reference = share x policy + (1 - share) x reference, in place. */
+/** Moves the reference towards the policy, in place: reference = share x policy + (1 - share) x reference. */
 function mixInto(reference: TensorMap, policy: TensorMap, share: number): void {
   for (const [name, tensor] of Object.entries(reference)) {
     reference[name] = tf.tidy(() => tf.add(tf.mul(policy[name]!, share), tf.mul(tensor, 1 - share)));

@@ -10,9 +10,8 @@ import type { Metrics } from './metrics.js';
 import { readScalar } from './scalar.js';
 
 /**
- * Loss, metrics and gradients of an update. Each token weighs 1 / (trained tokens of the whole update), so that how rows are
- * cut into micro-batches does not change the result: a mean of the micro-batches' means would let a token in a short one
- * weigh more.
+ * Loss, metrics and gradients of an update. Each token weighs 1 / (trained tokens of the whole update). The result therefore does
+ * not depend on how rows are cut into micro-batches; in a mean of their means a token of a short micro-batch would weigh more.
  *
  * @param microBatches rows that run at once
  * @returns gradients that the caller hands to the optimizer, and the number of tokens seen
@@ -46,10 +45,10 @@ export function likelihoodGradients(
   return { gradients: gradients!, metrics, tokens };
 }
 
-/** Tokens of a row that have a loss: the first of a row has nothing to be predicted from. */
+/** The number of tokens of a row that have a loss. The first of a row has none, as nothing predicts it. */
 function trainedTokens({ prefix, segments }: Row): number {
   const count = (trained: readonly boolean[] = [], from: number) =>
-    trained.filter((each, i) => each && i >= from).length;
+    trained.filter((isTrained, i) => isTrained && i >= from).length;
   const first = prefix.tokens.length === 0 ? 1 : 0;
   return segments.reduce((sum, segment) => sum + count(segment.trained, first), count(prefix.trained, 1));
 }

@@ -30,7 +30,7 @@ export type LikelihoodOutput = {
 /**
  * Compiles the step: `loss = -sum_k w_k log p(token_k)`; the caller chooses the weights so that micro-batches add up.
  *
- * @param checkpoint the backward pass computes each layer again: less memory, a third more time, the same numbers
+ * @param checkpoint whether the backward pass computes each layer again: less memory, a third more time, the same numbers
  */
 export function likelihoodStep(
   config: ModelConfig,

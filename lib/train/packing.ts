@@ -1,11 +1,11 @@
 /** Packing: several samples in one row, so that short ones waste no padding. */
 
 /**
- * Which samples share a row: each goes to the first row that has room for it (first fit, in the order given).
+ * Shares samples out among rows: each goes to the first row that has room for it (first fit, in their order).
  *
  * @param lengths tokens of each sample
- * @param limit tokens that a row may hold; a sample longer than that has a row of its own, and with 0 every sample has
- * @returns the rows, as indices of samples
+ * @param limit tokens that a row may hold. A longer sample gets a row of its own; with 0 every sample does
+ * @returns the samples of each row, by their indices
  */
 export function packSamples(lengths: readonly number[], limit: number): number[][] {
   const rows: { samples: number[]; used: number }[] = [];

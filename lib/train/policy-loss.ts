@@ -35,7 +35,7 @@ export interface PolicyLossSettings {
   /** Lower and upper distance of the ratio's clipping range from 1; for `cispo` epsilonHigh is the ratio's bound. */
   epsilonLow: number;
   epsilonHigh: number;
-  /** Bound of the ratio in the unclipped term, so that a negative advantage cannot push without limit; 0: none. */
+  /** Bound of the ratio in the unclipped term. It keeps a negative advantage from pushing without limit; 0: none. */
   delta: number;
   /** Temperatures of `sapo` for positive and negative advantages. */
   sapoTemperaturePositive: number;
@@ -44,7 +44,7 @@ export interface PolicyLossSettings {
   beta: number;
 }
 
-/** True where one ratio holds for a whole completion. */
+/** Whether one ratio holds for a whole completion. */
 export function hasSequenceRatio({
   lossType,
   ratioLevel,
@@ -80,8 +80,8 @@ export function tokenWeights(
 
 /** Which completion each target belongs to, for the sequence ratio. */
 export type Sequences = {
-  /** Index into `lengths`, int32 `[targets]`; -1 for padding. */
-  of: tf.Tensor1D;
+  /** The target's completion, as an index into `lengths`, int32 `[targets]`; -1 for padding. */
+  completion: tf.Tensor1D;
   /** Tokens of each completion, `[completions]`. */
   lengths: tf.Tensor1D;
 };
@@ -94,7 +94,7 @@ export type Sequences = {
 export function importanceRatio(logProbs: tf.Tensor1D, old: tf.Tensor1D, sequences?: Sequences): tf.Tensor1D {
   const difference = tf.sub(logProbs, old) as tf.Tensor1D;
   if (!sequences) return tf.exp(difference);
-  const member = tf.cast(tf.oneHot(sequences.of, sequences.lengths.shape[0]), 'float32') as tf.Tensor2D;
+  const member = tf.cast(tf.oneHot(sequences.completion, sequences.lengths.shape[0]), 'float32') as tf.Tensor2D;
   const sum = tf.matMul(member, tf.expandDims(difference, 1), true, false);
   const mean = tf.div(sum, tf.expandDims(sequences.lengths, 1));
   return tf.exp(tf.squeeze(tf.matMul(member, mean as tf.Tensor2D), [1]));

@@ -41,7 +41,7 @@ function scoreTargets(
 export type PolicyInput = {
   trainable: TensorMap;
   frozen: TensorMap;
-  /** Parameters of the reference model, those left out that it shares with `frozen`: a tensor given twice is held twice. */
+  /** Parameters of the reference model without those that it shares with `frozen`: a tensor that comes in twice is held twice. */
   reference: TensorMap;
   batch: TokenBatch;
   targets: Targets;
@@ -51,13 +51,13 @@ export type PolicyInput = {
   weights: tf.Tensor1D;
   /** 1 / tokens of the update for each token that counts, else 0, `[targets]`: for the metrics. */
   shares: tf.Tensor1D;
-  /** Log-probability at sampling, `[targets]`; absent where the weights have not moved since: rho is exp(l - stopgrad l). */
+  /** Log-probability at sampling, `[targets]`; absent when the weights have not moved since. Then rho is exp(l - stopgrad l). */
   old?: tf.Tensor1D;
-  /** 1 where the policy term counts, 0 where it does not (the KL still does), `[targets]`; absent: everywhere. */
+  /** 1 for a token whose policy term counts, else 0 (its KL still counts), `[targets]`; absent when all count. */
   policyMask?: tf.Tensor1D;
-  /** Weight of each target in the mean entropy, `[targets]`; present where there is an entropy bonus. */
+  /** Weight of each target in the mean entropy, `[targets]`; present with an entropy bonus. */
   entropyShares?: tf.Tensor1D;
-  /** Present for the sequence ratio. */
+  /** Present with the sequence ratio. */
   sequences?: Sequences;
 };
 

@@ -1,4 +1,4 @@
-/** The optimizer updates that a rollout is worth: mini-batches of prompts, each summed over micro-batches. */
+/** The updates that follow a rollout: mini-batches of prompts, each summed over micro-batches. */
 import * as tf from '@tensorflow/tfjs';
 import { matrixPrecision } from '../engine/backend.js';
 import type { CompiledStep } from '../engine/compile.js';
@@ -20,10 +20,10 @@ const LENGTH_STEP = 128;
 /** A number for each token of each completion, `[prompts][G]` of `[tokens]`. */
 export type PerToken = Float32Array[][];
 
-/** What the weights that wrote a rollout say of its tokens. */
+/** The scores of a rollout's tokens by the weights that wrote it. */
 export interface Scores {
   logProbs: PerToken;
-  /** In nats; absent from what the rollout itself noted. */
+  /** In nats; the rollout itself notes none. */
   entropies?: PerToken;
 }
 
@@ -39,14 +39,15 @@ function groupRows(rollout: Rollout, prompts: readonly number[]): Row[] {
   }));
 }
 
-/** The log-probabilities that were noted when the tokens were drawn; see `scoresAreNoted`. */
+/** The log-probabilities that the rollout noted when it drew the tokens; see `scoresAreNoted`. */
 export function notedScores({ completions }: Rollout): Scores {
   return { logProbs: completions.map((group) => group.map(({ logProbs }) => Float32Array.from(logProbs))) };
 }
 
 /**
- * True where a rollout's own log-probabilities are the numbers that a pass over it would give, to float32's rounding: logits
- * divided by the same temperature, products in float32 (in bfloat16 decoding rounds in other places), no entropy asked for.
+ * Whether a rollout's own log-probabilities are, to float32's rounding, the numbers that a pass over it would give, and are all
+ * that is needed. That is so when the loss divides logits by the same temperature, when products are in float32 (in bfloat16
+ * decoding rounds in other places), and when no entropies are needed.
  */
 export function scoresAreNoted(settings: GrpoSettings): boolean {
   const sameTemperature = settings.temperatureInLoss || settings.temperature === 1;
@@ -79,7 +80,7 @@ export function scoreRollout(
   return scores;
 }
 
-/** The smallest entropy among the given share of tokens with the highest: the quantile 1 - share, as torch.quantile. */
+/** The smallest entropy among the share of tokens with the highest: the quantile 1 - share, as in torch.quantile. */
 export function entropyThreshold(entropies: readonly number[], share: number): number {
   if (entropies.length === 0) return 0;
   const sorted = [...entropies].sort((a, b) => a - b);
@@ -88,17 +89,17 @@ export function entropyThreshold(entropies: readonly number[], share: number): n
   return below + (above - below) * (place - Math.floor(place));
 }
 
-/** Tokens of each completion that count in the loss, `[prompts][G]`: none of one that was cut, where those are masked. */
+/** The number of tokens of each completion that count in the loss, `[prompts][G]`; with `maskTruncated` 0 for one that was cut. */
 function countedTokens({ completions }: Rollout, { maskTruncated }: GrpoSettings): number[][] {
   return completions.map((group) => group.map(({ tokens, ended }) => (maskTruncated && !ended ? 0 : tokens.length)));
 }
 
-/** Everything that one update needs besides the weights. */
+/** All that one update needs beside the weights. */
 export interface Update {
   rollout: Rollout;
-  /** Its prompts, as indices into the rollout. */
+  /** The update's prompts, as indices into the rollout. */
   prompts: readonly number[];
-  /** Of the weights that wrote the rollout; absent where they have not moved since. */
+  /** By the weights that wrote the rollout; absent when they have not moved since. */
   scores?: Scores;
 }
 
@@ -125,9 +126,9 @@ export function policyGradients(
   settings: GrpoSettings,
 ): { gradients: TensorMap; metrics: Metrics } {
   const counted = countedTokens(rollout, settings);
-  const ofUpdate = prompts.flatMap((p) => counted[p]!);
-  const tokens = Math.max(1, sum(ofUpdate));
-  const weights = tokenWeights(settings.lossType, ofUpdate, {
+  const lengths = prompts.flatMap((p) => counted[p]!);
+  const tokens = Math.max(1, sum(lengths));
+  const weights = tokenWeights(settings.lossType, lengths, {
     maxNewTokens: settings.maxNewTokens,
     rolloutTokens: sum(counted.flat()) / settings.miniBatches,
   });
@@ -138,10 +139,10 @@ export function policyGradients(
   );
   const totals = { loss: 0, kl: 0, entropy: 0, clippedLow: 0, clippedHigh: 0 };
   let gradients: TensorMap | undefined;
-  for (const some of cutIntoRuns(prompts, settings.promptsPerMicroBatch)) {
-    const collated = collate(groupRows(rollout, some), config, { lengthStep: LENGTH_STEP });
+  for (const microBatch of cutIntoRuns(prompts, settings.promptsPerMicroBatch)) {
+    const collated = collate(groupRows(rollout, microBatch), config, { lengthStep: LENGTH_STEP });
     const fill = (value: (prompt: number, completion: number, token: number) => number) =>
-      perTarget(collated, ({ row, segment, index }) => value(some[row]!, segment, index));
+      perTarget(collated, ({ row, segment, index }) => value(microBatch[row]!, segment, index));
     const counts = (p: number, g: number) => counted[p]![g]! > 0;
     const input = {
       advantages: fill((p, g) => rollout.advantages[p]![g]!),
@@ -152,7 +153,7 @@ export function policyGradients(
       ...(settings.entropyBonus === 0
         ? {}
         : { entropyShares: fill((p, g, t) => (counts(p, g) && inPolicy(p, g, t) ? 1 / entropyTokens : 0)) }),
-      ...(hasSequenceRatio(settings) ? { sequences: sequencesOf(collated, rollout, some) } : {}),
+      ...(hasSequenceRatio(settings) ? { sequences: sequencesOf(collated, rollout, microBatch) } : {}),
     };
     const { batch, targets } = collated;
     const out = policy({ trainable, frozen, reference, batch, targets, ...input });
@@ -177,12 +178,12 @@ export function policyGradients(
   return { gradients: gradients!, metrics };
 }
 
-/** True where the weights move between a rollout's updates, so that each ratio needs the log-probability at sampling. */
+/** Whether the weights move between a rollout's updates. Each ratio then needs the log-probability at sampling. */
 export function needsOld({ updatesPerRollout, miniBatches }: GrpoSettings): boolean {
   return updatesPerRollout > 1 || miniBatches > 1;
 }
 
-/** Which tokens the policy term trains on: with `topEntropyShare` below 1, those above the whole rollout's threshold. */
+/** Says which tokens the policy term trains on: with `topEntropyShare` below 1, those above the whole rollout's threshold. */
 function policyTokens(
   counted: readonly (readonly number[])[],
   { topEntropyShare }: GrpoSettings,
@@ -190,7 +191,9 @@ function policyTokens(
 ): (prompt: number, completion: number, token: number) => boolean {
   const entropies = scores?.entropies;
   if (topEntropyShare === 1 || !entropies) return () => true;
-  const pool = entropies.flatMap((group, p) => group.flatMap((each, g) => (counted[p]![g] === 0 ? [] : [...each])));
+  const pool = entropies.flatMap((group, p) =>
+    group.flatMap((completion, g) => (counted[p]![g] === 0 ? [] : [...completion])),
+  );
   const threshold = entropyThreshold(pool, topEntropyShare);
   return (p, g, t) => entropies[p]![g]![t]! >= threshold;
 }
@@ -205,7 +208,7 @@ function sum(values: readonly number[]): number {
   return values.reduce((a, b) => a + b, 0);
 }
 
-/** `[targets]`, 0 for padding. */
+/** Fills a tensor with a value for each target, `[targets]`, 0 for padding. */
 function perTarget(
   { origin, targets }: CollatedBatch,
   value: (origin: CollatedBatch['origin'][number]) => number,
@@ -220,9 +223,9 @@ function perTarget(
 function sequencesOf({ origin, targets }: CollatedBatch, rollout: Rollout, prompts: readonly number[]) {
   const lengths = prompts.flatMap((p) => rollout.completions[p]!.map(({ tokens }) => tokens.length));
   const group = rollout.completions[prompts[0]!]!.length;
-  const of = new Int32Array(targets.token.shape[0]).fill(-1);
+  const completion = new Int32Array(targets.token.shape[0]).fill(-1);
   origin.forEach(({ row, segment }, i) => {
-    of[i] = row * group + segment;
+    completion[i] = row * group + segment;
   });
-  return { of: tf.tensor1d(of, 'int32'), lengths: tf.tensor1d(lengths) };
+  return { completion: tf.tensor1d(completion, 'int32'), lengths: tf.tensor1d(lengths) };
 }

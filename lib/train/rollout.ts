@@ -35,7 +35,7 @@ export interface NamedReward {
   reward: RewardFunction;
 }
 
-/** What is trained on: groups of completions with their advantages. */
+/** Groups of completions with their advantages, which the policy trains on. */
 export interface Rollout {
   examples: GrpoExample[];
   /** `[prompts][G]`. */
@@ -58,8 +58,8 @@ interface Group {
  * Draws the completions of one step, scores them and compares them within their groups.
  *
  * With `resamplingRounds`, groups whose rewards are all equal are replaced by groups of fresh prompts, drawn from a stream
- * of the seed, the step and the round, as long as there are dead ones and rounds left. The rewards and lengths reported are
- * those of the prompts drawn first: those of the groups kept would flatter the policy.
+ * of the seed, the step and the round, as long as dead groups and rounds are left. The rewards and lengths reported are
+ * those of the prompts drawn first; the numbers of the groups that stay would flatter the policy.
  *
  * @param parameters the current policy's
  * @param step the first is 0
@@ -116,23 +116,23 @@ export async function rollOut(options: {
   return { rollout, metrics, log };
 }
 
-/** Completions of the prompts, from streams that the step, the round and the prompt's place name. */
+/** Draws completions of the prompts, from random streams that the step, the round and the prompt's place name. */
 async function draw(
   { model, parameters, rewards, settings, step }: Parameters<typeof rollOut>[0],
   deferred: readonly Deferred<GrpoExample>[],
   round: number,
 ): Promise<Group[]> {
-  const chosen = await preparePrompts<GrpoExample>(deferred);
+  const prompts = await preparePrompts<GrpoExample>(deferred);
   // The step is in the name: the same prompt drawn again later gets other numbers.
-  const streams = chosen.map((_, p) => `step ${step}/${round === 0 ? '' : `round ${round}/`}prompt ${p}`);
+  const streams = prompts.map((_, p) => `step ${step}/${round === 0 ? '' : `round ${round}/`}prompt ${p}`);
   const completions = model.generator.generate(
     parameters,
-    chosen.map((example) => example.prompt),
+    prompts.map((example) => example.prompt),
     settings,
     streams,
   );
-  return chosen.map((example, p) => {
-    const texts = completions[p]!.map((each) => model.tokenizer.decode(withoutEnd(each)));
+  return prompts.map((example, p) => {
+    const texts = completions[p]!.map((completion) => model.tokenizer.decode(withoutEnd(completion)));
     const place = (g: number) => `${settings.seed}/${streams[p]}/${g}`;
     const row = (g: number) => ({ solution: example.solution, draw: place(g), group: texts, step });
     const scores = rewards.map(({ reward }) => texts.map((text, g) => reward(text, row(g))));
@@ -141,7 +141,7 @@ async function draw(
   });
 }
 
-/** Advantages within the groups, by the aggregation that is set. */
+/** Compares the completions of each group: their advantages, by the setting `aggregation`. */
 function compare(groups: readonly Group[], rewards: readonly NamedReward[], settings: GrpoSettings): Advantages {
   const tables = rewards.map((_, k) => groups.map((group) => group.rewards[k]!));
   const weights = rewards.map(({ weight }) => weight);
@@ -175,20 +175,20 @@ function rewardMetrics(groups: readonly Group[], rewards: readonly NamedReward[]
 }
 
 function lengthMetrics(completions: readonly Completion[]): Metrics {
-  const lengths = completions.map((each) => each.tokens.length);
-  const ended = completions.filter((each) => each.ended).map((each) => each.tokens.length);
+  const lengths = completions.map(({ tokens }) => tokens.length);
+  const endedLengths = completions.filter(({ ended }) => ended).map(({ tokens }) => tokens.length);
   return {
     'completions/mean_length': mean(lengths),
     'completions/min_length': Math.min(...lengths),
     'completions/max_length': Math.max(...lengths),
-    'completions/clipped_ratio': 1 - ended.length / completions.length,
-    'completions/mean_terminated_length': mean(ended),
-    'completions/min_terminated_length': ended.length === 0 ? 0 : Math.min(...ended),
-    'completions/max_terminated_length': ended.length === 0 ? 0 : Math.max(...ended),
+    'completions/clipped_ratio': 1 - endedLengths.length / completions.length,
+    'completions/mean_terminated_length': mean(endedLengths),
+    'completions/min_terminated_length': endedLengths.length === 0 ? 0 : Math.min(...endedLengths),
+    'completions/max_terminated_length': endedLengths.length === 0 ? 0 : Math.max(...endedLengths),
   };
 }
 
-/** Tokens of a group: the prompt once, and all completions. */
+/** The number of tokens of a group: the prompt once, and all completions. */
 function groupTokens({ example, completions }: Group): number {
   return completions.reduce((sum, { tokens }) => sum + tokens.length, example.prompt.tokens.length);
 }

@@ -1,4 +1,4 @@
-/** The run directory: what was asked for, what was measured step by step, and the checkpoints to go on from. */
+/** The run directory: the configuration of a run, its metrics step by step, and the checkpoints to go on from. */
 import { createHash } from 'node:crypto';
 import {
   appendFileSync,
@@ -15,7 +15,7 @@ import { writeFileAtomic } from '../engine/atomic-write.js';
 import { startEngine } from '../engine/backend.js';
 import { type LoggedCompletion, readCompletions, writeCompletions } from './completions.js';
 import { describeEnvironment } from './environment.js';
-import type { Metrics, StepMetrics } from './metrics.js';
+import type { StepMetrics } from './metrics.js';
 import { LOG_FILES, type RunLog, startRunLog } from './run-log.js';
 
 /** Plain JSON. */
@@ -31,12 +31,12 @@ export function canonicalJson(value: Json): string {
   return `{${members.join(',')}}`;
 }
 
-/** The first 12 hexadecimal digits of the SHA-256 of a configuration: its name in folder names. */
+/** The name of a configuration in folder names: the first 12 hexadecimal digits of its SHA-256. */
 export function configurationHash(configuration: Json): string {
   return createHash('sha256').update(canonicalJson(configuration)).digest('hex').slice(0, 12);
 }
 
-/** The checkpoint whose score on held-out items is the highest so far; of equals the earliest. */
+/** The checkpoint with the highest score on held-out items so far; of equals the earliest. */
 export interface BestCheckpoint {
   /** Number of steps completed. */
   step: number;
@@ -48,26 +48,29 @@ export interface BestCheckpoint {
 export const KEEP_CHECKPOINTS = 2;
 
 /**
- * One run's folder. A process that is killed leaves each of these files readable, at any moment:
+ * The folder of one run. A process that is killed, at any moment, leaves each of these files readable:
  *
  *     run.json                     the configuration, which is the run's identity, seeds included; and each start of the
  *                                  run: from which step, when, and with which versions on what machine
  *     metrics.jsonl                a line a step (the first is 0), in the field's metric names; `eval_*` on the lines of
  *                                  steps after which the model was evaluated
  *     timing.jsonl                 wall-clock times of the steps; apart, so that `metrics.jsonl` repeats byte for byte
- *     warnings.jsonl               what the metrics warned of
+ *     warnings.jsonl               what the metrics warned of; absent until there is something
  *     completions/completions_00012.parquet
- *                                  what the policy wrote at step 12, with rewards and advantages
+ *                                  the completions of step 12, with rewards and advantages
  *     tensorboard/                 one event file with the same numbers; a resume writes it anew
- *     checkpoints/step-000020/     after 20 steps: what moves, the optimizer's state, `step.json`
+ *     checkpoints/step-000020/     after 20 steps: the parameters that move, the optimizer's state, `step.json`
  *     checkpoints/best.json        the checkpoint with the best score so far, which is kept
  *     final/                       the trained checkpoint, in the field's layout
- *     best/                        the best one, where that is not the last
+ *     best/                        the best one, unless that is the last
+ *     start/                       the start with its adapters merged, when the run trains adapters of its own
+ *     code.json                    the code that trains the run (`study/cells/code-version.ts`)
  *     result.json                  written last: the run is finished
  *
- * JSON Lines and event files grow by whole lines and records. A kill may tear the last one, which readers leave out and a resume removes. All
- * other files appear whole, by renaming; what a kill leaves under a name that ends in `.partial` is no part of the run, and
- * the next start removes it. What was logged after the newest checkpoint is removed then too, and done again.
+ * JSON Lines and event files grow by whole lines and records. A kill may tear the last one: readers leave it out, and a resume
+ * removes it. All other files appear whole, by renaming. A file that a kill leaves under a name that ends in `.partial` is no part
+ * of the run, and the next start removes it. The next start also removes the rows of steps after the newest checkpoint, and does
+ * these steps again.
  */
 export class RunDirectory {
   private constructor(readonly folder: string) {}
@@ -79,8 +82,8 @@ export class RunDirectory {
    *   is not a run
    */
   static open(folder: string, configuration: Json): RunDirectory {
-    const held = RunDirectory.check(folder, configuration);
-    if (held) return held;
+    const known = RunDirectory.check(folder, configuration);
+    if (known) return known;
     const run = new RunDirectory(folder);
     run.describe({ configuration, starts: [] });
     return run;
@@ -94,9 +97,9 @@ export class RunDirectory {
    */
   static check(folder: string, configuration: Json): RunDirectory | undefined {
     const run = new RunDirectory(folder);
-    const held = run.description();
-    if (held !== undefined) {
-      if (canonicalJson(held.configuration) !== canonicalJson(configuration)) {
+    const description = run.description();
+    if (description !== undefined) {
+      if (canonicalJson(description.configuration) !== canonicalJson(configuration)) {
         throw new Error(
           `${folder} holds a run of another configuration (see its run.json); choose another folder or remove it`,
         );
@@ -105,7 +108,7 @@ export class RunDirectory {
     }
     if (existsSync(folder) && !statSync(folder).isDirectory())
       throw new Error(`${folder} is a file; choose another name for the run's folder`);
-    // Hidden files are no one's work: a desktop's, or what a kill left of run.json.
+    // Hidden files are a desktop's, a lock, or the rest of a run.json after a kill.
     const strange = existsSync(folder) ? readdirSync(folder).find((name) => !name.startsWith('.')) : undefined;
     if (strange !== undefined) {
       throw new Error(
@@ -131,9 +134,9 @@ export class RunDirectory {
 
   /** Adds a start to `run.json`. @param step the first that it will do */
   recordStart(step: number, environment: object): void {
-    const held = this.description()!;
+    const description = this.description()!;
     const start = { step, time: new Date().toISOString(), environment: environment as Json };
-    this.describe({ ...held, starts: [...(held.starts ?? []), start] });
+    this.describe({ ...description, starts: [...(description.starts ?? []), start] });
   }
 
   /** @throws Error when `run.json` is there but is not a run's */
@@ -141,22 +144,22 @@ export class RunDirectory {
     const file = path.join(this.folder, 'run.json');
     if (!existsSync(file)) return undefined;
     const remedy = 'mend it, or choose another folder for the run';
-    let held: unknown;
+    let content: unknown;
     try {
-      held = JSON.parse(readFileSync(file, 'utf8'));
+      content = JSON.parse(readFileSync(file, 'utf8'));
     } catch (error) {
       throw new Error(`${file} is not JSON (${(error as Error).message}); ${remedy}`);
     }
-    if (held === null || typeof held !== 'object' || !('configuration' in held))
+    if (content === null || typeof content !== 'object' || !('configuration' in content))
       throw new Error(`${file} has no 'configuration', so it is not a run's; ${remedy}`);
-    return held as Description;
+    return content as Description;
   }
 
   private describe(description: Description): void {
     writeFileAtomic(path.join(this.folder, 'run.json'), `${JSON.stringify(description, null, 2)}\n`);
   }
 
-  /** What the finished run left, or undefined while it is not finished. */
+  /** Reads the result of a finished run; undefined while it is not finished. */
   result<T>(): T | undefined {
     const file = path.join(this.folder, 'result.json');
     return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as T) : undefined;
@@ -175,11 +178,6 @@ export class RunDirectory {
   /** The folder of the best checkpoint as a model of its own. */
   get best(): string {
     return path.join(this.folder, 'best');
-  }
-
-  /** Adds a line to `metrics.jsonl`. */
-  log(step: number, metrics: Metrics): void {
-    appendFileSync(this.metricsFile, `${JSON.stringify({ step, ...metrics })}\n`);
   }
 
   /**
@@ -203,7 +201,7 @@ export class RunDirectory {
   }
 
   /** Adds lines to a JSON Lines file of the run, such as `warnings.jsonl`; each row carries its `step`. */
-  append(name: string, rows: readonly { step: number }[]): void {
+  append<Row extends { step: number }>(name: string, rows: readonly Row[]): void {
     appendFileSync(path.join(this.folder, name), rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
   }
 
@@ -217,7 +215,7 @@ export class RunDirectory {
     return readLines(path.join(this.folder, name)) as T[];
   }
 
-  /** Drops what was logged from `step` on, which will be logged again, and what a killed process left half-written. */
+  /** Drops the rows from `step` on, as these steps are done again, and files that a killed process left half-written. */
   rewind(step: number): void {
     for (const name of readdirSync(this.folder, { recursive: true, encoding: 'utf8' })) {
       const completionsOf = /^completions.completions_(\d+)\.parquet$/.exec(name)?.[1];
@@ -260,8 +258,8 @@ export class RunDirectory {
   }
 
   /**
-   * Makes `best.json` say what the newest checkpoint knows, and removes the checkpoints that need not stay: what follows a
-   * checkpoint's writing, and is made up for on a resume where a kill came between.
+   * Brings `best.json` up to the newest checkpoint and removes the checkpoints that need not stay. This follows the writing of a
+   * checkpoint; when a kill came between the two, a resume makes up for it.
    */
   settleCheckpoints(keep = KEEP_CHECKPOINTS): void {
     const all = this.checkpoints();
@@ -274,7 +272,7 @@ export class RunDirectory {
     for (const { step, folder } of all.slice(0, -keep)) if (step !== best?.step) remove(folder);
   }
 
-  /** The newest complete checkpoint, with the best score known when it was written. */
+  /** The newest complete checkpoint, with the best score that was known when it was written. */
   latestCheckpoint(): { step: number; folder: string; best?: BestCheckpoint } | undefined {
     const newest = this.checkpoints().at(-1);
     if (!newest) return undefined;
@@ -284,7 +282,7 @@ export class RunDirectory {
     return best ? { ...newest, best } : newest;
   }
 
-  /** The checkpoint with the best score, where the model was evaluated as it trained. */
+  /** The checkpoint with the best score; undefined without evaluation during training. */
   bestCheckpoint(): (BestCheckpoint & { folder: string }) | undefined {
     if (!existsSync(this.bestFile)) return undefined;
     const { step, score } = JSON.parse(readFileSync(this.bestFile, 'utf8')) as BestCheckpoint;
@@ -313,7 +311,7 @@ export class RunDirectory {
   }
 }
 
-/** What `run.json` holds. */
+/** The contents of `run.json`. */
 interface Description {
   configuration: Json;
   starts: Json[];

@@ -15,7 +15,7 @@ export interface LoggedFolder {
   /** All rows of a JSON Lines file. */
   rows<T>(name: string): T[];
   /** Adds rows to a JSON Lines file. */
-  append(name: string, rows: readonly { step: number }[]): void;
+  append<Row extends { step: number }>(name: string, rows: readonly Row[]): void;
 }
 
 /** Writes down each step. */
@@ -39,17 +39,16 @@ export function startRunLog(run: LoggedFolder): RunLog {
       history.push(metrics);
       const warnings = trainingWarnings(history);
       if (warnings.length > 0) run.append('warnings.jsonl', warnings);
-      const [row, time] = [{ step, ...metrics }, Date.now() / 1000];
-      run.append('metrics.jsonl', [row]);
-      const timing = { step, time, ...times };
-      run.append('timing.jsonl', [timing]);
+      run.append('metrics.jsonl', [{ step, ...metrics }]);
+      const time = Date.now() / 1000;
+      run.append('timing.jsonl', [{ step, time, ...times }]);
       events.add({ step: step + 1, time, metrics: { ...metrics, ...times } });
       return warnings;
     },
   };
 }
 
-/** What was logged so far, as TensorBoard reads it: by the number of steps completed. */
+/** The log so far as TensorBoard reads it: by the number of steps completed. */
 function scalarHistory(run: LoggedFolder): ScalarEvent[] {
   const timing = new Map(run.rows<StepMetrics>('timing.jsonl').map((row) => [row.step, row]));
   return run.metrics().map(({ step, ...metrics }) => {

@@ -8,7 +8,7 @@ export interface Schedule {
   decay: 'linear' | 'cosine' | 'constant';
 }
 
-/** @throws Error naming the setting that is impossible. */
+/** Checks a schedule. @throws Error naming the setting that is impossible */
 export function checkSchedule({ learningRate, warmupSteps, decay }: Schedule): void {
   if (!(learningRate > 0)) throw new Error(`schedule: learningRate must be above 0, got ${learningRate}`);
   if (!Number.isInteger(warmupSteps) || warmupSteps < 0) {

@@ -13,7 +13,7 @@ import { packSamples } from './packing.js';
 import type { RunDirectory } from './run-directory.js';
 import { checkSchedule, learningRateAt, type Schedule } from './schedule.js';
 
-/** One sample: a prompt and the tokens that should follow, the end token included. */
+/** One sample: a prompt and the tokens that should follow it, the end token included. */
 export interface SftExample {
   prompt: EncodedPrompt;
   completion: readonly number[];
@@ -24,11 +24,11 @@ export interface SftSettings {
   epochs: number;
   /** Examples an update. The paper: 16. */
   batchSize: number;
-  /** Examples whose forward and backward pass runs at once: memory against speed, never the result. */
+  /** Examples whose forward and backward pass runs at once. It trades memory for speed and never changes the result. */
   examplesPerMicroBatch: number;
   /** The backward pass computes each decoder layer again (Chen et al. 2016): less memory, a third more time, the same numbers. */
   gradientCheckpointing: boolean;
-  /** Packs several samples, kept apart, into rows of at most so many tokens; 0: a row for each. */
+  /** Packs several samples into rows of at most so many tokens, where none sees another; 0: a row for each. */
   packTo: number;
   /** The learning rate over the steps. */
   schedule: Schedule;
@@ -58,7 +58,7 @@ export function sftSteps(examples: number, { epochs, batchSize }: Pick<SftSettin
   return Math.max(1, Math.round((examples * epochs) / batchSize));
 }
 
-/** @throws Error naming the setting that is impossible. */
+/** Checks the settings. @throws Error naming the setting that is impossible */
 export function checkSft(settings: SftSettings): void {
   const { batchSize, epochs, weightDecay, schedule } = settings;
   if (!(epochs > 0)) throw new Error(`sft: epochs must be above 0, got ${epochs}`);
@@ -129,8 +129,8 @@ export async function trainSft(
 }
 
 /**
- * The rows of some examples: one each, its prompt as prefix; or packed, where each sample is a segment of its own that sees
- * no other and whose positions begin at 0.
+ * Lays examples out in rows: one each, its prompt as prefix; or packed. A packed sample is a segment of its own, which sees no
+ * other and whose positions begin at 0.
  */
 function rowsOf(examples: readonly SftExample[], packTo: number): Row[] {
   if (packTo === 0) {

@@ -1,4 +1,4 @@
-/** What a finished run leaves: the trained checkpoint, and the best one where the model was evaluated as it trained. */
+/** The checkpoints of a finished run: the trained one, and with evaluation during training the best one. */
 import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { type Model, saveModel } from '../model/model.js';
@@ -10,13 +10,13 @@ import type { BestCheckpoint, RunDirectory } from './run-directory.js';
 export interface TrainedCheckpoints {
   /** After the last step. */
   final: string;
-  /** With the best score on held-out items; `final` itself where the last step was the best. */
+  /** The checkpoint with the best score on held-out items; `final` itself when the last step was the best. */
   best?: BestCheckpoint & { folder: string };
 }
 
 /**
- * Saves the trained model as the run's `final/` and, where an earlier checkpoint had a better score, that as `best/`. Each
- * appears whole or not at all.
+ * Saves the trained model as the run's `final/`. When an earlier checkpoint had a better score, it saves that as `best/`. Each
+ * folder appears whole or not at all.
  *
  * @param steps number of steps completed
  */

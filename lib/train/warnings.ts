@@ -1,22 +1,22 @@
-/** What a run's metrics warn of, in plain words, with the remedy. */
+/** Warnings that the metrics of a run give rise to, in plain words, with the remedy. */
 import type { Metrics } from './metrics.js';
 
 /** A line for the person who watches the run. */
 export interface TrainingWarning {
   /** The step that gave rise to it, the first is 0. */
   step: number;
-  /** `note`: nothing is wrong, but the figure is often misread. */
+  /** A `note` says that nothing is wrong, though the number is often misread. */
   level: 'note' | 'warning';
   kind: 'near-zero-loss' | 'truncation' | 'dead-groups' | 'format' | 'kl';
   message: string;
 }
 
-/** A warning as a line of text; steps are counted from 1, as curves count them. */
+/** A warning as a line of text. It counts steps from 1, as curves do. */
 export function warningText({ step, level, message }: TrainingWarning): string {
   return `step ${step + 1}, ${level}: ${message}`;
 }
 
-/** When to warn. */
+/** The bounds beyond which a run is warned of. */
 export const WARNING_BOUNDS = {
   /** Share of completions cut at the length limit. */
   truncated: 0.2,
@@ -28,13 +28,13 @@ export const WARNING_BOUNDS = {
   kl: 0.5,
 } as const;
 
-/** A warning that was given is not repeated for so many steps. */
+/** For so many steps a warning is not repeated. */
 const QUIET_STEPS = 50;
 
 /**
- * The warnings that the newest step gives rise to; those of the same kind within the last 50 steps are not repeated.
+ * The warnings that the newest step gives rise to, without those of a kind that the last 50 steps gave rise to already.
  *
- * A pure function of the metrics so far, so that a resumed run warns as an uninterrupted one does.
+ * It is a pure function of the metrics so far, so that a resumed run warns as an uninterrupted one does.
  *
  * @param history the metrics of all steps so far, the newest last
  */
@@ -52,39 +52,39 @@ export function trainingWarnings(history: readonly Metrics[]): TrainingWarning[]
   });
 }
 
-/** @param at the step that is asked about, an index into the history */
-type Condition = (history: readonly Metrics[], at: number) => string | undefined;
+/** Gives the message when a warning holds at a step. @param step an index into the history */
+type Condition = (history: readonly Metrics[], step: number) => string | undefined;
 
 const percent = (share: number) => `${Math.round(100 * share)} %`;
 
-/** For each kind: the message where it holds. */
+/** The condition of each kind of warning. */
 const CONDITIONS: { [kind in TrainingWarning['kind']]: Condition } = {
-  'near-zero-loss': (history, at) => {
-    const { loss, kl, reward } = history[at]!;
+  'near-zero-loss': (history, step) => {
+    const { loss, kl, reward } = history[step]!;
     if (reward === undefined || loss === undefined || Math.abs(loss) > 0.02) return undefined;
     const size = kl === undefined ? 'about 0' : 'about beta x KL';
     return `the printed loss is near 0 and stays so: advantages cancel within each group, and with one update a rollout the ratio is 1, so what is printed is ${size}. Its gradient is not 0. Watch the reward, not the loss.`;
   },
-  truncation: (history, at) => {
-    const cut = history[at]!['completions/clipped_ratio'] ?? 0;
+  truncation: (history, step) => {
+    const cut = history[step]!['completions/clipped_ratio'] ?? 0;
     if (cut <= WARNING_BOUNDS.truncated) return undefined;
     return `${percent(cut)} of completions were cut at the length limit and can hardly earn a reward. Raise maxNewTokens, leave cut completions out of the loss (maskTruncated), or start from a checkpoint that ends its answers (a little SFT).`;
   },
-  'dead-groups': (history, at) => {
-    const dead = history[at]!.frac_reward_zero_std ?? 0;
+  'dead-groups': (history, step) => {
+    const dead = history[step]!.frac_reward_zero_std ?? 0;
     if (dead <= WARNING_BOUNDS.deadGroups) return undefined;
     return `${percent(dead)} of groups have equal rewards and teach nothing. Take prompts of middling difficulty, larger groups (completions), a higher temperature, a reward with partial credit, or let dead groups be refilled (resamplingRounds).`;
   },
-  format: (history, at) => {
-    const recent = history.slice(Math.max(0, at + 1 - WARNING_BOUNDS.formatSteps), at + 1);
-    const names = Object.keys(history[at]!).filter((name) => /^rewards\/.*format.*\/mean$/.test(name));
+  format: (history, step) => {
+    const recent = history.slice(Math.max(0, step + 1 - WARNING_BOUNDS.formatSteps), step + 1);
+    const names = Object.keys(history[step]!).filter((name) => /^rewards\/.*format.*\/mean$/.test(name));
     const silent = names.filter((name) => recent.every((metrics) => metrics[name] === 0));
     if (recent.length < WARNING_BOUNDS.formatSteps || silent.length === 0) return undefined;
-    const which = silent.map((name) => name.split('/')[1]).join(', ');
-    return `${which} has been 0 for ${WARNING_BOUNDS.formatSteps} steps: no completion has the format, so it cannot be learned. Check that the prompt asks for it, start from a checkpoint that has seen it (a little CoT SFT), or sample at a higher temperature.`;
+    const rewards = silent.map((name) => name.split('/')[1]).join(', ');
+    return `${rewards} has been 0 for ${WARNING_BOUNDS.formatSteps} steps: no completion has the format, so it cannot be learned. Check that the prompt asks for it, start from a checkpoint that has seen it (a little CoT SFT), or sample at a higher temperature.`;
   },
-  kl: (history, at) => {
-    const kl = history[at]!.kl ?? 0;
+  kl: (history, step) => {
+    const kl = history[step]!.kl ?? 0;
     if (kl <= WARNING_BOUNDS.kl) return undefined;
     return `the KL to the reference is ${kl.toFixed(2)} nats a token, above ${WARNING_BOUNDS.kl}: the policy moves away from its start checkpoint faster than is healthy. Lower the learning rate, raise beta, or go back to an earlier checkpoint.`;
   },

@@ -117,7 +117,13 @@ test('a disk that takes no more leaves no half checkpoint, and the run ends once
   });
   assert.equal(limited.status, 1);
   assert.match(limited.stderr, /cannot write .*model\.safetensors/);
-  assert.deepEqual(readdirSync(out('full')).sort(), ['metrics.jsonl', 'run.json', 'tensorboard', 'timing.jsonl']);
+  assert.deepEqual(readdirSync(out('full')).sort(), [
+    'code.json',
+    'metrics.jsonl',
+    'run.json',
+    'tensorboard',
+    'timing.jsonl',
+  ]);
   const { status, stderr } = runProcess(args);
   assert.equal(status, 0, stderr);
   assert.ok(existsSync(path.join(out('full'), 'final', 'model.safetensors')));

@@ -51,7 +51,9 @@ function loss(
 ): number {
   const all = { ...settings, ...changes };
   const logProbs = tf.tensor1d(NOW);
-  const sequences = hasSequenceRatio(all) ? { of: tf.tensor1d(OF, 'int32'), lengths: tf.tensor1d(LENGTHS) } : undefined;
+  const sequences = hasSequenceRatio(all)
+    ? { completion: tf.tensor1d(OF, 'int32'), lengths: tf.tensor1d(LENGTHS) }
+    : undefined;
   const ratio = importanceRatio(logProbs, tf.tensor1d(OLD), sequences);
   const { policy, kl } = policyTerms(
     logProbs,

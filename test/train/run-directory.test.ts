@@ -118,7 +118,7 @@ test('a checkpoint that fails to be written leaves the one before and nothing el
 
 test('rewinding drops rows from a step on, and a line that a crash cut off is not read', () => {
   const run = RunDirectory.open(path.join(folder, 'rewind'), {});
-  for (const step of [0, 1, 2]) run.log(step, { loss: step });
+  for (const step of [0, 1, 2]) run.append('metrics.jsonl', [{ step, loss: step }]);
   appendFileSync(path.join(run.folder, 'metrics.jsonl'), '{"step":3,"lo');
   assert.deepEqual(
     run.metrics().map((row) => row.step),

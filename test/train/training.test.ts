@@ -100,7 +100,7 @@ async function runGrpo(name: string, settings: GrpoSettings, stopAfter?: number)
       },
     });
   } finally {
-    run.append('weights.jsonl', [{ step: 0, sum: weightDigest(model) } as { step: number }]);
+    run.append('weights.jsonl', [{ step: 0, sum: weightDigest(model) }]);
     disposeModel(model);
   }
   return run;

@@ -40,7 +40,7 @@ export interface CodeSources {
   read(name: string): string;
 }
 
-/** What a run trains with: the parts of its settings that decide which modules it executes. */
+/** The parts of a training run that decide which modules it executes. */
 export interface TrainingParts {
   kind: 'sft' | 'grpo';
   /** The rewards of GRPO. */
@@ -75,11 +75,11 @@ export function measuringCode(
 
 /** The names of modules whose contents only one of two versions has. A module that was only moved is none of them. */
 export function changedSources(before: CodeVersion, now: CodeVersion): string[] {
-  const lacking = (some: CodeVersion, others: CodeVersion) => {
-    const contents = new Set(Object.values(others.files));
-    return Object.keys(some.files).filter((name) => !contents.has(some.files[name]!));
+  const onlyIn = (one: CodeVersion, other: CodeVersion) => {
+    const contents = new Set(Object.values(other.files));
+    return Object.keys(one.files).filter((name) => !contents.has(one.files[name]!));
   };
-  return [...new Set([...lacking(before, now), ...lacking(now, before)])].sort();
+  return [...new Set([...onlyIn(before, now), ...onlyIn(now, before)])].sort();
 }
 
 /** An import, or an export of what another module exports. */
@@ -94,7 +94,7 @@ const knownImports = new Map<string, Import[]>();
 const knownContents = new Map<string, string>();
 const knownLateImports = new Map<string, boolean>();
 
-/** What a function says of a source; of the same source it is computed once. */
+/** The result of a function of a source. It is computed once for each source. */
 function remember<T>(known: Map<string, T>, source: string, compute: (source: string) => T): T {
   const result = known.get(source) ?? compute(source);
   known.set(source, result);
@@ -166,7 +166,7 @@ export function tableEntry(sources: CodeSources, table: string, name: string): T
   const source = sources.read(table);
   const local = new RegExp(`^${name}: (\\w+),$`, 'm').exec(withoutComments(source))?.[1];
   for (const { names, from } of importsOf(source)) {
-    const imported = names.find((each) => each.split(' as ').at(-1) === local);
+    const imported = names.find((clause) => clause.split(' as ').at(-1) === local);
     if (imported) return { name, exportName: imported.split(' as ')[0]!, module: resolveModule(table, from) };
   }
   throw new Error(
@@ -234,10 +234,10 @@ function digestOf(parts: readonly unknown[]): string {
 
 /** The same sources as they are now. */
 function readNow(sources: CodeSources): CodeSources {
-  const held = new Map<string, string>();
+  const copies = new Map<string, string>();
   const read = (name: string) => {
-    const source = held.get(name) ?? sources.read(name);
-    held.set(name, source);
+    const source = copies.get(name) ?? sources.read(name);
+    copies.set(name, source);
     return source;
   };
   reachedModules({ ...sources, read }, Object.values(sources.roots));

@@ -159,8 +159,8 @@ async function measureOnce<T>(
   measure: (model: Model) => Promise<T>,
 ): Promise<T> {
   const trained = cell.kind === 'base' ? undefined : await runCell(study, cell);
-  const held = readJson<T>(file);
-  if (held !== undefined) return held;
+  const kept = readJson<T>(file);
+  if (kept !== undefined) return kept;
   await startEngine();
   const model = loadModel(trained ? path.resolve(study.folder, trained.checkpoint) : study.base);
   try {

@@ -54,16 +54,16 @@ export function releaseJob(folder: string, job: string): void {
 }
 
 function acquire(file: string): void {
-  const holder: LockHolder = {
+  const own: LockHolder = {
     host: os.hostname(),
     pid: process.pid,
     began: processStart(process.pid),
     since: new Date().toISOString(),
     job: process.env.REASON_RFT_JOB ?? null,
   };
-  // Written aside and linked, so that it is never seen empty; linking fails where there is one.
+  // It is written aside and then linked, so that nobody sees it empty. Linking fails when there is a lock already.
   const draft = `${file}.${process.pid}.partial`;
-  writeFileSync(draft, `${JSON.stringify(holder)}\n`);
+  writeFileSync(draft, `${JSON.stringify(own)}\n`);
   try {
     for (;;) {
       try {
@@ -72,9 +72,9 @@ function acquire(file: string): void {
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
       }
-      const held = readHolder(file);
-      if (held && !isGone(held)) throw new Error(lockedText(file, held));
-      takeAway(file, held);
+      const holder = readHolder(file);
+      if (holder && !isGone(holder)) throw new Error(lockedText(file, holder));
+      takeAway(file, holder);
     }
   } finally {
     rmSync(draft, { force: true });
@@ -82,11 +82,11 @@ function acquire(file: string): void {
 }
 
 /** Removes the lock of a process that is gone, unless somebody else has done that and locked the folder in the meantime. */
-function takeAway(file: string, seen: LockHolder | undefined): void {
+function takeAway(file: string, gone: LockHolder | undefined): void {
   const aside = `${file}.${process.pid}.gone.partial`;
   try {
     renameSync(file, aside);
-    if (JSON.stringify(readHolder(aside)) !== JSON.stringify(seen)) linkSync(aside, file);
+    if (JSON.stringify(readHolder(aside)) !== JSON.stringify(gone)) linkSync(aside, file);
   } catch (error) {
     if (!['ENOENT', 'EEXIST'].includes((error as NodeJS.ErrnoException).code!)) throw error;
   }

@@ -47,7 +47,7 @@ export function checkValidation(settings: ValidationSettings): void {
 /** The number of completions that are sampled together. */
 const BATCH = 128;
 
-/** What a model is validated on and judged by. */
+/** The items that a model is validated on, and the functions that judge it. */
 export interface ValidationTerms {
   settings: ValidationSettings;
   /** Prompts that the model is neither trained nor tested on. */

@@ -75,7 +75,7 @@ test('rollouts and samples are put together from records, images and logs', asyn
     [{ prompt: 'question a', answer: '0', outputs: { before: 'x' } }],
   );
 
-  run.log(0, { reward: 0.5 });
+  run.append('metrics.jsonl', [{ step: 0, reward: 0.5 }]);
   assert.deepEqual(cellCurves(study, cell), [{ step: 1, reward: 0.5 }]);
 });
 
