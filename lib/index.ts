@@ -1,196 +1,133 @@
-/** Everything that notebooks and other programs import from `reason-rft`. */
+/**
+ * What notebooks and other programs import from `reason-rft`, in chapters. `lib/README.md` says what each name is for. Everything else
+ * is importable by its path below `lib`, such as `reason-rft/train/policy-loss`.
+ */
 
-export * from './bench/footprint.js';
-export * from './bench/footprint-table.js';
-export * from './data/convert.js';
-export * from './data/curation.js';
-export * from './data/parquet.js';
-export * from './data/released/convert.js';
-export * from './data/released/dataset.js';
-export * from './data/released/prompts.js';
-export * from './data/released/read.js';
-export * from './data/released/trl.js';
-export * from './data/split.js';
-export * from './data/tables.js';
-export * from './engine/atomic-write.js';
-export * from './engine/backend.js';
-export * from './engine/compile.js';
-export * from './engine/file-digest.js';
-export * from './engine/operations.js';
-export * from './engine/random.js';
-export * from './evaluate/evaluate.js';
-export * from './evaluate/interval.js';
-export * from './evaluate/over-seeds.js';
-export * from './evaluate/pass-at-k.js';
-export * from './evaluate/student-t.js';
-export * from './evaluate/trend.js';
-export * from './model/batch.js';
-export * from './model/chat-template.js';
-export * from './model/checkpoint-files.js';
-export * from './model/configuration.js';
-export * from './model/deferred-prompt.js';
-export * from './model/generate.js';
-export * from './model/hub.js';
-export { adapterBase, cachedModel, idOfFolder } from './model/hub-cache.js';
-export * from './model/image-processor.js';
-export * from './model/lora.js';
-export * from './model/model.js';
-export * from './model/parameters.js';
-export * from './model/safetensors.js';
-export * from './model/sampling.js';
-export * from './model/tensors.js';
-export * from './model/tokenizer.js';
-export * from './plots/balance.js';
-export * from './plots/curves.js';
-export * from './plots/export.js';
-export * from './plots/forest.js';
-export * from './plots/html-table.js';
-export * from './plots/images.js';
-export * from './plots/live/grid-live.js';
-export * from './plots/live/live-plot.js';
-export * from './plots/live/run-live.js';
-export * from './plots/notebook.js';
-export * from './plots/panels.js';
-export * from './plots/rollout-table.js';
-export * from './plots/study/captions.js';
-export * from './plots/study/efficiency.js';
-export * from './plots/study/export-figures.js';
-export * from './plots/study/figure.js';
-export * from './plots/study/figures.js';
-export * from './plots/study/notebook-views.js';
-export * from './plots/study/page-samples.js';
-export * from './plots/study/paradigm-style.js';
-export * from './plots/study/phenomena.js';
-export * from './plots/study/report.js';
-export * from './plots/study/results-page.js';
-export * from './plots/study/tables.js';
-export * from './plots/style.js';
-export * from './plots/tables.js';
-export * from './plots/text.js';
-export * from './pretrain/base-model.js';
-export * from './pretrain/examination.js';
-export * from './pretrain/lessons/curriculum.js';
-export * from './pretrain/lessons/lesson.js';
-export * from './pretrain/nano-model.js';
-export * from './pretrain/recipe.js';
-export * from './pretrain/rows.js';
-export * from './pretrain/scenes.js';
-export * from './records/image.js';
-export * from './records/json-rows.js';
-export * from './records/record.js';
-export * from './records/records.js';
-export * from './rewards/accuracy.js';
-export * from './rewards/blocks.js';
-export * from './rewards/caption-format.js';
-export * from './rewards/exact-accuracy.js';
-export * from './rewards/extract-answer.js';
-export * from './rewards/format.js';
-export * from './rewards/function-match.js';
-export * from './rewards/function-reward.js';
-export * from './rewards/length.js';
-export * from './rewards/mathematical.js';
-export * from './rewards/random-control.js';
-export * from './rewards/reasoning-steps.js';
-export * from './rewards/released/accuracy.js';
-export * from './rewards/released/format.js';
-export * from './rewards/released/function-match.js';
-export * from './rewards/released/mathematical.js';
-export * from './rewards/released/score-answer.js';
-export * from './rewards/released/score-transformation.js';
-export * from './rewards/reward.js';
-export * from './rewards/rewards.js';
-export * from './rewards/score-answer.js';
-export * from './rewards/score-transformation.js';
-export * from './rewards/scorer.js';
-export * from './rewards/scorers.js';
-export * from './rewards/symbolic.js';
-export * from './rewards/symbolic-accuracy.js';
-export * from './study/cells/cell.js';
-export * from './study/cells/cell-identity.js';
-export * from './study/cells/code-version.js';
-export * from './study/cells/encode-rows.js';
-export * from './study/cells/evaluate-rows.js';
-export * from './study/cells/prepared-rows.js';
-export * from './study/cells/run-cell.js';
-export * from './study/cells/train-run.js';
-export * from './study/cells/validation.js';
-export * from './study/cells/validation-rows.js';
-export * from './study/data/curate-rows.js';
-export * from './study/data/data-folder.js';
-export * from './study/data/draw-rows.js';
-export * from './study/data/load-rows.js';
-export * from './study/data/released-data.js';
-export * from './study/data/shuffled-labels.js';
-export * from './study/data/spoiled-rows.js';
-export * from './study/design/ablations.js';
-export * from './study/design/data-efficiency.js';
-export * from './study/design/grid.js';
-export * from './study/design/paradigms.js';
-export * from './study/design/study-grid.js';
-export * from './study/profile.js';
-export * from './study/results/ablation-findings.js';
-export * from './study/results/accuracies.js';
-export * from './study/results/chance.js';
-export * from './study/results/claims.js';
-export * from './study/results/compute-results.js';
-export * from './study/results/controls.js';
-export * from './study/results/leakage.js';
-export * from './study/results/measures.js';
-export * from './study/results/paper.js';
-export * from './study/results/phenomena.js';
-export * from './study/results/results.js';
-export * from './study/results/results-text.js';
-export * from './study/results/wording.js';
-export * from './study/running/grid-jobs.js';
-export * from './study/running/job-file.js';
-export * from './study/running/job-state.js';
-export * from './study/running/processes.js';
-export * from './study/running/progress.js';
-export * from './study/running/ray.js';
-export * from './study/running/ray-jobs.js';
-export * from './study/running/run-grid-cell.js';
-export * from './study/running/runner.js';
-export * from './study/running/time-left.js';
-export * from './study/workspace.js';
-export * from './tasks/counting/perception.js';
-export * from './tasks/counting/program.js';
-export * from './tasks/counting/sample.js';
-export * from './tasks/counting/wording.js';
-export * from './tasks/prompts.js';
-export * from './tasks/structure/draw-figure.js';
-export * from './tasks/structure/families.js';
-export * from './tasks/structure/figure.js';
-export * from './tasks/structure/perception.js';
-export * from './tasks/structure/sample.js';
-export * from './tasks/structure/theorem.js';
-export * from './tasks/structure/wording.js';
-export * from './tasks/task.js';
-export * from './tasks/tasks.js';
-export * from './tasks/transformation/perception.js';
-export * from './tasks/transformation/program.js';
-export * from './tasks/transformation/sample.js';
-export * from './tasks/transformation/wording.js';
-export * from './tasks/world/camera.js';
-export * from './tasks/world/ray-cast.js';
-export * from './tasks/world/sample-scene.js';
-export * from './tasks/world/scene.js';
-export * from './train/adamw.js';
-export * from './train/advantage.js';
-export * from './train/batches.js';
-export * from './train/completions.js';
-export * from './train/environment.js';
-export * from './train/event-file.js';
-export * from './train/grpo.js';
-export * from './train/grpo-settings.js';
-export * from './train/loop.js';
-export * from './train/metrics.js';
-export * from './train/packing.js';
-export * from './train/policy-loss.js';
-export * from './train/policy-step.js';
-export * from './train/policy-update.js';
-export * from './train/rollout.js';
-export * from './train/run-directory.js';
-export * from './train/schedule.js';
-export * from './train/sft.js';
-export * from './train/trained.js';
-export * from './train/warnings.js';
+// ---- The model: checkpoints, prompts, generation, adapters ----------------------------------------------------------------------
+export { footprintTable } from './bench/footprint-table.js';
+export { toAnswerSft, toCotSft, toRl } from './data/convert.js';
+
+// ---- Data: rows, pictures, curation, the forms that trainers read ---------------------------------------------------------------
+export { CURATION_CHECKS, type Curation, curate } from './data/curation.js';
+export { writeRlParquet } from './data/parquet.js';
+export { convertReleased } from './data/released/convert.js';
+export { validateReleased } from './data/released/read.js';
+export { splitStages } from './data/split.js';
+export { countByCheck, countByFamily, describeRecords } from './data/tables.js';
+// ---- The engine -----------------------------------------------------------------------------------------------------------------
+export { type Engine, type EngineOptions, startEngine } from './engine/backend.js';
+export { Random } from './engine/random.js';
+// ---- Evaluation: accuracy, intervals, comparisons -------------------------------------------------------------------------------
+export { type Evaluation, type EvaluationItem, evaluateModel } from './evaluate/evaluate.js';
+export { mcNemar, meanInterval, wilsonInterval } from './evaluate/interval.js';
+export { differenceOverSeeds, type Estimate, estimateOverSeeds } from './evaluate/over-seeds.js';
+export { meanPassAtK, passAtK } from './evaluate/pass-at-k.js';
+export { compareStartAndEnd } from './evaluate/trend.js';
+export { type ModelConfig, readConfig } from './model/configuration.js';
+export type { Completion, EncodedPrompt, GenerationSettings } from './model/generate.js';
+export { modelFolder } from './model/hub.js';
+export { adapterBase } from './model/hub-cache.js';
+export { addAdapters, LORA_DEFAULTS, type LoraSettings, mergeAdapters } from './model/lora.js';
+export { disposeModel, encodeCompletion, encodePrompt, loadModel, type Model, saveModel } from './model/model.js';
+export { countParameters } from './model/parameters.js';
+export { GREEDY, type SamplingSettings } from './model/sampling.js';
+// ---- Plots: notebook output, live plots, figures, tables ------------------------------------------------------------------------
+export { balanceBars } from './plots/balance.js';
+export { trainingCurves } from './plots/curves.js';
+export { exportFigure, renderFigure } from './plots/export.js';
+export { forestFigure } from './plots/forest.js';
+export { notebookTable } from './plots/html-table.js';
+export { imageGrid } from './plots/images.js';
+export { runGridLive } from './plots/live/grid-live.js';
+export { grpoPanels, livePlot, SFT_PANELS, validationPanels } from './plots/live/live-plot.js';
+export { cellCurves, liveProgress, runCellLive } from './plots/live/run-live.js';
+export { show, showFigure } from './plots/notebook.js';
+export { rolloutTable, sampleTable } from './plots/rollout-table.js';
+export { publishFigure, rolloutViews, sampleViews, showStudyFigures } from './plots/study/notebook-views.js';
+export { reportStudy } from './plots/study/report.js';
+export {
+  ablationsTable,
+  accuracyTable,
+  claimsTable,
+  comparisonsTable,
+  controlsTable,
+  costTable,
+  efficiencyTable,
+  leakageTable,
+  phenomenaTable,
+  wordsTable,
+} from './plots/study/tables.js';
+export { type Figure, seriesStyle } from './plots/style.js';
+export { arqueroTable, droppedTable, escapeHtml, tableBundle } from './plots/tables.js';
+export { encodePng, type RgbImage, readImage } from './records/image.js';
+export type { MetaRecord, TaskRecord } from './records/record.js';
+export { readRecords, writeRecords } from './records/records.js';
+// ---- Rewards and scorers: a completion and its row, to a number -----------------------------------------------------------------
+export { accuracyReward } from './rewards/accuracy.js';
+export { extractAnswer } from './rewards/extract-answer.js';
+export { formatReward } from './rewards/format.js';
+export { functionReward } from './rewards/function-reward.js';
+export { mathematicalReward } from './rewards/mathematical.js';
+export type { RewardFunction, RewardRow } from './rewards/reward.js';
+export { REWARDS, type RewardName } from './rewards/rewards.js';
+export { scoreAnswer } from './rewards/score-answer.js';
+export { scoreTransformation } from './rewards/score-transformation.js';
+export type { Scorer } from './rewards/scorer.js';
+
+// ---- The study: profiles, data, cells, grids, results ---------------------------------------------------------------------------
+export type { BaseCell, Cell, CellResult, GrpoCell, SftCell } from './study/cells/cell.js';
+export { evaluateCell, measureHeldOut, runCell } from './study/cells/run-cell.js';
+export { type ValidationSettings, validation } from './study/cells/validation.js';
+export { validationSettings } from './study/cells/validation-rows.js';
+export { curateTrainingRows } from './study/data/curate-rows.js';
+export { writeStudyData } from './study/data/data-folder.js';
+export { fingerprintOf, pretrainingScenes, sampleTestRows, sampleTrainingRows } from './study/data/draw-rows.js';
+export { type LoadedRows, loadRecords, loadRows } from './study/data/load-rows.js';
+export { ABLATIONS, ablationCells } from './study/design/ablations.js';
+export { efficiencyCell } from './study/design/data-efficiency.js';
+export type { GridCell } from './study/design/grid.js';
+export {
+  PARADIGM_NAMES,
+  PARADIGM_PROMPTS,
+  PARADIGMS,
+  type Paradigm,
+  paradigmCell,
+  reasonRftCell,
+  stageOneCell,
+} from './study/design/paradigms.js';
+export { type StudySelection, studyGrid } from './study/design/study-grid.js';
+export { type Profile, QUICK, STANDARD, TINY } from './study/profile.js';
+export { computeResults } from './study/results/compute-results.js';
+export { refuseLeakage, sharedScenes } from './study/results/leakage.js';
+export { readResults, type StudyResults, writeResults } from './study/results/results.js';
+export { trendText } from './study/results/wording.js';
+export { runJobsInProcesses } from './study/running/processes.js';
+export { runGrid } from './study/running/runner.js';
+export { openStudy, repositoryRoot, type Study } from './study/workspace.js';
+// ---- Tasks: what is asked, and how ----------------------------------------------------------------------------------------------
+export { TRAINED_FAMILIES } from './tasks/counting/program.js';
+export { type PromptStyle, writeTarget } from './tasks/prompts.js';
+export type { Task } from './tasks/task.js';
+export {
+  recordPrompt,
+  TASK_NAMES,
+  TASKS,
+  type TaskName,
+  TEST_SET_NAMES,
+  type TestSet,
+  taskNamed,
+  testSetsOf,
+} from './tasks/tasks.js';
+export { drawScene } from './tasks/world/ray-cast.js';
+export type { Scene } from './tasks/world/scene.js';
+// ---- Training: SFT, GRPO, runs --------------------------------------------------------------------------------------------------
+export { groupAdvantages } from './train/advantage.js';
+export { readCompletions } from './train/completions.js';
+export { trainGrpo } from './train/grpo.js';
+export { GRPO_PRESETS, type GrpoSettings, REASON_RFT_GRPO, TRL_GRPO } from './train/grpo-settings.js';
+export { TrainingStopped } from './train/loop.js';
+export type { Metrics } from './train/metrics.js';
+export type { GrpoExample, NamedReward } from './train/rollout.js';
+export { RunDirectory } from './train/run-directory.js';
+export { REASON_RFT_SFT, type SftExample, type SftSettings, trainSft } from './train/sft.js';
+export { type TrainingWarning, warningText } from './train/warnings.js';

@@ -15,6 +15,7 @@ export interface DroppedRow {
   reason: string;
 }
 
+/** What curation keeps, and what it drops with the reason. */
 export interface Curation {
   kept: TaskRecord[];
   dropped: DroppedRow[];

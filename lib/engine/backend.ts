@@ -24,6 +24,7 @@ export interface Engine {
  */
 export type Precision = 'float32' | 'bfloat16';
 
+/** What a caller may ask of the engine when it starts. */
 export interface EngineOptions {
   /** Default: the value of `REASON_RFT_PRECISION`, or else `float32`. It holds for the whole process. */
   precision?: Precision;

@@ -31,6 +31,7 @@ export interface EvaluatedItem {
   ended: boolean;
 }
 
+/** What an evaluation found: every item, and the figures over all of them. */
 export interface Evaluation {
   /** The mean score: where items are right or wrong, the share that is right. */
   accuracy: number;

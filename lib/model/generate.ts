@@ -37,6 +37,7 @@ export interface EncodedPrompt {
   images: readonly ProcessedImage[];
 }
 
+/** How completions are drawn, how many of each prompt, and how long at most. */
 export interface GenerationSettings extends SamplingSettings {
   maxNewTokens: number;
   /** Completions drawn of each prompt. */
@@ -45,6 +46,7 @@ export interface GenerationSettings extends SamplingSettings {
   seed: number;
 }
 
+/** One completion of a prompt, as it was drawn. */
 export interface Completion {
   /** Up to and including the end token, where there is one. */
   tokens: number[];

@@ -14,6 +14,7 @@ import { type HostTensor, readSafetensors, writeSafetensors } from './safetensor
 import { moduleName, publishedName } from './tensor-names.js';
 import type { MutableWeights } from './tensors.js';
 
+/** The adapters of LoRA (Hu et al. 2021): their rank, their scale, and the modules that they are for. */
 export interface LoraSettings {
   /** Rank of each adapter. Default 16. */
   rank: number;

@@ -20,6 +20,7 @@ import { moduleName, publishedName, type TensorLayout } from './tensor-names.js'
 import type { MutableWeights } from './tensors.js';
 import { loadTokenizer, type Tokenizer } from './tokenizer.js';
 
+/** A checkpoint in memory: its weights, and all that turns pictures and text into tokens and back. */
 export interface Model {
   /** The folder that it was loaded from; for a model with adapters, the base model's folder. */
   folder: string;

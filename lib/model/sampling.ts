@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { logProbability, topK } from '../engine/operations.js';
 
+/** How a token is drawn from the distribution over the next one. */
 export interface SamplingSettings {
   /** Logits are divided by it; 0 takes the most probable token (greedy). */
   temperature: number;
@@ -11,6 +12,7 @@ export interface SamplingSettings {
   topP: number;
 }
 
+/** Takes the most probable token each time. */
 export const GREEDY: SamplingSettings = { temperature: 0, topK: 0, topP: 1 };
 
 /** Checks settings. @throws Error naming the one that is impossible */

@@ -41,4 +41,5 @@ export const REWARDS = {
   reasoning_steps_reward: reasoningStepsReward,
   random_reward: randomReward,
 } as const satisfies { readonly [name: string]: RewardFunction };
+/** The name of a reward, by which settings, commands and logs know it. */
 export type RewardName = keyof typeof REWARDS;

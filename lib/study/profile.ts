@@ -4,6 +4,7 @@ import { TASKS, type TaskName, type TestSet, testSetNamed } from '../tasks/tasks
 import { type GrpoSettings, REASON_RFT_GRPO } from '../train/grpo-settings.js';
 import { REASON_RFT_SFT, type SftSettings } from '../train/sft.js';
 
+/** A size of the study: its rows, seeds and settings. */
 export interface Profile {
   name: string;
   /** Seed of the data: one draw for all training seeds. */

@@ -13,11 +13,14 @@ export const TASKS = {
   transformation: TRANSFORMATION,
 } as const satisfies { readonly [name: string]: Task };
 
+/** The name of one of the tasks. */
 export type TaskName = keyof typeof TASKS;
+/** The names of the tasks, in the order of figures and tables. */
 export const TASK_NAMES = Object.keys(TASKS) as TaskName[];
 
 /** The names of a task's test sets, and of all tasks' test sets. */
 export type TestSetOf<T extends TaskName> = keyof (typeof TASKS)[T]['testSets'];
+/** The name of a test set of any task. */
 export type TestSet = { [T in TaskName]: TestSetOf<T> }[TaskName];
 
 /** The titles of all test sets. Tasks that share the name of a set share its title too. */

@@ -4,6 +4,7 @@ import { AGGREGATIONS, type Aggregation, REWARD_SCALINGS, type RewardScaling } f
 import { LOSS_TYPES, type PolicyLossSettings } from './policy-loss.js';
 import { checkSchedule, type Schedule } from './schedule.js';
 
+/** Everything that GRPO does differently from run to run; `lib/train/README.md` has a table of defaults and sources. */
 export interface GrpoSettings extends SamplingSettings, PolicyLossSettings {
   /** Rollouts of the run. */
   steps: number;

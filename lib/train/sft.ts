@@ -19,6 +19,7 @@ export interface SftExample {
   completion: readonly number[];
 }
 
+/** Everything that SFT does differently from run to run; `lib/train/README.md` has a table of defaults and sources. */
 export interface SftSettings {
   /** Passes over the examples; may be a fraction. */
   epochs: number;

@@ -31,7 +31,7 @@ import {
 import { schoolSum, writtenSum } from './sums.js';
 
 /** A geometry figure with what it is made of. */
-interface DrawnFigure {
+export interface DrawnFigure {
   family: StructureFamily;
   figure: GeometryFigure;
   program: StructureProgram;

@@ -17,6 +17,7 @@ import type { NamedReward } from '../../train/rollout.js';
 import { encodeQuestions } from './encode-rows.js';
 import type { QuestionRow } from './prepared-rows.js';
 
+/** How a model is evaluated on held-out rows while it trains. */
 export interface ValidationSettings extends SamplingSettings {
   /** Steps between evaluations; the model is also evaluated after the last step. 0: never. */
   evaluateEvery: number;

@@ -7,7 +7,9 @@ import type { BaseCell, Cell, GrpoCell, SftCell } from '../cells/cell.js';
 import { longestCompletion, type Profile, taskProfile } from '../profile.js';
 import type { Study } from '../workspace.js';
 
+/** The paradigms that the paper compares, in its order. */
 export const PARADIGMS = ['zero-shot', 'ans-sft', 'cot-sft', 'reason-rft-zero', 'reason-rft'] as const;
+/** One of the five paradigms. */
 export type Paradigm = (typeof PARADIGMS)[number];
 
 /** Those that train something. */

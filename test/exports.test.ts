@@ -1,0 +1,70 @@
+/** The public names: each is explained by a notebook or a README and by a comment of its own, and the rest is importable by path. */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+
+const ROOT = path.join(__dirname, '..');
+const LIB = path.join(ROOT, 'lib');
+const index = readFileSync(path.join(LIB, 'index.ts'), 'utf8');
+
+/** The names that index.ts exports, each with the file below lib that declares it. */
+function exportedNames(): { name: string; file: string }[] {
+  const statements = [...index.matchAll(/^export (?:type )?\{([^}]*)\} from '\.\/([^']+)\.js';$/gm)];
+  return statements.flatMap(([, names, file]) =>
+    names!
+      .split(',')
+      .map((name) => name.trim().replace(/^type /, ''))
+      .filter((name) => name !== '')
+      .map((name) => ({ name, file: file! })),
+  );
+}
+
+/** The text of every README of the library, and the code and prose of every notebook. */
+function explanations(): string {
+  const readmes = [ROOT, LIB, ...readdirSync(LIB).map((room) => path.join(LIB, room))].flatMap((folder) => {
+    try {
+      return readFileSync(path.join(folder, 'README.md'), 'utf8');
+    } catch {
+      return [];
+    }
+  });
+  const notebooks = readdirSync(path.join(ROOT, 'notebooks')).filter((name) => name.endsWith('.ipynb'));
+  const cells = notebooks.flatMap((name) => {
+    const { cells } = JSON.parse(readFileSync(path.join(ROOT, 'notebooks', name), 'utf8')) as {
+      cells: { source: string | string[] }[];
+    };
+    return cells.map(({ source }) => [source].flat().join(''));
+  });
+  return [...readmes, ...cells].join('\n');
+}
+
+test('index.ts names what it exports, in chapters', () => {
+  assert.doesNotMatch(index, /export \*/);
+  const statements = index.match(/^export /gm)!.length;
+  assert.equal(statements, index.match(/^export (?:type )?\{[^}]*\} from '\.\/[^']+\.js';$/gm)!.length);
+  assert.ok(exportedNames().length > 100);
+});
+
+test('no name is exported that no README or notebook explains', () => {
+  const text = explanations();
+  const unexplained = exportedNames().filter(({ name }) => !new RegExp(`\\b${name}\\b`).test(text));
+  assert.deepEqual(unexplained, []);
+});
+
+test('every exported name has a doc comment', () => {
+  const bare = exportedNames().filter(({ name, file }) => {
+    const source = readFileSync(path.join(LIB, `${file}.ts`), 'utf8');
+    const declaration = `export (async )?(function\\*?|const|class|interface|type) ${name}\\b`;
+    return !new RegExp(`\\*/\\n(export (async )?function ${name}\\b[^{]*;\\n)*${declaration}`).test(source);
+  });
+  assert.deepEqual(bare, []);
+});
+
+test('what is not exported is importable by its path, and so are the public names by one import', () => {
+  const policyLoss = require('reason-rft/train/policy-loss') as typeof import('../lib/train/policy-loss.js');
+  assert.equal(typeof policyLoss.policyTerms, 'function');
+  const names = Object.keys(require('reason-rft') as object);
+  const exported = new Set(exportedNames().map(({ name }) => name));
+  assert.ok(names.length > 100 && names.every((name) => exported.has(name)));
+});
