@@ -1,0 +1,101 @@
+/** The path that cells and commands train on: who holds the folder, what a run starts from, and what it leaves. */
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import os, { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { startEngine } from '../../../lib/engine/backend.js';
+import { LORA_DEFAULTS, mergeAdapters } from '../../../lib/model/lora.js';
+import { disposeModel, loadModel } from '../../../lib/model/model.js';
+import { prepareQuestions, prepareSftRows } from '../../../lib/study/cells/prepared-rows.js';
+import { type TrainingPlan, trainRun } from '../../../lib/study/cells/train-run.js';
+import { loadRows } from '../../../lib/study/data/load-rows.js';
+import type { Study } from '../../../lib/study/workspace.js';
+import { tinyGrpo, tinySft, tinyStudy } from '../../support/tiny-study.js';
+
+let study: Study;
+let remove: () => void;
+const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-train-run-'));
+before(async () => {
+  ({ study, remove } = await tinyStudy('train-run'));
+});
+after(() => {
+  remove();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const LORA = { ...LORA_DEFAULTS, rank: 2, alpha: 4 };
+
+async function sftPlan(start: TrainingPlan['start']): Promise<TrainingPlan> {
+  const { records, images } = await loadRows(study, 'train', 'counting');
+  const rows = prepareSftRows({ records: records.slice(0, 8), images: images.slice(0, 8) }, 'cot');
+  return { kind: 'sft', start, rows, settings: tinySft(study).settings };
+}
+
+async function grpoPlan(start: TrainingPlan['start']): Promise<TrainingPlan> {
+  const { records, images } = await loadRows(study, 'train', 'counting');
+  const rows = prepareQuestions({ records: records.slice(8, 16), images: images.slice(8, 16) }, 'think');
+  const { settings } = tinyGrpo(study, 'base');
+  return { kind: 'grpo', start, rows, rewards: [['format_reward', 1]], settings };
+}
+
+const place = (name: string) => ({ folder: path.join(folder, name), configuration: { name } });
+const neverPlanned = () => Promise.reject(new Error('a finished run is not planned again'));
+
+test('a run leaves its checkpoint, its code and its result; run again, it is taken as it is', async () => {
+  const done: number[] = [];
+  const result = await trainRun(place('once'), () => sftPlan({ checkpoint: study.base }), {
+    onStep: (step) => done.push(step),
+  });
+  assert.deepEqual(done, [1], '8 rows in a batch of 8, once');
+  const run = place('once').folder;
+  assert.equal(result.checkpoint, path.join(run, 'final'));
+  assert.deepEqual([result.steps, result.trainingRows, result.seed], [1, 8, tinySft(study).settings.seed]);
+  const code = JSON.parse(readFileSync(path.join(run, 'code.json'), 'utf8')) as { files: { [name: string]: string } };
+  assert.ok('train/sft' in code.files && !('train/grpo' in code.files));
+  assert.ok(!existsSync(path.join(run, '.lock')));
+  assert.deepEqual(await trainRun(place('once'), neverPlanned), result);
+  const relative = await trainRun({ ...place('relative'), pathsFrom: folder }, () =>
+    sftPlan({ checkpoint: study.base }),
+  );
+  assert.equal(relative.checkpoint, path.join('relative', 'final'));
+});
+
+test('a folder that another process holds, and one of another run, are refused before anything is planned', async () => {
+  const { folder: held } = place('held');
+  mkdirSync(held);
+  const holder = { host: os.hostname(), pid: process.ppid, began: null, since: 'noon', job: null };
+  writeFileSync(path.join(held, '.lock'), JSON.stringify(holder));
+  await assert.rejects(trainRun(place('held'), neverPlanned), new RegExp(`trained in by process ${process.ppid}`));
+  await assert.rejects(trainRun({ ...place('once'), configuration: {} }, neverPlanned), /another configuration/);
+});
+
+test('a start that cannot be loaded, or rows that cannot be had, leave nothing', async () => {
+  const broken = path.join(folder, 'broken-start');
+  mkdirSync(broken);
+  await assert.rejects(trainRun(place('unloadable'), () => sftPlan({ checkpoint: broken })));
+  await assert.rejects(
+    trainRun(place('rowless'), () => Promise.reject(new Error('row 3'))),
+    /row 3/,
+  );
+  assert.deepEqual(
+    readdirSync(folder).filter((name) => ['unloadable', 'rowless'].includes(name)),
+    [],
+  );
+});
+
+test('adapters of the start are merged into a checkpoint of its own before new ones are trained', async () => {
+  await startEngine();
+  const first = await trainRun(place('adapters'), () => sftPlan({ checkpoint: study.base, lora: LORA }));
+  const second = await trainRun(place('adapters-2'), () => grpoPlan({ checkpoint: first.checkpoint, lora: LORA }));
+  const start = path.join(place('adapters-2').folder, 'start');
+  const [merged, adapted] = [loadModel(start), loadModel(first.checkpoint)];
+  mergeAdapters(adapted.parameters);
+  for (const [name, tensor] of Object.entries(adapted.parameters))
+    assert.deepEqual(merged.parameters[name]!.dataSync(), tensor.dataSync(), name);
+  [merged, adapted].forEach(disposeModel);
+  const config = JSON.parse(readFileSync(path.join(second.checkpoint, 'adapter_config.json'), 'utf8')) as {
+    base_model_name_or_path: string;
+  };
+  assert.equal(path.resolve(config.base_model_name_or_path), path.resolve(start));
+});
