@@ -8,7 +8,7 @@ import { parameterShapes } from '../model/parameters.js';
  * of a row in attention (computed whole, mask and all), the vision tower's weights for each patch.
  *
  * @param predicted tokens with a loss
- * @param images of `patches` patches each
+ * @param images images, of `patches` patches each
  */
 export function trainingOperations(
   config: ModelConfig,

@@ -16,15 +16,15 @@ const STEPS: { readonly [name: string]: Omit<StepWork, 'gradientCheckpointing'> 
 };
 
 /**
- * A line for each model and kind of step: memory in GB (10^9 bytes), operations, and the time at each speed.
+ * A line for each model and kind of step: memory in GB (10^9 bytes), operations in TFLOP, and the time at each speed.
  *
  * @param speeds floating-point operations a second by the name of what reaches them
  */
 export function footprintTable(speeds: { readonly [name: string]: number }): DisplayBundle {
   const gigabytes = (bytes: number) => (bytes / 1e9).toFixed(1);
   const rows = Object.entries(PUBLISHED).flatMap(([model, config]) =>
-    Object.entries(STEPS).map(([step, each]) => {
-      const work = { ...each, gradientCheckpointing: true };
+    Object.entries(STEPS).map(([step, sizes]) => {
+      const work = { ...sizes, gradientCheckpointing: true };
       const { weights, gradients, moments, reference, update, activations, peak } = stepFootprint(config, work);
       const operations = stepOperations(config, work);
       const times = Object.values(speeds).map((speed) => duration(operations / speed));

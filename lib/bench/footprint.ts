@@ -4,7 +4,7 @@
  */
 import { type ModelConfig, parseConfig } from '../model/configuration.js';
 import { parameterShapes } from '../model/parameters.js';
-import { QWEN2_VL_2B } from './size.js';
+import { QWEN2_VL_2B } from './qwen2-vl-2b.js';
 
 /** One step of SFT, or of GRPO where each prompt has several completions. */
 export interface StepWork {

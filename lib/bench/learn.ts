@@ -21,8 +21,8 @@ function sampleRows(name: string, count: number): LoadedRows {
   return { records, images: records.map(COUNTING.draw) };
 }
 
-/** Trains and evaluates in the precision of this process. */
-export async function learn({ checkpoint, rows, epochs, items }: LearnRequest): Promise<LearnAnswer> {
+/** Trains and evaluates a checkpoint in the precision of this process. */
+export async function trainAndEvaluate({ checkpoint, rows, epochs, items }: LearnRequest): Promise<LearnAnswer> {
   const model = loadModel(checkpoint);
   try {
     const steps = await inTemporaryRun(async (run) => {

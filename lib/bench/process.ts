@@ -1,4 +1,4 @@
-/** A worker process of the benchmark, asked line by line. */
+/** A worker process of the benchmark: it gets a request a line and answers with a line. */
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { BenchAnswer, BenchRequest, LearnRequest } from './workload.js';
@@ -6,6 +6,7 @@ import type { BenchAnswer, BenchRequest, LearnRequest } from './workload.js';
 export interface Worker<Hello> {
   /** What the worker says of itself when it is ready. */
   hello: Hello;
+  /** Sends a request and waits for the answer; where the process ends, the answer is an error. */
   ask(request: BenchRequest | LearnRequest): Promise<BenchAnswer>;
   close(): void;
 }
@@ -13,34 +14,34 @@ export interface Worker<Hello> {
 /**
  * Starts a program that writes one JSON line when it is ready and one for each line that it reads.
  *
- * @throws Error with the last words of the program when it ends before it is ready
+ * @throws Error with the last lines of the program's stderr, where it ends before it is ready
  */
 export async function startWorker<Hello>(program: string, args: readonly string[]): Promise<Worker<Hello>> {
   const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
-  let words = '';
+  let errors = '';
   child.stderr.on('data', (chunk: Buffer) => {
-    words = (words + chunk.toString()).slice(-2000);
+    errors = (errors + chunk.toString()).slice(-2000);
   });
   const waiting: ((line: string | undefined) => void)[] = [];
   createInterface({ input: child.stdout }).on('line', (line) => waiting.shift()?.(line));
   child.on('error', (error) => {
-    words = error.message;
+    errors = error.message;
   });
   child.on('close', () => {
-    for (const each of waiting.splice(0)) each(undefined);
+    for (const answer of waiting.splice(0)) answer(undefined);
   });
-  const next = () => new Promise<string | undefined>((resolve) => waiting.push(resolve));
-  const hello = await next();
+  const nextLine = () => new Promise<string | undefined>((resolve) => waiting.push(resolve));
+  const hello = await nextLine();
   if (hello === undefined)
-    throw new Error(`${program} ${args[0]} ended: ${words.trim().split('\n').slice(-3).join(' ')}`);
+    throw new Error(`${program} ${args[0]} ended: ${errors.trim().split('\n').slice(-3).join(' ')}`);
   return {
     hello: JSON.parse(hello) as Hello,
     async ask(request) {
-      const reply = next();
+      const reply = nextLine();
       child.stdin.write(`${JSON.stringify(request)}\n`);
       const line = await reply;
       return line === undefined
-        ? { error: `the process ended: ${words.trim().split('\n').at(-1) ?? ''}`, peakMegabytes: 0 }
+        ? { error: `the process ended: ${errors.trim().split('\n').at(-1) ?? ''}`, peakMegabytes: 0 }
         : (JSON.parse(line) as BenchAnswer);
     },
     close() {

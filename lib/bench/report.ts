@@ -1,4 +1,4 @@
-/** What the benchmark found: medians, ratios, the table and the plot. */
+/** What the benchmark measured: medians, ratios, the table and the plot. */
 import { median } from 'simple-statistics';
 import { type PanelFrame, panelFigure } from '../plots/panels.js';
 import { type Figure, seriesStyle } from '../plots/style.js';
@@ -13,32 +13,34 @@ import {
   workloadText,
 } from './workload.js';
 
-/** One side's figures for a workload. */
+/** What one side took for a workload. */
 export interface Side {
+  /** Seconds of each sample. */
   samples: number[];
   peakMegabytes: number;
+  /** GRPO: the seconds of each sample that drew the completions. */
   rolloutSeconds?: number[];
 }
 
 /** A workload with what the kit and the peer took. */
-export interface Finding {
+export interface Measurement {
   workload: Workload;
   kit: Side;
-  /** Absent where there is no peer; `error` where it failed. */
+  /** Absent without a peer; `error` where the peer failed. */
   peer?: Side | { error: string };
 }
 
-/** A finding as `bench.json` holds it. */
+/** A measurement as `bench.json` holds it. */
 export interface Entry {
   workload: string;
   /** Median of the samples, in `unit`. */
   value: number;
   unit: 'tokens/s' | 's';
-  /** The peer's median in the same unit; null where there is none. */
+  /** The peer's median in the same unit; null without a peer. */
   peer: number | null;
   /** How many times as fast as the peer. */
   ratio: number | null;
-  /** The same of the fastest sample of each side, which other work on the machine disturbs least. */
+  /** The same by the fastest sample of each side, which other work on the machine disturbs least. */
   fastestRatio: number | null;
   /** Seconds of each sample. */
   samples: number[];
@@ -47,19 +49,20 @@ export interface Entry {
   peerPeakMegabytes: number | null;
   /** GRPO: the median seconds that drew the completions; the rest is rewards and update. */
   rolloutSeconds?: number;
-  /** Why there is no figure of the peer's. */
+  /** Why the peer has no number. */
   peerError?: string;
 }
 
-export function entryOf({ workload, kit, peer }: Finding): Entry {
+/** The medians and ratios of a measurement. */
+export function entryOf({ workload, kit, peer }: Measurement): Entry {
   const tokens = tokensOf(workload);
-  const figure = (samples: number[]) => (tokens === undefined ? median(samples) : tokens / median(samples));
+  const inUnit = (samples: number[]) => (tokens === undefined ? median(samples) : tokens / median(samples));
   const measured = peer && 'samples' in peer ? peer : undefined;
   return {
     workload: workloadText(workload),
-    value: figure(kit.samples),
+    value: inUnit(kit.samples),
     unit: tokens === undefined ? 's' : 'tokens/s',
-    peer: measured ? figure(measured.samples) : null,
+    peer: measured ? inUnit(measured.samples) : null,
     ratio: measured ? median(measured.samples) / median(kit.samples) : null,
     fastestRatio: measured ? Math.min(...measured.samples) / Math.min(...kit.samples) : null,
     samples: kit.samples,
@@ -71,20 +74,20 @@ export function entryOf({ workload, kit, peer }: Finding): Entry {
   };
 }
 
-function figureText(value: number, unit: Entry['unit']): string {
+function valueText(value: number, unit: Entry['unit']): string {
   return unit === 's' ? `${value.toFixed(3)} s` : `${Math.round(value).toLocaleString('en')} tokens/s`;
 }
 
 const times = (ratio: number | null) => (ratio === null ? '-' : `${ratio.toFixed(2)}x`);
 
-/** One line an entry: workload, the kit, the peer, how many times as fast by medians and by the fastest samples, peak memory of both. */
+/** One line an entry: the workload, both sides, how many times as fast by medians and by the fastest samples, peak memory of both. */
 export function reportTable(entries: readonly Entry[]): string {
   const lines = entries.map((entry) => {
     const rollout = entry.rolloutSeconds === undefined ? '' : ` (rollout ${entry.rolloutSeconds.toFixed(3)} s)`;
-    const peer = entry.peer === null ? (entry.peerError ? 'failed' : '-') : figureText(entry.peer, entry.unit);
+    const peer = entry.peer === null ? (entry.peerError ? 'failed' : '-') : valueText(entry.peer, entry.unit);
     return [
       entry.workload,
-      figureText(entry.value, entry.unit) + rollout,
+      valueText(entry.value, entry.unit) + rollout,
       peer,
       times(entry.ratio),
       times(entry.fastestRatio),
@@ -107,7 +110,7 @@ function columns(table: readonly string[][]): string {
     .join('\n');
 }
 
-/** One line a precision: the same training and test in each. */
+/** One line a precision: what the same training and test came to. */
 export function precisionTable(learned: { readonly [precision: string]: LearnAnswer }): string {
   const { rows, epochs, items } = LEARN;
   const percent = (share: number) => (100 * share).toFixed(1);
@@ -130,7 +133,7 @@ export interface SeriesPoint {
   peer: number | null;
 }
 
-/** Seconds against growth, both axes logarithmic: a panel for each kind and axis, a line for the kit and one for the peer. */
+/** Seconds as work grows, both axes logarithmic: a panel for each kind and axis, a line for the kit and one for the peer. */
 export function scalingFigure(points: readonly SeriesPoint[]): Figure {
   const panels = (['sft', 'decode'] as const).flatMap((kind) => AXES.map((axis) => ({ kind, axis })));
   const frames = panels.map(({ kind, axis }): PanelFrame => {
@@ -148,7 +151,7 @@ export function scalingFigure(points: readonly SeriesPoint[]): Figure {
     3,
     (place, i) => {
       const { kind, axis } = panels[i]!;
-      const here = points.filter((point) => point.kind === kind && point.axis === axis);
+      const shown = points.filter((point) => point.kind === kind && point.axis === axis);
       return (['kit', 'peer'] as const).map((side, s) => {
         const { color, dash, marker } = seriesStyle(s);
         return {
@@ -157,8 +160,8 @@ export function scalingFigure(points: readonly SeriesPoint[]): Figure {
           name: side === 'kit' ? 'this kit' : 'PyTorch, transformers',
           legendgroup: side,
           showlegend: i === 0,
-          x: here.map((point) => point.factor),
-          y: here.map((point) => point[side]),
+          x: shown.map((point) => point.factor),
+          y: shown.map((point) => point[side]),
           xaxis: place.xaxis,
           yaxis: place.yaxis,
           line: { color, dash },

@@ -13,24 +13,24 @@ import { REASON_RFT_GRPO } from '../train/grpo-settings.js';
 import { RunDirectory } from '../train/run-directory.js';
 import { REASON_RFT_SFT, trainSft } from '../train/sft.js';
 
-/** What both sides do; `size_peers.py` has the same numbers. */
+/** The sizes of what both sides do; `size_peers.py` has the same numbers. */
 const NEW_TOKENS = 16;
 const COMPLETION = 32;
 const GROUP = 4;
 const LORA = { ...LORA_DEFAULTS, rank: 16, alpha: 32, targetModules: 'q_proj,k_proj,v_proj,o_proj' };
 /** An ordinary word of the vocabulary. */
 const FILL = 300;
-/** Nothing ends before its limit. */
+/** No token ends a completion before its limit. */
 const NO_END: readonly number[] = [];
 
-/** What one run of a phase took; `cpu` is the time of all threads, which other work on the machine changes less. */
-interface Taken {
+/** What one run of a phase took, in seconds; `cpu` is the time of all threads, which other work on the machine changes less. */
+interface Lap {
   seconds: number;
   cpu: number;
 }
 
-/** A clock that gives what went by since it was last asked. */
-function stopwatch(): () => Taken {
+/** Starts a clock, which gives what went by since it was last asked. */
+function startClock(): () => Lap {
   const now = () => {
     const { user, system } = process.cpuUsage();
     return { seconds: performance.now() / 1000, cpu: (user + system) / 1e6 };
@@ -38,24 +38,25 @@ function stopwatch(): () => Taken {
   let last = now();
   return () => {
     const next = now();
-    const taken = { seconds: next.seconds - last.seconds, cpu: next.cpu - last.cpu };
+    const lap = { seconds: next.seconds - last.seconds, cpu: next.cpu - last.cpu };
     last = next;
-    return taken;
+    return lap;
   };
 }
 
 /** Runs a phase, which calls `lap` after each of its runs, and writes its line. */
-async function phase(name: string, run: (lap: () => void) => Promise<void>): Promise<void> {
+async function runPhase(name: string, run: (lap: () => void) => Promise<void>): Promise<void> {
   resetPeak();
-  const laps: Taken[] = [];
-  const watch = stopwatch();
-  await run(() => laps.push(watch()));
-  const of = (field: keyof Taken) => laps.map((each) => each[field]);
-  const line = { phase: name, seconds: of('seconds'), cpuSeconds: of('cpu'), peakMegabytes: peakMegabytes() };
+  const laps: Lap[] = [];
+  const clock = startClock();
+  await run(() => laps.push(clock()));
+  const seconds = laps.map((lap) => lap.seconds);
+  const cpuSeconds = laps.map((lap) => lap.cpu);
+  const line = { phase: name, seconds, cpuSeconds, peakMegabytes: peakMegabytes() };
   process.stdout.write(`${JSON.stringify(line)}\n`);
 }
 
-/** Linux lets a process begin its peak anew; elsewhere a phase's peak is that of all phases so far. */
+/** Begins the peak of resident memory anew. Only Linux can; elsewhere a phase's peak is that of all phases so far. */
 function resetPeak(): void {
   if (process.platform === 'linux') writeFileSync('/proc/self/clear_refs', '5');
 }
@@ -72,13 +73,13 @@ async function main(): Promise<void> {
   try {
     await startEngine();
     let loaded: ReturnType<typeof loadModel> | undefined;
-    await phase('load', async (lap) => {
+    await runPhase('load', async (lap) => {
       loaded = loadModel(checkpoint);
       lap();
     });
     const model = { ...loaded!, generator: new Generator(loaded!.config, NO_END) };
     const prompt = encodePrompt(model, [await readImage(path.join(path.dirname(promptFile), image))], text);
-    await phase(`generate ${NEW_TOKENS} tokens`, async (lap) => {
+    await runPhase(`generate ${NEW_TOKENS} tokens`, async (lap) => {
       const settings = { ...GREEDY, maxNewTokens: NEW_TOKENS, completions: 1, seed: 1 };
       for (let run = 0; run < 2; run++) {
         model.generator.generate(model.parameters, [prompt], settings);
@@ -86,13 +87,13 @@ async function main(): Promise<void> {
       }
     });
     addAdapters(model.parameters, LORA);
-    await phase('SFT step', async (lap) => {
+    await runPhase('SFT step', async (lap) => {
       const run = RunDirectory.open(path.join(scratch, 'sft'), {});
       const completion = Array.from({ length: COMPLETION }, () => FILL);
       const settings = { ...REASON_RFT_SFT, epochs: 2, batchSize: 1, weightDecay: 0 };
       await trainSft({ model, examples: [{ prompt, completion }], settings, run, onStep: lap });
     });
-    await phase('GRPO step', async (lap) => {
+    await runPhase('GRPO step', async (lap) => {
       const run = RunDirectory.open(path.join(scratch, 'grpo'), {});
       await trainGrpo({
         model,

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { RunDirectory } from '../train/run-directory.js';
 
-/** What `use` makes of a fresh run directory, which is then removed. */
+/** Runs `use` on a new run directory, which is removed afterwards, and returns its result. */
 export async function inTemporaryRun<T>(use: (run: RunDirectory) => Promise<T>): Promise<T> {
   const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-bench-'));
   try {

@@ -18,22 +18,23 @@ import { trainGrpo } from '../train/grpo.js';
 import { REASON_RFT_GRPO } from '../train/grpo-settings.js';
 import type { RunDirectory } from '../train/run-directory.js';
 import { trainSft } from '../train/sft.js';
-import { learn } from './learn.js';
+import { trainAndEvaluate } from './learn.js';
 import { inTemporaryRun } from './temporary-run.js';
 import type { BenchAnswer, BenchRequest, LearnRequest } from './workload.js';
 
-async function promptsOf({ prompts, rows }: BenchRequest, model: Model): Promise<EncodedPrompt[]> {
-  const given = JSON.parse(readFileSync(prompts, 'utf8')) as { text: string; image: string }[];
+/** The first prompts of the file, encoded; from the start again where there are fewer. */
+async function readPrompts({ prompts, rows }: BenchRequest, model: Model): Promise<EncodedPrompt[]> {
+  const listed = JSON.parse(readFileSync(prompts, 'utf8')) as { text: string; image: string }[];
   const encoded = await Promise.all(
-    given.map(async ({ text, image }) =>
+    listed.map(async ({ text, image }) =>
       encodePrompt(model, [await readImage(path.join(path.dirname(prompts), image))], text),
     ),
   );
   return Array.from({ length: rows }, (_, i) => encoded[i % encoded.length]!);
 }
 
-/** Seconds of each sample but the first. */
-function timed(samples: number, run: () => void): number[] {
+/** Runs something once more than asked for, and returns the seconds of each time but the first. */
+function timeSamples(samples: number, run: () => void): number[] {
   const seconds = Array.from({ length: samples + 1 }, () => {
     const started = performance.now();
     run();
@@ -42,8 +43,8 @@ function timed(samples: number, run: () => void): number[] {
   return seconds.slice(1);
 }
 
-/** Runs a trainer in a folder of its own; the seconds of its steps but the first. */
-function trained(train: (run: RunDirectory) => Promise<void>): Promise<number[]> {
+/** Runs a trainer in a folder of its own, and returns the seconds of its steps but the first. */
+function timeSteps(train: (run: RunDirectory) => Promise<void>): Promise<number[]> {
   return inTemporaryRun(async (run) => {
     await train(run);
     return run
@@ -53,14 +54,14 @@ function trained(train: (run: RunDirectory) => Promise<void>): Promise<number[]>
   });
 }
 
-/** Whole steps of `trainSft`: collation, forward, backward, clipping, AdamW, the log. */
-async function sft(request: BenchRequest, model: Model): Promise<number[]> {
+/** Times whole steps of `trainSft`: collation, forward, backward, clipping, AdamW, the log. */
+async function timeSft(request: BenchRequest, model: Model): Promise<number[]> {
   const { rows, length, samples, fill } = request;
-  const examples = (await promptsOf(request, model)).map((prompt) => ({
+  const examples = (await readPrompts(request, model)).map((prompt) => ({
     prompt,
     completion: Array.from({ length: length! - prompt.tokens.length }, () => fill),
   }));
-  return trained((run) =>
+  return timeSteps((run) =>
     trainSft({
       model,
       examples,
@@ -80,9 +81,9 @@ async function sft(request: BenchRequest, model: Model): Promise<number[]> {
   );
 }
 
-/** One forward pass over all prompts, with the logits after the last token of each. */
-async function prefill(request: BenchRequest, model: Model): Promise<number[]> {
-  const prompts = await promptsOf(request, model);
+/** Times one forward pass over all prompts, with the logits after the last token of each. */
+async function timePrefill(request: BenchRequest, model: Model): Promise<number[]> {
+  const prompts = await readPrompts(request, model);
   const step = compile('prefill', ({ parameters, batch }: { parameters: ModelWeights; batch: TokenBatch }) => {
     const [count, length] = batch.tokens.shape;
     const ends = tf.tensor1d(
@@ -92,7 +93,7 @@ async function prefill(request: BenchRequest, model: Model): Promise<number[]> {
     return logits(parameters, takeRows(hiddenStates(parameters, batch, model.config), ends));
   });
   const rows = prompts.map(({ tokens, images }) => ({ prefix: { tokens }, images, segments: [] }));
-  const seconds = timed(request.samples, () => {
+  const seconds = timeSamples(request.samples, () => {
     const collated = collate(rows, model.config, { side: 'left', lengthStep: 16 });
     const out = step({ parameters: model.parameters, batch: collated.batch });
     out.dataSync();
@@ -103,31 +104,31 @@ async function prefill(request: BenchRequest, model: Model): Promise<number[]> {
   return seconds;
 }
 
-/** Greedy decoding, prompts and all, that no end token stops. */
-async function decode(request: BenchRequest, model: Model): Promise<number[]> {
-  const prompts = await promptsOf(request, model);
+/** Times greedy decoding, prompts included, which no end token stops. */
+async function timeDecoding(request: BenchRequest, model: Model): Promise<number[]> {
+  const prompts = await readPrompts(request, model);
   const settings = { ...GREEDY, maxNewTokens: request.newTokens!, completions: 1, seed: 1 };
-  return timed(request.samples, () => {
+  return timeSamples(request.samples, () => {
     model.generator.generate(model.parameters, prompts, settings);
   });
 }
 
-/** Whole steps of `trainGrpo` with a reference model: rollout, rewards, one update; and the rollout's part of each. */
-async function grpo(request: BenchRequest, model: Model): Promise<Pick<BenchAnswer, 'seconds' | 'rolloutSeconds'>> {
+/** Times whole steps of `trainGrpo` with a reference model (rollout, rewards, one update), and the rollout's part of each. */
+async function timeGrpo(request: BenchRequest, model: Model): Promise<Pick<BenchAnswer, 'seconds' | 'rolloutSeconds'>> {
   const { rows, completions, newTokens, samples } = request;
-  const examples = (await promptsOf({ ...request, rows: rows * (samples + 1) }, model)).map((prompt, i) => ({
+  const examples = (await readPrompts({ ...request, rows: rows * (samples + 1) }, model)).map((prompt, i) => ({
     id: String(i),
     prompt,
     solution: '',
   }));
   const rolloutSeconds: number[] = [];
-  const generate: Generator['generate'] = (...given) => {
+  const generate: Generator['generate'] = (...args) => {
     const started = performance.now();
-    const completions = model.generator.generate(...given);
+    const completions = model.generator.generate(...args);
     rolloutSeconds.push((performance.now() - started) / 1000);
     return completions;
   };
-  const seconds = await trained((run) =>
+  const seconds = await timeSteps((run) =>
     trainGrpo({
       model: { ...model, generator: Object.create(model.generator, { generate: { value: generate } }) as Generator },
       examples,
@@ -150,20 +151,23 @@ async function grpo(request: BenchRequest, model: Model): Promise<Pick<BenchAnsw
   return { seconds, rolloutSeconds: rolloutSeconds.slice(1) };
 }
 
-async function run(request: BenchRequest, model: Model): Promise<Omit<BenchAnswer, 'peakMegabytes'>> {
-  if (request.kind === 'grpo') return grpo(request, model);
-  return { seconds: await { sft, prefill, decode }[request.kind](request, model) };
+const TIMERS = { sft: timeSft, prefill: timePrefill, decode: timeDecoding } as const;
+
+async function measure(request: BenchRequest, model: Model): Promise<Omit<BenchAnswer, 'peakMegabytes'>> {
+  if (request.kind === 'grpo') return timeGrpo(request, model);
+  return { seconds: await TIMERS[request.kind](request, model) };
 }
 
+/** Answers a request; an error becomes part of the answer. */
 async function answer(request: BenchRequest | LearnRequest): Promise<Omit<BenchAnswer, 'peakMegabytes'>> {
   let loaded: Model | undefined;
   try {
-    if (request.kind === 'learn') return { learned: await learn(request) };
+    if (request.kind === 'learn') return { learned: await trainAndEvaluate(request) };
     loaded = loadModel(request.checkpoint);
     const model = { ...loaded, generator: new Generator(loaded.config, NO_END) };
-    const found = await run(request, model);
+    const measured = await measure(request, model);
     model.generator.dispose();
-    return found;
+    return measured;
   } catch (error) {
     return { error: (error as Error).message };
   } finally {
@@ -171,11 +175,11 @@ async function answer(request: BenchRequest | LearnRequest): Promise<Omit<BenchA
   }
 }
 
-/** Nothing ends before its limit. */
+/** No token ends a completion before its limit. */
 const NO_END: readonly number[] = [];
 
-/** Floating-point operations a second of the matrix product of two 2048 x 2048 tensors, the best of nine: the machine's limit. */
-function productRate(): number {
+/** Measures the machine's limit: operations a second of products of two 2048 x 2048 matrices, the best of nine. */
+function measureProductRate(): number {
   const size = 2048;
   const a = tf.randomNormal([size, size]) as tf.Tensor2D;
   // Two products side by side, as the kit's steps compute.
@@ -183,9 +187,9 @@ function productRate(): number {
     tf.max(linear(a, a)),
     tf.max(linear(tf.add(a, 1), a)),
   ]);
-  const seconds = timed(9, () => {
+  const seconds = timeSamples(9, () => {
     const out = step({ a }) as tf.Tensor[];
-    for (const each of out) each.dataSync();
+    for (const tensor of out) tensor.dataSync();
     tf.dispose(out);
   });
   step.dispose();
@@ -195,7 +199,7 @@ function productRate(): number {
 
 async function main(): Promise<void> {
   const { version, gpu } = await startEngine({ precision: process.argv[2] as Precision });
-  const hello = { versions: { tensorflow: version, tfjs: tf.version.tfjs }, gpu, productRate: productRate() };
+  const hello = { versions: { tensorflow: version, tfjs: tf.version.tfjs }, gpu, productRate: measureProductRate() };
   process.stdout.write(`${JSON.stringify(hello)}\n`);
   for await (const line of createInterface({ input: process.stdin })) {
     const reply = await answer(JSON.parse(line) as BenchRequest | LearnRequest);

@@ -1,4 +1,4 @@
-/** What the benchmark measures: workloads of stated sizes, the same for the kit and for its peers. */
+/** What the benchmark measures: workloads whose sizes are the same for the kit and for its peers. */
 import type { Precision } from '../engine/backend.js';
 
 /** One thing to time. Sizes are those of the whole batch. */
@@ -8,41 +8,41 @@ export interface Workload {
   rows: number;
   /** SFT: tokens a row. */
   length?: number;
-  /** Decode and GRPO: tokens drawn of each sequence, always so many. */
+  /** Decode and GRPO: tokens drawn of each sequence, never fewer. */
   newTokens?: number;
   /** GRPO: completions a prompt. */
   completions?: number;
-  /** Hidden size of the model: 128 is the shipped one, others are random ones of its shape, with as many more heads. */
+  /** Hidden size of the model: 128 is the shipped one. Others are random models of its shape with as many more heads. */
   width: number;
   precision: Precision;
 }
 
-/** A workload as the workers are asked for it, one JSON object a line. */
+/** A request to a worker, one JSON object a line. */
 export interface BenchRequest extends Workload {
   checkpoint: string;
   /** A JSON file `[{ text, image }]`, with the images beside it. */
   prompts: string;
-  /** The token that trained rows are filled up with. */
+  /** The token that fills trained rows up to their length. */
   fill: number;
-  /** Samples to report; one more is run first and left out. */
+  /** Samples to report. One more is run first and not reported. */
   samples: number;
 }
 
 /** A worker's answer. */
 export interface BenchAnswer {
-  /** Of each sample. */
+  /** Seconds of each sample. */
   seconds?: number[];
-  /** GRPO: the part of each sample that drew the completions. */
+  /** GRPO: the seconds of each sample that drew the completions. */
   rolloutSeconds?: number[];
   /** The answer to a `LearnRequest`. */
   learned?: LearnAnswer;
-  /** Why there are no figures. */
+  /** Why nothing was measured. */
   error?: string;
   /** The largest resident memory of the process so far, in MB. */
   peakMegabytes: number;
 }
 
-/** Training and evaluating on the counting task's own rows: what a precision does to what is learned. */
+/** Asks a worker to train and evaluate on rows of the counting task: what a precision does to what is learned. */
 export interface LearnRequest {
   kind: 'learn';
   checkpoint: string;
@@ -53,7 +53,7 @@ export interface LearnRequest {
   items: number;
 }
 
-/** What it came to. */
+/** What the training came to. */
 export interface LearnAnswer {
   /** Mean loss of the last pass's steps. */
   loss: number;
@@ -79,7 +79,7 @@ const bfloat16 = (workload: Workload): Workload => ({ ...workload, precision: 'b
 
 /** The headlines in both precisions, then at four times the batch, the length and the width. */
 export const WORKLOADS: readonly Workload[] = [
-  ...[SFT, PREFILL, DECODE, GRPO].flatMap((each) => [each, bfloat16(each)]),
+  ...[SFT, PREFILL, DECODE, GRPO].flatMap((workload) => [workload, bfloat16(workload)]),
   { ...SFT, rows: 128 },
   { ...SFT, length: 640 },
   { ...SFT, width: 512 },
@@ -110,7 +110,7 @@ export function workloadText({ kind, rows, length, newTokens, completions, width
   return `${kind} ${sizes.join(' x ')}, width ${width}, ${precision}`;
 }
 
-/** Tokens that a second counts: rows' for SFT, those drawn for decoding; undefined where seconds are what is told. */
+/** The tokens of one sample, for tokens a second: those of the rows in SFT, those drawn in decoding; undefined where seconds are reported. */
 export function tokensOf({ kind, rows, length, newTokens }: Workload): number | undefined {
   if (kind === 'sft') return rows * length!;
   return kind === 'decode' ? rows * newTokens! : undefined;

@@ -1,3 +1,4 @@
+/** The benchmark's worker as a process: every kind of request has an answer. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,11 +8,11 @@ import { startWorker } from '../../lib/bench/process.js';
 import type { BenchRequest } from '../../lib/bench/workload.js';
 import { writePng } from '../../lib/records/image.js';
 import { repositoryRoot } from '../../lib/study/workspace.js';
+import { writeShallowModel } from '../support/shallow-model.js';
 
 test('the worker answers each workload with a second for each sample, and a bad request with the reason', async () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-bench-'));
-  const root = repositoryRoot();
-  const source = path.join(root, 'lib', 'bench', 'worker.ts');
+  const source = path.join(repositoryRoot(), 'lib', 'bench', 'worker.ts');
   const worker = await startWorker<{ productRate: number }>(process.execPath, ['--import', 'tsx', source, 'float32']);
   try {
     assert.ok(worker.hello.productRate > 1e9, `${worker.hello.productRate} operations a second`);
@@ -24,7 +25,7 @@ test('the worker answers each workload with a second for each sample, and a bad 
       fill: 20,
       width: 128,
       precision: 'float32',
-      checkpoint: path.join(root, 'data/nano'),
+      checkpoint: writeShallowModel(path.join(folder, 'model')),
     };
     const requests = [
       { ...small, kind: 'sft', rows: 2, length: 64 },
@@ -56,7 +57,7 @@ test('the worker answers each workload with a second for each sample, and a bad 
   }
 });
 
-test('a program that ends before it is ready is told with its last words', async () => {
+test('a program that ends before it is ready is reported with its last lines', async () => {
   const starting = startWorker(process.execPath, ['-e', 'console.error("no such module"); process.exit(1)']);
   await assert.rejects(starting, /no such module/);
 });

@@ -1,0 +1,90 @@
+/** The shape of Qwen2-VL-2B in its own file formats, and a smaller one with the same vocabulary. */
+
+/** The special tokens of Qwen2-VL in the order of their ids, the first of which is 151,643. */
+export const SPECIAL_TOKENS = [
+  '<|endoftext|>',
+  '<|im_start|>',
+  '<|im_end|>',
+  '<|object_ref_start|>',
+  '<|object_ref_end|>',
+  '<|box_start|>',
+  '<|box_end|>',
+  '<|quad_start|>',
+  '<|quad_end|>',
+  '<|vision_start|>',
+  '<|vision_end|>',
+  '<|vision_pad|>',
+  '<|image_pad|>',
+  '<|video_pad|>',
+];
+/** The id of the first one. */
+export const FIRST_SPECIAL = 151_643;
+const idOf = (content: string) => FIRST_SPECIAL + SPECIAL_TOKENS.indexOf(content);
+
+/** The `config.json` of Qwen/Qwen2-VL-2B-Instruct, as far as a model needs it. */
+export const QWEN2_VL_2B = {
+  architectures: ['Qwen2VLForConditionalGeneration'],
+  model_type: 'qwen2_vl',
+  hidden_size: 1536,
+  intermediate_size: 8960,
+  num_hidden_layers: 28,
+  num_attention_heads: 12,
+  num_key_value_heads: 2,
+  vocab_size: 151_936,
+  max_position_embeddings: 32_768,
+  hidden_act: 'silu',
+  rms_norm_eps: 1e-6,
+  rope_theta: 1_000_000,
+  rope_scaling: { type: 'mrope', mrope_section: [16, 24, 24] },
+  tie_word_embeddings: true,
+  torch_dtype: 'bfloat16',
+  bos_token_id: idOf('<|endoftext|>'),
+  eos_token_id: idOf('<|im_end|>'),
+  vision_start_token_id: idOf('<|vision_start|>'),
+  vision_end_token_id: idOf('<|vision_end|>'),
+  vision_token_id: idOf('<|vision_pad|>'),
+  image_token_id: idOf('<|image_pad|>'),
+  video_token_id: idOf('<|video_pad|>'),
+  vision_config: {
+    depth: 32,
+    embed_dim: 1280,
+    mlp_ratio: 4,
+    num_heads: 16,
+    in_chans: 3,
+    hidden_size: 1536,
+    patch_size: 14,
+    temporal_patch_size: 2,
+    spatial_merge_size: 2,
+    spatial_patch_size: 14,
+  },
+};
+
+/** The shapes that `npm run bench -- --size=...` can take: Qwen2-VL-2B's, and one of a tenth of its parameters with the same vocabulary. */
+export const SIZES: { readonly [name: string]: object } = {
+  '2b': QWEN2_VL_2B,
+  '0.2b': {
+    ...QWEN2_VL_2B,
+    hidden_size: 512,
+    intermediate_size: 2816,
+    num_hidden_layers: 14,
+    num_attention_heads: 4,
+    vision_config: { ...QWEN2_VL_2B.vision_config, depth: 8, embed_dim: 640, hidden_size: 512 },
+  },
+};
+
+/** Qwen2-VL's `preprocessor_config.json`. */
+export const PREPROCESSOR = {
+  image_processor_type: 'Qwen2VLImageProcessor',
+  do_convert_rgb: true,
+  do_normalize: true,
+  do_rescale: true,
+  do_resize: true,
+  image_mean: [0.48145466, 0.4578275, 0.40821073],
+  image_std: [0.26862954, 0.26130258, 0.27577711],
+  merge_size: 2,
+  min_pixels: 3136,
+  max_pixels: 12_845_056,
+  patch_size: 14,
+  rescale_factor: 1 / 255,
+  temporal_patch_size: 2,
+};
