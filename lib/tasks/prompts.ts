@@ -1,16 +1,16 @@
-/** What the model is asked in each paradigm, as in the released code: one place, so that training and evaluation agree. */
+/** The words that every task's prompts and completions share. Training and evaluation take them from here, so that they agree. */
 
-/** How a question is put: for a reasoned answer, for the bare answer by instruction, or as it stands. */
+/** The style of a prompt: it asks for a reasoned answer in tags, it asks for a bare answer, or it is the question alone. */
 export type PromptStyle = 'think' | 'direct' | 'bare';
 
-/** Instructions that follow the question; counting answers are numbers. */
+/** The instructions that follow a counting question, to the letter those of the released code. */
 const INSTRUCTIONS: { readonly [style in PromptStyle]: string } = {
   think: ' Output the thinking process in <think> </think> and final answer (number) in <answer> </answer> tags.',
   direct: ' Answer with a number.',
   bare: '',
 };
 
-/** The user's text: the question and the style's instruction. */
+/** The user's text of a counting question: the question and the style's instruction. */
 export function writePrompt(problem: string, style: PromptStyle): string {
   return `${problem}${INSTRUCTIONS[style]}`;
 }

@@ -1,4 +1,4 @@
-/** Short questions about a scene that one look answers: what a base model learns before any reasoning. */
+/** Short questions about a scene, which one look answers. A base model learns these before any reasoning. */
 import type { Random } from '../../engine/random.js';
 import type { Scene } from '../world/scene.js';
 import { countMatching, type Filter, matches } from './program.js';
@@ -12,7 +12,7 @@ export interface ShortQuestion {
 
 const ASKED = { size: 'What size', color: 'What color', material: 'What material', shape: 'What shape' } as const;
 
-/** One question: how many, is there, or an attribute of an object that the others single out. */
+/** Draws one question: how many there are, whether there is one, or an attribute of an object that its other attributes single out. */
 export function sampleShortQuestion(scene: Scene, random: Random): ShortQuestion {
   const kind = random.uniform();
   if (kind < 0.1) return { question: 'How many objects are there?', answer: String(scene.objects.length) };
@@ -21,7 +21,7 @@ export function sampleShortQuestion(scene: Scene, random: Random): ShortQuestion
     return { question: `How many ${describeFilter(filter)} are there?`, answer: String(countMatching(scene, filter)) };
   }
   if (kind < 0.75) {
-    // Asked of what is there and of what is not equally often, or "yes" would be a good guess.
+    // Half of these questions are about something that is not there; otherwise "yes" would be a good guess.
     const there = random.chance(0.5);
     let wanted = filter;
     while (countMatching(scene, wanted) > 0 !== there) wanted = sampleFilter(scene, random);
@@ -37,7 +37,7 @@ function attributeQuestion(scene: Scene, random: Random): ShortQuestion | undefi
   const filter: Filter = {};
   for (const name of others) {
     Object.assign(filter, { [name]: object[name] });
-    if (scene.objects.filter((each) => matches(each, filter)).length === 1) {
+    if (scene.objects.filter((other) => matches(other, filter)).length === 1) {
       return { question: `${ASKED[asked]} is the ${describeFilter(filter, false)}?`, answer: object[asked] };
     }
   }

@@ -1,7 +1,7 @@
-/** A counting question as a program over a scene: changes to make in thought, then what to count. Solved exactly. */
+/** A counting question as a program over a scene: the changes to make in thought, and then what to count. It has one exact answer. */
 import type { Attributes, Scene } from '../world/scene.js';
 
-/** Objects that have all the attributes named; {} is every object. */
+/** A class of objects by their attributes; {} is the class of all objects. */
 export type Filter = Partial<Attributes>;
 
 export type Change =
@@ -14,7 +14,7 @@ export interface CountingProgram {
   changes: Change[];
   /** What is counted at the end. */
   ask: Filter;
-  /** Where given, the question is how many must be subtracted to be left with this many. */
+  /** If set, the question is how many objects must be subtracted until this many are left. */
   target?: number;
 }
 
@@ -33,7 +33,7 @@ export type CountingFamily = (typeof TRAINED_FAMILIES)[number] | (typeof UNSEEN_
 
 const ATTRIBUTES = ['size', 'color', 'material', 'shape'] as const;
 
-/** Whether an object is among those of a filter; undefined where the object's description leaves it open. */
+/** Whether an object belongs to a class; undefined when the object's description leaves it open. */
 export function matches(object: Filter, filter: Filter): boolean | undefined {
   let open = false;
   for (const name of ATTRIBUTES) {
@@ -44,7 +44,7 @@ export function matches(object: Filter, filter: Filter): boolean | undefined {
   return open ? undefined : true;
 }
 
-/** The filter of objects in both, or undefined where no object can be. */
+/** The class of the objects in both; undefined when there can be none. */
 export function intersection(a: Filter, b: Filter): Filter | undefined {
   return ATTRIBUTES.some((name) => a[name] !== undefined && b[name] !== undefined && a[name] !== b[name])
     ? undefined
@@ -55,11 +55,11 @@ export function countMatching(scene: Scene, filter: Filter): number {
   return scene.objects.filter((object) => matches(object, filter)).length;
 }
 
-/** One change as it bears on what is asked: how many of the counted objects it takes away or brings. */
+/** The effect of one change on what is asked: how many of the counted objects it takes away or brings. */
 export interface Effect {
   change: Change;
   before: number;
-  /** Negative where objects go. */
+  /** Negative when objects go. */
   difference: number;
   /** The counted objects that go. */
   gone: Filter[];

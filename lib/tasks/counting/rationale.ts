@@ -1,6 +1,6 @@
 /**
- * Rationales of counting as an annotator writes them, in whole sentences and with counts taken at a glance; and the answer read back out
- * of one.
+ * Rationales of counting as an annotator writes them, in whole sentences and with counts taken at a glance. The answer can be read back
+ * out of one.
  */
 import type { Scene } from '../world/scene.js';
 import { type CountingProgram, type Effect, intersection, runProgram } from './program.js';
@@ -9,7 +9,7 @@ import { describeFilter } from './wording.js';
 /**
  * The rationale, such as "the image has 7 objects. 2 of the objects are red spheres, and that is 7 - 2 = 5. the answer is 5."
  *
- * What is counted is not told one by one: who writes it knows how many there are, as the annotators of the released dataset do.
+ * It does not list the objects that are counted. An annotator knows how many there are, as those of the released dataset did.
  */
 export function writeCountingRationale(program: CountingProgram, scene: Scene): string {
   const { start, effects, answer } = runProgram(program, scene);
@@ -39,16 +39,17 @@ function sum(left: number, sign: '+' | '-', right: number): string {
   return `${left} ${sign} ${right} = ${sign === '+' ? left + right : left - right}`;
 }
 
-/** What a sentence after the first says: a number that is told before a sum, the sum; or the number that stays. */
+/** A sentence after the first: a number and a sum with it, or the number that stays as it is. */
 const SUM =
   /^(?:with (\d+) others, |(\d+) (?:must be subtracted|of the [a-z ]+ (?:are|is a) [a-z ]+), and |to get (\d+), )that is (\d+) ([+-]) (\d+) = (\d+)$/;
 const KEPT = /^the [a-z ]+ are not [a-z ]+, and the number is (\d+)$/;
 
 /**
- * Re-derives the answer from a rationale alone: the first count, then every sum in turn, each starting from the value before it
- * and using the number that its sentence tells; the value that is reached is the answer stated. The names of classes are not compared.
+ * Derives the answer again from a rationale alone. It begins with the first count. Each sum must start from the value before it, use the
+ * number that its sentence states, and add up. The value reached in the end must be the answer stated. The names of classes are not
+ * compared.
  *
- * @returns the answer, or in words why there is none
+ * @returns the answer, or the reason, in words, why there is none
  */
 export function rederiveCountingRationale(cot: string): number | string {
   const sentences = cot.split('.').map((sentence) => sentence.trim());
@@ -65,9 +66,9 @@ export function rederiveCountingRationale(cot: string): number | string {
       if (Number(kept[1]) !== value) return `'${sentence}', but ${value} is what was reached`;
     } else if (worked) {
       const [added, taken, target, left, sign, right, result] = worked.slice(1);
-      const told = added ?? taken ?? target;
+      const said = added ?? taken ?? target;
       if (Number(left) !== value) return `'${sentence}' starts from ${left}, but ${value} is what was reached`;
-      if (right !== told) return `'${sentence}' uses ${right}, but tells ${told}`;
+      if (right !== said) return `'${sentence}' uses ${right}, but says ${said}`;
       if ((sign === '+') !== (added !== undefined)) return `'${sentence}' has the wrong sign`;
       value += (sign === '+' ? 1 : -1) * Number(right);
       if (Number(result) !== value) return `'${sentence}' is wrong: it makes ${value}`;

@@ -18,14 +18,14 @@ import {
 import { writeCountingRationale } from './rationale.js';
 import { writeQuestion } from './wording.js';
 
-/** What each domain shows and asks: blocks, on which models are trained; vehicles on grass; and these with families never trained on. */
+/** What each domain shows and asks. Models are trained on blocks; vehicles on grass, and then other question families, only test them. */
 const DOMAINS: { readonly [domain: string]: { look: Look; families: readonly CountingFamily[] } } = {
   id: { look: 'blocks', families: TRAINED_FAMILIES },
   'ood-look': { look: 'vehicles', families: TRAINED_FAMILIES },
   'ood-look-question': { look: 'vehicles', families: UNSEEN_FAMILIES },
 };
 
-/** How often a question with a given answer is kept: small answers come up most, and would make a constant guess good. */
+/** The share of questions that are kept, by answer. Small answers come up most, and would make a constant guess good. */
 const KEEP: { readonly [answer: number]: number } = { 0: 0.3, 1: 0.5, 2: 0.75 };
 const MOST = 9;
 
@@ -54,7 +54,7 @@ export function sampleCountingRecord(domain: string, id: string, random: Random)
   };
 }
 
-/** A question of a family that the scene answers. */
+/** Draws a question of a family that the scene can answer. */
 export function sampleProgram(family: CountingFamily, scene: Scene, random: Random): CountingProgram {
   for (;;) {
     const program = propose(family, scene, random);
@@ -64,7 +64,7 @@ export function sampleProgram(family: CountingFamily, scene: Scene, random: Rand
   }
 }
 
-/** Mostly a class that the scene holds: one or two attributes of one of its objects. */
+/** Draws a class by one or two attributes, mostly those of an object that the scene holds. */
 export function sampleFilter(scene: Scene, random: Random): Filter {
   const model = random.chance(0.85)
     ? random.choice(scene.objects)
@@ -80,7 +80,7 @@ export function sampleFilter(scene: Scene, random: Random): Filter {
   return filter;
 }
 
-/** A program of the family, or undefined where the draw does not make one. */
+/** Draws a program of the family; undefined when the draw makes none. */
 function propose(family: CountingFamily, scene: Scene, random: Random): CountingProgram | undefined {
   const filter = sampleFilter(scene, random);
   const everything = random.chance(0.5);
@@ -119,14 +119,14 @@ function propose(family: CountingFamily, scene: Scene, random: Random): Counting
   }
 }
 
-/** A wider class than the filter: some of its attributes; a real part where `strict`. */
+/** A class as wide as the filter or wider: some of its attributes, or all when there is but one. When `strict`, always a wider one. */
 function part(filter: Filter, random: Random, strict = false): Filter {
   const names = random.shuffle(Object.keys(filter) as (keyof Filter)[]);
   const kept = names.length === 1 ? (strict ? [] : names) : names.slice(0, 1);
   return Object.fromEntries(kept.map((name) => [name, filter[name]]));
 }
 
-/** Several classes taken away one after the other, no two of them the same. */
+/** A program that takes away several classes one after the other; undefined when two of them are the same. */
 function hops(count: number, scene: Scene, random: Random): CountingProgram | undefined {
   const filters = Array.from({ length: count }, () => sampleFilter(scene, random));
   if (new Set(filters.map((filter) => JSON.stringify(filter))).size < count) return undefined;

@@ -1,17 +1,17 @@
 /**
- * Counting questions worked out in the base model's own words, object by object, as its pretraining shows them; and the arithmetic read
- * back.
+ * Counting questions worked out in the base model's own notation, object by object, as its pretraining shows them. The answer can be read
+ * back out of one.
  */
 import type { Scene } from '../world/scene.js';
 import { type CountingProgram, type Filter, intersection, runProgram } from './program.js';
 import { attributesOf, describeFilter, NOUNS, PLURALS } from './wording.js';
 
-/** What a class holds, object by object, and how many that is: "small red metal sphere, large red rubber sphere: 2". */
+/** The objects of a class one by one, and their number: "small red metal sphere, large red rubber sphere: 2". */
 function tally(filter: Filter, objects: readonly Filter[]): string {
-  // All objects are counted at a glance; those of a class are told one by one, as a class is what a glance gets wrong.
-  const told =
+  // The objects of a class are listed one by one, because a glance gets their number wrong. That of all objects it gets right.
+  const listed =
     Object.keys(filter).length === 0 ? [] : objects.map((object) => describeFilter(attributesOf(object), false));
-  return [...(told.length > 0 ? [told.join(', ')] : []), String(objects.length)].join(': ');
+  return [...(listed.length > 0 ? [listed.join(', ')] : []), String(objects.length)].join(': ');
 }
 
 /**
@@ -38,10 +38,10 @@ export function writeCountingSolution(program: CountingProgram, scene: Scene): s
 }
 
 /**
- * Re-derives the answer from a solution alone: the first count, then every sum in turn, each starting from the value
- * before it, using the count stated just before it, and adding up. Where a count's objects are told, they are of its class and as many.
+ * Derives the answer again from a solution alone. It begins with the first count. Each sum must start from the value before it, use the
+ * count stated just before it, and add up. Objects that are listed before a count must be of its class, and as many as it says.
  *
- * @returns the answer, or in words why there is none
+ * @returns the answer, or the reason, in words, why there is none
  */
 export function rederiveCountingSolution(cot: string): number | string {
   const sentences = cot.split('.').map((sentence) => sentence.trim());
@@ -76,14 +76,14 @@ export function rederiveCountingSolution(cot: string): number | string {
   return value;
 }
 
-/** What is wrong with a count whose objects are told: undefined where nothing is, or where none are told. */
-function tallyFault(named: string, told: string | undefined, count: number): string | undefined {
-  if (told === undefined) return undefined;
-  const objects = told.split(', ');
-  if (objects.length !== count) return `tells ${objects.length} objects, but counts ${count}`;
+/** Says what is wrong with the list of objects before a count; undefined when nothing is, or when there is no list. */
+function tallyFault(named: string, list: string | undefined, count: number): string | undefined {
+  if (list === undefined) return undefined;
+  const objects = list.split(', ');
+  if (objects.length !== count) return `lists ${objects.length} objects, but counts ${count}`;
   const words = named.replace(/ left$/, '').split(' ');
   const noun = words.pop()!;
-  const singular = NOUNS.find((each) => (PLURALS[each] ?? `${each}s`) === noun);
+  const singular = NOUNS.find((known) => (PLURALS[known] ?? `${known}s`) === noun);
   if (!singular) return `counts '${noun}', which is no kind of object`;
   const wanted = singular === 'object' ? words : [...words, singular];
   const stranger = objects.find((object) => !wanted.every((word) => object.split(' ').includes(word)));

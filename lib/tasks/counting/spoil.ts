@@ -14,12 +14,12 @@ const SUM = /(\d+) ([+-]) (\d+) = (\d+)/;
 export function spoilCounting(record: TaskRecord, random: Random): TaskRecord[] {
   const { cot, answer } = record;
   const kinds = ['count', 'reading', 'answer', 'empty', 'twice'] as const;
-  // Every shift changes the number and leaves it a count.
+  // Every shift changes the number, and none makes it negative.
   const zero = Number(answer) === 0 || cot.startsWith('the image has 0 ');
   const shift = zero ? random.choice([1, 2]) : random.choice([-1, 1, 2]);
   const shifted = (digits: string) => String(Number(digits) + shift);
   const firstCount = (text: string) => text.replace(/(?<=^the image has )\d+/, shifted);
-  /** Where a rationale is in other words than the kit's, its numbers are not found: the answer is spoiled in their place. */
+  /** In a rationale of other words than the kit's no numbers are found, so the answer is spoiled instead. */
   const reworded = (text: string) => [{ ...record, ...(text === cot ? { answer: shifted(answer) } : { cot: text }) }];
   switch (random.choice(SUM.test(cot) ? (['sum', ...kinds] as const) : kinds)) {
     case 'sum':

@@ -44,7 +44,7 @@ export const COUNTING: Task<'counting', 'id' | 'ood'> = {
   solve: (record) => String(solveCounting(record.program as CountingProgram, sceneOf(record))),
   workOut: (record) => writeCountingSolution(record.program as CountingProgram, sceneOf(record)),
   sceneFingerprint: (record) => sceneFingerprint(sceneOf(record)),
-  /** The objects by their attributes, and the question. */
+  /** Made of the objects' attributes and the question. */
   questionFingerprint: (record) => {
     const objects = sceneOf(record).objects.map(({ size, color, material, shape }) =>
       describeFilter({ size, color, material, shape }, false),

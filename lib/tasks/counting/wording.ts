@@ -18,7 +18,7 @@ function describeChange(change: Change): string {
   return `${verb} ${change.count} ${describeFilter(change.filter, change.count !== 1)}.`;
 }
 
-/** The question as CLEVR-Math would put it. */
+/** The question in CLEVR-Math's words. */
 export function writeQuestion(program: CountingProgram): string {
   const asked = describeFilter(program.ask);
   if (program.target !== undefined) {
@@ -31,7 +31,7 @@ export function writeQuestion(program: CountingProgram): string {
   return [...changes, `How many ${asked} ${end}?`].join(' ');
 }
 
-/** What stands where, object by object in reading order: "small red metal sphere, large blue rubber cube." */
+/** The caption: the objects in reading order, such as "small red metal sphere, large blue rubber cube." */
 export function writeCaption(scene: Scene): string {
   return `${scene.objects.map((object) => describeFilter(attributesOf(object), false)).join(', ')}.`;
 }

@@ -1,4 +1,4 @@
-/** The rasteriser: figures as anti-aliased strokes, labels on top in clearings of their own. */
+/** The rasteriser: it draws a figure as anti-aliased strokes, and the labels over them in clearings of their own. */
 
 import { Random } from '../../engine/random.js';
 import type { RgbImage } from '../../records/image.js';
@@ -11,7 +11,7 @@ const STYLES = {
   ood: { paper: [238, 232, 212], ink: [30, 90, 190], text: [150, 20, 30], width: 1.3, grain: 7 },
 } as const;
 const GLYPH_STROKE = 1.25;
-/** Pixels a side that the model sees: a digit fills a patch of 8 x 8. */
+/** The pixels of a side. At this size a digit fills one patch of the nano model, 8 x 8 pixels. */
 const PICTURE_SIDE = 80;
 
 /** The image of a figure, `size` x `size` pixels. */

@@ -1,11 +1,11 @@
-/** The question families of structure perception: each draws its figure true to its numbers and says what follows from them. */
+/** The question families of structure perception. Each draws a figure that is true to its numbers, and says what follows from them. */
 import type { Random } from '../../engine/random.js';
 import { pointsOf } from './draw-figure.js';
 import type { FigureLabel, FigurePoint, FigureStroke, GeometryFigure } from './figure.js';
 import { CELL, halfWidth, toLattice } from './glyphs.js';
 import type { StructureProgram } from './theorem.js';
 
-/** Where rows come from: `id`, figures as GeoMath's; `ood`, other figures, drawing and phrasing, as Geometry3K's. */
+/** The domain of a family: `id` stands for GeoMath, `ood` for Geometry3K, whose figures, drawing and phrasing are others. */
 export type StructureDomain = 'id' | 'ood';
 
 /** A family: its domain, what it asks for and what its figure is called. */
@@ -48,8 +48,9 @@ export function structureFamilies(domain: StructureDomain): StructureFamily[] {
   );
 }
 
-/** A label while it is placed; one that may lie on a line is set into a gap of it. */
+/** A label while it is placed. */
 interface Placed extends FigureLabel {
+  /** The label may lie on a line, which then has a gap for it. */
   inGap?: boolean;
 }
 
@@ -59,7 +60,7 @@ interface Construction extends StructureProgram {
   labels: Placed[];
 }
 
-/** A figure of the family whose labels are legible, and the question's program without choices. */
+/** Draws a figure of the family whose labels are legible, and the program of its question, without choices. */
 export function sampleFigure(
   family: StructureFamily,
   random: Random,
@@ -71,7 +72,7 @@ export function sampleFigure(
     if (!legible(made)) continue;
     const labels = made.labels.map(({ text, at }): FigureLabel => ({ text, at: [rounded(at[0]), rounded(at[1])] }));
     labels.sort((a, b) => a.at[0] - b.at[0]);
-    // Where order doesn't matter, numbers are told as they are read.
+    // When their order does not matter, the numbers stand as they are read, from left to right.
     const read = labels.flatMap(({ text }) => (text === 'x' ? [] : [Number(text)]));
     const givens = ['ratio', 'perimeter'].includes(made.theorem) ? made.givens : read;
     const figure: GeometryFigure = {
@@ -94,7 +95,7 @@ function roundStroke(stroke: FigureStroke): FigureStroke {
   return { ...stroke, center: point(stroke.center), radius: rounded(radius), from: rounded(from), to: rounded(to) };
 }
 
-/** True where all labels lie inside, apart from each other, their order from left to right plain, and no line runs through one. */
+/** Whether all labels lie inside and apart from each other, in a plain order from left to right, and no line runs through one. */
 function legible({ labels, strokes }: Construction): boolean {
   const high = CELL / 2;
   const inside = labels.every(({ text, at: [x, y] }) => {
@@ -203,8 +204,8 @@ function cornerMark(vertex: FigurePoint, a: FigurePoint, b: FigurePoint): Figure
 }
 
 /** A stroke across the middle of a side, as equal sides carry. */
-function tick(a: FigurePoint, b: FigurePoint, at = 0.5, size = 0.05): FigureStroke {
-  const [x, y] = between(a, b, at);
+function tick(a: FigurePoint, b: FigurePoint, fraction = 0.5, size = 0.05): FigureStroke {
+  const [x, y] = between(a, b, fraction);
   const length = distance(a, b);
   const [nx, ny] = [((b[1] - a[1]) / length) * size, ((a[0] - b[0]) / length) * size];
   return line([x - nx, y - ny], [x + nx, y + ny]);

@@ -8,7 +8,7 @@ export type FigureStroke =
   | { type: 'line'; points: FigurePoint[]; thin?: boolean }
   | { type: 'arc'; center: FigurePoint; radius: number; from: number; to: number; thin?: boolean };
 
-/** A number, or x for what is asked. */
+/** A number that the figure gives, or x, the value that the question asks for. */
 export interface FigureLabel {
   text: string;
   at: FigurePoint;
@@ -28,8 +28,8 @@ export interface GeometryFigure {
 }
 
 /**
- * A short name for what a figure shows: equal for two of one kind whose labels and lines stand at the same places to a twentieth
- * of the picture. Grain doesn't count.
+ * The fingerprint of a figure: equal for two figures of one kind whose labels and lines stand at the same places, to a twentieth of
+ * the picture. Grain does not count.
  */
 export function figureFingerprint(figure: GeometryFigure): string {
   const place = ([x, y]: FigurePoint) => `${Math.round(x * 20)} ${Math.round(y * 20)}`;

@@ -139,15 +139,15 @@ const GLYPHS: { readonly [character: string]: readonly (readonly FigurePoint[])[
 };
 
 /**
- * Of the picture's side: the square cell that a character stands in. Labels keep to a lattice of such cells; at 80 pixels a cell is one
- * patch of the nano model, so that a digit is seen whole by one of them.
+ * The side of the square cell that a character stands in, as a fraction of the picture's side. Labels keep to a lattice of such cells. At
+ * 80 pixels a cell is one patch of the nano model, so that one patch sees a whole digit.
  */
 export const CELL = 0.1;
-/** Of the picture's side: the box that a glyph fills of its cell. */
+/** The box that a glyph fills of its cell, as a fraction of the picture's side. */
 const GLYPH_WIDTH = 0.0625;
 const GLYPH_HEIGHT = 0.0875;
 
-/** Half the width of a label, of the picture's width. */
+/** Half the width of a label, as a fraction of the picture's width. */
 export function halfWidth(text: string): number {
   return (text.length * CELL) / 2;
 }
@@ -159,10 +159,10 @@ export function toLattice(text: string, [x, y]: FigurePoint): FigurePoint {
   return [nearest(x - half) + half, nearest(y - CELL / 2) + CELL / 2];
 }
 
-/** A label's strokes in the unit square, its middle at a point. */
-export function glyphStrokes(text: string, at: FigurePoint): FigurePoint[][] {
-  const left = at[0] - halfWidth(text) + (CELL - GLYPH_WIDTH) / 2;
-  const top = at[1] - GLYPH_HEIGHT / 2;
+/** A label's strokes in the unit square, around its middle. */
+export function glyphStrokes(text: string, middle: FigurePoint): FigurePoint[][] {
+  const left = middle[0] - halfWidth(text) + (CELL - GLYPH_WIDTH) / 2;
+  const top = middle[1] - GLYPH_HEIGHT / 2;
   return [...text].flatMap((character, i) => {
     const strokes = GLYPHS[character];
     if (!strokes) throw new Error(`figure: there is no glyph for '${character}' of the label '${text}'`);

@@ -1,8 +1,8 @@
-/** Short questions about a figure that one look answers: what a base model learns before any reasoning. */
+/** Short questions about a figure, which one look answers. A base model learns these before any reasoning. */
 import type { Random } from '../../engine/random.js';
 import type { GeometryFigure } from './figure.js';
 
-/** One question: what the figure is, how many numbers it has, the label at an end, or whether a number is there. */
+/** Draws one question: what the figure is, how many numbers it has, the label at an end, or whether a number is there. */
 export function sampleFigureQuestion(figure: GeometryFigure, random: Random): { question: string; answer: string } {
   const kind = random.uniform();
   const numbers = figure.labels.flatMap(({ text }) => (text === 'x' ? [] : [text]));
@@ -13,7 +13,7 @@ export function sampleFigureQuestion(figure: GeometryFigure, random: Random): { 
     const label = figure.labels.at(left ? 0 : -1)!;
     return { question: `What is the label on the ${left ? 'left' : 'right'}?`, answer: label.text };
   }
-  // Asked of what is there and of what is not equally often; what is not there is near to what is.
+  // Half of these questions are about a number that is not there, but near to one that is.
   const shown = random.choice(numbers);
   if (random.chance(0.5)) return { question: `Is ${shown} there?`, answer: 'yes' };
   const step = Number(shown) >= 30 ? 5 : 1;

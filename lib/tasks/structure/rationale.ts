@@ -1,6 +1,6 @@
 /**
- * Rationales of structure perception as an annotator writes them, in whole sentences and with the arithmetic in one expression; and the
- * answer read back out of one.
+ * Rationales of structure perception as an annotator writes them, in whole sentences and with the arithmetic in one expression. The answer
+ * can be read back out of one.
  */
 import {
   CHOICE_LETTERS,
@@ -32,7 +32,7 @@ function workedOut(theorem: Theorem, givens: readonly number[]): string {
   return `${theorem.words}, and the value is ${value}`;
 }
 
-/** Steps as one expression: each in place of its result in the next, as "180 - (50 + 60)". */
+/** Steps as one expression, such as "180 - (50 + 60)": each stands in the next in place of its result. */
 function expressionOf(steps: readonly TheoremStep[]): string {
   let expression = '';
   let result: number | undefined;
@@ -40,7 +40,7 @@ function expressionOf(steps: readonly TheoremStep[]): string {
     const { left, sign, right } = step;
     const inner = /^\d+ \+/.test(expression) && sign === '+' ? expression : `(${expression})`;
     if (result === undefined) expression = `${left} ${sign} ${right}`;
-    // A step takes the result before it on its left, but for what is taken from a whole.
+    // A step has the result before it on its left; only a step that takes it from a whole has it on its right.
     else expression = left === result ? `${inner} ${sign} ${right}` : `${left} ${sign} ${inner}`;
     result = resultOf(step);
   }
@@ -48,14 +48,13 @@ function expressionOf(steps: readonly TheoremStep[]): string {
 }
 
 /**
- * Re-derives the answer from a rationale alone: the theorem that it names is applied to the numbers that it says the figure has, and
- * expression and value have to be what follows.
+ * Derives the answer again from a rationale alone: it applies the theorem that the rationale names to the numbers that the figure has
+ * according to it. The expression and the value must be what follows.
  *
- * The value of a choice stands in the question alone, so that a letter is checked where the question's choices are given; that it is the
- * right one is seen, too, where the answer is compared with the truth.
+ * Only the question says which value a letter stands for, so a letter is checked against the question's choices.
  *
- * @param choices the question's choices, where it has some
- * @returns the answer, or in words why there is none
+ * @param choices the question's choices, if it has some
+ * @returns the answer, or the reason, in words, why there is none
  */
 export function rederiveStructureRationale(
   cot: string,

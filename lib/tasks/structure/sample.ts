@@ -12,7 +12,7 @@ import { writeStructureQuestion } from './wording.js';
 /** The question families of each domain. */
 const DOMAINS = { id: structureFamilies('id'), ood: structureFamilies('ood') };
 
-/** How often a question gives choices. */
+/** The share of questions that give choices. */
 const CHOICE_SHARE = 0.5;
 
 /**
@@ -49,8 +49,8 @@ function withNumber(family: StructureFamily, random: Random): Asked {
 }
 
 /**
- * The choices are the values of four figures of the family, drawn until all differ, of which the first is shown. So nothing in
- * the text sets the right choice apart, and who does not look at the figure is right in a quarter of the questions.
+ * Draws a question with choices. These are the values of four figures of the family, drawn until all differ; the first is shown. So
+ * nothing in the text sets the right choice apart, and without a look at the figure a guess is right in a quarter of the questions.
  */
 function withChoices(family: StructureFamily, random: Random): Asked {
   for (;;) {

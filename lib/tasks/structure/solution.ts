@@ -1,4 +1,4 @@
-/** Figures worked out in the base model's own notation, step by step, as its pretraining shows them; and the answer read back. */
+/** Figures worked out in the base model's own notation, as its pretraining shows them. The answer can be read back out of one. */
 import { CHOICE_LETTERS, resultOf, type StructureProgram, structureValue, THEOREMS, type Theorem } from './theorem.js';
 
 /**
@@ -19,13 +19,14 @@ export function writeStructureSolution(program: StructureProgram): string {
 }
 
 /**
- * Re-derives the answer from a solution alone: the theorem that it names is applied to the numbers that it says are given,
- * and every step has to be what follows.
+ * Derives the answer again from a solution alone: it applies the theorem that the solution names to the numbers that are given according
+ * to it. Every step must be what follows.
  *
- * The letter of a choice stands in the question; that it is the right one is seen where the answer is compared with the truth.
+ * Only the question says which value a letter stands for. Without its choices the letter is not checked here, but where the answer is
+ * compared with the truth.
  *
- * @param choices the question's choices, where it has some and the letter is to be checked too
- * @returns the answer, or in words why there is none
+ * @param choices the question's choices, if it has some
+ * @returns the answer, or the reason, in words, why there is none
  */
 export function rederiveStructureSolution(
   cot: string,
@@ -46,8 +47,8 @@ export function rederiveStructureSolution(
   for (const step of theorem.steps(givens)) {
     value = resultOf(step);
     const expected = `${step.left} ${step.sign} ${step.right} = ${value}`;
-    const found = worked.shift();
-    if (found !== expected) return { fault: `'${found ?? ''}' stands where '${expected}' follows` };
+    const stated = worked.shift();
+    if (stated !== expected) return { fault: `'${stated ?? ''}' stands where '${expected}' follows` };
   }
   const stated = worked.shift();
   if (stated !== `value: ${value}`) return { fault: `'${stated ?? ''}' does not state the value ${value}` };

@@ -24,7 +24,7 @@ export function spoilStructure(record: TaskRecord, random: Random): TaskRecord[]
       return [{ ...record, cot: cot.slice(0, index) + changed + cot.slice(index + digits.length) }];
     }
     case 'theorem': {
-      // One of as many numbers could make the same sums, and no check of the rationale alone could tell.
+      // A theorem of as many numbers could lead to the same sums, and then the rationale alone would show no mistake.
       const { words, givens } = THEOREMS[program.theorem];
       const others = Object.values(THEOREMS).filter((other) => other.givens !== givens);
       return [{ ...record, cot: cot.replace(words, random.choice(others).words) }];

@@ -39,9 +39,9 @@ export const STRUCTURE: Task<'structure', 'id' | 'ood'> = {
   workOut: (record) => writeStructureSolution(programOf(record)),
   sceneFingerprint: (record) => figureFingerprint(figureOf(record)),
   /**
-   * With choices: the numbers that the figure gives, and the question with its choices, whatever the drawing. For a number: the
-   * figure itself, as some families have no more than a dozen numbers to give, and reading them off another drawing is
-   * another item.
+   * For a question with choices, made of the numbers that the figure gives and of the question; the drawing does not count. For a
+   * question for a number, made of the figure itself: some families have no more than a dozen numbers to give, and reading them off
+   * another drawing is another item.
    */
   questionFingerprint: (record) => {
     const { givens, choices, theorem } = programOf(record);
@@ -59,7 +59,7 @@ export const STRUCTURE: Task<'structure', 'id' | 'ood'> = {
     'exact + format': ['accuracy_reward', 'format_reward'],
     'coin + format': ['random_reward', 'format_reward'],
   },
-  // The mathematical reward exists there, but the scripts are wired to the discrete one.
+  // The released code has the mathematical reward, but its scripts run the discrete one.
   releasedRewards: ['released_accuracy_reward', 'released_format_reward'],
   score: scoreAnswer,
   partialCredit: false,

@@ -1,4 +1,4 @@
-/** The theorems of structure perception as steps of arithmetic: what a family's figure gives, and how the answer follows. */
+/** The theorems of structure perception as steps of arithmetic, from the numbers that a figure gives to the answer. */
 
 /** One step of arithmetic: left and right in whole numbers. */
 export interface TheoremStep {
@@ -12,7 +12,7 @@ export interface Theorem {
   words: string;
   /** How many numbers the figure has to give. */
   givens: number;
-  /** The steps that lead to the answer, the last one's result; none: the answer is the number given. */
+  /** The steps to the answer, which is the result of the last. Without steps the answer is the number that the figure gives. */
   steps: (given: number[]) => TheoremStep[];
 }
 
@@ -21,7 +21,7 @@ const difference = (left: number, right: number): TheoremStep => ({ left, sign: 
 const product = (left: number, right: number): TheoremStep => ({ left, sign: '*', right });
 const quotient = (left: number, right: number): TheoremStep => ({ left, sign: '/', right });
 
-/** Two numbers added up and taken from a whole. */
+/** Adds two numbers up and takes them from a whole. */
 const rest = (whole: number) => (given: number[]) => {
   const [a, b] = given as [number, number];
   return [sum(a, b), difference(whole, a + b)];
@@ -83,12 +83,12 @@ export function resultOf({ left, sign, right }: TheoremStep): number {
   return sign === '*' ? left * right : left / right;
 }
 
-/** What is asked of a figure; plain JSON, kept with the record. */
+/** The question about a figure; plain JSON, kept with the record. */
 export interface StructureProgram {
   theorem: TheoremName;
   /** The numbers that the figure gives, in the theorem's order. */
   givens: number[];
-  /** The four choices, A to D, where the question gives some. */
+  /** The four choices, A to D, if the question gives some. */
   choices?: number[];
 }
 

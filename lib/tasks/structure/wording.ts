@@ -4,7 +4,7 @@ import { STRUCTURE_FAMILIES, type StructureFamily } from './families.js';
 import type { GeometryFigure } from './figure.js';
 import { CHOICE_LETTERS, isChoice, type StructureProgram, THEOREMS } from './theorem.js';
 
-/** The question; choices stand inside it, put as each source puts them. */
+/** The question with its choices, in the words of its domain. */
 export function writeStructureQuestion(family: StructureFamily, program: StructureProgram): string {
   const { domain, asks } = STRUCTURE_FAMILIES[family];
   const question = domain === 'id' ? `As shown in the figure, what is ${asks}?` : `Find ${asks}.`;
@@ -13,7 +13,7 @@ export function writeStructureQuestion(family: StructureFamily, program: Structu
   return `${question} ${domain === 'id' ? 'Choices:' : 'Options:'} ${choices.join(' ')}`;
 }
 
-/** The choices that a question lists, A to D; undefined where it asks for a number. */
+/** The choices that a question lists, A to D; undefined when it asks for a number. */
 export function readChoices(problem: string): number[] | undefined {
   const listed = [...problem.matchAll(/ [A-D][:.] (\d+)/g)].map(([, number]) => Number(number));
   return listed.length > 0 ? listed : undefined;
@@ -31,12 +31,12 @@ export function writeStructurePrompt(problem: string, answer: string, style: Pro
   return `${problem} Output the thinking process in <think> </think> and final answer (${format}) in <answer> </answer> tags.`;
 }
 
-/** What stands in the figure: its kind, then its labels from left to right: "triangle: 50, x, 60." */
+/** The caption: the figure's kind, then its labels from left to right, such as "triangle: 50, x, 60." */
 export function writeFigureCaption(figure: GeometryFigure): string {
   return `${figure.kind}: ${figure.labels.map(({ text }) => text).join(', ')}.`;
 }
 
-/** Every word and mark that this task's texts can hold, but for an annotator's rationales, prompts and short questions included. */
+/** Every word and mark of this task's questions, prompts, captions, short questions and solutions. */
 export function structureVocabulary(): string[] {
   const texts = [
     ...Object.values(STRUCTURE_FAMILIES).flatMap(({ asks, kinds }) => [asks, ...kinds]),

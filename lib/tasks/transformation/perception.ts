@@ -1,9 +1,9 @@
-/** Short questions about one image of the grid: what a base model learns before it compares two. */
+/** Short questions about one image of the board. A base model learns these before it compares two. */
 import type { Random } from '../../engine/random.js';
 import type { Scene } from '../world/scene.js';
 import { placeOf } from './program.js';
 
-/** One question: where an object is, or an attribute of the object at a place. */
+/** Draws one question: where an object is, or an attribute of the object at a place. */
 export function sampleGridQuestion(scene: Scene, random: Random): { question: string; answer: string } {
   const object = random.choice(scene.objects);
   const place = placeOf(object).join(' ');

@@ -1,4 +1,4 @@
-/** What changes between two images: calls on objects of a grid, as TRANCE has them, applied exactly. */
+/** The changes between two images: function calls on the objects of a grid, as TRANCE defines them. */
 import { COLORS, type Scene, type SceneObject, SHAPES } from '../world/scene.js';
 
 /** The steps of a direction, to the right and away from the viewer of the initial image. */
@@ -14,7 +14,7 @@ export const DIRECTIONS = {
 } as const;
 export type Direction = keyof typeof DIRECTIONS;
 
-/** What may change, in the order in which answers name it, with the values of each. */
+/** The kinds of change in the order in which answers name them, each with its values. */
 export const CHANGE_VALUES = {
   size: ['small', 'medium', 'large'],
   color: COLORS,
@@ -30,8 +30,8 @@ export const GRID_STEP = 1.5;
 export const GRID_SIDE = 5;
 
 /**
- * A place of the grid: column from the left, row from the front, 0-4, as the viewer of the initial image counts. The four corners
- * are no places: without them the board fills the picture from the sides as it does from the centre.
+ * A place of the grid: column from the left and row from the front, 0 to 4, as the viewer of the initial image counts them. The four
+ * corners are no places; without them the board fills the picture from the sides as it does from the centre.
  */
 export type Place = readonly [column: number, row: number];
 
@@ -41,7 +41,7 @@ export function placeOf({ x, y }: { x: number; y: number }): Place {
 
 export function isPlace(place: Place): boolean {
   const last = GRID_SIDE - 1;
-  return place.every((at) => at >= 0 && at <= last) && !place.every((at) => at === 0 || at === last);
+  return place.every((index) => index >= 0 && index <= last) && !place.every((index) => index === 0 || index === last);
 }
 
 /** The direction from one place to another that lies straight or diagonally from it; undefined for any other. */
@@ -54,7 +54,7 @@ export function directionBetween([c0, r0]: Place, [c1, r1]: Place): Direction | 
   });
 }
 
-/** The direction between two places as texts name them, "0 3"; undefined where they are one; in words why there is none. */
+/** The direction between two places that texts name, such as "0 3": undefined when they are one, or the reason, in words, why there is none. */
 export function moveBetween(was: string, is: string): Direction | undefined | { reason: string } {
   const [from, to] = [was, is].map((text) => text.split(' ').map(Number) as unknown as Place) as [Place, Place];
   if (!isPlace(from) || !isPlace(to)) return { reason: 'a place is not on the grid' };
@@ -62,7 +62,7 @@ export function moveBetween(was: string, is: string): Direction | undefined | { 
   return directionBetween(from, to) ?? { reason: 'the move follows none of the eight directions' };
 }
 
-/** One change: the object's index in the initial list, what changes, and to what; plain JSON. */
+/** One change: the object's index in the initial list, the kind of change and the new value; plain JSON. */
 export interface Transformation {
   object: number;
   kind: ChangeKind;
@@ -75,7 +75,7 @@ export interface TransformationScenes {
   final: Scene;
 }
 
-/** "change_color(0,red)". */
+/** A call as answers write it: "change_color(0,red)". */
 export function writeCall({ object, kind, value }: Transformation): string {
   return `change_${kind}(${object},${value})`;
 }
@@ -85,7 +85,7 @@ export function writeCalls(changes: readonly Transformation[]): string {
   return changes.map(writeCall).join(', ');
 }
 
-/** Whether a change of the kind lies between two descriptions. */
+/** Whether two objects differ by a change of the kind. */
 function differs(a: SceneObject, b: SceneObject, kind: ChangeKind): boolean {
   return kind === 'position' ? a.x !== b.x || a.y !== b.y : a[kind] !== b[kind];
 }
@@ -93,7 +93,7 @@ function differs(a: SceneObject, b: SceneObject, kind: ChangeKind): boolean {
 /**
  * The changes that lead from one scene to the other, ordered.
  *
- * @throws Error where an object moved along none of the eight directions
+ * @throws Error when an object moved along none of the eight directions
  */
 export function solveTransformation({ initial, final }: TransformationScenes): Transformation[] {
   return initial.objects.flatMap((before, object) => {
@@ -107,24 +107,22 @@ export function solveTransformation({ initial, final }: TransformationScenes): T
   });
 }
 
-/**
- * Whether the changes are the only shortest account of the two images: no other pairing of the objects in them needs as few.
- */
+/** Whether the changes are the only shortest account of the two images: no other pairing of their objects needs as few. */
 export function isUnambiguous({ initial, final }: TransformationScenes): boolean {
   const cost = initial.objects.map((a) =>
     final.objects.map((b) => CHANGE_KINDS.filter((kind) => differs(a, b, kind)).length),
   );
-  const told = cost.reduce((sum, row, i) => sum + row[i]!, 0);
+  const stated = cost.reduce((sum, row, i) => sum + row[i]!, 0);
   const taken = new Set<number>();
   const otherWithin = (object: number, left: number, same: boolean): boolean => {
     if (object === cost.length) return !same;
     return cost[object]!.some((c, other) => {
       if (c > left || taken.has(other)) return false;
       taken.add(other);
-      const found = otherWithin(object + 1, left - c, same && other === object);
+      const exists = otherWithin(object + 1, left - c, same && other === object);
       taken.delete(other);
-      return found;
+      return exists;
     });
   };
-  return !otherWithin(0, told, true);
+  return !otherWithin(0, stated, true);
 }

@@ -1,6 +1,6 @@
 /**
- * Rationales of spatial transformation as an annotator writes them: a sentence for each change, and nothing of what stayed; and the calls
- * read back out of one.
+ * Rationales of spatial transformation as an annotator writes them: a sentence for each change, and nothing on what stayed. The calls can
+ * be read back out of one.
  */
 import type { Rederivation } from '../task.js';
 import type { Attributes } from '../world/scene.js';
@@ -24,18 +24,18 @@ export function writeTransformationRationale(scenes: TransformationScenes): stri
   const sentences = solveTransformation(scenes).map((change) => {
     const { object, kind } = change;
     const [was, is] = [scenes.initial, scenes.final].map((scene) => {
-      const found = scene.objects[object]!;
-      return kind === 'position' ? placeOf(found).join(' ') : found[kind];
+      const changed = scene.objects[object]!;
+      return kind === 'position' ? placeOf(changed).join(' ') : changed[kind];
     });
     return `the ${kind} of object ${object} has changed, ${was} to ${is}, that is ${writeCall(change)}.`;
   });
   return sentences.join(' ');
 }
 
-/** A change: what, of which object, from what and to what, and its call. */
+/** A sentence: the kind of change, the object, the value before and after, and the call. */
 const CHANGED = /^the (\w+) of object (\d+) has changed, (\w+|\d \d) to (\w+|\d \d), that is (\S+)$/;
 
-/** Re-derives the answer from the rationale and the question's list of initial objects alone. */
+/** Derives the answer again from the rationale and the question's list of initial objects alone. */
 export function rederiveTransformationRationale(cot: string, problem: string): Rederivation {
   const objects = readInitialObjects(problem);
   const sentences = cot.split('.').map((sentence) => sentence.trim());
@@ -44,13 +44,13 @@ export function rederiveTransformationRationale(cot: string, problem: string): R
   let before = -1;
   for (const sentence of sentences) {
     const fault = (reason: string) => ({ reason: `'${sentence}': ${reason}` });
-    const [, what, id, was, is, stated] = CHANGED.exec(sentence) ?? [];
-    const order = CHANGE_KINDS.indexOf(what as ChangeKind);
-    if (order < 0) return fault('this tells of no change');
+    const [, named, id, was, is, stated] = CHANGED.exec(sentence) ?? [];
+    const order = CHANGE_KINDS.indexOf(named as ChangeKind);
+    if (order < 0) return fault('this names no change');
     const object = objects[Number(id)];
     if (!object) return fault(`there is no object ${id} in the list`);
     const place = Number(id) * CHANGE_KINDS.length + order;
-    if (place <= before) return fault('changes are told in the order of objects, then of kinds, each once');
+    if (place <= before) return fault('changes must stand in the order of objects, then of kinds, each once');
     before = place;
     const kind = CHANGE_KINDS[order]!;
     const value = newValue(object, kind, was!, is!);
@@ -62,7 +62,7 @@ export function rederiveTransformationRationale(cot: string, problem: string): R
   return calls.length > 0 ? { answer: calls.join(', ') } : { reason: 'the rationale names no change' };
 }
 
-/** What a call of the change says, or in words why there is no such change. */
+/** The value that a change's call must have, or the reason, in words, why there is no such change. */
 function newValue(object: Attributes, kind: ChangeKind, was: string, is: string): string | { reason: string } {
   if (kind === 'position') return moveBetween(was, is) ?? { reason: 'nothing moves' };
   if (was !== object[kind]) return { reason: `the object is listed as ${object[kind]}, not ${was}` };

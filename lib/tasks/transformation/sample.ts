@@ -44,17 +44,17 @@ const VIEWS: { readonly [domain: string]: GridView } = {
 export type TransformationLevel = 1 | 2 | 3 | 4;
 
 export interface TransformationOptions {
-  /** Drawn evenly where it is not said. */
+  /** Default: drawn evenly. */
   level?: TransformationLevel;
-  /** Fewest and most objects; at most 10. By default few, as 64 pixels show them well: 2-3 at level 1 to 4-6 at level 4. */
+  /** The fewest and the most objects; at most 10. Default: as few as the small picture shows well, 2-3 at level 1 to 4-6 at level 4. */
   objects?: readonly [fewest: number, most: number];
 }
 
-/** Far apart, so that perspective leaves no doubt. */
+/** The sizes' scales, so far from each other that perspective leaves no doubt. */
 const SCALES: Record<ObjectSize, number> = { small: 0.52, medium: 0.77, large: 1.1 };
 /** Every object shows at least this share of what it would show alone, in every view. */
 const LEAST_SHARE = 0.65;
-/** Pixels a side of each picture: from the centre a place is about as wide as what one visual token of the nano model covers. */
+/** The pixels of a picture's side. Seen from the centre, a place is then about as wide as one visual token of the nano model. */
 const PICTURE_SIDE = 80;
 const BOARD = { tile: GRID_STEP, side: GRID_SIDE };
 /** Every place of the grid. */
@@ -65,10 +65,10 @@ export const PLACES: readonly Place[] = Array.from(
 /** The widest reach on the ground of a shape of scale 1, a cube's: 0.76 times the root of 2; and TRANCE's least gap. */
 const REACH = 1.075;
 const GAP = 0.15;
-/** Radians that the left and the right camera stand round the scene. */
+/** The angle of each camera round the scene, in radians. */
 const TURN = { center: 0, left: -Math.PI / 4, right: Math.PI / 4 } as const;
 
-/** The scene from another side: its camera carried round the middle of the grid. */
+/** The scene from another side: its camera moves round the middle of the grid. */
 export function seenFrom(scene: Scene, view: GridView): Scene {
   const [c, s] = [Math.cos(TURN[view]), Math.sin(TURN[view])];
   const turn = ([x, y, z]: Vec3): Vec3 => [c * x - s * y, s * x + c * y, z];
@@ -76,7 +76,7 @@ export function seenFrom(scene: Scene, view: GridView): Scene {
   return { ...scene, camera };
 }
 
-/** A scene on the grid, seen from the centre: no two objects alike, each well visible from all three sides. */
+/** Draws a scene on the grid, seen from the centre. No two objects are alike, and each is well visible from all three sides. */
 export function sampleGridScene(random: Random, objects: number): Scene {
   for (;;) {
     const scene = proposeGridScene(random, objects);
@@ -108,7 +108,7 @@ function proposeGridScene(random: Random, count: number): Scene | undefined {
   return { look: 'blocks', objects, camera, light, grain: random.int(2 ** 31), scales: SCALES, board: BOARD };
 }
 
-/** True where two objects stand clear of each other and are not alike. */
+/** Whether two objects stand clear of each other and are not alike. */
 function apart(a: SceneObject, b: SceneObject): boolean {
   const gap = REACH * (SCALES[a.size] + SCALES[b.size]) + GAP;
   const alike = a.size === b.size && a.color === b.color && a.material === b.material && a.shape === b.shape;
@@ -125,8 +125,8 @@ function isSound(scene: Scene): boolean {
 }
 
 /**
- * An initial scene and what `level` changes make of it, both seen from the centre. The number of objects and what changes
- * are settled before any scene is refused, so that full scenes and moves, which fit less often, are not rarer for it.
+ * Draws an initial scene and what `level` changes make of it, both seen from the centre. The number of objects and the kinds of change
+ * are drawn before any scene is refused. Otherwise full scenes and moves, which fit less often, would be rarer.
  */
 function sampleScenes(level: TransformationLevel, objects: number, random: Random): TransformationScenes {
   const slots = Array.from({ length: objects }, () => CHANGE_KINDS).flat();
@@ -136,7 +136,7 @@ function sampleScenes(level: TransformationLevel, objects: number, random: Rando
     for (let tries = 0; tries < 20; tries++) {
       const final: Scene = { ...initial, objects: initial.objects.map((object) => ({ ...object })) };
       for (const kind of CHANGE_KINDS) {
-        const times = kinds.filter((each) => each === kind).length;
+        const times = kinds.filter((drawn) => drawn === kind).length;
         for (const object of random.shuffle(final.objects).slice(0, times)) changeObject(object, kind, random);
       }
       if (isSound(final) && isUnambiguous({ initial, final })) return { initial, final };
@@ -144,7 +144,7 @@ function sampleScenes(level: TransformationLevel, objects: number, random: Rando
   }
 }
 
-/** Gives the object another value; a move goes one or two steps, wherever that ends. */
+/** Gives the object another value. A move goes one or two steps, even off the board: such a scene is refused later. */
 function changeObject(object: SceneObject, kind: ChangeKind, random: Random): void {
   if (kind === 'position') {
     const [right, away] = DIRECTIONS[random.choice(CHANGE_VALUES.position)];
@@ -202,7 +202,7 @@ export function drawTransformation({ initial, final }: TransformationScenes): [R
   return [drawGridScene(initial), drawGridScene(final)];
 }
 
-/** What makes two rows share a scene: what stands where at first. Views, light and grain don't count. */
+/** Equal for two rows whose initial scenes are the same. View, light and grain do not count. */
 export function transformationFingerprint({ initial }: TransformationScenes): string {
   return `grid-${sceneFingerprint(initial)}`;
 }

@@ -1,5 +1,6 @@
 /**
- * Changes worked out in the base model's own notation, object by object, as its pretraining shows them; and the calls read back.
+ * Changes worked out in the base model's own notation, object by object, as its pretraining shows them. The calls can be read back out of
+ * one.
  */
 import type { Rederivation } from '../task.js';
 import {
@@ -14,16 +15,17 @@ import {
 } from './program.js';
 import { readInitialObjects } from './wording.js';
 
-/** What an object's look is made of, in the order in which a solution compares it. */
+/** The attributes of an object's look, in the order in which a solution compares them. */
 const LOOK = CHANGE_KINDS.filter((kind) => kind !== 'position');
 
 /**
- * The solution: object by object where it stood and where it stands, then each attribute as it is listed and as it is seen, with the
- * call that follows where the two differ, such as
+ * The solution. For each object it says where it stood and where it stands, then each attribute as the question lists it and as the second
+ * picture shows it. Where the two differ, the call follows. An example:
  * "0 1 2 to 1 2: small small red blue change_color(0,blue) metal metal cube cube. 1 0 3 to 2 3: large large red red rubber rubber
  * sphere sphere change_position(1,right)."
  *
- * What is to be compared stands side by side: a small model reads off a difference of neighbours, and guesses at one of sentences.
+ * The two values that are compared stand side by side, because a small model sees a difference of neighbours, but only guesses at one
+ * of sentences.
  */
 export function writeTransformationSolution(scenes: TransformationScenes): string {
   const changes = solveTransformation(scenes);
@@ -38,10 +40,10 @@ export function writeTransformationSolution(scenes: TransformationScenes): strin
   return sentences.join(' ');
 }
 
-/** Where an object stood and stands, and all that is said of it. */
+/** A sentence: where an object stood, where it stands, and the rest. */
 const TOLD = /^(\d+) (\d \d) to (\d \d): (.+)$/;
 
-/** Re-derives the answer from the solution and the question's list of initial objects alone. */
+/** Derives the answer again from the solution and the question's list of initial objects alone. */
 export function rederiveTransformationSolution(cot: string, problem: string): Rederivation {
   const objects = readInitialObjects(problem);
   const sentences = cot.split('.').map((sentence) => sentence.trim());

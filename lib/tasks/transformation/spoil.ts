@@ -8,8 +8,8 @@ import { solveTransformation, type TransformationScenes, writeCalls } from './pr
 import { writeTransformationRationale } from './rationale.js';
 
 /**
- * Spoils a row in one way: a call of the rationale with another value, or for another object; an object seen in a colour that it
- * has not, told soundly to the end; a wrong answer under a sound rationale; an empty rationale; the row written twice.
+ * Spoils a row in one way: a call of the rationale with another value, or for another object; an object seen in a false colour, with a
+ * rationale and an answer that follow from that; a wrong answer under a sound rationale; an empty rationale; the row written twice.
  */
 export function spoilTransformation(record: TaskRecord, random: Random): TaskRecord[] {
   const { cot } = record;
@@ -18,8 +18,8 @@ export function spoilTransformation(record: TaskRecord, random: Random): TaskRec
   const misread = () => {
     const object = random.int(scenes.final.objects.length);
     const [was, is] = [scenes.initial, scenes.final].map((scene) => scene.objects[object]!.color);
-    const color = random.choice(COLORS.filter((each) => each !== was && each !== is));
-    const objects = scenes.final.objects.map((each, i) => (i === object ? { ...each, color } : each));
+    const color = random.choice(COLORS.filter((other) => other !== was && other !== is));
+    const objects = scenes.final.objects.map((seen, i) => (i === object ? { ...seen, color } : seen));
     const seen = { ...scenes, final: { ...scenes.final, objects } };
     return { cot: writeTransformationRationale(seen), answer: writeCalls(solveTransformation(seen)) };
   };

@@ -46,7 +46,7 @@ export const TRANSFORMATION: Task<'transformation', 'id' | 'ood-left' | 'ood-rig
   solve: (record) => writeCalls(solveTransformation(scenesOf(record))),
   workOut: (record) => writeTransformationSolution(scenesOf(record)),
   sceneFingerprint: (record) => transformationFingerprint(scenesOf(record)),
-  /** What the question lists: the initial objects by their attributes, in whatever order. */
+  /** Made of the initial objects' attributes, which the question lists; their order does not count. */
   questionFingerprint: ({ problem }) =>
     readInitialObjects(problem)
       .map(({ size, color, material, shape }) => [size, color, material, shape].join(' '))

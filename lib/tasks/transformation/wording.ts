@@ -31,26 +31,25 @@ export function writeTransformationPrompt(problem: string, style: PromptStyle): 
 }
 
 /**
- * Objects with their places, from the far side of the picture to the near one and from left to right, as this camera sees them:
- * "small red metal cube 1 4, ..."
+ * The caption: objects with their places, from the far side of the picture to the near one and from left to right, as this camera sees
+ * them, such as "small red metal cube 1 4, ..."
  */
 export function writeTransformationCaption(scene: Scene): string {
   const { right } = cameraFrame(scene.camera);
   const rounded = (v: number) => Math.round(v * 10) / 10;
-  // How far to the right, and how far away, on the ground.
   const placed = scene.objects.map((object) => ({
     object,
     across: rounded(object.x * right[0] + object.y * right[1]),
     away: rounded(object.y * right[0] - object.x * right[1]),
   }));
   placed.sort((a, b) => b.away - a.away || a.across - b.across);
-  const told = placed.map(({ object: o }) => `${o.size} ${o.color} ${o.material} ${o.shape} ${placeOf(o).join(' ')}`);
-  return `${told.join(', ')}.`;
+  const listed = placed.map(({ object: o }) => `${o.size} ${o.color} ${o.material} ${o.shape} ${placeOf(o).join(' ')}`);
+  return `${listed.join(', ')}.`;
 }
 
 /**
- * Every token's text that this task can hold beside digits and the tags, but for an annotator's rationales. A call splits as
- * change|_color|(|0|,red|), so a name's second part carries its underscore and a value its comma.
+ * Every word and mark of this task's questions, prompts, captions, short questions and solutions, beside digits. A call splits as
+ * change|_color|(|0|,red|), so the second part of a name carries its underscore, and a value its comma.
  */
 export function transformationVocabulary(): string[] {
   const values = [...CHANGE_KINDS.filter((kind) => kind !== 'position').flatMap((kind) => [...CHANGE_VALUES[kind]])];

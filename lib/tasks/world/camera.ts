@@ -1,8 +1,8 @@
-/** The pinhole camera: from the world to the image and from the image to the ground. */
+/** The pinhole camera, and the way from a place in the image to the ground. */
 
 import type { SceneCamera, Vec3 } from './scene.js';
 
-/** The camera's axes, of length 1, and how far the image reaches at depth 1. */
+/** The camera's axes, of length 1, and the extent of its image. */
 export interface CameraFrame {
   right: Vec3;
   up: Vec3;

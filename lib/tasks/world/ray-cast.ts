@@ -1,4 +1,4 @@
-/** The ray caster: draws a scene, and says how much of each object the camera sees. */
+/** The ray caster: it draws a scene, and measures how much of each object the camera sees. */
 
 import type { RgbImage } from '../../records/image.js';
 import { cameraFrame } from './camera.js';
@@ -101,7 +101,7 @@ function placeSolids(scene: Scene): Solids {
 
 /**
  * The distance along the ray o + t d, in units of d, to the unit sphere, the cube of half edge 1 or the cylinder of
- * radius 1 and half height 1, from outside; Infinity where the ray misses.
+ * radius 1 and half height 1, from outside; Infinity when the ray misses it.
  */
 function hitUnit(kind: number, ox: number, oy: number, oz: number, dx: number, dy: number, dz: number): number {
   if (kind === ELLIPSOID) {
@@ -200,20 +200,20 @@ function castRays(scene: Scene, solids: Solids, side: number): Cast {
         const u = (col + 0.5) * step - reach;
         const t = hitUnit(kind, ox, oy, oz, dx0 + u * rx, dy0 + u * ry, dz0 + u * rz);
         if (t === Infinity) continue;
-        const at = row * side + col;
-        if (stamp[at] !== owner) {
-          stamp[at] = owner;
+        const sample = row * side + col;
+        if (stamp[sample] !== owner) {
+          stamp[sample] = owner;
           covered[owner] = covered[owner]! + 1;
         }
-        if (t < depth[at]!) {
-          depth[at] = t;
-          solid[at] = i;
+        if (t < depth[sample]!) {
+          depth[sample] = t;
+          solid[sample] = i;
         }
       }
     }
   }
-  for (let at = 0; at < solid.length; at++) {
-    const i = solid[at]!;
+  for (let sample = 0; sample < solid.length; sample++) {
+    const i = solid[sample]!;
     if (i >= 0) seen[solids.owner[i]!]!++;
   }
   return { side, solid, depth, covered, seen };
@@ -221,13 +221,13 @@ function castRays(scene: Scene, solids: Solids, side: number): Cast {
 
 /** How much of each object the picture shows, in pixels. */
 export interface Visibility {
-  /** Where the object is what is seen. */
+  /** The pixels in which the object is seen. */
   visible: number[];
-  /** Where it would be seen if it stood alone. */
+  /** The pixels in which it would be seen if it stood alone. */
   alone: number[];
 }
 
-/** How much of each object a picture of `size` x `size` pixels shows, by one ray a pixel. */
+/** Measures how much of each object a picture of `size` x `size` pixels shows, by one ray a pixel. */
 export function visibility(scene: Scene, size = 64): Visibility {
   const { seen, covered } = castRays(scene, placeSolids(scene), size);
   return { visible: [...seen], alone: [...covered] };
@@ -262,7 +262,7 @@ function inShadow(s: Solids, px: number, py: number, pz: number, lx: number, ly:
   return false;
 }
 
-/** How bright the ground of a board is: tiles lighter and darker in turn, and a dark strip before the front row. */
+/** The brightness of a board's ground: its tiles are lighter and darker in turn, and a dark strip lies before the front row. */
 function boardShade({ tile, side }: Board, x: number, y: number): number {
   const [column, row] = [Math.floor(x / tile + side / 2), Math.floor(y / tile + side / 2)];
   if (column < 0 || column >= side || row >= side || y < -(side / 2 + 0.3) * tile) return 1;
@@ -289,16 +289,16 @@ function smoothNoise(x: number, y: number, seed: number): number {
   return 2 * (top * (1 - fy) + bottom * fy) - 1;
 }
 
-/** Where in the light's disc each of a pixel's four samples looks, so that the edge of a shadow is soft. */
+/** The point of the light's disc that each of a pixel's four samples looks at, so that the edge of a shadow is soft. */
 const LIGHT_SPREAD = [-0.05, 0.02, 0.04, -0.03, 0.05, 0.03, -0.02, -0.05];
 
 /**
  * Draws a scene as a square image, with 2 x 2 rays a pixel. The same scene gives the same bytes.
  *
- * Rubber is matte, glass lets the ground through. Metal reflects a sky that is bright above and dark at the horizon, and has a white highlight; its
+ * Rubber is matte, and glass lets the ground through. Metal reflects a sky that is bright above and dark at the horizon, and has a white highlight; its
  * normals are bent outwards as on rounded edges, so that flat faces show both too.
  *
- * @param size pixels a side; 64 is what the nano model sees, more is for people
+ * @param size the pixels of a side; the nano model sees 64, people want more
  */
 export function drawScene(scene: Scene, size = 64): RgbImage {
   const look = LOOKS[scene.look];
@@ -318,14 +318,14 @@ export function drawScene(scene: Scene, size = 64): RgbImage {
       const dx = forward[0] + u * right[0] + v * up[0];
       const dy = forward[1] + u * right[1] + v * up[1];
       const dz = forward[2] + u * right[2] + v * up[2];
-      const at = row * n + col;
+      const sample = row * n + col;
       const corner = 2 * ((row & 1) * 2 + (col & 1));
       const sx = lx + LIGHT_SPREAD[corner]!;
       const sy = ly + LIGHT_SPREAD[corner + 1]!;
       let red = 0;
       let green = 0;
       let blue = 0;
-      const i = rays.solid[at]!;
+      const i = rays.solid[sample]!;
       if (i < 0 || solids.glass[i] === 1) {
         if (dz > -1e-3) {
           const fade = 1 - 0.4 * Math.min(1, Math.max(0, dz) * 3);
@@ -350,7 +350,7 @@ export function drawScene(scene: Scene, size = 64): RgbImage {
       if (i >= 0) {
         const [behindRed, behindGreen, behindBlue] = [red, green, blue];
         const k = i * STRIDE;
-        const t = rays.depth[at]!;
+        const t = rays.depth[sample]!;
         const px = ex + t * dx;
         const py = ey + t * dy;
         const pz = ez + t * dz;

@@ -1,4 +1,4 @@
-/** Draws scenes at random: objects that stand apart on the ground, inside the picture, each of them well visible. */
+/** Draws scenes at random. Their objects stand apart on the ground, inside the picture, and each is well visible. */
 import type { Random } from '../../engine/random.js';
 import { liftFromImage } from './camera.js';
 import { visibility } from './ray-cast.js';
@@ -27,16 +27,20 @@ const CENTER_CAMERA: SceneCamera = { eye: [0, -20, 21], target: [0, 0, 0.3], fie
 /** Every object shows at least this share of what it would show alone. */
 const LEAST_SHARE = 0.75;
 /**
- * Objects stand in cells of the picture, this many a side, each by the middle of its own. At 64 pixels a cell is what one visual
- * token of the nano model covers: what the study is about is reasoning, so seeing is made easy.
+ * Objects stand in cells of the picture, this many a side, each near the middle of its own. At 64 pixels one visual token of the nano
+ * model covers one cell. Seeing is made easy because the study is about reasoning.
  */
 const CELLS = 4;
-/** How far an object's middle lies from its cell's, of the picture's side, at most. */
+/** The farthest that an object's middle lies from that of its cell, as a fraction of the picture's side. */
 const STRAY = 0.03;
-/** Of the picture's side that the cells' middles spread over, so that objects at the edge are whole. */
+/** The fraction of the picture's side that the cells' middles spread over, so that objects at the edge are whole. */
 const SPREAD = 0.94;
 
-/** A random scene with a given number of objects, or a number drawn from the look's range. */
+/**
+ * Draws a scene.
+ *
+ * @param objects default: a number drawn from the look's range
+ */
 export function sampleScene(look: Look, random: Random, objects = random.range(...OBJECT_COUNTS[look])): Scene {
   for (;;) {
     const scene = proposeScene(look, random, objects);
@@ -67,7 +71,7 @@ function proposeScene(look: Look, random: Random, count: number): Scene | undefi
       yaw: look === 'blocks' ? random.between(0, 2 * Math.PI) : broadside(random),
     };
     const [across, down] = [cell % CELLS, Math.floor(cell / CELLS)].map(
-      (at) => 0.5 + ((at + 0.5) / CELLS - 0.5) * SPREAD + random.between(-STRAY, STRAY),
+      (cell) => 0.5 + ((cell + 0.5) / CELLS - 0.5) * SPREAD + random.between(-STRAY, STRAY),
     ) as [number, number];
     const [x, y] = liftFromImage(camera, across, down, halfHeight(object));
     object.x = Math.round(x * 100) / 100;
@@ -78,7 +82,7 @@ function proposeScene(look: Look, random: Random, count: number): Scene | undefi
   return { look, objects, camera, light, grain: random.int(2 ** 31) };
 }
 
-/** True where the footprints of two objects do not meet. */
+/** Whether the footprints of two objects do not meet. */
 function apart(a: SceneObject, b: SceneObject): boolean {
   return footprint(a).every(([ax, ay, ar]) =>
     footprint(b).every(([bx, by, br]) => Math.hypot(ax - bx, ay - by) > ar + br + 0.12),

@@ -11,7 +11,7 @@ export const SHAPES = {
   vehicles: ['car', 'bus', 'plane', 'bike'],
 } as const;
 
-/** What a world looks like: `blocks` as CLEVR is (in domain), `vehicles` as Super-CLEVR is (out of domain). */
+/** The look of a world: `blocks` like CLEVR (in domain), `vehicles` like Super-CLEVR (out of domain). */
 export type Look = keyof typeof SHAPES;
 /** Sizes of counting, and the one between that spatial transformation adds. */
 export type ObjectSize = (typeof SIZES)[number] | 'medium';
@@ -23,7 +23,7 @@ export type ObjectShape = (typeof SHAPES)[Look][number];
 /** A point or direction in the world: x to the right, y away from the viewer, z up; the ground is z = 0. */
 export type Vec3 = [number, number, number];
 
-/** What is told of an object in words. */
+/** The attributes of an object that texts name. */
 export interface Attributes {
   size: ObjectSize;
   color: ObjectColor;
@@ -61,15 +61,15 @@ export interface Scene {
   light: Vec3;
   /** Seeds the ground's texture and the grain of the image. */
   grain: number;
-  /** World units that a shape's own unit stands for in each size; those of counting where it is not said. */
+  /** The world units that a shape's own unit stands for, by size. Default: those of counting. */
   scales?: Readonly<Record<ObjectSize, number>>;
-  /** Tiles on the ground; plain ground where there are none. */
+  /** Tiles on the ground. Without them the ground is plain. */
   board?: Board;
 }
 
 /**
- * A short name for what stands where: equal for two scenes whose objects have the same attributes at the same places to
- * a tenth of a unit, in whatever order they are listed. Light and grain don't count: they don't make a scene new.
+ * The fingerprint of a scene: equal for two scenes whose objects have the same attributes at the same places, to a tenth of a unit. The
+ * order of the objects does not count, nor do light and grain: they do not make a scene new.
  */
 export function sceneFingerprint(scene: Scene): string {
   const objects = scene.objects

@@ -1,4 +1,4 @@
-/** What objects are made of: each shape as a few convex solids in the object's own frame. */
+/** The solids that objects are made of: each shape is a few convex ones in the object's own frame. */
 
 import {
   type Look,
@@ -18,13 +18,13 @@ export interface Solid {
   center: Vec3;
   /** Half the extent along the object's x, y and z. */
   half: Vec3;
-  /** The axis of a cylinder; `z` where it is not said. */
+  /** The axis of a cylinder. Default: `z`. */
   axis?: 'y' | 'z';
-  /** A colour of its own, for windows and tyres; else the object's. */
+  /** A colour of its own, for windows and tyres. Default: the object's. */
   paint?: Vec3;
 }
 
-/** Surface colours, 0-1; told apart at 64 pixels, in light and in shade. */
+/** Surface colours, 0-1. They can be distinguished at 64 pixels, in light and in shade. */
 export const COLOR_RGB: Record<ObjectColor, Vec3> = {
   gray: [0.45, 0.45, 0.46],
   red: [0.82, 0.1, 0.1],
@@ -36,13 +36,13 @@ export const COLOR_RGB: Record<ObjectColor, Vec3> = {
   yellow: [0.98, 0.86, 0.1],
 };
 
-/** World units that a shape's own unit stands for in counting: less for the vehicles, which are longer than wide. */
+/** The world units that a shape's own unit stands for in counting: fewer for vehicles, which are longer than wide. */
 const SIZE_SCALE: Record<Look, Record<ObjectSize, number>> = {
   blocks: { small: 0.78, medium: 0.95, large: 1.16 },
   vehicles: { small: 0.72, medium: 0.84, large: 0.98 },
 };
 
-/** The scale of an object of counting: a shape belongs to one look. */
+/** The scale of an object of counting. Its shape says which look it belongs to. */
 export function sizeScale({ shape, size }: Pick<SceneObject, 'shape' | 'size'>): number {
   return SIZE_SCALE[(SHAPES.blocks as readonly ObjectShape[]).includes(shape) ? 'blocks' : 'vehicles'][size];
 }
@@ -51,7 +51,7 @@ const TYRE: Vec3 = [0.07, 0.07, 0.08];
 const WINDOW: Vec3 = [0.12, 0.16, 0.22];
 const LAMP: Vec3 = [0.95, 0.93, 0.8];
 
-/** Wheels at the given places along x, on both sides. */
+/** Wheels at some places along x, on both sides. */
 function wheels(xs: readonly number[], y: number, radius: number): Solid[] {
   return xs.flatMap((x) =>
     [-y, y].map(
@@ -109,7 +109,7 @@ export function halfHeight(object: SceneObject): number {
   return (sizeScale(object) * top) / 2;
 }
 
-/** The discs on the ground, [x, y, radius], that cover an object's foot print; those of two objects must not meet. */
+/** The discs on the ground, [x, y, radius], that cover an object's footprint. Those of two objects must not meet. */
 export function footprint(object: SceneObject): Vec3[] {
   const scale = sizeScale(object);
   const along = { cube: 0, sphere: 0, cylinder: 0, car: 0.65, bus: 0.75, plane: 0.4, bike: 0.75 }[object.shape];

@@ -45,7 +45,7 @@ test('what is wrong is said', () => {
     String(rederiveCountingRationale(`the image has 7 cubes. ${middle} the answer is ${answer}.`));
   assert.match(reason('with 2 others, that is 7 + 2 = 9.'), /said to be 5, but 9/);
   assert.match(reason('with 2 others, that is 6 + 2 = 8.'), /starts from 6, but 7/);
-  assert.match(reason('with 2 others, that is 7 + 3 = 10.'), /uses 3, but tells 2/);
+  assert.match(reason('with 2 others, that is 7 + 3 = 10.'), /uses 3, but says 2/);
   assert.match(reason('with 2 others, that is 7 - 2 = 5.'), /wrong sign/);
   assert.match(reason('to get 2, that is 7 - 2 = 4.'), /it makes 5/);
   assert.match(reason('the cars are not cubes, and the number is 5.'), /but 7 is what was reached/);

@@ -34,7 +34,7 @@ test('words that are no solution are refused with a reason', () => {
   assert.match(reason('objects: 4. cubes: 1. 4 - 1 = 2.'), /makes 3/);
   const cubes = 'small red metal cube, large red rubber cube';
   assert.equal(rederiveCountingSolution(`red cubes: ${cubes}: 2.`), 2);
-  assert.match(reason(`red cubes: ${cubes}: 3.`), /tells 2 objects, but counts 3/);
+  assert.match(reason(`red cubes: ${cubes}: 3.`), /lists 2 objects, but counts 3/);
   assert.match(reason(`small cubes: ${cubes}: 2.`), /counts 'large red rubber cube' among small cubes/);
   assert.equal(rederiveCountingSolution(`objects: 4. red objects left: ${cubes}: 2. 4 - 2 = 2.`), 2);
 });

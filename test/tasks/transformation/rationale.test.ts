@@ -70,7 +70,7 @@ test('what is wrong is said', () => {
   const told = (what: string, change: string, call: string) =>
     reason(`the ${what} of object 0 has changed, ${change}, that is ${call}.`);
   assert.match(reason('the color of object 0 has changed'), /full stop/);
-  assert.match(reason('nothing moved.'), /tells of no change/);
+  assert.match(reason('nothing moved.'), /names no change/);
   assert.match(told('color', 'red to green', 'change_color(0,red)'), /makes change_color\(0,green\)/);
   assert.match(told('color', 'red to pink', 'change_color(0,pink)'), /pink is not a color/);
   assert.match(told('color', 'blue to red', 'change_color(0,red)'), /listed as red, not blue/);
