@@ -8,10 +8,10 @@ import { streamFileAtomic, writeFileAtomic } from '../../lib/engine/atomic-write
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'atomic-'));
 after(() => rmSync(folder, { recursive: true }));
-const at = (name: string) => path.join(folder, name);
+const inFolder = (name: string) => path.join(folder, name);
 
 test('text, bytes and pieces are written, folders made, old content replaced', () => {
-  const file = at('new/folder/a');
+  const file = inFolder('new/folder/a');
   writeFileAtomic(file, 'täxt');
   assert.equal(readFileSync(file, 'utf8'), 'täxt');
   writeFileAtomic(file, Uint8Array.of(1, 2, 255));
@@ -21,12 +21,12 @@ test('text, bytes and pieces are written, folders made, old content replaced', (
     write(Uint8Array.of(98));
   });
   assert.equal(readFileSync(file, 'utf8'), 'ab');
-  assert.deepEqual(readdirSync(at('new/folder')), ['a']);
+  assert.deepEqual(readdirSync(inFolder('new/folder')), ['a']);
 });
 
 test('a failure half-way leaves the old file and no other, and names the file', () => {
-  mkdirSync(at('half'));
-  const file = at('half/a');
+  mkdirSync(inFolder('half'));
+  const file = inFolder('half/a');
   writeFileSync(file, 'old');
   const fail = () =>
     writeFileAtomic(file, (write) => {
@@ -35,16 +35,16 @@ test('a failure half-way leaves the old file and no other, and names the file', 
     });
   assert.throws(fail, /cannot write .*a: the reason/);
   assert.equal(readFileSync(file, 'utf8'), 'old');
-  assert.deepEqual(readdirSync(at('half')), ['a']);
+  assert.deepEqual(readdirSync(inFolder('half')), ['a']);
 });
 
 test('pieces that come in time are written the same way', async () => {
-  mkdirSync(at('streamed'));
-  const file = at('streamed/a');
+  mkdirSync(inFolder('streamed'));
+  const file = inFolder('streamed/a');
   await streamFileAtomic(file, async (write) => {
     write('new, ');
     await new Promise((resolve) => setTimeout(resolve, 5));
-    assert.ok(!readdirSync(at('streamed')).includes('a'));
+    assert.ok(!readdirSync(inFolder('streamed')).includes('a'));
     write('whole');
   });
   const failing = streamFileAtomic(file, async (write) => {
@@ -53,12 +53,12 @@ test('pieces that come in time are written the same way', async () => {
   });
   await assert.rejects(failing, /cannot write .*a: the reason/);
   assert.equal(readFileSync(file, 'utf8'), 'new, whole');
-  assert.deepEqual(readdirSync(at('streamed')), ['a']);
+  assert.deepEqual(readdirSync(inFolder('streamed')), ['a']);
 });
 
 test('a disk that takes no more leaves the old file and no other', { skip: process.platform === 'win32' }, () => {
-  mkdirSync(at('full'));
-  const file = at('full/a');
+  mkdirSync(inFolder('full'));
+  const file = inFolder('full/a');
   writeFileSync(file, 'old');
   // The shell lets the child write 8 blocks of 512 or 1,024 bytes to a file; the write of 1 MB fails with EFBIG part-way.
   const script = `require('./lib/engine/atomic-write.ts').writeFileAtomic(${JSON.stringify(file)}, 'x'.repeat(1e6))`;
@@ -68,12 +68,12 @@ test('a disk that takes no more leaves the old file and no other', { skip: proce
   });
   assert.match(child.stderr, /cannot write .*a: EFBIG/);
   assert.equal(readFileSync(file, 'utf8'), 'old');
-  assert.deepEqual(readdirSync(at('full')), ['a']);
+  assert.deepEqual(readdirSync(inFolder('full')), ['a']);
 });
 
 test('a full disk is told with its remedy', () => {
   const fail = () =>
-    writeFileAtomic(at('b'), () => {
+    writeFileAtomic(inFolder('b'), () => {
       throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
     });
   assert.throws(fail, /cannot write .*b: the disk is full; free some space/);

@@ -69,12 +69,12 @@ test('an operation that fails is named with its place in this file: while it is 
     y: tf.mul(takeRows(table, index), 2),
   }));
   const table = tf.tensor2d([[1], [2]]);
-  const at = (place: number) => ({ table, index: tf.tensor1d([place], 'int32') });
-  const told = /compiled step 'rows': GatherV2 at compile\.test\.ts:\d+:\d+: .*indices\[0\] = 9 is not in \[0, 2\)/s;
-  assert.throws(() => step(at(9)), told);
-  assert.deepEqual([...step(at(1)).y.dataSync()], [4]);
-  assert.throws(() => step(at(9)), told);
-  assert.deepEqual([...step(at(0)).y.dataSync()], [2]);
+  const inputAt = (place: number) => ({ table, index: tf.tensor1d([place], 'int32') });
+  const message = /compiled step 'rows': GatherV2 at compile\.test\.ts:\d+:\d+: .*indices\[0\] = 9 is not in \[0, 2\)/s;
+  assert.throws(() => step(inputAt(9)), message);
+  assert.deepEqual([...step(inputAt(1)).y.dataSync()], [4]);
+  assert.throws(() => step(inputAt(9)), message);
+  assert.deepEqual([...step(inputAt(0)).y.dataSync()], [2]);
 });
 
 test('100 calls leave no tensors behind', () => {
@@ -110,9 +110,9 @@ test('equal shapes under other names are another graph', () => {
   const step = compile('names', (input: { [name: string]: tf.Tensor }) => ({
     y: tf.mul(input.a ?? input.b!, input.c!),
   }));
-  const of = (x: number) => tf.tensor1d([x]);
-  assert.equal(step({ a: of(2), c: of(3) }).y.dataSync()[0], 6);
-  assert.equal(step({ b: of(5), c: of(3) }).y.dataSync()[0], 15);
+  const vector = (x: number) => tf.tensor1d([x]);
+  assert.equal(step({ a: vector(2), c: vector(3) }).y.dataSync()[0], 6);
+  assert.equal(step({ b: vector(5), c: vector(3) }).y.dataSync()[0], 15);
   assert.equal(step.graphs(), 2);
 });
 

@@ -40,13 +40,13 @@ function gradientGap(f: (...inputs: tf.Tensor[]) => tf.Tensor, inputs: tf.Tensor
     const values = input.dataSync();
     const gradient = gradients[which]!.dataSync();
     for (let i = 0; i < values.length; i++) {
-      const at = (delta: number) => {
+      const objectiveAt = (delta: number) => {
         const moved = Float32Array.from(values, (v, j) => (i === j ? v + delta : v));
         const all = inputs.map((x, j) => (j === which ? tf.tensor(moved, x.shape) : x));
         return objective(...all).dataSync()[0]!;
       };
       // Five-point differences: with h = 0.01 the error of the formula, h^4, is far below float32's.
-      const numeric = (8 * (at(h) - at(-h)) - (at(2 * h) - at(-2 * h))) / (12 * h);
+      const numeric = (8 * (objectiveAt(h) - objectiveAt(-h)) - (objectiveAt(2 * h) - objectiveAt(-2 * h))) / (12 * h);
       worst = Math.max(worst, Math.abs(numeric - gradient[i]!) / Math.max(1, Math.abs(numeric)));
     }
   });

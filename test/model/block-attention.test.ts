@@ -67,8 +67,8 @@ function measure(rows: readonly Row[]) {
     Array.from({ length: collated.targets.token.shape[0] }, (_, i) => (i < count ? Math.cos(i) : 0)),
   );
   let logProbs: Float32Array | undefined;
-  const { grads } = gradientsOf(parameters, (some) => {
-    const out = predictTargets(some, hiddenStates(some, collated.batch, TINY_CONFIG), collated.targets).logProbs;
+  const { grads } = gradientsOf(parameters, (moving) => {
+    const out = predictTargets(moving, hiddenStates(moving, collated.batch, TINY_CONFIG), collated.targets).logProbs;
     logProbs = out.dataSync().slice(0, count) as Float32Array;
     return tf.sum(tf.mul(out, weights)) as tf.Scalar;
   });

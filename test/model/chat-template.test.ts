@@ -43,9 +43,9 @@ describe('ChatTemplate.encode', () => {
   it('encodes what the template and people write between two control tokens as one text', () => {
     const joined = buildNanoTokenizer(['user', 'How', 'many', 'Howmany']);
     const knowsBoth = new Tokenizer(joined.tokenizer, joined.tokenizerConfig);
-    const found = template.encode(knowsBoth, [user(text('How'), text('many'))], [], false);
+    const ids = template.encode(knowsBoth, [user(text('How'), text('many'))], [], false);
     assert.deepEqual(
-      found.map((id) => knowsBoth.decode([id])),
+      ids.map((id) => knowsBoth.decode([id])),
       ['<|im_start|>', 'user', '\n', 'Howmany', '<|im_end|>', '\n'],
     );
   });

@@ -70,8 +70,8 @@ test('a prompt’s completions do not depend on what else is in the batch, whate
     (prompt, i) => generator.generate(parameters, [prompt], sampled, ['abc'[i]!])[0]!,
   );
   assert.deepEqual(
-    together.map((group) => group.map((each) => each.tokens)),
-    alone.map((group) => group.map((each) => each.tokens)),
+    together.map((group) => group.map(({ tokens }) => tokens)),
+    alone.map((group) => group.map(({ tokens }) => tokens)),
   );
 });
 
@@ -136,7 +136,7 @@ test('100 tokens drawn with top-k 2 are each among the two most probable', () =>
   const { logits } = generator.promptLogits(parameters, prompt);
   const best = [...logits.keys()].sort((a, b) => logits[b]! - logits[a]!).slice(0, 2);
   const [group] = generator.generate(parameters, [prompt], { ...sampled, topK: 2, completions: 100, maxNewTokens: 1 });
-  const drawn = new Set(group!.map((each) => each.tokens[0]!));
+  const drawn = new Set(group!.map(({ tokens }) => tokens[0]!));
   assert.deepEqual([...drawn].sort(), [...best].sort());
 });
 
@@ -150,7 +150,7 @@ test('a tiny top-p leaves the most probable token alone', () => {
     completions: 20,
     maxNewTokens: 1,
   });
-  for (const each of group!) assert.equal(each.tokens[0], first.tokens[0]);
+  for (const { tokens } of group!) assert.equal(tokens[0], first.tokens[0]);
 });
 
 test('sampling follows the distribution: 2,000 first tokens, total variation below 0.08', () => {
@@ -160,7 +160,7 @@ test('sampling follows the distribution: 2,000 first tokens, total variation bel
   const total = logits.reduce((sum, x) => sum + Math.exp(x), 0);
   const counts = new Float64Array(logits.length);
   const [group] = generator.generate(parameters, [prompt], { ...sampled, completions: 2000, maxNewTokens: 1 });
-  for (const each of group!) counts[each.tokens[0]!]! += 1 / 2000;
+  for (const { tokens } of group!) counts[tokens[0]!]! += 1 / 2000;
   const variation = counts.reduce((sum, share, i) => sum + Math.abs(share - Math.exp(logits[i]!) / total) / 2, 0);
   assert.ok(variation < 0.08, `total variation ${variation}`);
 });

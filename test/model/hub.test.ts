@@ -119,30 +119,30 @@ const partials = () => readdirSync(path.join(storage(), 'blobs')).filter((name) 
 
 test('a model comes into the cache in its usual layout, loads by its id, and is not fetched again', async () => {
   const seen: [number, number][] = [];
-  const found = await modelFolder('kit/nano', { onProgress: (done, total) => seen.push([done, total]) });
-  assert.equal(found, path.join(storage(), 'snapshots', COMMIT));
+  const downloaded = await modelFolder('kit/nano', { onProgress: (done, total) => seen.push([done, total]) });
+  assert.equal(downloaded, path.join(storage(), 'snapshots', COMMIT));
   assert.equal(readFileSync(path.join(storage(), 'refs', 'main'), 'utf8'), COMMIT);
   // Weights in other formats and prose stay where they are.
-  assert.equal(existsSync(path.join(found, 'pytorch_model.bin')), false);
-  assert.equal(existsSync(path.join(found, 'README.md')), false);
+  assert.equal(existsSync(path.join(downloaded, 'pytorch_model.bin')), false);
+  assert.equal(existsSync(path.join(downloaded, 'README.md')), false);
   const weights = files.get('model.safetensors')!;
-  assert.deepEqual(readFileSync(path.join(found, 'model.safetensors')), weights);
+  assert.deepEqual(readFileSync(path.join(downloaded, 'model.safetensors')), weights);
   assert.ok(existsSync(path.join(storage(), 'blobs', sha('sha256', weights))));
   const [done, total] = seen.at(-1)!;
   assert.equal(done, total);
   assert.ok(total > weights.length);
   const model = loadModel('kit/nano');
-  assert.equal(model.folder, found);
+  assert.equal(model.folder, downloaded);
   disposeModel(model);
 
   requests = [];
-  assert.equal(await modelFolder('kit/nano'), found);
+  assert.equal(await modelFolder('kit/nano'), downloaded);
   assert.ok(
     requests.every(({ url }) => url.startsWith('/api/')),
     'a file was fetched twice',
   );
   requests = [];
-  assert.equal(await modelFolder(`kit/nano@${COMMIT}`), found);
+  assert.equal(await modelFolder(`kit/nano@${COMMIT}`), downloaded);
   assert.deepEqual(requests, [], 'a commit cannot change, so that nothing is to be asked');
 });
 
@@ -163,8 +163,8 @@ test('a transfer that breaks off goes on where it stopped, within a call and in 
   const weights = files.get('model.safetensors')!;
   // 5 MB in pieces of at most 2: three transfers.
   faults = { cutAfter: 2_000_000 };
-  const found = await modelFolder('kit/nano');
-  assert.deepEqual(readFileSync(path.join(found, 'model.safetensors')), weights);
+  const downloaded = await modelFolder('kit/nano');
+  assert.deepEqual(readFileSync(path.join(downloaded, 'model.safetensors')), weights);
   const starts = requests.flatMap(({ url, range }) =>
     url.endsWith('model.safetensors') && range !== 'bytes=0-0' ? [Number(/=(\d+)-/.exec(range ?? '=0-')![1])] : [],
   );
@@ -211,17 +211,17 @@ test('offline, only the cache counts; without a network, the cache is taken too'
   await assert.rejects(modelFolder('kit/nano'), /kit\/nano is not in the cache .*HF_HUB_OFFLINE forbids/);
   assert.deepEqual(requests, []);
   delete process.env.HF_HUB_OFFLINE;
-  const found = await modelFolder('kit/nano');
+  const downloaded = await modelFolder('kit/nano');
   process.env.HF_HUB_OFFLINE = 'TRUE';
   requests = [];
-  assert.equal(await modelFolder('kit/nano'), found);
+  assert.equal(await modelFolder('kit/nano'), downloaded);
   assert.deepEqual(requests, []);
   delete process.env.HF_HUB_OFFLINE;
 
   // Port 1 of this machine refuses connections.
   process.env.HF_ENDPOINT = 'http://127.0.0.1:1';
   const warn = t.mock.method(console, 'warn', () => {});
-  assert.equal(await modelFolder('kit/nano'), found);
+  assert.equal(await modelFolder('kit/nano'), downloaded);
   assert.match(String(warn.mock.calls[0]!.arguments[0]), /cannot be reached; taking kit\/nano as it is in the cache/);
   await assert.rejects(modelFolder('kit/other'), /127\.0\.0\.1:1 cannot be reached .*HF_ENDPOINT/);
 });

@@ -77,9 +77,9 @@ test('a compiled step in chunks: as outside', () => {
   const from = tf.tensor1d([0, 2, 4], 'int32');
   type Input = { head: tf.Tensor2D; hidden: tf.Tensor2D; token: tf.Tensor1D; from: tf.Tensor1D };
   const body = ({ head, hidden, token, from }: Input) => {
-    const of = (x: tf.Tensor) =>
+    const objective = (x: tf.Tensor) =>
       tf.sum(predictTargets({ 'lm_head.weight': head }, x as tf.Tensor2D, { from, token }, { chunk: 7 }).logProbs);
-    const { value, grad } = tf.valueAndGrad(of)(hidden);
+    const { value, grad } = tf.valueAndGrad(objective)(hidden);
     return { value, grad };
   };
   const step = compile('chunks', body);

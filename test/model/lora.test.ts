@@ -123,8 +123,8 @@ test('the gradient of adapters agrees with finite differences to 1 %, and nothin
     },
   ];
   const step = likelihoodStep(TINY_CONFIG);
-  const at = (trainable: Map) => likelihoodGradients(step, { trainable, frozen }, [rows], TINY_CONFIG);
-  const { gradients } = at(adapters);
+  const gradientsOf = (trainable: Map) => likelihoodGradients(step, { trainable, frozen }, [rows], TINY_CONFIG);
+  const { gradients } = gradientsOf(adapters);
   assert.deepEqual(Object.keys(gradients).sort(), Object.keys(adapters).sort());
   let checked = 0;
   for (const [name, gradient] of Object.entries(gradients)) {
@@ -132,7 +132,7 @@ test('the gradient of adapters agrees with finite differences to 1 %, and nothin
     if (norm < 0.02) continue;
     const h = 2e-3;
     const loss = (by: number) =>
-      at({ ...adapters, [name]: tf.add(adapters[name]!, tf.mul(gradient, by / norm)) }).metrics.loss!;
+      gradientsOf({ ...adapters, [name]: tf.add(adapters[name]!, tf.mul(gradient, by / norm)) }).metrics.loss!;
     const slope = (8 * (loss(h) - loss(-h)) - (loss(2 * h) - loss(-2 * h))) / (12 * h);
     assert.ok(Math.abs(slope - norm) / norm < 1e-2, `${name}: slope ${slope}, norm ${norm}`);
     checked++;

@@ -48,7 +48,8 @@ test('a sharded bfloat16 checkpoint loads within 1.15 times the memory of its we
   const tensors = [...parameterShapes(parseConfig(file))].map(([name, shape]) => {
     const count = shape.reduce((a, b) => a * b, 1);
     function* data() {
-      for (let at = 0; at < count; at += row.length) yield row.subarray(0, Math.min(row.length, count - at));
+      for (let start = 0; start < count; start += row.length)
+        yield row.subarray(0, Math.min(row.length, count - start));
     }
     return { name, shape, data };
   });
@@ -60,7 +61,7 @@ test('a sharded bfloat16 checkpoint loads within 1.15 times the memory of its we
     encoding: 'utf8',
   });
   assert.equal(child.status, 0, child.stderr);
-  const { weights, loading, saving } = JSON.parse(child.stdout) as { [what: string]: number };
+  const { weights, loading, saving } = JSON.parse(child.stdout) as { [moment: string]: number };
   // 50,000 x 512 for the embedding and 12 million in layers, at 4 bytes.
   assert.ok(weights! > 140e6, `${weights}`);
   assert.ok(loading! < 1.15 * weights!, `loading took ${(loading! / weights!).toFixed(3)} times the weights`);

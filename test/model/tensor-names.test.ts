@@ -31,7 +31,7 @@ function changed(family: Family, name: string, change: (tensors: HostTensor[]) =
 }
 
 describe('names', () => {
-  it('of a module and of a published tensor are each other’s', () => {
+  it('of a module and of a published tensor are tensor other’s', () => {
     for (const [published, module] of [
       ['visual.blocks.3.attn.qkv.weight', 'model.visual.blocks.3.attn.qkv.weight'],
       ['model.layers.0.mlp.up_proj.weight', 'model.language_model.layers.0.mlp.up_proj.weight'],
@@ -50,7 +50,9 @@ for (const family of FAMILIES) {
     it('with either layout of names is one model, and is saved in the layout that was read', () => {
       const [published, renamed] = [
         fixtureFolder(family),
-        changed(family, 'modules', (tensors) => tensors.map((each) => ({ ...each, name: moduleName(each.name) }))),
+        changed(family, 'modules', (tensors) =>
+          tensors.map((tensor) => ({ ...tensor, name: moduleName(tensor.name) })),
+        ),
       ];
       const [a, b] = [loadModel(published), loadModel(renamed)];
       assert.deepEqual(Object.keys(a.parameters).sort(), Object.keys(b.parameters).sort());
@@ -77,7 +79,7 @@ for (const family of FAMILIES) {
 describe('a head that is tied to the embedding, but stored', () => {
   const withHead = (name: string, change: (x: number, i: number) => number) =>
     changed('qwen2-vl', name, (tensors) => {
-      const table = tensors.find((each) => each.name === 'model.embed_tokens.weight')!;
+      const table = tensors.find((tensor) => tensor.name === 'model.embed_tokens.weight')!;
       return [{ name: 'lm_head.weight', shape: table.shape, data: table.data.map(change) }, ...tensors];
     });
   it('is left out where it is a copy', () => {

@@ -76,7 +76,7 @@ describe('windowAttention', () => {
       const random = new Random(1, 'window attention');
       const draw = () => windows.map(() => [random.normal(), random.normal()]);
       const images = [0, 1].map(() => [draw(), draw(), draw()]);
-      const of = (i: number) => tf.tensor(images.map((image) => [image[i]!])) as tf.Tensor4D;
+      const tensorOf = (i: number) => tf.tensor(images.map((image) => [image[i]!])) as tf.Tensor4D;
       const ids = tf.tensor2d([windows, windows]);
       type Input = { q: tf.Tensor; k: tf.Tensor; v: tf.Tensor; ids: tf.Tensor };
       const step = compile('window attention', ({ q, k, v, ids }: Input) => {
@@ -84,7 +84,7 @@ describe('windowAttention', () => {
         const slope = tf.grads((q, k, v) => tf.sum(tf.square(attend(q!, k!, v!))))([q, k, v]);
         return { mixed: attend(q, k, v), slope };
       });
-      const input = { q: of(0), k: of(1), v: of(2), ids };
+      const input = { q: tensorOf(0), k: tensorOf(1), v: tensorOf(2), ids };
       const { mixed, slope } = step(input);
       const expected = images.flatMap((image) => byLoops(image, windows));
       mixed.dataSync().forEach((x, i) => {
@@ -95,11 +95,14 @@ describe('windowAttention', () => {
       const square = (h: number) => {
         const moved = structuredClone(images);
         moved[image]![1]![patch]![0]! += h;
-        return moved.flatMap((each) => byLoops(each, windows)).reduce((sum, y) => sum + y * y, 0);
+        return moved.flatMap((image) => byLoops(image, windows)).reduce((sum, y) => sum + y * y, 0);
       };
       const difference = (square(1e-4) - square(-1e-4)) / 2e-4;
-      const found = slope[1]!.dataSync()[(image * windows.length + patch) * 2]!;
-      assert.ok(Math.abs(found - difference) < 1e-4 && Math.abs(difference) > 1e-3, `${found} against ${difference}`);
+      const gradient = slope[1]!.dataSync()[(image * windows.length + patch) * 2]!;
+      assert.ok(
+        Math.abs(gradient - difference) < 1e-4 && Math.abs(difference) > 1e-3,
+        `${gradient} against ${difference}`,
+      );
       step.dispose();
     });
   }

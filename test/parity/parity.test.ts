@@ -53,9 +53,9 @@ for (const family of FAMILIES) {
         const { tokens, grids, positions } = expected.cases[name];
         const prompt = prompts[name];
         assert.deepEqual(prompt.tokens, tokens, name);
-        const found = prompt.images.map(({ grid }) => grid);
-        assert.deepEqual(found, grids, name);
-        const ids = positionIds(prompt.tokens, found, imageTokenId, vision.mergeSize);
+        const actualGrids = prompt.images.map(({ grid }) => grid);
+        assert.deepEqual(actualGrids, grids, name);
+        const ids = positionIds(prompt.tokens, actualGrids, imageTokenId, vision.mergeSize);
         assert.deepEqual(
           [0, 1, 2].map((axis) => ids.map((id) => id[axis])),
           positions,
@@ -65,10 +65,10 @@ for (const family of FAMILIES) {
     });
 
     it('pixel values are within 1e-6, of images kept, enlarged and shrunk, resampled by Pillow (Qwen2-VL) or torchvision', () => {
-      for (const name of CASES.filter((each) => each !== 'none')) {
+      for (const name of CASES.filter((name) => name !== 'none')) {
         const all = prompts[name].images.flatMap(({ pixelValues }) => [...pixelValues]);
-        const some = all.filter((_, i) => i % 11 === 0);
-        const gap = largestGap(some, numbers.get(`pixels.${name}`)!);
+        const compared = all.filter((_, i) => i % 11 === 0);
+        const gap = largestGap(compared, numbers.get(`pixels.${name}`)!);
         assert.ok(gap < 1e-6, `${name}: ${gap}`);
       }
     });
@@ -76,8 +76,8 @@ for (const family of FAMILIES) {
     it('logits are within 1e-4', () => {
       for (const name of CASES) {
         const wanted = numbers.get(`logits.${name}`)!;
-        const found = lastLogits(model, prompts[name], wanted.length / model.config.vocabSize);
-        const gap = largestGap(found, wanted);
+        const actual = lastLogits(model, prompts[name], wanted.length / model.config.vocabSize);
+        const gap = largestGap(actual, wanted);
         assert.ok(gap < 1e-4, `${name}: ${gap}`);
         assert.ok(Math.max(...wanted) > 1, `${name}: the logits are near zero, a weak test`);
       }
@@ -86,7 +86,7 @@ for (const family of FAMILIES) {
     it('greedy continuations of 32 tokens are equal, in one batch padded on the left and each alone', () => {
       const settings = { ...GREEDY, maxNewTokens: 32, completions: 1, seed: 1 };
       const wanted = CASES.map((name) => expected.greedy[name]);
-      const generate = (some: EncodedPrompt[]) => model.generator.generate(model.parameters, some, settings);
+      const generate = (chosen: EncodedPrompt[]) => model.generator.generate(model.parameters, chosen, settings);
       const together = generate(CASES.map((name) => prompts[name]));
       assert.deepEqual(
         together.map(([completion]) => completion!.tokens),
@@ -114,8 +114,8 @@ for (const family of FAMILIES) {
       const wanted = [...numbers].filter(([name]) => name.startsWith('gradient.'));
       assert.deepEqual(Object.keys(gradients).sort(), wanted.map(([name]) => name.slice('gradient.'.length)).sort());
       for (const [name, values] of wanted) {
-        const found = gradients[name.slice('gradient.'.length)]!.dataSync();
-        const error = norm(values.map((x, i) => x - found[i]!)) / norm(values);
+        const actual = gradients[name.slice('gradient.'.length)]!.dataSync();
+        const error = norm(values.map((x, i) => x - actual[i]!)) / norm(values);
         assert.ok(error < 1e-3, `${name}: relative error ${error} of ${norm(values)}`);
       }
       tf.dispose(gradients);

@@ -60,7 +60,7 @@ const SAVED: { [family in Family]: { config: string; layout: TensorLayout; optio
 /** Two steps of supervised fine-tuning of everything, at a rate that shows. */
 async function train(model: Model, family: Family, name: string): Promise<void> {
   const { cases } = readExpected(family);
-  const prompts = await Promise.all([cases.one, cases.two].map((each) => encodeCase(model, each)));
+  const prompts = await Promise.all([cases.one, cases.two].map((conversation) => encodeCase(model, conversation)));
   const examples = prompts.map((prompt) => ({ prompt, completion: encodeCompletion(model, 'two cubes') }));
   const schedule = { learningRate: 3e-2, warmupSteps: 0, decay: 'constant' } as const;
   const settings = {

@@ -41,9 +41,9 @@ test('conversations have the same token ids: turns, images, system prompts, open
   for (const { messages, opened, text, ids } of expected.conversations) {
     // One visual token an image: the place as the template writes it.
     const images = messages.flatMap(({ content }) => content.filter(({ type }) => type === 'image')).map(() => 1);
-    const found = template.encode(tokenizer, messages, images, opened);
-    assert.equal(tokenizer.decode(found), text.normalize('NFC'));
-    assert.deepEqual(found, ids, text);
+    const encoded = template.encode(tokenizer, messages, images, opened);
+    assert.equal(tokenizer.decode(encoded), text.normalize('NFC'));
+    assert.deepEqual(encoded, ids, text);
   }
 });
 
@@ -63,8 +63,8 @@ test('special tokens in a problem or a completion are spelled out in any turn, a
       { role: 'user', content: [{ type: 'image' }, part] },
       { role: 'assistant', content: [part] },
     ];
-    const found = template.encode(tokenizer, messages, [3], true);
-    const count = (id: number) => found.filter((other) => other === id).length;
+    const encoded = template.encode(tokenizer, messages, [3], true);
+    const count = (id: number) => encoded.filter((other) => other === id).length;
     // Three turns and the opened one; three ends; the visual tokens of the one true image.
     assert.deepEqual([count(imStart), count(imEnd), count(imagePad)], [4, 3, 3], text);
   }

@@ -8,44 +8,47 @@ import { encodePng, imageFile, readImage, writePng } from '../../lib/records/ima
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'image-'));
 after(() => rmSync(folder, { recursive: true }));
-const at = (name: string) => path.join(folder, name);
+const inFolder = (name: string) => path.join(folder, name);
 
 test('what is written is read back to the bit, and nothing else is left', async () => {
   const image = { width: 3, height: 2, data: Uint8Array.from({ length: 18 }, (_, i) => i * 13) };
-  await writePng(at('deep/a.png'), image);
-  assert.deepEqual(await readImage(at('deep/a.png')), image);
-  assert.deepEqual(readdirSync(at('deep')), ['a.png']);
+  await writePng(inFolder('deep/a.png'), image);
+  assert.deepEqual(await readImage(inFolder('deep/a.png')), image);
+  assert.deepEqual(readdirSync(inFolder('deep')), ['a.png']);
 });
 
 test('scaling repeats pixels', async () => {
-  writeFileSync(at('twice.png'), await encodePng({ width: 2, height: 1, data: Uint8Array.of(1, 2, 3, 4, 5, 6) }, 2));
-  const { width, height, data } = await readImage(at('twice.png'));
+  writeFileSync(
+    inFolder('twice.png'),
+    await encodePng({ width: 2, height: 1, data: Uint8Array.of(1, 2, 3, 4, 5, 6) }, 2),
+  );
+  const { width, height, data } = await readImage(inFolder('twice.png'));
   assert.deepEqual([width, height], [4, 2]);
   assert.deepEqual([...data.slice(0, 12)], [1, 2, 3, 1, 2, 3, 4, 5, 6, 4, 5, 6]);
 });
 
 test('transparency is seen on white, and grey becomes RGB', async () => {
   const clear = { width: 1, height: 1, channels: 4, background: { r: 9, g: 9, b: 9, alpha: 0 } } as const;
-  await sharp({ create: clear }).png().toFile(at('clear.png'));
-  assert.deepEqual([...(await readImage(at('clear.png'))).data], [255, 255, 255]);
+  await sharp({ create: clear }).png().toFile(inFolder('clear.png'));
+  assert.deepEqual([...(await readImage(inFolder('clear.png'))).data], [255, 255, 255]);
   await sharp(Uint8Array.of(7), { raw: { width: 1, height: 1, channels: 1 } })
     .toColourspace('b-w')
     .png()
-    .toFile(at('grey.png'));
-  assert.deepEqual([...(await readImage(at('grey.png'))).data], [7, 7, 7]);
+    .toFile(inFolder('grey.png'));
+  assert.deepEqual([...(await readImage(inFolder('grey.png'))).data], [7, 7, 7]);
 });
 
 test('what is no image that can be read is named, with what to do', async () => {
   const refused = async (name: string, content: Buffer | string, problem: RegExp) => {
-    writeFileSync(at(name), content);
-    await assert.rejects(readImage(at(name)), (error: Error) => {
-      assert.ok(error.message.startsWith(`${at(name)}: `), error.message);
+    writeFileSync(inFolder(name), content);
+    await assert.rejects(readImage(inFolder(name)), (error: Error) => {
+      assert.ok(error.message.startsWith(`${inFolder(name)}: `), error.message);
       assert.match(error.message, problem);
       assert.equal(error.message.split('\n').length, 1);
       return true;
     });
   };
-  await assert.rejects(readImage(at('none.png')), /none\.png: there is no such image/);
+  await assert.rejects(readImage(inFolder('none.png')), /none\.png: there is no such image/);
   await assert.rejects(readImage(folder), /not a file; name an image in it/);
   await refused('empty.png', '', /the file is empty; copy or download it again/);
   await refused(
@@ -77,29 +80,32 @@ test('an image of too many pixels is refused by its header', async () => {
   png.writeUInt32BE(20_000, 16);
   png.writeUInt32BE(20_000, 20);
   png.writeUInt32BE(0x6c12d16e, 29);
-  writeFileSync(at('huge.png'), png);
+  writeFileSync(inFolder('huge.png'), png);
   const before = process.memoryUsage().rss;
-  await assert.rejects(readImage(at('huge.png')), /huge\.png: 20000 x 20000 pixels are more than the 100 megapixels/);
+  await assert.rejects(
+    readImage(inFolder('huge.png')),
+    /huge\.png: 20000 x 20000 pixels are more than the 100 megapixels/,
+  );
   // Decoded, they would take 1.2 GB.
   assert.ok(process.memoryUsage().rss - before < 100e6);
 });
 
 test('a name that leads out of the image folder is refused', () => {
-  mkdirSync(at('images/deep'), { recursive: true });
-  writeFileSync(at('images/deep/a.png'), '');
-  writeFileSync(at('outside.png'), '');
-  symlinkSync(at('outside.png'), at('images/linked.png'));
-  symlinkSync(folder, at('images/up'));
-  symlinkSync(at('images/deep/a.png'), at('images/near.png'));
-  symlinkSync(at('images'), at('elsewhere'));
-  const images = at('images');
-  assert.equal(imageFile(images, 'deep/a.png'), at('images/deep/a.png'));
-  assert.equal(imageFile(images, 'near.png'), at('images/near.png'));
-  assert.equal(imageFile(at('elsewhere'), 'near.png'), at('elsewhere/near.png'));
+  mkdirSync(inFolder('images/deep'), { recursive: true });
+  writeFileSync(inFolder('images/deep/a.png'), '');
+  writeFileSync(inFolder('outside.png'), '');
+  symlinkSync(inFolder('outside.png'), inFolder('images/linked.png'));
+  symlinkSync(folder, inFolder('images/up'));
+  symlinkSync(inFolder('images/deep/a.png'), inFolder('images/near.png'));
+  symlinkSync(inFolder('images'), inFolder('elsewhere'));
+  const images = inFolder('images');
+  assert.equal(imageFile(images, 'deep/a.png'), inFolder('images/deep/a.png'));
+  assert.equal(imageFile(images, 'near.png'), inFolder('images/near.png'));
+  assert.equal(imageFile(inFolder('elsewhere'), 'near.png'), inFolder('elsewhere/near.png'));
   for (const name of [
     '../outside.png',
     'deep/../../outside.png',
-    at('outside.png'),
+    inFolder('outside.png'),
     'linked.png',
     'up/outside.png',
     '.',
@@ -107,12 +113,12 @@ test('a name that leads out of the image folder is refused', () => {
   ])
     assert.throws(() => imageFile(images, name), /lies outside .*images: name a file in that folder/, name);
   // A Hugging Face cache keeps its files under blobs/ and links to them.
-  mkdirSync(at('cache/blobs'), { recursive: true });
-  mkdirSync(at('cache/snapshots/1/images'), { recursive: true });
-  writeFileSync(at('cache/blobs/0a1b'), '');
-  symlinkSync('../../../blobs/0a1b', at('cache/snapshots/1/images/a.png'));
-  symlinkSync(at('outside.png'), at('cache/snapshots/1/images/b.png'));
-  const cached = at('cache/snapshots/1/images');
+  mkdirSync(inFolder('cache/blobs'), { recursive: true });
+  mkdirSync(inFolder('cache/snapshots/1/images'), { recursive: true });
+  writeFileSync(inFolder('cache/blobs/0a1b'), '');
+  symlinkSync('../../../blobs/0a1b', inFolder('cache/snapshots/1/images/a.png'));
+  symlinkSync(inFolder('outside.png'), inFolder('cache/snapshots/1/images/b.png'));
+  const cached = inFolder('cache/snapshots/1/images');
   assert.equal(imageFile(cached, 'a.png'), path.join(cached, 'a.png'));
   assert.throws(() => imageFile(cached, 'b.png'), /lies outside/);
   assert.throws(() => imageFile(images, '..a.png'), /there is no file .*\.\.a\.png/);

@@ -4,7 +4,7 @@
  */
 import type { ModelConfig } from '../../lib/model/configuration.js';
 
-/** Parameters as flat float64 arrays in the checkpoint's layout. */
+/** Weights as flat float64 arrays in the checkpoint's layout. */
 export type Weights = { [name: string]: Float64Array };
 
 /** One sequence: its tokens, and the patches of its images `[patches][channels x temporal x patch x patch]`. */
@@ -93,7 +93,7 @@ function encodeImage(w: Weights, image: Sequence['images'][number], { vision }: 
       for (let i = 0; i < mergeSize; i++) for (let j = 0; j < mergeSize; j++) places.push([r + i, c + j]);
   const quarter = size / 4;
   const angles = places.map(([r, c]) =>
-    [r, c].flatMap((at) => Array.from({ length: quarter }, (_, i) => at * 10000 ** (-i / quarter))),
+    [r, c].flatMap((place) => Array.from({ length: quarter }, (_, i) => place * 10000 ** (-i / quarter))),
   );
   let x = affine(
     image.patches.map((patch) => [...patch]),
