@@ -1,28 +1,62 @@
 /**
  * What notebooks and other programs import from `reason-rft`, in chapters. `lib/README.md` says what each name is for. Everything else
- * is importable by its path below `lib`, such as `reason-rft/train/policy-loss`.
+ * is importable by its path below `lib`, such as `reason-rft/train/policy-loss`. The formatter sorts exports between blank lines; the
+ * blank line below a heading keeps the heading where it is.
  */
 
-// ---- The model: checkpoints, prompts, generation, adapters ----------------------------------------------------------------------
-export { footprintTable } from './bench/footprint-table.js';
-export { toAnswerSft, toCotSft, toRl } from './data/convert.js';
+// ---- The engine -----------------------------------------------------------------------------------------------------------------
+
+export { type Engine, type EngineOptions, startEngine } from './engine/backend.js';
+export { Random } from './engine/random.js';
 
 // ---- Data: rows, pictures, curation, the forms that trainers read ---------------------------------------------------------------
+
+export { toAnswerSft, toCotSft, toRl } from './data/convert.js';
 export { CURATION_CHECKS, type Curation, curate } from './data/curation.js';
 export { writeRlParquet } from './data/parquet.js';
 export { convertReleased } from './data/released/convert.js';
 export { validateReleased } from './data/released/read.js';
 export { splitStages } from './data/split.js';
 export { countByCheck, countByFamily, describeRecords } from './data/tables.js';
-// ---- The engine -----------------------------------------------------------------------------------------------------------------
-export { type Engine, type EngineOptions, startEngine } from './engine/backend.js';
-export { Random } from './engine/random.js';
-// ---- Evaluation: accuracy, intervals, comparisons -------------------------------------------------------------------------------
-export { type Evaluation, type EvaluationItem, evaluateModel } from './evaluate/evaluate.js';
-export { mcNemar, meanInterval, wilsonInterval } from './evaluate/interval.js';
-export { differenceOverSeeds, type Estimate, estimateOverSeeds } from './evaluate/over-seeds.js';
-export { meanPassAtK, passAtK } from './evaluate/pass-at-k.js';
-export { compareStartAndEnd } from './evaluate/trend.js';
+export { encodePng, type RgbImage, readImage } from './records/image.js';
+export type { MetaRecord, TaskRecord } from './records/record.js';
+export { readRecords, writeRecords } from './records/records.js';
+export { type LoadedRows, loadRecords } from './study/data/load-rows.js';
+
+// ---- Tasks: what is asked, and how ----------------------------------------------------------------------------------------------
+
+export { TRAINED_FAMILIES } from './tasks/counting/program.js';
+export { type PromptStyle, writeTarget } from './tasks/prompts.js';
+export type { Task } from './tasks/task.js';
+export {
+  recordPrompt,
+  TASK_NAMES,
+  TASKS,
+  type TaskName,
+  TEST_SET_NAMES,
+  type TestSet,
+  taskNamed,
+  testSetsOf,
+} from './tasks/tasks.js';
+export { drawScene } from './tasks/world/ray-cast.js';
+export type { Scene } from './tasks/world/scene.js';
+
+// ---- Rewards and scorers: a completion and its row, to a number -----------------------------------------------------------------
+
+export { accuracyReward } from './rewards/accuracy.js';
+export { extractAnswer } from './rewards/extract-answer.js';
+export { formatReward } from './rewards/format.js';
+export { functionReward } from './rewards/function-reward.js';
+export { mathematicalReward } from './rewards/mathematical.js';
+export type { RewardFunction, RewardRow } from './rewards/reward.js';
+export { REWARDS, type RewardName } from './rewards/rewards.js';
+export { scoreAnswer } from './rewards/score-answer.js';
+export { scoreTransformation } from './rewards/score-transformation.js';
+export type { Scorer } from './rewards/scorer.js';
+
+// ---- The model: checkpoints, prompts, generation, adapters ----------------------------------------------------------------------
+
+export { footprintTable } from './bench/footprint-table.js';
 export { type ModelConfig, readConfig } from './model/configuration.js';
 export type { Completion, EncodedPrompt, GenerationSettings } from './model/generate.js';
 export { modelFolder } from './model/hub.js';
@@ -31,7 +65,62 @@ export { addAdapters, LORA_DEFAULTS, type LoraSettings, mergeAdapters } from './
 export { disposeModel, encodeCompletion, encodePrompt, loadModel, type Model, saveModel } from './model/model.js';
 export { countParameters } from './model/parameters.js';
 export { GREEDY, type SamplingSettings } from './model/sampling.js';
+
+// ---- Training: SFT, GRPO, run directories ---------------------------------------------------------------------------------------
+
+export { groupAdvantages } from './train/advantage.js';
+export { readCompletions } from './train/completions.js';
+export { trainGrpo } from './train/grpo.js';
+export { GRPO_PRESETS, type GrpoSettings, REASON_RFT_GRPO, TRL_GRPO } from './train/grpo-settings.js';
+export { TrainingStopped } from './train/loop.js';
+export type { Metrics } from './train/metrics.js';
+export type { GrpoExample, NamedReward } from './train/rollout.js';
+export { RunDirectory } from './train/run-directory.js';
+export { REASON_RFT_SFT, type SftExample, type SftSettings, trainSft } from './train/sft.js';
+export { type TrainingWarning, warningText } from './train/warnings.js';
+
+// ---- Evaluation: accuracy, intervals, comparisons -------------------------------------------------------------------------------
+
+export { type Evaluation, type EvaluationItem, evaluateModel } from './evaluate/evaluate.js';
+export { mcNemar, meanInterval, wilsonInterval } from './evaluate/interval.js';
+export { differenceOverSeeds, type Estimate, estimateOverSeeds } from './evaluate/over-seeds.js';
+export { meanPassAtK, passAtK } from './evaluate/pass-at-k.js';
+export { compareStartAndEnd } from './evaluate/trend.js';
+export { trendText } from './study/results/wording.js';
+
+// ---- The study: profiles, data, cells, grids, results ---------------------------------------------------------------------------
+
+export type { BaseCell, Cell, CellResult, GrpoCell, SftCell } from './study/cells/cell.js';
+export { evaluateCell, measureHeldOut, runCell } from './study/cells/run-cell.js';
+export { type ValidationSettings, validation } from './study/cells/validation.js';
+export { validationSettings } from './study/cells/validation-rows.js';
+export { curateTrainingRows } from './study/data/curate-rows.js';
+export { writeStudyData } from './study/data/data-folder.js';
+export { fingerprintOf, pretrainingScenes, sampleTestRows, sampleTrainingRows } from './study/data/draw-rows.js';
+export { loadRows } from './study/data/load-rows.js';
+export { ABLATIONS, ablationCells } from './study/design/ablations.js';
+export { efficiencyCell } from './study/design/data-efficiency.js';
+export type { GridCell } from './study/design/grid.js';
+export {
+  PARADIGM_NAMES,
+  PARADIGM_PROMPTS,
+  PARADIGMS,
+  type Paradigm,
+  paradigmCell,
+  reasonRftCell,
+  stageOneCell,
+} from './study/design/paradigms.js';
+export { type StudySelection, studyGrid } from './study/design/study-grid.js';
+export { type Profile, QUICK, STANDARD, TINY } from './study/profile.js';
+export { computeResults } from './study/results/compute-results.js';
+export { refuseLeakage, sharedScenes } from './study/results/leakage.js';
+export { readResults, type StudyResults, writeResults } from './study/results/results.js';
+export { runJobsInProcesses } from './study/running/processes.js';
+export { runGrid } from './study/running/runner.js';
+export { openStudy, repositoryRoot, type Study } from './study/workspace.js';
+
 // ---- Plots: notebook output, live plots, figures, tables ------------------------------------------------------------------------
+
 export { balanceBars } from './plots/balance.js';
 export { trainingCurves } from './plots/curves.js';
 export { exportFigure, renderFigure } from './plots/export.js';
@@ -59,75 +148,3 @@ export {
 } from './plots/study/tables.js';
 export { type Figure, seriesStyle } from './plots/style.js';
 export { arqueroTable, droppedTable, escapeHtml, tableBundle } from './plots/tables.js';
-export { encodePng, type RgbImage, readImage } from './records/image.js';
-export type { MetaRecord, TaskRecord } from './records/record.js';
-export { readRecords, writeRecords } from './records/records.js';
-// ---- Rewards and scorers: a completion and its row, to a number -----------------------------------------------------------------
-export { accuracyReward } from './rewards/accuracy.js';
-export { extractAnswer } from './rewards/extract-answer.js';
-export { formatReward } from './rewards/format.js';
-export { functionReward } from './rewards/function-reward.js';
-export { mathematicalReward } from './rewards/mathematical.js';
-export type { RewardFunction, RewardRow } from './rewards/reward.js';
-export { REWARDS, type RewardName } from './rewards/rewards.js';
-export { scoreAnswer } from './rewards/score-answer.js';
-export { scoreTransformation } from './rewards/score-transformation.js';
-export type { Scorer } from './rewards/scorer.js';
-
-// ---- The study: profiles, data, cells, grids, results ---------------------------------------------------------------------------
-export type { BaseCell, Cell, CellResult, GrpoCell, SftCell } from './study/cells/cell.js';
-export { evaluateCell, measureHeldOut, runCell } from './study/cells/run-cell.js';
-export { type ValidationSettings, validation } from './study/cells/validation.js';
-export { validationSettings } from './study/cells/validation-rows.js';
-export { curateTrainingRows } from './study/data/curate-rows.js';
-export { writeStudyData } from './study/data/data-folder.js';
-export { fingerprintOf, pretrainingScenes, sampleTestRows, sampleTrainingRows } from './study/data/draw-rows.js';
-export { type LoadedRows, loadRecords, loadRows } from './study/data/load-rows.js';
-export { ABLATIONS, ablationCells } from './study/design/ablations.js';
-export { efficiencyCell } from './study/design/data-efficiency.js';
-export type { GridCell } from './study/design/grid.js';
-export {
-  PARADIGM_NAMES,
-  PARADIGM_PROMPTS,
-  PARADIGMS,
-  type Paradigm,
-  paradigmCell,
-  reasonRftCell,
-  stageOneCell,
-} from './study/design/paradigms.js';
-export { type StudySelection, studyGrid } from './study/design/study-grid.js';
-export { type Profile, QUICK, STANDARD, TINY } from './study/profile.js';
-export { computeResults } from './study/results/compute-results.js';
-export { refuseLeakage, sharedScenes } from './study/results/leakage.js';
-export { readResults, type StudyResults, writeResults } from './study/results/results.js';
-export { trendText } from './study/results/wording.js';
-export { runJobsInProcesses } from './study/running/processes.js';
-export { runGrid } from './study/running/runner.js';
-export { openStudy, repositoryRoot, type Study } from './study/workspace.js';
-// ---- Tasks: what is asked, and how ----------------------------------------------------------------------------------------------
-export { TRAINED_FAMILIES } from './tasks/counting/program.js';
-export { type PromptStyle, writeTarget } from './tasks/prompts.js';
-export type { Task } from './tasks/task.js';
-export {
-  recordPrompt,
-  TASK_NAMES,
-  TASKS,
-  type TaskName,
-  TEST_SET_NAMES,
-  type TestSet,
-  taskNamed,
-  testSetsOf,
-} from './tasks/tasks.js';
-export { drawScene } from './tasks/world/ray-cast.js';
-export type { Scene } from './tasks/world/scene.js';
-// ---- Training: SFT, GRPO, runs --------------------------------------------------------------------------------------------------
-export { groupAdvantages } from './train/advantage.js';
-export { readCompletions } from './train/completions.js';
-export { trainGrpo } from './train/grpo.js';
-export { GRPO_PRESETS, type GrpoSettings, REASON_RFT_GRPO, TRL_GRPO } from './train/grpo-settings.js';
-export { TrainingStopped } from './train/loop.js';
-export type { Metrics } from './train/metrics.js';
-export type { GrpoExample, NamedReward } from './train/rollout.js';
-export { RunDirectory } from './train/run-directory.js';
-export { REASON_RFT_SFT, type SftExample, type SftSettings, trainSft } from './train/sft.js';
-export { type TrainingWarning, warningText } from './train/warnings.js';

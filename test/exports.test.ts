@@ -8,9 +8,9 @@ const ROOT = path.join(__dirname, '..');
 const LIB = path.join(ROOT, 'lib');
 const index = readFileSync(path.join(LIB, 'index.ts'), 'utf8');
 
-/** The names that index.ts exports, each with the file below lib that declares it. */
-function exportedNames(): { name: string; file: string }[] {
-  const statements = [...index.matchAll(/^export (?:type )?\{([^}]*)\} from '\.\/([^']+)\.js';$/gm)];
+/** The names that index.ts, or a part of it, exports, each with the file below lib that declares it. */
+function exportedNames(text = index): { name: string; file: string }[] {
+  const statements = [...text.matchAll(/^export (?:type )?\{([^}]*)\} from '\.\/([^']+)\.js';$/gm)];
   return statements.flatMap(([, names, file]) =>
     names!
       .split(',')
@@ -44,6 +44,23 @@ test('index.ts names what it exports, in chapters', () => {
   const statements = index.match(/^export /gm)!.length;
   assert.equal(statements, index.match(/^export (?:type )?\{[^}]*\} from '\.\/[^']+\.js';$/gm)!.length);
   assert.ok(exportedNames().length > 100);
+});
+
+test('the chapters of index.ts are those of lib/README.md, each with the names that it explains', () => {
+  const readme = readFileSync(path.join(LIB, 'README.md'), 'utf8').split('## What notebooks and programs import')[1]!;
+  const explained = new Map(
+    [...readme.matchAll(/^\*\*(.+?)\.\*\* (.*?)(?=^\*\*|^## )/gms)].map(([, title, text]) => [title!, text!]),
+  );
+  const chapters = index.split(/^\/\/ ---- /m).slice(1);
+  assert.deepEqual(
+    chapters.map((chapter) => /^[A-Z][\w ]*?(?=:| and scorers| -)/.exec(chapter)![0]),
+    [...explained.keys()],
+  );
+  const elsewhere = chapters.flatMap((chapter, i) => {
+    const text = [...explained.values()][i]!;
+    return exportedNames(chapter).filter(({ name }) => !new RegExp(`\\b${name}s?\\b`).test(text));
+  });
+  assert.deepEqual(elsewhere, []);
 });
 
 test('no name is exported that no README or notebook explains', () => {
