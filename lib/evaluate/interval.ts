@@ -3,7 +3,7 @@ import { mean, sampleStandardDeviation } from 'simple-statistics';
 import { studentQuantile } from './student-t.js';
 
 /** The two-sided 95 % quantile of the normal distribution. (simple-statistics' `probit` is off in the third digit.) */
-export const Z = 1.959963984540054;
+export const NORMAL_95 = 1.959963984540054;
 
 /**
  * The Wilson score interval of a proportion, 95 % (Wilson 1927; Brown, Cai and DasGupta 2001, equation 4).
@@ -17,9 +17,9 @@ export function wilsonInterval(successes: number, count: number): [number, numbe
     throw new Error(`an interval needs 0 to n successes of n >= 1, got ${successes} of ${count}`);
   }
   const p = successes / count;
-  const centre = p + (Z * Z) / (2 * count);
-  const half = Z * Math.sqrt((p * (1 - p)) / count + (Z * Z) / (4 * count * count));
-  const scale = 1 + (Z * Z) / count;
+  const centre = p + (NORMAL_95 * NORMAL_95) / (2 * count);
+  const half = NORMAL_95 * Math.sqrt((p * (1 - p)) / count + (NORMAL_95 * NORMAL_95) / (4 * count * count));
+  const scale = 1 + (NORMAL_95 * NORMAL_95) / count;
   return [Math.max(0, (centre - half) / scale), Math.min(1, (centre + half) / scale)];
 }
 

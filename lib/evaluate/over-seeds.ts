@@ -1,6 +1,6 @@
 /** Shares and differences over training seeds that answer the same test items: one interval holds the luck of seeds and of items. */
 import { mean, sampleStandardDeviation } from 'simple-statistics';
-import { wilsonInterval, Z } from './interval.js';
+import { NORMAL_95, wilsonInterval } from './interval.js';
 import { studentQuantile } from './student-t.js';
 
 /** A share over seeds with its 95 % interval. */
@@ -31,7 +31,7 @@ export function estimateOverSeeds(perSeed: readonly number[], items: number): Es
   const p = mean([...perSeed]);
   if (perSeed.length === 1)
     return { mean: p, interval: wilsonInterval(p * items, items), perSeed: [...perSeed], items };
-  const half = Math.hypot(seedHalf(perSeed), Z * Math.sqrt((p * (1 - p)) / items));
+  const half = Math.hypot(seedHalf(perSeed), NORMAL_95 * Math.sqrt((p * (1 - p)) / items));
   return { mean: p, interval: [Math.max(0, p - half), Math.min(1, p + half)], perSeed: [...perSeed], items };
 }
 
@@ -64,7 +64,7 @@ export function differenceOverSeeds(
   const perSeed = differences.map((ofSeed) => mean(ofSeed));
   const perItem = Array.from({ length: items }, (_, item) => mean(differences.map((ofSeed) => ofSeed[item]!)));
   const centre = mean(perSeed);
-  const itemHalf = items === 1 ? 0 : (Z * sampleStandardDeviation(perItem)) / Math.sqrt(items);
+  const itemHalf = items === 1 ? 0 : (NORMAL_95 * sampleStandardDeviation(perItem)) / Math.sqrt(items);
   const half = Math.hypot(seedHalf(perSeed), itemHalf);
   return { mean: centre, interval: [centre - half, centre + half], perSeed, items };
 }

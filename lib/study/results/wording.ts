@@ -92,11 +92,11 @@ export function missingSentence(missing: readonly string[]): string {
 }
 
 /** The first lines of a study's results. */
-export function headSentences({ profile, seeds, selection, paradigms }: StudyResults): string {
+export function headSentences({ profile, seeds, selection, paradigms, efficiency, ablations }: StudyResults): string {
   return [
     `Profile ${profile}, training ${seeds.length === 1 ? 'seed' : 'seeds'} ${seeds.join(', ')}.`,
     selectionSentence(selection),
-    intervalSentence(paradigms.map(({ accuracy }) => accuracy)),
+    intervalSentence([...paradigms, ...efficiency, ...ablations].map(({ accuracy }) => accuracy)),
   ]
     .filter(Boolean)
     .join(' ');
