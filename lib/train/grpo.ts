@@ -62,7 +62,7 @@ export async function trainGrpo(
   const { trainable, frozen } = partParameters(model.parameters, settings);
   const frozenTensors = new Set(Object.values(frozen));
   const ownReference = Object.fromEntries(Object.entries(start).filter(([, tensor]) => !frozenTensors.has(tensor)));
-  const refreshed: TensorMap = settings.referenceRefreshEvery > 0 ? copies(trainable) : {};
+  const refreshed: TensorMap = settings.referenceRefreshEvery > 0 ? copyTensors(trainable) : {};
   const optimizer = new AdamW({ ...ADAMW_DEFAULTS });
   const logitTemperature = settings.temperatureInLoss ? settings.temperature : 1;
   const policy = policyStep(model.config, { ...settings, logitTemperature });
@@ -94,7 +94,7 @@ export async function trainGrpo(
       mixInto(refreshed, trainable, settings.referenceMixup);
     seenTokens = (seenTokens ?? tokensBefore(run, index)) + metrics.num_tokens!;
     return {
-      ...averages(updates),
+      ...averageMetrics(updates),
       ...metrics,
       num_tokens: seenTokens,
       learning_rate: learningRate,
@@ -119,12 +119,12 @@ export async function trainGrpo(
 }
 
 /** The mean of each metric over a step's updates. */
-function averages(updates: readonly Metrics[]): Metrics {
+function averageMetrics(updates: readonly Metrics[]): Metrics {
   const names = Object.keys(updates[0]!);
   return Object.fromEntries(names.map((name) => [name, mean(updates.map((update) => update[name]!))]));
 }
 
-function copies(tensors: TensorMap): TensorMap {
+function copyTensors(tensors: TensorMap): TensorMap {
   return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, tf.add(tensor, 0)]));
 }
 

@@ -54,24 +54,28 @@ interface Group {
   rewards: (number | null)[][];
 }
 
+/** What a step draws its completions from. */
+export interface RolloutOptions {
+  model: Model;
+  /** The current policy's. */
+  parameters: TensorMap;
+  examples: readonly Deferred<GrpoExample>[];
+  rewards: readonly NamedReward[];
+  settings: GrpoSettings;
+  /** The first is 0. */
+  step: number;
+}
+
 /**
  * Draws the completions of one step, scores them and compares them within their groups.
  *
  * With `resamplingRounds`, groups whose rewards are all equal are replaced by groups of fresh prompts, drawn from a stream
  * of the seed, the step and the round, as long as dead groups and rounds are left. The rewards and lengths reported are
  * those of the prompts drawn first; the numbers of the groups that stay would flatter the policy.
- *
- * @param parameters the current policy's
- * @param step the first is 0
  */
-export async function rollOut(options: {
-  model: Model;
-  parameters: TensorMap;
-  examples: readonly Deferred<GrpoExample>[];
-  rewards: readonly NamedReward[];
-  settings: GrpoSettings;
-  step: number;
-}): Promise<{ rollout: Rollout; metrics: Metrics; log: LoggedCompletion[] }> {
+export async function rollOut(
+  options: RolloutOptions,
+): Promise<{ rollout: Rollout; metrics: Metrics; log: LoggedCompletion[] }> {
   const { examples, rewards, settings, step } = options;
   const first = await draw(
     options,
@@ -118,7 +122,7 @@ export async function rollOut(options: {
 
 /** Draws completions of the prompts, from random streams that the step, the round and the prompt's place name. */
 async function draw(
-  { model, parameters, rewards, settings, step }: Parameters<typeof rollOut>[0],
+  { model, parameters, rewards, settings, step }: RolloutOptions,
   deferred: readonly Deferred<GrpoExample>[],
   round: number,
 ): Promise<Group[]> {

@@ -51,7 +51,9 @@ export function staleCell(study: Study, cell: Cell): StaleCell | undefined {
   const before: CodeVersion = existsSync(file)
     ? (JSON.parse(readFileSync(file, 'utf8')) as CodeVersion)
     : { version: '', files: {} };
-  const changed = changedSources(before, cellCode(cell));
+  const now = cellCode(cell);
+  const modules = changedSources(before, now);
+  const changed = modules.length === 0 && before.version !== now.version ? ['which module imports which'] : modules;
   return { folder, changed, ...(study.acceptStale ? { accepted: folder } : {}) };
 }
 

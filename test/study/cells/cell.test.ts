@@ -5,7 +5,7 @@ import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync } f
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { cellFolder, evaluationFile, staleCell, staleText } from '../../../lib/study/cells/cell-identity.js';
+import { cellCode, cellFolder, evaluationFile, staleCell, staleText } from '../../../lib/study/cells/cell-identity.js';
 import { cellRun, evaluateCell, finishedEvaluation, runCell } from '../../../lib/study/cells/run-cell.js';
 import { lockFolder } from '../../../lib/study/cells/run-lock.js';
 import { dataFolder } from '../../../lib/study/data/data-folder.js';
@@ -41,6 +41,8 @@ test('a finished cell is taken as it is; what other code trained is trained agai
   const stale = staleCell(study, cell)!;
   assert.deepEqual(stale, { folder: old, changed: ['train/adamw'] });
   assert.equal(staleText(stale), 'trained by other code (since changed: train/adamw)');
+  writeFileSync(path.join(old, 'code.json'), JSON.stringify({ ...cellCode(cell), version: '00000000' }));
+  assert.deepEqual(staleCell(study, cell)!.changed, ['which module imports which']);
   const accepting = { ...study, acceptStale: true };
   assert.equal(cellFolder(accepting, cell), old);
   assert.equal((await runCell(accepting, cell)).wallSeconds, first.wallSeconds);
