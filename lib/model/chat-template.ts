@@ -4,6 +4,7 @@ import path from 'node:path';
 import { Template } from '@huggingface/jinja';
 import type { Tokenizer } from './tokenizer.js';
 
+/** One turn of a conversation. */
 export interface Message {
   role: 'system' | 'user' | 'assistant';
   content: readonly ({ type: 'image' } | { type: 'text'; text: string })[];
@@ -25,6 +26,7 @@ export const NANO_CHAT_TEMPLATE =
 const OPEN = '\uE000';
 const CLOSE = '\uE001';
 
+/** A checkpoint's chat template, which writes a conversation as the model knows it. */
 export class ChatTemplate {
   private readonly template: Template;
 

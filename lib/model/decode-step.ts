@@ -13,12 +13,14 @@ import { effectiveWeight, project } from './projection.js';
 import { type SamplingSettings, sampleTokens } from './sampling.js';
 import type { ModelWeights } from './tensors.js';
 
+/** The input of a decode step. */
 export type ChunkInput = {
   parameters: ModelWeights;
   /** Independent parts of the batch, which compute side by side. `uniform` holds a number in [0, 1) for each token, `[steps, rows]`. */
   shards: (Shard & { uniform: tf.Tensor2D })[];
 };
 
+/** The output of a decode step. */
 export type ChunkOutput = {
   /** Tokens drawn and their log-probabilities, `[steps, rows]`. */
   shards: { state: DecodeState; tokens: tf.Tensor2D; logProbs: tf.Tensor2D }[];

@@ -32,6 +32,7 @@ import {
 import { writeFileAtomic } from '../engine/atomic-write.js';
 import { baseId, COMMIT, cachedModel, type ModelId, parseId, storageOf } from './hub-cache.js';
 
+/** How a download is watched. */
 export interface FetchOptions {
   /** Is called as bytes arrive: the bytes of all files so far, their total, and the file at work. */
   onProgress?: (done: number, total: number, file: string) => void;

@@ -141,6 +141,7 @@ const COMPANIONS = [
 /** A folder that holds one of these is a checkpoint, which may be written over. */
 const MARKS = ['config.json', SINGLE_FILE, INDEX_FILE, 'adapter_config.json'];
 
+/** How the weights are written. */
 export interface SaveOptions {
   /**
    * The type of the numbers in the files. Default: `float32`, as they are held, even if the model came in bfloat16: its rounding, up to

@@ -26,6 +26,7 @@ interface TokenizerJson {
 /** The ids of so many texts are remembered, since prompts and templates repeat. */
 const CACHE_SIZE = 50_000;
 
+/** Turns text into token ids and back. */
 export class Tokenizer {
   readonly special: SpecialTokens;
   readonly vocabSize: number;

@@ -1,3 +1,4 @@
+/** Compiled steps: their values, their graphs, and their errors. */
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { before, test } from 'node:test';

@@ -1,3 +1,4 @@
+/** The engine’s own operations beside finite differences and tfjs. */
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';

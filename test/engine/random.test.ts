@@ -1,3 +1,4 @@
+/** Seeded random streams. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Random } from '../../lib/engine/random.js';

@@ -1,3 +1,4 @@
+/** Trees of tensors, taken apart and put together. */
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';

@@ -1,3 +1,4 @@
+/** Tensors to and from the host in pieces. */
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';

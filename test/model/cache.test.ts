@@ -1,3 +1,4 @@
+/** The key-value cache: which slots stay when completions end, and that packing changes no completion. */
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { startEngine } from '../../lib/engine/backend.js';

@@ -1,3 +1,4 @@
+/** Conversations through chat templates, and where a checkpoint keeps its template. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

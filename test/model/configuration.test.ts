@@ -1,3 +1,4 @@
+/** `config.json` in all of its layouts, and the errors of wrong ones. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';

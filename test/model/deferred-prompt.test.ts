@@ -1,3 +1,4 @@
+/** Prompts that are made when they are needed. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Deferred, preparePrompts } from '../../lib/model/deferred-prompt.js';

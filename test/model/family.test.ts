@@ -1,3 +1,4 @@
+/** What tells the families apart, and that one file says it. */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';

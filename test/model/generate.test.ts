@@ -1,3 +1,4 @@
+/** Generation beside full forward passes: greedy tokens, log-probabilities, sampling, ends. */
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';

@@ -1,3 +1,4 @@
+/** The image processor: settings in both layouts, sizes, patches and their order. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

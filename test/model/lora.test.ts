@@ -1,3 +1,4 @@
+/** LoRA: adapters in memory, in training and in PEFT’s files. */
 import assert from 'node:assert/strict';
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,3 +1,4 @@
+/** The description of the model’s modules beside a real checkpoint and beside those who read it. */
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { describe, it } from 'node:test';

@@ -1,3 +1,4 @@
+/** Positions on three axes, and their rotary angles. */
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';

@@ -1,3 +1,4 @@
+/** The number of parameters of the published models. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parseConfig } from '../../lib/model/configuration.js';

@@ -1,3 +1,4 @@
+/** The safetensors format: what is written, what is read, and hostile files. */
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,3 +1,4 @@
+/** The tokenizer: ids, text, special tokens. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,3 +1,4 @@
+/** Attention in windows beside loops over patches. */
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
