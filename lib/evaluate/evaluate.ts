@@ -7,7 +7,7 @@ import { formatReward } from '../rewards/format.js';
 import type { Scorer } from '../rewards/scorer.js';
 import { meanInterval, wilsonInterval } from './interval.js';
 
-/** A test item. */
+/** A test item, ready for the model. */
 export interface EvaluationItem {
   id: string;
   family: string;
@@ -25,26 +25,28 @@ export interface EvaluatedItem {
   score: number;
   /** Whether the score is 1. */
   correct: boolean;
-  /** Whether the completion has the tags as asked. */
+  /** Whether the completion has the tags that the prompt asks for. */
   formatted: boolean;
   tokens: number;
+  /** Whether it came to its end within the token limit. */
   ended: boolean;
 }
 
-/** What an evaluation found: every item, and the figures over all of them. */
+/** The outcome of each test item, and their means. */
 export interface Evaluation {
-  /** The mean score: where items are right or wrong, the share that is right. */
+  /** The mean score; if all items are right or wrong, the share that is right. */
   accuracy: number;
   count: number;
-  /** 95 % interval of the accuracy: Wilson's where items are right or wrong, Student's t where some earn a part. */
+  /** 95 % interval of the accuracy: Wilson's if all items are right or wrong, Student's t over items if some earn a part. */
   interval: [number, number];
+  /** The share of completions in the format that the prompt asks for. */
   formatted: number;
   /** Mean tokens of a completion. */
   meanTokens: number;
   items: EvaluatedItem[];
 }
 
-/** Prompts decoded together. */
+/** Prompts that are decoded together. */
 const BATCH = 125;
 
 export interface EvaluationOptions {
@@ -52,7 +54,7 @@ export interface EvaluationOptions {
   maxNewTokens: number;
   /** The task's own scorer. */
   score: Scorer;
-  /** Hears of each batch, with the number of items done. */
+  /** Called after each batch with the number of items that are done. */
   onProgress?: (done: number, total: number) => void;
 }
 
@@ -86,7 +88,7 @@ export async function evaluateModel(
   return summarize(outcomes);
 }
 
-/** The figures of a set of outcomes. */
+/** The means of a set of outcomes. */
 export function summarize(items: EvaluatedItem[]): Evaluation {
   const count = items.length;
   const scores = items.map((item) => item.score);
