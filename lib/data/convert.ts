@@ -1,4 +1,4 @@
-/** From meta records to the forms that trainers read: ShareGPT conversations for SFT, prompt rows for RL. */
+/** Converts records to the forms that trainers elsewhere read: ShareGPT conversations for SFT, prompt rows for RL. */
 
 import type { MetaRecord, TaskRecord } from '../records/record.js';
 import { writeTarget } from '../tasks/prompts.js';
@@ -20,8 +20,8 @@ export interface RlRow {
 }
 
 /**
- * One turn of the user, one of the assistant. Each image stands as `<image>` before the text, as the released RL trainer and evaluation have it. (The released converter of
- * spatial transformation puts them after the rules: a difference between its training and its evaluation.)
+ * A conversation of one turn each. Every image stands as `<image>` before the text, as the released RL trainer and evaluation have it.
+ * (The released converter of spatial transformation puts them after the rules, so its training and its evaluation differ.)
  */
 export function toConversation(record: MetaRecord, prompt: string, target: string): ShareGptRow {
   const images = '<image>'.repeat(Array.isArray(record.image) ? record.image.length : 1);

@@ -1,10 +1,10 @@
-/** Curation: which rows of chain-of-thought data may be trained on, and why the others may not. */
+/** Curation: it decides which rows of chain-of-thought data may be trained on, and says why the others may not. */
 import type { Random } from '../engine/random.js';
 import type { TaskRecord } from '../records/record.js';
 import type { Task } from '../tasks/task.js';
 import { taskNamed } from '../tasks/tasks.js';
 
-/** The checks, in the order in which they are made; a row is dropped by the first that it fails. */
+/** The checks in the order in which they are made. The first check that a row fails drops it. */
 export const CURATION_CHECKS = ['format', 'arithmetic', 'truth', 'duplicate', 'leakage', 'balance'] as const;
 export type CurationCheck = (typeof CURATION_CHECKS)[number];
 
@@ -21,19 +21,19 @@ export interface Curation {
   dropped: DroppedRow[];
 }
 
-/** What the task knows of its rows, and what must not be trained on. */
+/** The task's own checks, the scenes and questions that must not be trained on, and the balance of answers. */
 export interface CurationRules
   extends Pick<Task, 'answerFault' | 'rederive' | 'solve' | 'sceneFingerprint' | 'questionFingerprint'> {
-  /** Fingerprints of scenes and of questions that must not be trained on: those of all test sets. */
+  /** The fingerprints of the scenes and questions of all test sets, which must not be trained on. */
   held: { scenes: ReadonlySet<string>; questions: ReadonlySet<string> };
   /**
-   * The largest share of one answer among the kept rows of its question family; rows beyond it are dropped. A family with
-   * too few answers for that share keeps them equally often.
+   * The largest share of one answer among the kept rows of its question family, in (0, 1]. Rows beyond it are dropped. A family with
+   * too few answers for that share keeps each of them equally often.
    */
   largestShare: number;
 }
 
-/** Runs every check on every row; the outcome depends on the rows and their order alone. */
+/** Makes every check on every row. The outcome depends on the rows and their order alone. */
 export function curate(records: readonly TaskRecord[], rules: CurationRules): Curation {
   const dropped: DroppedRow[] = [];
   const seen = new Map<string, string>();
@@ -78,7 +78,7 @@ function checkRow(
   return undefined;
 }
 
-/** Rows that are too many of their answer in their family, with the reason; earlier rows stay. */
+/** The rows whose answer is too frequent in their family, each with the reason. Earlier rows stay. */
 function findSurplus(records: readonly TaskRecord[], largestShare: number): Map<TaskRecord, string> {
   const surplus = new Map<TaskRecord, string>();
   for (const [family, rows] of groupBy(records, (record) => record.family)) {
@@ -97,7 +97,7 @@ function findSurplus(records: readonly TaskRecord[], largestShare: number): Map<
   return surplus;
 }
 
-/** The largest cap under which no count exceeds the share of what is kept, rounded up; dropping rows lowers the total too. */
+/** The largest cap under which no count exceeds its share of the kept rows, rounded up. Each row dropped lowers the total too. */
 function mostOfOne(counts: readonly number[], share: number): number {
   for (let most = Math.max(...counts); ; ) {
     const kept = counts.reduce((sum, count) => sum + Math.min(count, most), 0);
@@ -118,8 +118,8 @@ function groupBy<T>(items: readonly T[], key: (item: T) => string): Map<string, 
 }
 
 /**
- * Spoils a share of rows as a careless annotator would, each in one of its task's ways. Shows what curation catches, and makes
- * the uncurated data of an ablation.
+ * Spoils a share of the rows as a careless annotator would, each in one of its task's ways. This shows what curation catches, and makes
+ * the uncurated rows of an ablation.
  */
 export function corruptRecords(records: readonly TaskRecord[], share: number, random: Random): TaskRecord[] {
   return records.flatMap((record) => (random.chance(share) ? taskNamed(record.task).spoil(record, random) : [record]));

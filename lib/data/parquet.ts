@@ -1,4 +1,4 @@
-/** RL rows as Parquet, the form that most trainers of the field load. */
+/** Writes RL rows as Parquet, the form that most trainers of the field load. */
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { writeFileAtomic } from '../engine/atomic-write.js';
 import { imageNames } from '../records/records.js';

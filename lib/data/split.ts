@@ -1,6 +1,6 @@
-/** The paper's split: the first rows for stage 1 (chain-of-thought fine-tuning), the rest for stage 2 (GRPO). */
+/** The paper's split: the first rows are for stage 1 (chain-of-thought fine-tuning), the rest for stage 2 (GRPO). */
 
-/** Rows of stage 1 in the paper. */
+/** The rows of stage 1 in the paper. */
 export const STAGE_ONE_ROWS = 1600;
 
 /**

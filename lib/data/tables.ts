@@ -3,7 +3,7 @@ import { type ColumnTable, desc, op, table } from 'arquero';
 import type { TaskRecord } from '../records/record.js';
 import type { DroppedRow } from './curation.js';
 
-/** One row a record: id, family, domain, answer, and the words of question and rationale. */
+/** A table of records: id, family, domain, answer, and the number of words of question and rationale. */
 function recordsTable(records: readonly TaskRecord[]): ColumnTable {
   return table({
     id: records.map((record) => record.id),
@@ -35,11 +35,11 @@ export function countByCheck(dropped: readonly DroppedRow[]): ColumnTable {
     .orderby(desc('rows'), 'check');
 }
 
-/** What `describeRecords` returns of a danfojs DataFrame: its `print()`, and its numbers by statistic and column. */
+/** The part of a danfojs DataFrame that `describeRecords` returns: its numbers by statistic and column, and `print()`. */
 export interface DescribedRecords {
   /** `count`, `mean`, `std`, `min`, `median`, `max`, `variance`. */
   index: (string | number)[];
-  /** `problemWords`, `cotWords`, `answer` (where answers are numbers). */
+  /** `problemWords`, `cotWords`, and `answer` if all answers are numbers. */
   columns: string[];
   /** [statistic, column] */
   values: unknown;

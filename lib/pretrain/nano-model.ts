@@ -13,7 +13,10 @@ import { TASKS } from '../tasks/tasks.js';
 import { lessonVocabulary } from './lessons/curriculum.js';
 import { buildNanoTokenizer } from './nano-tokenizer.js';
 
-/** The architecture: patches of 8 x 8 pixels, four of which become one visual token: 16 of a picture of 64 x 64, 25 of 80 x 80. */
+/**
+ * The architecture. Its patches are 8 x 8 pixels, and four of them become one visual token: 16 tokens from a picture of 64 x 64, 25 from
+ * one of 80 x 80.
+ */
 function nanoConfigFile(
   vocabSize: number,
   special: Tokenizer['special'],
@@ -89,9 +92,9 @@ export function nanoVocabulary(): string[] {
 }
 
 /**
- * The model with random weights, and the files of its checkpoint but for the weights.
+ * Makes the model with random weights, and the files of its checkpoint except for the weights.
  *
- * @param seed of the weights
+ * @param seed the seed of the weights
  */
 export function newNanoModel(seed: number): { model: Model; files: { readonly [name: string]: object } } {
   const { tokenizer: json, tokenizerConfig } = buildNanoTokenizer(nanoVocabulary());

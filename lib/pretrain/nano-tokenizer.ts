@@ -1,11 +1,11 @@
 /**
  * Builds the nano model's tokenizer: Qwen2's form (byte-level BPE, `tokenizer.json`) with a vocabulary of whole words.
  *
- * Every listed word is one token, with and without a space before it; all other text falls back to bytes, so that any text
- * can be read and written. It needs no merges: `ignore_merges` takes a word that the vocabulary holds as it is.
+ * Every listed word is one token, with and without a space before it. All other text falls back to bytes, so that any text can be read
+ * and written. There are no merges: with `ignore_merges` a word that the vocabulary holds is taken as it is.
  */
 
-/** Special tokens in Qwen2-VL's order, then the tags, which are ordinary text that is never cut; their ids follow the vocabulary's. */
+/** The special tokens in Qwen2-VL's order. Their ids, and then those of the tags, follow the vocabulary's. */
 const SPECIAL = [
   '<|endoftext|>',
   '<|im_start|>',
@@ -16,9 +16,10 @@ const SPECIAL = [
   '<|image_pad|>',
   '<|video_pad|>',
 ];
+/** Ordinary text that is never cut. */
 const TAGS = ['<think>', '</think>', '<answer>', '</answer>'];
 
-/** Qwen2's split into words, but a digit keeps the space before it: half the tokens of a sum. */
+/** Qwen2's split into words, except that a digit keeps the space before it. This halves the tokens of a sum. */
 const SPLIT =
   "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+| ?\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
 
@@ -32,7 +33,7 @@ export function byteCharacters(): string[] {
 /**
  * The contents of `tokenizer.json` and `tokenizer_config.json`.
  *
- * @param words words and marks, without spaces around them; each as it is written, case and all
+ * @param words words and marks without spaces around them, in upper and lower case as they are written
  */
 export function buildNanoTokenizer(words: readonly string[]): { tokenizer: object; tokenizerConfig: object } {
   const characters = byteCharacters();

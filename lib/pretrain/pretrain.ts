@@ -1,6 +1,6 @@
 /**
- * Pretraining of a base model on perception: for each image several short conversations, packed into one row that encodes
- * the image once; each conversation sees the image and itself alone.
+ * Pretrains a base model on perception. Several short conversations about an image are packed into one row, which encodes the image once.
+ * Each conversation sees the image and itself alone.
  */
 import type { Row } from '../model/batch.js';
 import type { ModelConfig } from '../model/configuration.js';
@@ -17,31 +17,31 @@ import { learningRateAt, type Schedule } from '../train/schedule.js';
 /** One image with the conversations about it. */
 export interface PretrainingRow {
   images: readonly ProcessedImage[];
-  /** Tokens up to where the conversations part: the opening of the user's turn and the image. */
+  /** The tokens that all conversations share: the opening of the user's turn and the image. */
   prefix: readonly number[];
-  /** The rest of each conversation: what is asked, then what is answered. */
+  /** The rest of each conversation: the question, then the answer, which alone is trained. */
   conversations: readonly { question: readonly number[]; answer: readonly number[] }[];
 }
 
-/** A stretch of a pretraining with a learning-rate schedule of its own. */
+/** A phase of pretraining, with a learning-rate schedule of its own. */
 export interface PretrainingPhase {
   steps: number;
   schedule: Schedule;
 }
 
 export interface PretrainingSettings {
-  /** One after the other; the optimizer's state goes on (warm restarts: Loshchilov and Hutter 2017, SGDR). */
+  /** The phases, one after the other. The optimizer's state goes on (warm restarts: Loshchilov and Hutter 2017, SGDR). */
   phases: readonly PretrainingPhase[];
-  /** Decoupled weight decay on matrices. */
+  /** The decoupled weight decay on matrices. */
   weightDecay: number;
 }
 
 /**
- * Trains all of `parameters`, replaced in place. Metrics as in supervised fine-tuning.
+ * Trains all of `parameters`, which are replaced in place. The metrics are those of supervised fine-tuning.
  *
- * @param rowsOf the rows of step `index`, a function of the index alone, in micro-batches of rows that are alike; how they are cut
- *   does not change the update
- * @throws TrainingStopped when interrupted; the same call goes on
+ * @param rowsOf the rows of a step, a function of its index alone, in micro-batches of rows of like length. How they are cut does not
+ *   change the update
+ * @throws TrainingStopped when interrupted; the same call goes on from there
  */
 export async function pretrain(
   options: {

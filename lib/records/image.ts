@@ -103,7 +103,7 @@ function refuse(file: string): (error: Error) => never {
   };
 }
 
-/** Lays RGBA on white, in the integers of Pillow's `alpha_composite`. */
+/** Lays RGBA on white in integers, as Pillow's `alpha_composite` does. */
 function onWhite(rgba: Uint8Array): Uint8Array {
   const rgb = new Uint8Array((rgba.length / 4) * 3);
   for (let from = 0, to = 0; from < rgba.length; from += 4, to += 3) {
@@ -116,7 +116,7 @@ function onWhite(rgba: Uint8Array): Uint8Array {
   return rgb;
 }
 
-/** Pillow's conversion, without colour profiles: each ink takes its share of what black leaves. */
+/** Converts as Pillow does, without colour profiles: each ink takes its share of the light that black leaves. */
 function cmykToRgb(cmyk: Uint8Array): Uint8Array {
   const rgb = new Uint8Array((cmyk.length / 4) * 3);
   for (let from = 0, to = 0; from < cmyk.length; from += 4, to += 3) {

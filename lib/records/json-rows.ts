@@ -1,20 +1,20 @@
-/** Rows of a JSON file one after another, in memory that does not grow with the file: one array of any length, or JSON Lines. */
+/** Reads the rows of a JSON file one after another: one array, or JSON Lines. Its memory does not grow with the file. */
 import { createReadStream } from 'node:fs';
 
-/** One row: its value, or in words why it has none. */
+/** One row: its value, or the reason, in words, why it has none. */
 export interface JsonRow {
-  /** From 1; of JSON Lines the number of the line. */
+  /** The number of the row, from 1; in JSON Lines the number of the line. */
   row: number;
   json?: unknown;
   broken?: string;
 }
 
-/** A row of more characters than this is taken for a quote or a bracket that is not closed. */
+/** The most characters of a row. A longer one has a quote or a bracket that is not closed. */
 const LONGEST = 16_000_000;
 
 /**
- * Reads rows as the file is read. A row that is not JSON is yielded as broken, and reading goes on after it: rows are told apart
- * by brackets and quotes alone, and only then parsed.
+ * Reads rows as the file is read. A row that is not JSON is yielded as broken, and reading goes on after it, because rows are separated
+ * by brackets and quotes alone before they are parsed.
  *
  * @param onBytes called as the file is read, with the number of bytes so far
  * @throws Error naming the file when it cannot be read
@@ -41,7 +41,7 @@ interface RowText {
   fault?: string;
 }
 
-/** The file's text in pieces, the first of which is not blank; without a byte-order mark. */
+/** The text of the file in pieces, without a byte-order mark. The first piece is not blank. */
 async function* characters(file: string, onBytes?: (bytes: number) => void): AsyncGenerator<string> {
   const stream = createReadStream(file, { encoding: 'utf8' });
   let begun = false;
@@ -57,7 +57,7 @@ async function* characters(file: string, onBytes?: (bytes: number) => void): Asy
   }
 }
 
-/** The texts of the rows: of an array's elements where the file begins with a bracket, else of its lines. */
+/** The texts of the rows: the elements of the array if the file begins with a bracket, otherwise its lines. */
 async function rowTexts(pieces: AsyncGenerator<string>): Promise<AsyncGenerator<RowText>> {
   const first = await pieces.next();
   const begin = first.done ? '' : first.value;
@@ -87,7 +87,7 @@ async function* lines(pieces: AsyncGenerator<string>): AsyncGenerator<RowText> {
 const [QUOTE, COMMA, BACKSLASH] = [0x22, 0x2c, 0x5c];
 const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d];
 
-/** What stands between the commas of the outermost array; commas within strings, objects and inner arrays don't count. */
+/** The texts between the commas of the outermost array. Commas within strings, objects and inner arrays do not count. */
 async function* elements(pieces: AsyncGenerator<string>): AsyncGenerator<RowText> {
   let [row, depth] = [0, 0];
   let [inString, escaped, ended] = [false, false, false];

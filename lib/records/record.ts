@@ -1,4 +1,4 @@
-/** The records that flow through the kit: the released dataset's meta form, with the truth a generated row carries. */
+/** Records, the rows of all data: the meta form of the released dataset, and the kit's own form with the truth behind a row. */
 
 /** A row in the meta form of the released Reason-RFT dataset. */
 export interface MetaRecord {
@@ -14,16 +14,16 @@ export interface MetaRecord {
   cot: string;
 }
 
-/** A row of one of the kit's own tasks: a meta record plus what the checks and the scorer need to know. */
+/** A row of one of the kit's tasks: a meta record with what curation and results need to know of it. */
 export interface TaskRecord extends MetaRecord {
   /** The task's name, such as `counting`. */
   task: string;
   /** The question family, such as `subtract-all`. */
   family: string;
-  /** Where the row comes from: `id`, or an out-of-domain set's name. */
+  /** The domain that the row comes from: `id`, or one out of domain. */
   domain: string;
-  /** The true scene behind the image, as the task wrote it; plain JSON. */
+  /** The true scene behind the image, as the task wrote it: plain JSON. Null in released rows, whose scenes are not known. */
   scene: unknown;
-  /** The question as a program over the scene, from which the answer follows; plain JSON. */
+  /** The question as a program over the scene, from which the answer follows: plain JSON. Null in released rows. */
   program: unknown;
 }

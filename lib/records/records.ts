@@ -1,4 +1,4 @@
-/** Reads and writes records, as JSON Lines or as one JSON array; a file with bad rows is refused with every one of them named. */
+/** Reads and writes files of records. A file with bad rows is refused, and the error names every one of them. */
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
@@ -6,10 +6,11 @@ import { writeFileAtomic } from '../engine/atomic-write.js';
 import { pathWithin } from './image.js';
 import type { TaskRecord } from './record.js';
 
-/** A field that must be a string; and one that must hold something too. */
+/** A field that must be a string. */
 export const stringField = z.string({
   error: ({ input }) => (input === undefined ? 'is missing' : `is not a string, but ${kind(input)}`),
 });
+/** A field that must be a string and not empty. */
 export const textField = stringField.min(1, 'is empty');
 
 /** A field of one file name or a list of them. */
@@ -30,16 +31,16 @@ const taskSchema = z.object({
   program: z.unknown(),
 });
 
-/** What a JSON value is, in words. */
+/** The kind of a JSON value, in words. */
 function kind(value: unknown): string {
   if (value === null) return 'null';
   return Array.isArray(value) ? 'a list' : `a${typeof value === 'object' ? 'n' : ''} ${typeof value}`;
 }
 
-/** How many bad rows a message lists. */
+/** The most problems that a message lists. */
 const MOST_LISTED = 20;
 
-/** The image files of a record. */
+/** The names of a record's image files. */
 export function imageNames(record: { image: string | string[] }): string[] {
   return Array.isArray(record.image) ? record.image : [record.image];
 }
@@ -64,8 +65,8 @@ export function readRecords(file: string, imageFolder = path.join(path.dirname(f
     }
     const parsed = taskSchema.safeParse(json);
     if (!parsed.success) {
-      for (const { path: at, message } of parsed.error.issues) {
-        bad(at.length > 0 ? `field '${at.join('.')}'` : 'whole row', message);
+      for (const { path: field, message } of parsed.error.issues) {
+        bad(field.length > 0 ? `field '${field.join('.')}'` : 'whole row', message);
       }
       continue;
     }
@@ -85,7 +86,7 @@ export function readRecords(file: string, imageFolder = path.join(path.dirname(f
   return records;
 }
 
-/** What is wrong with a file's records: the number of problems and the first of them. */
+/** The message on a file's bad records: the number of problems and the first of them. */
 export function problemList(file: string, problems: readonly string[]): string {
   const listed = problems.slice(0, MOST_LISTED).join('\n');
   const more = problems.length > MOST_LISTED ? `\n... and ${problems.length - MOST_LISTED} more` : '';

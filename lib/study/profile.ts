@@ -1,23 +1,23 @@
-/** Profiles: how large a study is, from one that tests run to one that a newcomer watches. */
+/** Profiles: the sizes of a study, from seconds for the tests to the paper's own. */
 import { STAGE_ONE_ROWS } from '../data/split.js';
 import { TASKS, type TaskName, type TestSet, testSetNamed } from '../tasks/tasks.js';
 import { type GrpoSettings, REASON_RFT_GRPO } from '../train/grpo-settings.js';
 import { REASON_RFT_SFT, type SftSettings } from '../train/sft.js';
 
-/** A size of the study: its rows, seeds and settings. */
+/** One size of a study: its rows, seeds and settings. */
 export interface Profile {
   name: string;
-  /** Seed of the data: one draw for all training seeds. */
+  /** The seed of the data, which are drawn once for all training seeds. */
   seed: number;
-  /** Training seeds. */
+  /** The training seeds. */
   seeds: readonly number[];
-  /** Rows of each task that curation should keep. */
+  /** The rows of each task that curation keeps for training. */
   trainRows: number;
-  /** The first so many go to stage 1; the paper's 1,600, which are 5 % of counting's rows. */
+  /** The number of rows, the first ones, that stage 1 trains on. The paper has 1,600, which are 5 % of counting's rows. */
   stageOneRows: number;
-  /** Items of each test set: so many, or as many as the set has in the paper. */
+  /** The items of each test set: a number, or `paper` for as many as the set has in the paper. */
   testItems: number | 'paper';
-  /** Share of rows spoiled before curation, as a careless annotator would. */
+  /** The share of rows that are spoiled before curation, as a careless annotator would spoil them. */
   spoiledShare: number;
   answerSft: SftSettings;
   cotSft: SftSettings;
@@ -25,33 +25,33 @@ export interface Profile {
   grpo: GrpoSettings;
   /** Data efficiency. */
   efficiency: {
-    /** Training rows of the curve, rising: 5 % of all rows, which a claim rests on, and all of them are among them. */
+    /** The numbers of training rows, rising. Among them must be 5 % of all rows, which a claim rests on, and all rows. */
     rows: readonly number[];
-    /** Training seeds of the sizes between; those two have every seed. */
+    /** The training seeds of the other sizes; these two have every seed. */
     seeds: readonly number[];
-    /** Steps that SFT takes at least at a smaller size, where its passes over few rows would be fewer. */
+    /** The fewest steps of SFT at a smaller size, where its passes over few rows would make fewer. */
     leastSftSteps: number;
-    /** Steps of GRPO at a smaller size, where the profile does not count passes; default: as many as at all rows. */
+    /** The steps of GRPO at a smaller size, if the profile does not count passes. Default: as many as on all rows. */
     grpoSteps?: number;
   };
-  /** What an ablation's GRPO cells run with. */
+  /** The settings of GRPO in ablations. */
   ablation: GrpoSettings;
-  /** Which tasks and training seeds have ablations, and the held-out rows that a start checkpoint is chosen by. */
+  /** The tasks and training seeds that have ablations, and the held-out rows by which a start checkpoint is chosen. */
   ablations: {
     tasks: readonly TaskName[];
     seeds: readonly number[];
-    /** None where rows are not drawn. */
+    /** Absent when the rows are released ones, of which none can be drawn anew. */
     heldOut?: { items: number; samples: number };
   };
-  /** Longest completion in tokens, in training's rollouts and in evaluation: so many, or as many as the task needs of the nano model. */
+  /** The longest completion in tokens, in rollouts and in evaluation: a number, or `task` for what the nano model needs for each task. */
   completionTokens: number | 'task';
-  /** The first row of stage 2; default: the first that stage 1 leaves. */
+  /** The first row of stage 2. Default: the first that stage 1 leaves. */
   stageTwoFrom?: number;
-  /** Passes of GRPO over its prompts, where its steps follow from these in place of `grpo.steps`. */
+  /** The passes of GRPO over its prompts. If set, its steps follow from these, and `grpo.steps` does not count. */
   grpoEpochs?: number;
   /** Whether the rows are those of the released dataset, which are read and not drawn. */
   released?: true;
-  /** What differs for one task. Drawn data have as many rows for each. */
+  /** What differs for one task. The number of rows may differ only when they are released ones. */
   tasks?: { readonly [task in TaskName]?: TaskChanges };
 }
 
@@ -71,7 +71,7 @@ type TaskChanges = Partial<
   >
 >;
 
-/** A profile as it is for a task. */
+/** The profile with what differs for the task. */
 export function taskProfile(profile: Profile, task: TaskName): Profile {
   return { ...profile, ...profile.tasks?.[task] };
 }
@@ -118,8 +118,8 @@ const SFT: SftSettings = {
 };
 
 /**
- * The paper's settings, but for what the nano model's size asks: batch, length, learning rate, and draws from the whole distribution
- * at temperature 1. Cut at top-p 0.9, half of the groups after stage 1 are eight times the same answer, and teach nothing.
+ * The paper's settings, except for those that the nano model's size needs: batch, length, learning rate, and sampling from the whole
+ * distribution at temperature 1. With top-p 0.9 half of the groups after stage 1 hold the same answer eight times, and teach nothing.
  */
 const GRPO: GrpoSettings = {
   ...REASON_RFT_GRPO,
@@ -134,7 +134,7 @@ const GRPO: GrpoSettings = {
   seed: 1,
 };
 
-/** What `npm start` runs: minutes on two cores. */
+/** The profile of `npm start`: minutes on two cores. */
 export const QUICK: Profile = {
   name: 'quick',
   seed: 1,
@@ -156,11 +156,14 @@ export const QUICK: Profile = {
 const STANDARD_ROWS = [160, 400, 800, 1600, 3200];
 
 /**
- * What a study's tables rest on: test sets of the paper's sizes and three seeds, within two and a half hours of two cores. As in the
- * paper, SFT passes once over its 3,200 rows, and stage 1 once over 5 % of them; GRPO's 75 steps see 2,400 of the rest. Stage 1's five
- * steps lie within the warm-up, at learning rates up to 1e-4, which is enough for the tags. On fewer rows SFT takes as many steps as on
- * all. Spatial transformation, whose solutions are three times as long, has fewer steps of GRPO, of half the prompts, and draws as the
- * paper does, as of long completions drawn from the whole distribution few are right.
+ * The profile that the study's tables rest on: test sets of the paper's sizes and three seeds, within two and a half hours of two cores.
+ *
+ * As in the paper, SFT passes once over its 3,200 rows, and stage 1 once over 5 % of them. GRPO's 75 steps see 2,400 of the rest. The five
+ * steps of stage 1 lie within the warm-up, at learning rates up to 1e-4, which is enough for the tags. On fewer rows SFT takes as many
+ * steps as on all.
+ *
+ * The solutions of spatial transformation are three times as long. Its GRPO has fewer steps of half the prompts, and samples as the paper
+ * does, because few long completions are right when they are drawn from the whole distribution.
  */
 export const STANDARD: Profile = {
   ...QUICK,
@@ -187,7 +190,7 @@ export const STANDARD: Profile = {
   },
 };
 
-/** What the tests run: seconds, and nothing learned. */
+/** The profile of the tests: seconds, in which nothing is learned. */
 export const TINY: Profile = {
   ...QUICK,
   name: 'tiny',
@@ -198,7 +201,7 @@ export const TINY: Profile = {
   answerSft: { ...SFT, epochs: 1, batchSize: 8 },
   cotSft: { ...SFT, epochs: 1, batchSize: 8 },
   stageOne: { ...SFT, epochs: 1, batchSize: 8 },
-  // Seconds enough for a hand, or a test, to interrupt it.
+  // So many steps that a hand, or a test, has the time to interrupt it.
   grpo: { ...GRPO, steps: 60, promptsPerStep: 4, completions: 4, promptsPerMicroBatch: 4, maxNewTokens: 16 },
   efficiency: { rows: [2, 8, 16, 24, 48], seeds: [1], leastSftSteps: 1 },
   ablation: { ...GRPO, steps: 1, promptsPerStep: 2, completions: 4, promptsPerMicroBatch: 2, maxNewTokens: 16 },
@@ -210,10 +213,10 @@ const PAPER_SFT: SftSettings = { ...REASON_RFT_SFT, gradientCheckpointing: true 
 const PAPER_EFFICIENCY = { seeds: [1], leastSftSteps: 100 };
 
 /**
- * The paper's study: a published checkpoint, the released dataset, and the flags of the released scripts. Where these differ from
- * task to task: 35,000, 4,500 and 60,000 rows; of structure perception stage 2 takes all rows again, in five passes. The seeds are
- * ours, as the paper names none; so are the ablations. Evaluation is greedy and at most 512 tokens long, there 768 at
- * temperature 0.1.
+ * The paper's study: a published checkpoint, the released dataset, and the flags of the released scripts. These differ from task to
+ * task: there are 35,000, 4,500 and 60,000 rows, and stage 2 of structure perception takes all rows again, in five passes. The seeds
+ * are ours, as the paper names none; so are the ablations. Evaluation here is greedy with at most 512 tokens; the paper's samples at
+ * temperature 0.1 with at most 768.
  */
 export const PAPER_PROFILE: Profile = {
   name: 'paper',
@@ -248,12 +251,16 @@ export const PAPER_PROFILE: Profile = {
 };
 
 const PROFILES = [QUICK, STANDARD, TINY, PAPER_PROFILE];
-/** What profiles are called. */
+/** The names of the profiles. */
 export const PROFILE_NAMES = PROFILES.map(({ name }) => name);
 
-/** The profile of a name. */
+/**
+ * The profile of a name.
+ *
+ * @throws Error naming the profiles that there are
+ */
 export function profileNamed(name: string): Profile {
-  const profile = PROFILES.find((each) => each.name === name);
+  const profile = PROFILES.find((known) => known.name === name);
   if (!profile) throw new Error(`there is no profile '${name}'; choose ${PROFILE_NAMES.join(', ')}`);
   return profile;
 }

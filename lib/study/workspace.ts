@@ -1,16 +1,19 @@
-/** Where a study's files lie: the repository's shipped base model, and the profile's folder under `runs/`. */
+/** The workspace of a study: its profile, its folder under `runs/`, and its base model. */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { type Profile, profileNamed } from './profile.js';
 
-/** A study's folders and sizes. */
+/** A study that is open: its sizes and its folders. */
 export interface Study {
   profile: Profile;
-  /** `runs/<profile>`: everything that the study writes. */
+  /** The folder of everything that the study writes: `runs/<profile>`. */
   folder: string;
-  /** The base model's checkpoint folder: the shipped one, or what the profile `paper` is given. */
+  /** The checkpoint folder of the base model: the shipped one, or for the profile `paper` the one that `REASON_RFT_MODEL` names. */
   base: string;
-  /** Takes what other code has trained or measured as it is; where not, it is made again beside that. */
+  /**
+   * Whether a cell that an older version of the code has trained or measured counts as done. If not, the cell is trained and measured
+   * again, and the older result stays beside it.
+   */
   acceptStale?: boolean;
 }
 
@@ -34,17 +37,19 @@ export function shippedModel(): string {
 /**
  * Opens the study of a profile.
  *
- * @param name default: what `REASON_RFT_PROFILE` says, else `quick`
- * @param folder default: `runs/<name>` of the repository, or what `REASON_RFT_RUNS` says in place of `runs`. `REASON_RFT_ACCEPT_STALE=1`
- *   accepts what other code has trained
- * @throws Error where the profile `paper` is not given a checkpoint: `REASON_RFT_MODEL` names its folder
+ * Environment variables: `REASON_RFT_PROFILE` names the profile, `REASON_RFT_RUNS` the folder of all studies, `REASON_RFT_MODEL` the
+ * checkpoint of the profile `paper`. `REASON_RFT_ACCEPT_STALE=1` sets `acceptStale`.
+ *
+ * @param name default: that of `REASON_RFT_PROFILE`, or `quick`
+ * @param folder default: `<name>` in the folder of `REASON_RFT_RUNS`, or in `runs` of the repository
+ * @throws Error when there is no such profile, or when the profile `paper` has no checkpoint
  */
 export function openStudy(name = process.env.REASON_RFT_PROFILE ?? 'quick', folder?: string): Study {
   const profile = profileNamed(name);
   const root = repositoryRoot();
   const runs = process.env.REASON_RFT_RUNS ?? path.join(root, 'runs');
   const acceptStale = process.env.REASON_RFT_ACCEPT_STALE === '1';
-  const base = profile.released ? givenFolder('REASON_RFT_MODEL', CHECKPOINT) : shippedModel();
+  const base = profile.released ? folderOf('REASON_RFT_MODEL', CHECKPOINT) : shippedModel();
   return { profile, folder: folder ?? path.join(runs, name), base, acceptStale };
 }
 
@@ -52,18 +57,18 @@ const CHECKPOINT = "a checkpoint's folder, such as that of Qwen2-VL-2B-Instruct"
 const DATASET = 'the download of tanhuajie2001/Reason-RFT-CoT-Dataset, its images unpacked';
 
 /**
- * The released dataset, which `REASON_RFT_DATASET` names.
+ * The folder of the released dataset, which `REASON_RFT_DATASET` names.
  *
- * @throws Error where it names no folder
+ * @throws Error when it names none that exists
  */
 export function releasedDataset(): string {
-  return givenFolder('REASON_RFT_DATASET', DATASET);
+  return folderOf('REASON_RFT_DATASET', DATASET);
 }
 
-/** The folder that an environment variable names. */
-function givenFolder(variable: string, what: string): string {
+/** The folder that an environment variable names; `meaning` says in messages what it must be. */
+function folderOf(variable: string, meaning: string): string {
   const folder = process.env[variable];
-  if (folder === undefined || folder === '') throw new Error(`the profile 'paper' needs ${variable}: ${what}`);
-  if (!existsSync(folder)) throw new Error(`${variable} names ${folder}, which does not exist; it must be ${what}`);
+  if (folder === undefined || folder === '') throw new Error(`the profile 'paper' needs ${variable}: ${meaning}`);
+  if (!existsSync(folder)) throw new Error(`${variable} names ${folder}, which does not exist; it must be ${meaning}`);
   return path.resolve(folder);
 }

@@ -1,4 +1,4 @@
-/** From released meta files to the forms that trainers read; one row at a time, and the whole file or none. */
+/** Converts released meta files to the forms that trainers read, one row at a time. A file is written whole or not at all. */
 import { streamFileAtomic } from '../../engine/atomic-write.js';
 import type { MetaRecord, TaskRecord } from '../../records/record.js';
 import { problemList } from '../../records/records.js';
@@ -19,24 +19,24 @@ export const RELEASED_FORMS = ['records', 'ans-sft', 'cot-sft', 'rl', 'trl'] as 
 export type ReleasedForm = (typeof RELEASED_FORMS)[number];
 
 export interface ConversionOptions {
-  /** Rows of the file, counted from 0. Default: all. */
+  /** The rows [from, to) of the file, counted from 0. Default: all. */
   rows?: readonly [from: number, to: number];
-  /** How questions are put; of `records` it is no part. */
+  /** Writes the prompts; the forms `records` and `rl` hold none. Default: the kit's words. */
   prompts?: PromptWriter;
-  /** Put the images' bytes into the Parquet file; else it holds their paths. */
+  /** Puts the bytes of the images into the Parquet file, which otherwise holds their paths. */
   embed?: boolean;
-  /** Leave bad rows out, where otherwise one of them stops the conversion. */
+  /** Leaves bad rows out. Otherwise one of them stops the conversion. */
   skipBad?: boolean;
   /** Called as the file is read, with the number of bytes so far. */
   onBytes?: (bytes: number) => void;
 }
 
 /**
- * Writes a set in a form: JSON Lines where the name ends in `.jsonl`, Parquet for `trl`, else one JSON array as the released
- * files are. Image names are relative to the dataset's `images/`.
+ * Writes a set in a form: as JSON Lines if the name ends in `.jsonl`, as Parquet for `trl`, and otherwise as one JSON array, like the
+ * released files. Image names are relative to the dataset's `images/`.
  *
- * @returns the number of rows written, and what is wrong with those left out
- * @throws Error listing bad rows, unless they are to be left out; then no file is written and an old one stays
+ * @returns the number of rows written, and the problems of the rows left out
+ * @throws Error listing the bad rows, unless they are left out. Then no file is written, and an older one stays
  */
 export async function convertReleased(
   set: ReleasedSet,

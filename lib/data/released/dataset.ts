@@ -16,9 +16,9 @@ export interface ReleasedSet {
   /** `train`, `id`, `ood`, `ood-left` or `ood-right`. */
   set: string;
   file: string;
-  /** The dataset's `images/`, which image names of converted rows are relative to. */
+  /** The dataset's `images/`. The image names of converted rows are relative to it. */
   imageRoot: string;
-  /** Of `imageRoot` the folder that image names of the meta file are relative to. */
+  /** The folder in `imageRoot` that the image names of the meta file are relative to. */
   imageFolder: 'train_images' | 'test_images';
 }
 

@@ -1,4 +1,4 @@
-/** Reads the released meta files row by row and checks each row; bad ones are reported, every one of them, and left out. */
+/** Reads the released meta files row by row and checks each row. Every bad row is reported and left out. */
 import { existsSync } from 'node:fs';
 import sharp from 'sharp';
 import { z } from 'zod';
@@ -8,10 +8,10 @@ import type { MetaRecord } from '../../records/record.js';
 import { imageField, imageNames, stringField, textField } from '../../records/records.js';
 import { type ReleasedSet, releasedRows } from './dataset.js';
 
-/** What is wrong with a row. */
+/** A problem of a row. */
 export interface RowProblem {
   file: string;
-  /** From 1. */
+  /** The number of the row, from 1. */
   row: number;
   /** The field's name, or `whole row`. */
   field: string;
@@ -25,8 +25,8 @@ export interface ReleasedRow {
 }
 
 /**
- * A row as it is released. Test rows have no rationale. `problem_no_prompt` is a field that the released evaluation reads of
- * geometry rows: where it stands, `problem` holds an instruction already, and it is the question.
+ * A row as it is released. Test rows have no rationale. The released evaluation reads the field `problem_no_prompt` of geometry rows: if
+ * it is there, it is the question, and `problem` holds an instruction already.
  */
 const META = z.object({
   id: textField,
@@ -39,22 +39,22 @@ const META = z.object({
 });
 type Meta = z.infer<typeof META>;
 
-/** Text that trainers read as a place for an image, or as a control token. */
+/** Texts that trainers read as a place for an image or as a control token. */
 const PLACEHOLDER = /<image>|<video>|<\|\w+\|>/;
 const TAG = /<\/?(?:think|answer|summary|caption)>/;
-/** Rows whose images are looked at together. */
+/** The number of rows whose images are checked together. */
 const AHEAD = 64;
 
-/** How a problem is told. */
+/** A problem as messages state it. */
 export function problemText({ file, row, field, reason }: RowProblem): string {
   return `${file}, row ${row}, ${field === 'whole row' ? field : `field '${field}'`}: ${reason}`;
 }
 
 /**
- * The sound rows of a set, in order; what is wrong with the others goes to `report`: not JSON, a missing field, a field of the
- * wrong kind, an id used before, an answer that is none of the task's, a rationale that is empty or holds tags, text with an
- * image's placeholder or a control token, an image that is missing, outside the folder or no image. Of each image the header
- * is read, once. Memory does not grow with the file but for the ids and the names of images.
+ * Yields the sound rows of a set, in order, and reports the problems of the others: not JSON, a missing field, a field of the wrong
+ * kind, an id used before, an answer that is none of the task's, a rationale that is empty or holds tags, text with an image's
+ * placeholder or a control token, an image that is missing, outside the folder or no image. The header of each image is read once.
+ * Memory grows with the ids and the names of images, not with the rest of the file.
  *
  * @param onBytes called as the file is read, with the number of bytes so far
  */
@@ -95,7 +95,7 @@ interface Checked {
   sound?: ReleasedRow;
 }
 
-/** The check of one row after the other; ids are compared in the order of calls. */
+/** Makes the function that checks one row after the other. It compares ids in the order of its calls. */
 function rowCheck(set: ReleasedSet): (row: JsonRow) => Promise<Checked> {
   const ids = new Map<string, number>();
   const images = new Map<string, Promise<string | undefined>>();
@@ -108,7 +108,11 @@ function rowCheck(set: ReleasedSet): (row: JsonRow) => Promise<Checked> {
     }
     const parsed = META.safeParse(json);
     if (!parsed.success) {
-      for (const { path: at, message } of parsed.error.issues) bad(String(at[0] ?? 'whole row'), message);
+      for (const {
+        path: [field],
+        message,
+      } of parsed.error.issues)
+        bad(String(field ?? 'whole row'), message);
       return { problems };
     }
     const meta = parsed.data;
@@ -139,8 +143,8 @@ function checkText(set: ReleasedSet, meta: Meta, bad: (field: string, reason: st
     ['cot', meta.cot ?? ''] as const,
   ];
   for (const [field, text] of texts) {
-    const [found] = PLACEHOLDER.exec(text) ?? TAG.exec(text) ?? [];
-    if (found !== undefined) bad(field, `holds ${found}`);
+    const [forbidden] = PLACEHOLDER.exec(text) ?? TAG.exec(text) ?? [];
+    if (forbidden !== undefined) bad(field, `holds ${forbidden}`);
   }
   const fault = releasedRows(set.task).answerFault(meta.answer.trim());
   if (fault !== undefined) bad('answer', fault);
@@ -148,7 +152,7 @@ function checkText(set: ReleasedSet, meta: Meta, bad: (field: string, reason: st
     bad('cot', meta.cot === undefined ? 'is missing' : 'is empty');
 }
 
-/** Why a name leads to no image, in words; undefined where it leads to one. */
+/** Says why a name leads to no image; undefined when it leads to one. */
 async function imageFault({ imageRoot, imageFolder }: ReleasedSet, name: string): Promise<string | undefined> {
   const folder = `${imageRoot}/${imageFolder}`;
   const file = pathWithin(folder, name);

@@ -1,4 +1,4 @@
-/** Rows for TRL's GRPO trainer, as Parquet that `datasets` opens: the prompt as messages, the images as images. */
+/** Writes rows for TRL's GRPO trainer as Parquet that `datasets` opens: the prompt as messages, the images as images. */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { ByteWriter, ParquetWriter } from 'hyparquet-writer';
@@ -28,7 +28,7 @@ const SCHEMA = [
   { name: 'solution', ...string },
 ];
 
-/** What makes `datasets` read the structs of `images` as images. */
+/** The features by which `datasets` reads the structs of `images` as images. */
 const text = { dtype: 'string', _type: 'Value' };
 const FEATURES = {
   id: text,
@@ -37,14 +37,14 @@ const FEATURES = {
   solution: text,
 };
 
-/** A row group is written when it holds so many rows, or so many bytes of images. */
+/** The rows, or the bytes of images, with which a row group is written. */
 const [GROUP_ROWS, GROUP_BYTES] = [250, 16_000_000];
 
 /**
  * Writes columns `id`, `prompt` (a list of one message {role, content}; TRL puts the images before its text), `images` (a list
  * of {bytes, path}) and `solution`. Files of both kinds have been opened by datasets 5.2.0 and trained on by TRL 1.16.0.
  *
- * @param embed with the bytes of the images; else `bytes` is null and `path` is where the image lies on this machine
+ * @param embed writes the bytes of the images; otherwise `bytes` is null, and `path` is the image's path on this machine
  */
 export async function writeTrlParquet(
   write: (bytes: Uint8Array) => void,

@@ -1,4 +1,4 @@
-/** The released dataset as the data of a study: its files checked row by row and converted, its images where they are. */
+/** Makes the released dataset the data of a study: its files are checked row by row and converted; its images stay where they are. */
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { convertReleased } from '../../data/released/convert.js';
@@ -13,9 +13,9 @@ import { dataFolder, recordsFile } from './data-folder.js';
  * Writes the records of a task and links the dataset's images. The folder appears whole or not at all.
  *
  * @param dataset the downloaded dataset's folder
- * @param options.skipBad leaves bad rows out, where otherwise one of them stops it
- * @returns the rows of each set, and what is wrong with those left out
- * @throws Error naming what the dataset lacks, its bad rows, or data of another dataset that is there already
+ * @param options.skipBad leaves bad rows out; otherwise one of them stops the conversion
+ * @returns the number of rows of each set, and the problems of the rows left out
+ * @throws Error naming what the dataset lacks, or its bad rows, or a folder that holds the data of another dataset already
  */
 export async function writeReleasedData(
   study: Study,

@@ -1,4 +1,4 @@
-/** Ablations of Reason-RFT: short GRPO runs, each of which differs from one and the same base cell in one thing. */
+/** Ablations of Reason-RFT: short GRPO runs, each of which differs in one thing from a base cell that all share. */
 import { isDeepStrictEqual } from 'node:util';
 import { TASKS, type TaskName } from '../../tasks/tasks.js';
 import type { LossType } from '../../train/policy-loss.js';
@@ -11,19 +11,18 @@ import type { Study } from '../workspace.js';
 import { rewardsOfWeightOne, stageOneCell, stageTwoRows, taskGrpo, taskRewards } from './paradigms.js';
 
 /**
- * What is varied, as figures name it:
+ * The ablations by the names that figures give them. Each varies one thing:
  *
- * - Reward: with and without the format reward; partial credit, a tolerance or exactness in place of the task's own; and a coin in
- *   place of its judgement, which is the control that no gain may be had from
- * - Group size: G completions a prompt, at an equal number of completions a step
- * - KL weight: beta, against the checkpoint that GRPO starts from
- * - Loss: over which tokens it is averaged. With one update a rollout the ratio is 1, so that the other loss types are one of
- *   these three
- * - Temperature: of sampling
- * - CoT rows in stage 1: none is the base model itself. GRPO's own rows stay the same
- * - Words of stage 1: an annotator's rationales, or the base model's own solutions of the same rows; not where rows are released ones
- * - Curation of stage 1: its rows, or the same rows with a share spoiled
- * - Start checkpoint: stage 1 of more passes, of which one would be chosen by pass@k on held-out rows
+ * - Reward: the reward settings of the task (`Task.rewardAblation`). A coin in place of the accuracy is the control: it must gain nothing
+ * - Group size: G completions a prompt, with the number of completions a step held equal
+ * - KL weight: beta, which holds the model to the checkpoint that GRPO starts from
+ * - Loss: the tokens that it is averaged over. With one update a rollout the ratio is 1, and every other loss type equals one of these
+ *   three
+ * - Temperature: that of sampling
+ * - CoT rows in stage 1: from none, which is the base model itself, to more. GRPO's own rows stay the same
+ * - Words of stage 1: an annotator's rationales, or the base model's own solutions of the same rows. Released rows have no solutions
+ * - Curation of stage 1: its rows, or the same rows with a share of them spoiled
+ * - Start checkpoint: stage 1 with more passes. Pass@k on held-out rows is measured too, as it would choose one of them
  */
 export const ABLATIONS = [
   'Reward',
@@ -47,10 +46,10 @@ export interface AblationCell {
   cell: GrpoCell;
 }
 
-/** A setting of the base, or a cell that differs from it in that. */
+/** A setting with its cell: the base, or a cell that differs from it in this setting alone. */
 type Variant = [setting: string, cell: GrpoCell];
 
-/** The cell that all ablations of a task share: Reason-RFT with the profile's settings of ablations. */
+/** The base cell of a task's ablations: Reason-RFT with the profile's settings for ablations. */
 export function ablationBase(study: Study, task: TaskName, seed = study.profile.seeds[0]!): GrpoCell {
   const profile = taskProfile(study.profile, task);
   return {
@@ -63,7 +62,7 @@ export function ablationBase(study: Study, task: TaskName, seed = study.profile.
   };
 }
 
-/** The cells of a task's ablations, in the order in which figures show them. The base occurs in each: it is one cell. */
+/** The cells of a task's ablations, in the order in which figures show them. The base is one cell, and occurs in every ablation. */
 export function ablationCells(study: Study, task: TaskName, seed = study.profile.seeds[0]!): AblationCell[] {
   const base = ablationBase(study, task, seed);
   const variants: { readonly [ablation in AblationName]: Variant[] } = {
@@ -82,7 +81,7 @@ export function ablationCells(study: Study, task: TaskName, seed = study.profile
   );
 }
 
-/** How the start checkpoints are measured that one would be chosen of; undefined where there are no held-out rows. */
+/** The measure on held-out rows by which one of the start checkpoints would be chosen; undefined when there are no held-out rows. */
 export function startMeasure(study: Study, task: TaskName): ValidationSettings | undefined {
   const { heldOut } = study.profile.ablations;
   return heldOut && validationSettings(study, task, heldOut);
@@ -103,7 +102,7 @@ function groupVariants(base: GrpoCell): Variant[] {
   });
 }
 
-/** A number of the settings over some values, and over its own. */
+/** Varies a number of the settings over some values and its own. */
 function numberVariants(base: GrpoCell, name: 'beta' | 'temperature', values: readonly number[]): Variant[] {
   const own = base.settings[name];
   return [...new Set([...values, own])]
@@ -111,7 +110,7 @@ function numberVariants(base: GrpoCell, name: 'beta' | 'temperature', values: re
     .map((value) => [String(value), value === own ? base : { ...base, settings: { ...base.settings, [name]: value } }]);
 }
 
-/** The three averages: over each completion, over all tokens, over the length limit. */
+/** Varies the average of the loss: over each completion, over all tokens, or over the length limit. */
 function lossVariants(base: GrpoCell): Variant[] {
   const types: readonly LossType[] = ['grpo', 'dapo', 'dr_grpo'];
   return types.map((lossType) => [
@@ -122,14 +121,16 @@ function lossVariants(base: GrpoCell): Variant[] {
 
 function amountVariants(study: Study, base: GrpoCell): Variant[] {
   const { stageOneRows, trainRows } = taskProfile(study.profile, base.task);
-  const from = (rows: number): GrpoCell => ({
+  const startingFrom = (rows: number): GrpoCell => ({
     ...base,
     start: stageOneCell(study, base.task, base.settings.seed, rows),
   });
   return [
     ['none', { ...base, start: 'base' }],
     [String(stageOneRows), base],
-    ...[2 * stageOneRows, Math.min(5 * stageOneRows, trainRows)].map((rows): Variant => [String(rows), from(rows)]),
+    ...[2 * stageOneRows, Math.min(5 * stageOneRows, trainRows)].map(
+      (rows): Variant => [String(rows), startingFrom(rows)],
+    ),
   ];
 }
 

@@ -1,4 +1,4 @@
-/** Data efficiency: the trained paradigms on fewer and fewer rows, always the first ones of the same data. */
+/** Data efficiency: the trained paradigms on fewer and fewer rows, which are always the first ones of the same data. */
 import type { TaskName } from '../../tasks/tasks.js';
 import { type SftSettings, sftSteps } from '../../train/sft.js';
 import type { Cell, SftCell } from '../cells/cell.js';
@@ -6,10 +6,10 @@ import { taskProfile } from '../profile.js';
 import type { Study } from '../workspace.js';
 import { grpoOnRows, paradigmCell, stageOneCell, stageTwoRows, type TrainedParadigm } from './paradigms.js';
 
-/** The share of the training rows at which the paper's claim of data efficiency is looked at. */
+/** The share of the training rows at which the study checks the paper's claim of data efficiency. */
 export const SMALL_SHARE = 0.05;
 
-/** The number of rows that is 5 % of all; two at least, one for each stage. */
+/** 5 % of the training rows; at least two, one for each stage. */
 export function fewRows({ profile }: Study, task: TaskName): number {
   return Math.max(2, Math.round(SMALL_SHARE * taskProfile(profile, task).trainRows));
 }
@@ -19,23 +19,23 @@ export function efficiencyRows({ profile }: Study, task: TaskName): readonly num
   return taskProfile(profile, task).efficiency.rows;
 }
 
-/** The training seeds of a size: all for 5 % and for all rows, which claims rest on; else the profile's choice. */
+/** The training seeds of a size. Claims rest on 5 % and on all rows, so these have every seed; for other sizes the profile chooses. */
 export function efficiencySeeds(study: Study, rows: number, task: TaskName): readonly number[] {
   const { seeds, efficiency, trainRows } = taskProfile(study.profile, task);
   return rows === trainRows || rows === fewRows(study, task) ? seeds : efficiency.seeds;
 }
 
 /**
- * A paradigm on the first rows. At all rows it is the paradigm's own cell. At fewer
+ * The cell of a paradigm on the first rows. On all rows it is the paradigm's own cell. On fewer:
  *
- * - SFT makes the same number of passes, but takes no fewer steps than the profile says: a handful of steps would show how
- *   short the training was, not how few its rows;
- * - GRPO takes the same number of steps, or the profile's for smaller sizes, on prompts that come again more often, unless the
- *   profile counts passes;
- * - Reason-RFT trains stage 1 on the first half of the rows, though never on more than it has at all rows, in as many steps as there,
- *   and GRPO on the rest.
+ * - SFT makes the same number of passes, but takes at least the steps that the profile says. With a handful of steps the curve would
+ *   show how short the training was, and not how few its rows were.
+ * - GRPO takes the same number of steps, or the profile's number for smaller sizes, so each prompt comes more often. A profile that
+ *   counts passes has as many steps as these make.
+ * - Reason-RFT trains stage 1 on the first half of the rows, but never on more than its stage 1 on all rows has, and in as many steps.
+ *   GRPO trains on the rest.
  *
- * @param rows of all stages together, 2 or more
+ * @param rows the rows of all stages together, 2 or more
  */
 export function efficiencyCell(
   study: Study,

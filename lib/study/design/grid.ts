@@ -1,4 +1,4 @@
-/** A grid: the list of a study's cells by name, each with what it is evaluated on. What is computed from it is elsewhere. */
+/** A grid cell: a cell of a study with its name and its evaluations. A grid is a list of these. */
 import type { PromptStyle } from '../../tasks/prompts.js';
 import type { TestSet } from '../../tasks/tasks.js';
 import type { BaseCell, Cell } from '../cells/cell.js';
@@ -9,8 +9,8 @@ export interface GridCell {
   /** Unique and readable, such as `counting/reason-rft/seed 2` or `counting/ablation/kl 0.02/seed 1`. */
   name: string;
   cell: Cell | BaseCell;
-  /** Test sets and the prompt style that each is asked in. */
+  /** The test sets that it is evaluated on, each with the style of its prompts. */
   evaluations: readonly { set: TestSet; style: PromptStyle }[];
-  /** Measures it on held-out rows too (`measureHeldOut`), where something is chosen by that. */
+  /** Settings to measure it on held-out rows too (`measureHeldOut`), if something is chosen by that. */
   heldOut?: ValidationSettings;
 }

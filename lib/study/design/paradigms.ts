@@ -12,7 +12,7 @@ export const PARADIGMS = ['zero-shot', 'ans-sft', 'cot-sft', 'reason-rft-zero', 
 /** One of the five paradigms. */
 export type Paradigm = (typeof PARADIGMS)[number];
 
-/** Those that train something. */
+/** The paradigms that train something. */
 export const TRAINED_PARADIGMS = ['ans-sft', 'cot-sft', 'reason-rft-zero', 'reason-rft'] as const;
 export type TrainedParadigm = (typeof TRAINED_PARADIGMS)[number];
 
@@ -25,7 +25,7 @@ export const PARADIGM_NAMES: { readonly [paradigm in Paradigm]: string } = {
   'reason-rft': 'Reason-RFT',
 };
 
-/** How each paradigm is asked, in training and in evaluation alike. */
+/** The style of each paradigm's prompts, the same in training and in evaluation. */
 export const PARADIGM_PROMPTS: { readonly [paradigm in Paradigm]: PromptStyle } = {
   'zero-shot': 'direct',
   'ans-sft': 'bare',
@@ -44,19 +44,19 @@ export function taskRewards(task: TaskName): GrpoCell['rewards'] {
   return rewardsOfWeightOne(TASKS[task].rewards);
 }
 
-/** Settings of GRPO, with completions as long as the task needs. */
+/** Settings of GRPO with a task's longest completion and a seed. */
 export function taskGrpo(settings: GrpoSettings, profile: Profile, task: TaskName, seed: number): GrpoSettings {
   return { ...settings, maxNewTokens: longestCompletion(profile, task), seed };
 }
 
-/** A GRPO cell on some rows, whose steps follow from them where the profile counts passes. */
+/** A GRPO cell on other rows. If the profile counts passes, the steps follow from the rows. */
 export function grpoOnRows(cell: GrpoCell, rows: GrpoCell['rows'], { grpoEpochs }: Profile): GrpoCell {
   const { promptsPerStep, steps } = cell.settings;
   const passes = grpoEpochs && Math.max(1, Math.round(((rows[1] - rows[0]) * grpoEpochs) / promptsPerStep));
   return { ...cell, rows, settings: { ...cell.settings, steps: passes ?? steps } };
 }
 
-/** The rows that stage 2 of Reason-RFT trains on, of so many that stage 1 takes the first of. */
+/** The rows of stage 2 of Reason-RFT, when there are `rows` rows and stage 1 takes the first `first`. */
 export function stageTwoRows({ stageTwoFrom }: Profile, first: number, rows: number): GrpoCell['rows'] {
   return [Math.min(stageTwoFrom ?? first, first), rows];
 }

@@ -1,4 +1,4 @@
-/** The grid of a study: every cell that its tables, figures and claims need, once, each after the cell that it starts from. */
+/** The grid of a study: every cell that its tables, figures and claims need. Each occurs once, after the cell that it starts from. */
 import { TASK_NAMES, type TaskName, testSetsOf } from '../../tasks/tasks.js';
 import { canonicalJson, type Json } from '../../train/run-directory.js';
 import type { BaseCell, Cell, SftCell } from '../cells/cell.js';
@@ -11,12 +11,15 @@ import { PARADIGM_PROMPTS, paradigmCell, stageOneCell, TRAINED_PARADIGMS } from 
 export const GRID_PARTS = ['paradigms', 'efficiency', 'ablations', 'controls'] as const;
 export type GridPart = (typeof GRID_PARTS)[number];
 
-/** The control of shuffled labels: ANS-SFT on all rows, whose answers belong to other rows. */
+/** The control of shuffled labels: ANS-SFT on all rows, each with the answer of another row. */
 export function shuffledLabelsCell(study: Study, task: TaskName, seed: number): SftCell {
   return { ...paradigmCell(study, 'ans-sft', task, seed), shuffledLabels: true };
 }
 
-/** CoT-SFT on all rows, with rationales in the base model's own words: what working out teaches apart from whose words are learned. */
+/**
+ * The control of own words: CoT-SFT on all rows, with solutions in the base model's notation in place of an annotator's rationales. The
+ * difference is what learning another's words costs.
+ */
 export function ownWordsCell(study: Study, task: TaskName, seed: number): SftCell {
   return { ...paradigmCell(study, 'cot-sft', task, seed), ownWords: true };
 }
@@ -47,7 +50,7 @@ export function studyGrid(study: Study, selection: StudySelection = WHOLE_STUDY)
   return plan.cells();
 }
 
-/** Cells as they are asked for: each configuration once, under the name that it was first given. */
+/** Collects cells. Each configuration is kept once, under the name of its first request. */
 class Plan {
   private readonly planned = new Map<string, { cell: GridCell; selected: boolean }>();
 
@@ -92,7 +95,7 @@ class Plan {
   }
 }
 
-/** A cell asked about every test set of its task, as its paradigm is asked. */
+/** A cell that is evaluated on every test set of its task, in the prompt style of its paradigm. */
 function evaluated(name: string, cell: Cell | BaseCell): GridCell {
   const style = cell.kind === 'sft' && cell.target === 'answer' ? 'bare' : 'think';
   return { name, cell, evaluations: testSetsOf(cell.task).map((set) => ({ set, style })) };
@@ -100,7 +103,7 @@ function evaluated(name: string, cell: Cell | BaseCell): GridCell {
 
 function planParadigms(plan: Plan, study: Study, task: TaskName): void {
   const zeroShot = paradigmCell(study, 'zero-shot', task);
-  // As Reason-RFT-Zero is asked too: what reinforcement adds is measured from there.
+  // It is asked in the style of Reason-RFT-Zero too, because the gain from reinforcement is measured from there.
   const styles = [PARADIGM_PROMPTS['zero-shot'], PARADIGM_PROMPTS['reason-rft-zero']];
   const evaluations = testSetsOf(task).flatMap((set) => styles.map((style) => ({ set, style })));
   plan.add('paradigms', { name: `${task}/zero-shot`, cell: zeroShot, evaluations });
@@ -128,7 +131,7 @@ function planEfficiency(plan: Plan, study: Study, task: TaskName): void {
 function planAblations(plan: Plan, study: Study, task: TaskName): void {
   for (const seed of study.profile.ablations.seeds) {
     const named = (name: string) => `${task}/ablation/${name}/seed ${seed}`;
-    // First, so that what every ablation shares is named by none of them.
+    // The base comes first, so that no ablation gives its name to a cell that all of them share.
     plan.add(ABLATIONS, evaluated(named('base'), ablationBase(study, task, seed)), `${task}/stage 1/seed ${seed}`);
     for (const { ablation, setting, cell } of ablationCells(study, task, seed)) {
       const name = `${ablation}: ${setting}`;
@@ -141,7 +144,7 @@ function planAblations(plan: Plan, study: Study, task: TaskName): void {
   }
 }
 
-/** The training seeds of controls: the first, as what they are to show is plain. */
+/** The training seeds of controls: one is enough, as their effects are large. */
 export function controlSeeds({ profile }: Study): readonly number[] {
   return profile.seeds.slice(0, 1);
 }
@@ -149,7 +152,7 @@ export function controlSeeds({ profile }: Study): readonly number[] {
 function planControls(plan: Plan, study: Study, task: TaskName): void {
   for (const seed of controlSeeds(study)) {
     plan.add('controls', evaluated(`${task}/shuffled labels/seed ${seed}`, shuffledLabelsCell(study, task, seed)));
-    // Rows of the released dataset are known in their annotator's words alone.
+    // Rows of the released dataset have no solutions, as their scenes are not known.
     if (study.profile.released) continue;
     plan.add('controls', evaluated(`${task}/own words/seed ${seed}`, ownWordsCell(study, task, seed)));
   }
