@@ -1,17 +1,19 @@
-/** How far a grid has come: a line for each cell that ends, and a bar on a terminal, else a line now and then; on stderr. */
+/** How far a grid has come, on stderr: a line for each cell that ends, and a bar on a terminal or a line now and then elsewhere. */
 import { MultiBar, Presets } from 'cli-progress';
 import { progressText } from '../plots/live/grid-live.js';
 import type { GridProgress } from '../study/running/progress.js';
 
-/** Seconds between lines of progress where there is no terminal: some hours still read well. */
-const QUIET = 60;
+/** Seconds between two lines of progress without a terminal: the log of some hours still reads well. */
+const LINE_INTERVAL = 60;
 
+/** The display of a grid: its progress, and lines that stay. */
 export interface GridDisplay {
   update(progress: GridProgress): void;
   line(text: string): void;
   stop(): void;
 }
 
+/** Begins to show a grid. */
 export function showGrid(): GridDisplay {
   if (!process.stderr.isTTY) {
     let last = Number.NEGATIVE_INFINITY;
@@ -20,7 +22,7 @@ export function showGrid(): GridDisplay {
     return {
       update(progress) {
         count = `[${progress.done + progress.failed}/${progress.total}] `;
-        if (performance.now() - last < QUIET * 1000 || progress.running.length === 0) return;
+        if (performance.now() - last < LINE_INTERVAL * 1000 || progress.running.length === 0) return;
         last = performance.now();
         line(progressText(progress));
       },

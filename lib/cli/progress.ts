@@ -1,20 +1,22 @@
-/** How far a long command has come: a bar with time left on a terminal, else a line now and then; always on stderr. */
+/** How far a long command has come, on stderr: a bar with the time that is left on a terminal, a line now and then elsewhere. */
 import { Presets, SingleBar } from 'cli-progress';
 
-/** Seconds between lines where there is no terminal. */
-const QUIET = 10;
+/** Seconds between two lines without a terminal. */
+const LINE_INTERVAL = 10;
 
+/** The display of one command. `update` may come as often as it likes. */
 export interface Progress {
   update(done: number, total: number, note?: string): void;
   stop(): void;
 }
 
+/** Begins to show progress. The display appears with the first update. */
 export function showProgress(name: string): Progress {
   if (!process.stderr.isTTY) {
     let last = 0;
     return {
       update(done, total, note = '') {
-        if (done < total && performance.now() - last < QUIET * 1000) return;
+        if (done < total && performance.now() - last < LINE_INTERVAL * 1000) return;
         last = performance.now();
         process.stderr.write(`${name} ${done}/${total}  ${note}\n`);
       },

@@ -1,4 +1,4 @@
-/** Settings from a file and from `--key value`, over defaults: every key and value is checked before anything is written. */
+/** Settings from a file and from `--key value` pairs, laid over defaults. Every key and value is checked before anything is written. */
 import { readFileSync } from 'node:fs';
 import { UsageError } from './usage.js';
 
@@ -35,12 +35,13 @@ export function mergeSettings<T extends object>(
   return merged as T;
 }
 
-/** A number or switch where the text is one, else the text. */
+/** The value that a text writes: a number, a switch or the text itself. */
 function parseValue(text: string): unknown {
   if (text === 'true' || text === 'false') return text === 'true';
   return text.trim() !== '' && Number.isFinite(Number(text)) ? Number(text) : text;
 }
 
+/** Changes settings in place. @param prefix the dotted name of the group that `target` is; @param source where the changes come from, for errors */
 function overlay(target: SettingsObject, changes: SettingsObject, prefix: string, source: string): void {
   for (const [key, value] of Object.entries(changes)) {
     const name = `${prefix}${key}`;
@@ -87,7 +88,8 @@ export function settingPairs(rest: readonly string[]): [string, string][] {
   return pairs;
 }
 
+/** `--key=value` in its two parts; `--key` has no second one. */
 function splitOnce(argument: string): [string, string | undefined] {
-  const at = argument.indexOf('=');
-  return at < 0 ? [argument, undefined] : [argument.slice(0, at), argument.slice(at + 1)];
+  const equals = argument.indexOf('=');
+  return equals < 0 ? [argument, undefined] : [argument.slice(0, equals), argument.slice(equals + 1)];
 }

@@ -14,9 +14,9 @@ import { writeTinyData } from '../support/tiny-study.js';
 const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-study-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Runs a command on a folder of runs of its own. */
+/** Runs a command on a folder of runs of its own. Steps run eagerly, as building their graphs takes longer than they do. */
 function run(runs: string, ...args: string[]) {
-  return runProcess(args, { REASON_RFT_RUNS: path.join(folder, runs) });
+  return runProcess(args, { REASON_RFT_RUNS: path.join(folder, runs), REASON_RFT_EAGER: '1' });
 }
 
 test('wrong usage is answered with what is possible, exit code 2', async () => {

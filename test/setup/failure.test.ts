@@ -37,8 +37,8 @@ const SAID: [string, string, RegExp][] = [
   ],
 ];
 
-for (const [what, words, remedy] of SAID) {
-  test(`${what}: one line with the remedy`, () => {
+for (const [cause, words, remedy] of SAID) {
+  test(`${cause}: one line with the remedy`, () => {
     const line = explainFailure('step', words);
     assert.match(line, remedy);
     assert.ok(!line.includes('\n'), line);

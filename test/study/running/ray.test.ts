@@ -1,4 +1,4 @@
-/** Cells as jobs of a cluster: against a server that answers as Ray's documented interface does, then on Ray itself where it is. */
+/** Jobs on a cluster: against a server that answers as Ray's documented interface does, then on Ray itself if it is installed. */
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
@@ -24,7 +24,7 @@ let remove: () => void;
 let server: Server;
 let address: string;
 
-/** What the stand-in was asked, in order; and what it says of the jobs, one after the other: their states as they are asked for. */
+/** What the stand-in for Ray was asked, in order; and what it answers about the jobs, one after the other: a state a question. */
 const requests: RayRequest[] = [];
 const asked: string[] = [];
 const tokens: (string | undefined)[] = [];
@@ -45,7 +45,7 @@ before(async () => {
       response.end(refusal.text);
       return;
     }
-    const [, id, what] = /^\/api\/jobs\/([^/]+)(?:\/(\w+))?$/.exec(request.url!) ?? [];
+    const [, id, part] = /^\/api\/jobs\/([^/]+)(?:\/(\w+))?$/.exec(request.url!) ?? [];
     if (request.url === '/api/version') answer({ version: '4', ray_version: '2.60.0', ray_commit: 'x' });
     else if (request.method === 'POST' && request.url === '/api/jobs/') {
       let body = '';
@@ -54,9 +54,9 @@ before(async () => {
       const { submission_id } = requests.at(-1)!;
       answer({ job_id: submission_id, submission_id });
     } else {
-      const course = courses[requests.findIndex((each) => each.submission_id === id)]!;
-      if (what === 'logs') answer({ logs: course.logs });
-      else if (what === 'stop') {
+      const course = courses[requests.findIndex((request) => request.submission_id === id)]!;
+      if (part === 'logs') answer({ logs: course.logs });
+      else if (part === 'stop') {
         course.states = ['RUNNING', 'STOPPED'];
         answer({ stopped: true });
       } else {
@@ -73,7 +73,7 @@ after(() => {
   remove();
 });
 
-/** A job of which nothing is left to do, so that it is done when the stand-in says so; or of which all is. */
+/** A job of a cell. Of a base cell nothing is left to do, so that it is done as soon as the stand-in says so. */
 function jobOf(name: string, cell: GridCell['cell']): GridJob {
   const [job] = planJobs(study, [{ name, cell, evaluations: [] }]);
   if (cell.kind === 'base') mkdirSync(job!.folder, { recursive: true });
@@ -148,11 +148,11 @@ test('an interrupt stops the job on the cluster and waits for its end; it is not
     run(job, [{ states: ['RUNNING'], logs: 'stopped after step 2' }], controller.signal),
     /Ray says: STOPPED/,
   );
-  assert.equal(asked.filter((each) => /^POST .*\/stop$/.test(each)).length, 1);
+  assert.equal(asked.filter((line) => /^POST .*\/stop$/.test(line)).length, 1);
   assert.equal(requests.length, 1);
 });
 
-test('what is no answer is told in a line: nobody there, a refusal, something else than Ray', async () => {
+test('an answer that is none is reported in a line: nobody there, a refusal, something else than Ray', async () => {
   const ray = new RayJobs(address);
   process.env.RAY_AUTH_TOKEN = 'secret';
   assert.equal(await ray.version(), '2.60.0');

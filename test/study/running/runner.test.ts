@@ -1,4 +1,4 @@
-/** Grids: each run once and in order, failures apart, the same numbers in this process, in processes and after a kill. */
+/** Grids: every run once and in order, failures listed, the same numbers in this process, in processes and after a kill. */
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -20,10 +20,10 @@ let there: Study;
 const removals: (() => void)[] = [];
 before(async () => {
   for (const name of ['here', 'there']) {
-    const made = await tinyStudy(name);
-    removals.push(made.remove);
-    if (name === 'here') here = made.study;
-    else there = made.study;
+    const { study, remove } = await tinyStudy(name);
+    removals.push(remove);
+    if (name === 'here') here = study;
+    else there = study;
   }
 });
 after(() => {
@@ -50,14 +50,14 @@ function grid(study: Study): GridCell[] {
 
 const GOOD = ['long', 'start = the same start', 'zero-shot'];
 
-/** What a cell left that numbers are in, by file. */
+/** The files of a cell that hold numbers, by name. */
 function numbers(study: Study, cell: Cell): { [file: string]: string } {
   const folder = cellFolder(study, cell);
   const files = readdirSync(folder).filter((name) => /^(metrics\.jsonl|evaluation-.*)$/.test(name));
   return Object.fromEntries(files.map((name) => [name, readFileSync(path.join(folder, name), 'utf8')]));
 }
 
-test('a run is one job, whatever cells share it, after what it starts from; an unlisted start is a job too', () => {
+test('cells that share a run are one job, which comes after its start; a start that is not listed is a job too', () => {
   const jobs = planJobs(here, grid(here));
   assert.deepEqual(
     jobs.map(({ name, after, evaluations }) => [name, after?.name, evaluations.length]),
@@ -153,8 +153,8 @@ test('in processes: the same numbers to the byte, after one was killed and the r
   const finished = await runGrid(there, cells, { runJob });
   assert.deepEqual([[...finished.done].sort(), finished.failed, finished.interrupted], [['long', 'start'], [], false]);
   for (const { name, cell, evaluations } of cells) {
-    const found = numbers(there, cell as Cell);
-    assert.equal(Object.keys(found).length, 1 + evaluations.length, name);
-    assert.deepEqual(found, numbers(here, cell as Cell), name);
+    const trained = numbers(there, cell as Cell);
+    assert.equal(Object.keys(trained).length, 1 + evaluations.length, name);
+    assert.deepEqual(trained, numbers(here, cell as Cell), name);
   }
 });
