@@ -108,18 +108,14 @@ export function collate(
       if (patch) visual[place] = ((firstImage + patch.image) * patches) / merge + patch.within;
     });
     for (const target of row.targets) {
-      from.push(placeOf(target.from));
-      predicted.push(row.tokens[target.at] as number);
+      from.push(placeOf(target.predictor));
+      predicted.push(row.tokens[target.predicted] as number);
       origin.push({ row: r, segment: target.segment, index: target.index });
     }
     firstImage += row.images.length;
     tokenCount += row.tokens.length;
   });
 
-  const fewest = config.vocabSize < LARGE_VOCABULARY ? FEWEST_TARGETS.small : FEWEST_TARGETS.large;
-  const padded = 2 ** Math.ceil(Math.log2(Math.max(fewest, from.length)));
-  const indices = Int32Array.from({ length: padded }, (_, i) => from[i] ?? 0);
-  const targetTokens = Int32Array.from({ length: padded }, (_, i) => predicted[i] ?? 0);
   const batch: TokenBatch = {
     tokens: tf.tensor2d(tokens, [count, length], 'int32'),
     positions: tf.tensor3d(positions, [3, count, length], 'int32'),
@@ -129,10 +125,18 @@ export function collate(
   if (images.length > 0) batch.images = imageTensors(images, patches, config);
   return {
     batch,
-    targets: { from: tf.tensor1d(indices, 'int32'), token: tf.tensor1d(targetTokens, 'int32') },
+    targets: targetTensors(from, predicted, config),
     origin,
     tokenCount,
   };
+}
+
+/** The targets in tensors, padded (see `FEWEST_TARGETS`). */
+function targetTensors(from: readonly number[], predicted: readonly number[], { vocabSize }: ModelConfig): Targets {
+  const fewest = vocabSize < LARGE_VOCABULARY ? FEWEST_TARGETS.small : FEWEST_TARGETS.large;
+  const length = 2 ** Math.ceil(Math.log2(Math.max(fewest, from.length)));
+  const padded = (values: readonly number[]) => Int32Array.from({ length }, (_, i) => values[i] ?? 0);
+  return { from: tf.tensor1d(padded(from), 'int32'), token: tf.tensor1d(padded(predicted), 'int32') };
 }
 
 /** The layout in blocks; undefined if no row has several segments, or if blocks are not cheaper. */
@@ -178,7 +182,8 @@ interface LaidRow {
   /** For each token the image (counted in this row) and the merged patch that it stands for; undefined for text. */
   visual: ({ image: number; within: number } | undefined)[];
   images: ProcessedImage[];
-  targets: { from: number; at: number; segment: number; index: number }[];
+  /** The place of the token that predicts, that of the token predicted, and where the latter belongs (see `origin`). */
+  targets: { predictor: number; predicted: number; segment: number; index: number }[];
 }
 
 /** Lays down prefix and segments one after the other. Each segment's positions go on from the end of the prefix. */
@@ -186,7 +191,7 @@ function layRow(row: Row, config: ModelConfig): LaidRow {
   const laid: LaidRow = { tokens: [], positions: [], segments: [], visual: [], images: [], targets: [] };
   appendTokens(laid, { ...row.prefix, images: row.images }, 0, 0, config);
   row.prefix.trained?.forEach((trained, index) => {
-    if (trained && index > 0) laid.targets.push({ from: index - 1, at: index, segment: -1, index });
+    if (trained && index > 0) laid.targets.push({ predictor: index - 1, predicted: index, segment: -1, index });
   });
   const start = nextPosition(laid.positions);
   const end = row.prefix.tokens.length - 1;
@@ -194,8 +199,8 @@ function layRow(row: Row, config: ModelConfig): LaidRow {
     const first = laid.tokens.length;
     appendTokens(laid, segment, s + 1, start, config);
     segment.trained?.forEach((trained, index) => {
-      const from = index === 0 ? end : first + index - 1;
-      if (trained && from >= 0) laid.targets.push({ from, at: first + index, segment: s, index });
+      const predictor = index === 0 ? end : first + index - 1;
+      if (trained && predictor >= 0) laid.targets.push({ predictor, predicted: first + index, segment: s, index });
     });
   });
   return laid;
