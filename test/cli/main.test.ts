@@ -4,6 +4,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import {
   cpSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -11,7 +12,7 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { curateTrainingRows } from '../../lib/study/data/curate-rows.js';
@@ -158,6 +159,17 @@ test('adapters from the command line: trained in both phases, generated with, me
   const again = await runHere(['merge', '--model', adapters, '--out', out('merged')]);
   assert.equal(again.status, 2);
   assert.match(again.stderr, /exists already/);
+});
+
+test('a run folder that another process trains in is refused, and left as it is', async () => {
+  const lock = path.join(out('locked'), '.lock');
+  mkdirSync(out('locked'));
+  const holder = { host: hostname(), pid: process.ppid, began: null, since: 'noon', job: null };
+  writeFileSync(lock, JSON.stringify(holder));
+  const { status, stderr } = await runHere(['sft', '--data', data, '--model', base, '--out', out('locked')]);
+  assert.equal(status, 1);
+  assert.match(stderr, new RegExp(`locked is being trained in by process ${process.ppid} on .*; wait until it ends`));
+  assert.deepEqual(readdirSync(out('locked')), ['.lock']);
 });
 
 test('wrong usage of any command exits with 2 and says what is possible', async () => {
