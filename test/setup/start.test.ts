@@ -1,4 +1,4 @@
-/** What `npm start` does with a notebook that runs and with one that fails. */
+/** What `npm start` does with a notebook that fails (`notebooks/execute.test.ts` runs those that do not), and what its like print. */
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -34,22 +34,20 @@ function notebook(name: string, cells: string[]): string {
   return file;
 }
 
-test('a notebook runs into a copy, with its outputs', async () => {
-  const target = path.join(folder, 'executed.ipynb');
-  await executeNotebook(notebook('good.ipynb', ['console.log(6 * 7)']), target, 'tiny');
-  const { cells } = JSON.parse(readFileSync(target, 'utf8')) as { cells: { outputs: { text?: string[] }[] }[] };
-  assert.equal(cells[0]!.outputs[0]!.text?.join(''), '42\n');
-});
-
-test('a cell that throws fails the run, and the copy shows where; no half-written file stays', async () => {
+test('a cell that throws fails the run; the copy holds the outputs up to there and the error; no half-written file stays', async () => {
   const target = path.join(folder, 'failed.ipynb');
-  const source = notebook('bad.ipynb', ['const rows = 3;', "throw new Error('row 3 has no image')", 'console.log(1)']);
+  const source = notebook('bad.ipynb', [
+    'console.log(6 * 7)',
+    "throw new Error('row 3 has no image')",
+    'console.log(1)',
+  ]);
   await assert.rejects(executeNotebook(source, target, 'tiny'), (error: SetupFailure) => {
     assert.ok(error instanceof SetupFailure);
     assert.match(error.message, /bad\.ipynb did not run to its end/);
     return error.exitCode === 1;
   });
-  const { cells } = JSON.parse(readFileSync(target, 'utf8')) as { cells: { outputs: object[] }[] };
+  const { cells } = JSON.parse(readFileSync(target, 'utf8')) as { cells: { outputs: { text?: string[] }[] }[] };
+  assert.equal(cells[0]!.outputs[0]!.text?.join(''), '42\n');
   assert.match(JSON.stringify(cells[1]!.outputs), /row 3 has no image/);
   assert.equal(cells[2]!.outputs.length, 0);
   assert.deepEqual(
@@ -60,11 +58,11 @@ test('a cell that throws fails the run, and the copy shows where; no half-writte
 
 test('the doctor is content only where nothing is missing', (t) => {
   const lines = t.mock.method(console, 'log', () => undefined).mock;
-  const said = () => lines.calls.map((call) => String(call.arguments[0])).join('\n');
+  const printed = () => lines.calls.map((call) => String(call.arguments[0])).join('\n');
   assert.equal(printReport({ found: { node: '22.1.0' }, missing: [] }, false), true);
-  assert.equal(said(), 'node        22.1.0\nnothing is missing');
+  assert.equal(printed(), 'node        22.1.0\nnothing is missing');
   assert.equal(printReport({ found: {}, missing: [{ what: 'a kernel', mend: 'npm start' }] }, false), false);
-  assert.match(said(), /missing {5}a kernel; mend: npm start$/);
+  assert.match(printed(), /missing {5}a kernel; mend: npm start$/);
 });
 
 test('a place of tests that is not there is named', () => {
