@@ -177,6 +177,7 @@ test('wrong usage of any command exits with 2 and says what is possible', async 
     [['curate', '--task', 'chess'], /no task 'chess'; choose counting, structure, transformation/],
     [['evaluate', '--data', data, '--task', 'structure'], /records of task counting, not of structure/],
     [['curate', '--task', 'counting', '--profile', 'huge'], /choose quick, standard, tiny/],
+    [['curate', '--task', 'counting', '--profile', 'tiny', '--skip-bad'], /--skip-bad is for the profile paper/],
     [['curate'], /required option '--task <name>' not specified/],
     [['generate', '--prompt', 'x', '--style', 'think'], /name the task with --task/],
     [['generate', '--prompt', 'x', '--top-p', '0'], /topP must be above 0/],

@@ -5,6 +5,7 @@ import { convertData, drawData } from '../make-data.js';
 import { printResult } from '../print-result.js';
 import { openProfile, PROFILE_OPTION } from '../profile-option.js';
 import { askedTask, TASK_OPTION } from '../task-option.js';
+import { UsageError } from '../usage.js';
 
 interface CurateOptions {
   task: string;
@@ -34,6 +35,10 @@ export function addCurate(program: Command): void {
 async function curate(options: CurateOptions): Promise<void> {
   const study = openProfile(options);
   const task = askedTask(options.task).name;
+  if (options.skipBad && !study.profile.released)
+    throw new UsageError(
+      `--skip-bad is for the profile paper; the rows of ${study.profile.name} are drawn, and curation drops the bad ones`,
+    );
   if (study.profile.released) {
     const converted = await convertData(study, task, options);
     const counts = Object.entries(converted.rows).map(([set, rows]) => `${set} ${rows}`);
