@@ -96,7 +96,7 @@ export { type ValidationSettings, validation } from './study/cells/validation.js
 export { validationSettings } from './study/cells/validation-rows.js';
 export { curateTrainingRows } from './study/data/curate-rows.js';
 export { writeStudyData } from './study/data/data-folder.js';
-export { fingerprintOf, pretrainingScenes, sampleTestRows, sampleTrainingRows } from './study/data/draw-rows.js';
+export { pretrainingScenes, sampleTestRows, sampleTrainingRows, sceneFingerprintOf } from './study/data/draw-rows.js';
 export { loadRows } from './study/data/load-rows.js';
 export { ABLATIONS, ablationCells } from './study/design/ablations.js';
 export { efficiencyCell } from './study/design/data-efficiency.js';

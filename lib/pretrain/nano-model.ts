@@ -80,7 +80,7 @@ const PROCESSOR: ImageProcessor = {
 };
 
 /** The tokenizer's word list: every word of the tasks and of pretraining. */
-export function nanoVocabulary(): string[] {
+function nanoVocabulary(): string[] {
   return [
     ...Object.values<Task>(TASKS).flatMap((task) => task.vocabulary()),
     ...promptVocabulary(),

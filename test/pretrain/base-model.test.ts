@@ -14,7 +14,7 @@ import { newNanoModel } from '../../lib/pretrain/nano-model.js';
 import { BASE_MODEL_RECIPE, type BaseModelRecipe } from '../../lib/pretrain/recipe.js';
 import { pretrainingRows } from '../../lib/pretrain/rows.js';
 import { heldScenes, openAlbum, pretrainingFingerprints } from '../../lib/pretrain/scenes.js';
-import { drawTestRows, fingerprintOf } from '../../lib/study/data/draw-rows.js';
+import { drawTestRows, sceneFingerprintOf } from '../../lib/study/data/draw-rows.js';
 import { QUICK } from '../../lib/study/profile.js';
 import { writeTarget } from '../../lib/tasks/prompts.js';
 import { recordPrompt, TASK_NAMES, TASKS, testSetsOf } from '../../lib/tasks/tasks.js';
@@ -139,7 +139,7 @@ test('no scene of a test set is shown, in any task; a scene that is held is draw
   for (const task of TASK_NAMES) {
     const tests = Object.values(drawTestRows({ ...QUICK, testItems: 148 }, task, new Set())).flat();
     assert.equal(tests.length, 148 * testSetsOf(task).length);
-    assert.ok(tests.every((row) => held.has(fingerprintOf(row))));
+    assert.ok(tests.every((row) => held.has(sceneFingerprintOf(row))));
   }
   const shown = pretrainingFingerprints({ ...small, scenes: { ...few, textbook: 1500, exercise: 1500 } }, held);
   assert.equal(shown.filter((scene) => held.has(scene)).length, 0);

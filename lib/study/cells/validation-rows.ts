@@ -2,7 +2,7 @@
 import { readRecords } from '../../records/records.js';
 import { TASKS, type TaskName, testSetsOf } from '../../tasks/tasks.js';
 import { recordsFile } from '../data/data-folder.js';
-import { drawValidationRows, fingerprintOf, pretrainingScenes, questionOf } from '../data/draw-rows.js';
+import { drawValidationRows, pretrainingScenes, questionFingerprintOf, sceneFingerprintOf } from '../data/draw-rows.js';
 import type { LoadedRows } from '../data/load-rows.js';
 import { longestCompletion } from '../profile.js';
 import type { Study } from '../workspace.js';
@@ -31,7 +31,7 @@ export function validationRows(study: Study, task: TaskName, count: number): Loa
   const seen = pretrainingScenes(study);
   for (const set of ['train', ...testSetsOf(task)] as const) {
     for (const record of readRecords(recordsFile(study, set, task))) {
-      seen.add(fingerprintOf(record)).add(questionOf(record));
+      seen.add(sceneFingerprintOf(record)).add(questionFingerprintOf(record));
     }
   }
   const records = drawValidationRows(task, count, seen);

@@ -3,7 +3,7 @@ import { type Curation, curate } from '../../data/curation.js';
 import type { TaskRecord } from '../../records/record.js';
 import { taskNamed } from '../../tasks/tasks.js';
 import type { Study } from '../workspace.js';
-import { type AnyTestRows, fingerprintOf, questionOf } from './draw-rows.js';
+import { type AnyTestRows, questionFingerprintOf, sceneFingerprintOf } from './draw-rows.js';
 
 /** The largest share of one answer among the rows of a question family. */
 const LARGEST_SHARE = 0.4;
@@ -18,7 +18,10 @@ export function curateTrainingRows(study: Study, raw: readonly TaskRecord[], tes
   const testRows = Object.values(tests).flat();
   const { kept, dropped } = curate(raw, {
     ...taskNamed(raw[0]!.task),
-    held: { scenes: new Set(testRows.map(fingerprintOf)), questions: new Set(testRows.map(questionOf)) },
+    held: {
+      scenes: new Set(testRows.map(sceneFingerprintOf)),
+      questions: new Set(testRows.map(questionFingerprintOf)),
+    },
     largestShare: LARGEST_SHARE,
   });
   if (kept.length < trainRows)

@@ -55,7 +55,7 @@ function drawUnseen(count: number, seen: Set<string>, draw: (index: number) => T
   const rows: TaskRecord[] = [];
   while (rows.length < count) {
     const row = draw(rows.length);
-    const fingerprints = [fingerprintOf(row), questionOf(row)];
+    const fingerprints = [sceneFingerprintOf(row), questionFingerprintOf(row)];
     if (fingerprints.some((fingerprint) => seen.has(fingerprint))) continue;
     for (const fingerprint of fingerprints) seen.add(fingerprint);
     rows.push(row);
@@ -73,11 +73,11 @@ export function pretrainingScenes(study: Study): Set<string> {
 }
 
 /** The fingerprint of a row's scene. */
-export function fingerprintOf(record: TaskRecord): string {
+export function sceneFingerprintOf(record: TaskRecord): string {
   return taskNamed(record.task).sceneFingerprint(record);
 }
 
 /** The fingerprint of a row's question. */
-export function questionOf(record: TaskRecord): string {
+export function questionFingerprintOf(record: TaskRecord): string {
   return taskNamed(record.task).questionFingerprint(record);
 }

@@ -5,7 +5,7 @@ import type { TaskRecord } from '../../records/record.js';
 import { imageNames, readRecords } from '../../records/records.js';
 import { type TaskName, testSetsOf } from '../../tasks/tasks.js';
 import { recordsFile } from '../data/data-folder.js';
-import { fingerprintOf, questionOf } from '../data/draw-rows.js';
+import { questionFingerprintOf, sceneFingerprintOf } from '../data/draw-rows.js';
 import { studyGrid } from '../design/study-grid.js';
 import type { Study } from '../workspace.js';
 import type { LeakageResult } from './results.js';
@@ -70,7 +70,7 @@ export function studyLeakage(study: Study, task: TaskName): LeakageResult {
 
 /** The scene and the question of a row. A row of a released dataset has no scene; the bytes of its images stand for it. */
 function contentOf(record: TaskRecord, images: string): { scene: string; question: string } {
-  if (record.scene !== null) return { scene: fingerprintOf(record), question: questionOf(record) };
+  if (record.scene !== null) return { scene: sceneFingerprintOf(record), question: questionFingerprintOf(record) };
   const scene = imageNames(record)
     .map((name) => fileDigest(path.join(images, name)))
     .join(' ');

@@ -20,10 +20,10 @@ import { validationRows, validationSettings } from '../../../lib/study/cells/val
 import { curateTrainingRows } from '../../../lib/study/data/curate-rows.js';
 import { writeStudyData } from '../../../lib/study/data/data-folder.js';
 import {
-  fingerprintOf,
   pretrainingScenes,
   sampleTestRows,
   sampleTrainingRows,
+  sceneFingerprintOf,
 } from '../../../lib/study/data/draw-rows.js';
 import { type LoadedRows, loadRows } from '../../../lib/study/data/load-rows.js';
 import { stageOneCell } from '../../../lib/study/design/paradigms.js';
@@ -57,10 +57,10 @@ after(() => {
 
 test('held-out rows show scenes that no set holds, nor pretraining; they are the same each time', async () => {
   const { records, images } = validationRows(study, 'counting', 12);
-  const scenes = records.map(fingerprintOf);
+  const scenes = records.map(sceneFingerprintOf);
   const known = pretrainingScenes(study);
   for (const set of ['train', 'id', 'ood'] as const) {
-    for (const record of (await loadRows(study, set, 'counting')).records) known.add(fingerprintOf(record));
+    for (const record of (await loadRows(study, set, 'counting')).records) known.add(sceneFingerprintOf(record));
   }
   assert.ok(known.size > 48 + 16);
   assert.deepEqual(

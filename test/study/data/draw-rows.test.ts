@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { curateTrainingRows } from '../../../lib/study/data/curate-rows.js';
 import {
-  fingerprintOf,
   pretrainingScenes,
-  questionOf,
+  questionFingerprintOf,
   sampleTestRows,
   sampleTrainingRows,
+  sceneFingerprintOf,
 } from '../../../lib/study/data/draw-rows.js';
 import { QUICK, STANDARD } from '../../../lib/study/profile.js';
 import { openStudy } from '../../../lib/study/workspace.js';
@@ -19,9 +19,9 @@ test('counting: no scene stands in two of training, tests and pretraining', () =
   const { kept } = curateTrainingRows(quick, sampleTrainingRows(quick, 'counting'), tests);
   assert.equal(kept.length, 1600);
   assert.deepEqual([tests.id.length, tests.ood.length], [500, 500]);
-  const train = new Set(kept.map(fingerprintOf));
+  const train = new Set(kept.map(sceneFingerprintOf));
   const pretraining = pretrainingScenes(quick);
-  const held = [...tests.id, ...tests.ood].map(fingerprintOf);
+  const held = [...tests.id, ...tests.ood].map(sceneFingerprintOf);
   assert.equal(new Set(held).size, 1000, 'test scenes repeat');
   assert.equal(held.filter((scene) => train.has(scene)).length, 0);
   assert.equal(held.filter((scene) => pretraining.has(scene)).length, 0);
@@ -38,7 +38,7 @@ for (const task of ['structure', 'transformation'] as const) {
     const { kept, dropped } = curateTrainingRows(standard, raw, tests);
     assert.equal(kept.length, 1600);
     const held = Object.values(tests).flat();
-    for (const name of [fingerprintOf, questionOf]) {
+    for (const name of [sceneFingerprintOf, questionFingerprintOf]) {
       const asked = new Set(held.map(name));
       assert.equal(asked.size, held.length, 'test items repeat');
       assert.equal(kept.filter((row) => asked.has(name(row))).length, 0);
