@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { batchedProduct } from '../engine/operations.js';
 
-/** How the heads of a layer look at keys. */
+/** How the queries of a layer look at its keys. */
 export interface Attention {
   /** Further tensors that `attend` needs, the same for every layer. */
   masks: readonly tf.Tensor[];
@@ -40,20 +40,20 @@ export function groupedScores(queries: tf.Tensor4D, keys: tf.Tensor4D): tf.Tenso
 }
 
 /**
- * Attention shares times values.
+ * The weighted sum of the values: attention weights times values.
  *
  * @param shares `[batch, keyValueHeads, heads / keyValueHeads, tokens, seen]`
  * @param values `[batch, keyValueHeads, seen, size]`
  * @returns `[batch, heads, tokens, size]`
  */
-export function groupedMix(shares: tf.Tensor5D, values: tf.Tensor4D): tf.Tensor4D {
-  const [batch, groups, headsPerGroup, tokens, seen] = shares.shape;
-  const mixed = batchedProduct(tf.reshape(shares, [batch, groups, headsPerGroup * tokens, seen]), values);
-  return tf.reshape(mixed, [batch, groups * headsPerGroup, tokens, values.shape[3]]) as tf.Tensor4D;
+export function groupedMix(weights: tf.Tensor5D, values: tf.Tensor4D): tf.Tensor4D {
+  const [batch, groups, headsPerGroup, tokens, seen] = weights.shape;
+  const attended = batchedProduct(tf.reshape(weights, [batch, groups, headsPerGroup * tokens, seen]), values);
+  return tf.reshape(attended, [batch, groups * headsPerGroup, tokens, values.shape[3]]) as tf.Tensor4D;
 }
 
 /**
- * Attention inside a batch of token rows, under the mask of their segments.
+ * Attention inside a batch of token rows. The mask keeps their segments apart.
  *
  * @param segments int32 `[batch, tokens]`, see `segmentBias`
  * @param keep called with each layer's keys and values
@@ -61,8 +61,8 @@ export function groupedMix(shares: tf.Tensor5D, values: tf.Tensor4D): tf.Tensor4
 export function segmentAttention(segments: tf.Tensor2D, keep?: KeepCache): Attention {
   const attend: Attention['attend'] = (layer, queries, keys, values, [bias]) => {
     keep?.(layer, keys, values);
-    const shares = tf.softmax(tf.add(groupedScores(queries, keys), bias!));
-    return groupedMix(shares as tf.Tensor5D, values);
+    const weights = tf.softmax(tf.add(groupedScores(queries, keys), bias!));
+    return groupedMix(weights as tf.Tensor5D, values);
   };
   return { masks: [segmentBias(segments)], attend };
 }

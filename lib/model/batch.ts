@@ -65,17 +65,17 @@ export function collate(
   config: ModelConfig,
   options: { side?: 'left' | 'right'; length?: number; lengthStep?: number } = {},
 ): CollatedBatch {
-  const laid = rows.map((row, i) => {
+  const laidRows = rows.map((row, i) => {
     try {
       return layRow(row, config);
     } catch (error) {
       throw new Error(`row ${i + 1} of the batch: ${(error as Error).message}`);
     }
   });
-  const longest = Math.max(...laid.map((row) => row.tokens.length));
-  const dense = options.length ?? roundUp(longest, options.lengthStep ?? LENGTH_STEP);
-  const layout = options.length === undefined ? layoutOf(rows, dense) : undefined;
-  const length = layout ? layout.prefix + layout.blocks * layout.size : dense;
+  const longest = Math.max(...laidRows.map((row) => row.tokens.length));
+  const denseLength = options.length ?? roundUp(longest, options.lengthStep ?? LENGTH_STEP);
+  const layout = options.length === undefined ? layoutOf(rows, denseLength) : undefined;
+  const length = layout ? layout.prefix + layout.blocks * layout.size : denseLength;
   if (longest > length) throw new Error(`a row of the batch has ${longest} tokens, more than the ${length} allowed`);
 
   const count = rows.length;
@@ -83,32 +83,32 @@ export function collate(
   const positions = new Int32Array(3 * count * length);
   const segments = new Int32Array(count * length).fill(-1);
   const visual = new Int32Array(count * length).fill(-1);
-  const from: number[] = [];
+  const predictors: number[] = [];
   const predicted: number[] = [];
   const origin: CollatedBatch['origin'] = [];
-  const images = laid.flatMap((row) => row.images);
+  const images = laidRows.flatMap((row) => row.images);
   const patches = Math.max(0, ...images.map((image) => image.grid[0] * image.grid[1] * image.grid[2]));
   const merge = config.vision.mergeSize ** 2;
   let firstImage = 0;
   let tokenCount = 0;
 
-  laid.forEach((row, r) => {
+  laidRows.forEach((row, r) => {
     const offset = r * length + (options.side === 'left' ? length - row.tokens.length : 0);
     const prefix = rows[r]!.prefix.tokens.length;
     const gap = layout ? layout.prefix - prefix : 0;
-    const placeOf = (t: number) => offset + t + (t < prefix ? 0 : gap);
+    const indexOf = (t: number) => offset + t + (t < prefix ? 0 : gap);
     row.tokens.forEach((token, t) => {
-      const place = placeOf(t);
-      tokens[place] = token;
-      segments[place] = row.segments[t] as number;
+      const batchIndex = indexOf(t);
+      tokens[batchIndex] = token;
+      segments[batchIndex] = row.segments[t] as number;
       row.positions[t]!.forEach((position, axis) => {
-        positions[axis * count * length + place] = position;
+        positions[axis * count * length + batchIndex] = position;
       });
       const patch = row.visual[t];
-      if (patch) visual[place] = ((firstImage + patch.image) * patches) / merge + patch.within;
+      if (patch) visual[batchIndex] = ((firstImage + patch.image) * patches) / merge + patch.within;
     });
     for (const target of row.targets) {
-      from.push(placeOf(target.predictor));
+      predictors.push(indexOf(target.predictor));
       predicted.push(row.tokens[target.predicted] as number);
       origin.push({ row: r, segment: target.segment, index: target.index });
     }
@@ -125,7 +125,7 @@ export function collate(
   if (images.length > 0) batch.images = imageTensors(images, patches, config);
   return {
     batch,
-    targets: targetTensors(from, predicted, config),
+    targets: targetTensors(predictors, predicted, config),
     origin,
     tokenCount,
   };

@@ -55,36 +55,45 @@ export function blockAttention(prefix: tf.Tensor2D, blocks: tf.Tensor3D, headsPe
   const attend: Attention['attend'] = (_, queries, keys, values, [bias, prefixBias]) => {
     const [, heads, , headSize] = queries.shape;
     const groups = keys.shape[1];
-    const early = (x: tf.Tensor4D) => tf.slice(x, [0, 0, 0, 0], [-1, -1, width, -1]) as tf.Tensor4D;
-    const late = (x: tf.Tensor4D) => tf.slice(x, [0, 0, width, 0]) as tf.Tensor4D;
-    const scaled = tf.mul(late(queries), 1 / Math.sqrt(headSize));
+    const prefixOf = (x: tf.Tensor4D) => tf.slice(x, [0, 0, 0, 0], [-1, -1, width, -1]) as tf.Tensor4D;
+    const behindPrefix = (x: tf.Tensor4D) => tf.slice(x, [0, 0, width, 0]) as tf.Tensor4D;
+    const scaled = tf.mul(behindPrefix(queries), 1 / Math.sqrt(headSize));
     const inBlocks = tf.reshape(scaled, [batch, groups, headsPerGroup, count, size, headSize]);
     // Queries of one key-value head stand side by side in each block.
     const rows = tf.reshape(swapHeadsAndBlocks(inBlocks), [batch, groups, count, headsPerGroup * size, headSize]);
-    const near = { keys: withBlockBefore(late(keys), count), values: withBlockBefore(late(values), count) };
-    const toNear = batchedProduct(rows, near.keys, true);
-    if (width === 0) return fromBlocks(batchedProduct(tf.softmax(tf.add(toNear, bias!)), near.values), heads);
+    const nearCache = {
+      keys: withBlockBefore(behindPrefix(keys), count),
+      values: withBlockBefore(behindPrefix(values), count),
+    };
+    const scoresOfNear = batchedProduct(rows, nearCache.keys, true);
+    if (width === 0)
+      return fromBlocks(batchedProduct(tf.softmax(tf.add(scoresOfNear, bias!)), nearCache.values), heads);
 
-    const first = { keys: early(keys), values: early(values) };
+    const prefixCache = { keys: prefixOf(keys), values: prefixOf(values) };
     const flat = tf.reshape(rows, [batch, groups, count * headsPerGroup * size, headSize]);
-    const toPrefix = tf.reshape(batchedProduct(flat, first.keys, true), [
+    const scoresOfPrefix = tf.reshape(batchedProduct(flat, prefixCache.keys, true), [
       batch,
       groups,
       count,
       headsPerGroup * size,
       width,
     ]);
-    const shares = tf.softmax(tf.add(tf.concat([toPrefix, toNear], 4), bias!));
-    const [ofFirst, ofNear] = tf.split(shares, [width, near.keys.shape[3]!], 4) as [tf.Tensor, tf.Tensor];
-    const mixed = tf.add(
+    const weights = tf.softmax(tf.add(tf.concat([scoresOfPrefix, scoresOfNear], 4), bias!));
+    const [prefixPart, nearPart] = tf.split(weights, [width, nearCache.keys.shape[3]!], 4) as [tf.Tensor, tf.Tensor];
+    const attended = tf.add(
       tf.reshape(
-        batchedProduct(tf.reshape(ofFirst, [batch, groups, count * headsPerGroup * size, width]), first.values),
+        batchedProduct(
+          tf.reshape(prefixPart, [batch, groups, count * headsPerGroup * size, width]),
+          prefixCache.values,
+        ),
         rows.shape,
       ),
-      batchedProduct(ofNear, near.values),
+      batchedProduct(nearPart, nearCache.values),
     );
-    const prefixShares = tf.softmax(tf.add(groupedScores(early(queries), first.keys), prefixBias!)) as tf.Tensor5D;
-    return tf.concat([groupedMix(prefixShares, first.values), fromBlocks(mixed, heads)], 2);
+    const prefixWeights = tf.softmax(
+      tf.add(groupedScores(prefixOf(queries), prefixCache.keys), prefixBias!),
+    ) as tf.Tensor5D;
+    return tf.concat([groupedMix(prefixWeights, prefixCache.values), fromBlocks(attended, heads)], 2);
   };
   const masks = [blockBias(prefix, blocks, headsPerGroup), ...(width > 0 ? [segmentBias(prefix)] : [])];
   return { masks, attend };
@@ -96,11 +105,16 @@ function swapHeadsAndBlocks(x: tf.Tensor): tf.Tensor {
 }
 
 /** `[batch, groups, blocks, headsPerGroup x size, headSize]` to `[batch, heads, blocks x size, headSize]`. */
-function fromBlocks(mixed: tf.Tensor, heads: number): tf.Tensor4D {
-  const [batch, groups, count, rows, headSize] = mixed.shape as [number, number, number, number, number];
+function fromBlocks(attended: tf.Tensor, heads: number): tf.Tensor4D {
+  const [batch, groups, count, rows, headSize] = attended.shape as [number, number, number, number, number];
   const headsPerGroup = heads / groups;
-  const apart = tf.reshape(mixed, [batch, groups, count, headsPerGroup, rows / headsPerGroup, headSize]);
-  return tf.reshape(swapHeadsAndBlocks(apart), [batch, heads, (count * rows) / headsPerGroup, headSize]) as tf.Tensor4D;
+  const splitHeads = tf.reshape(attended, [batch, groups, count, headsPerGroup, rows / headsPerGroup, headSize]);
+  return tf.reshape(swapHeadsAndBlocks(splitHeads), [
+    batch,
+    heads,
+    (count * rows) / headsPerGroup,
+    headSize,
+  ]) as tf.Tensor4D;
 }
 
 /** Keys or values `[batch, groups, tokens, headSize]` in blocks, each behind the block before it: `[batch, groups, blocks, 2 size, headSize]`. */
@@ -119,17 +133,17 @@ function withBlockBefore(x: tf.Tensor4D, count: number): tf.Tensor {
 /** The mask of `headsPerGroup` query heads at a time, `[batch, 1, blocks, headsPerGroup x size, seen]`: 0, or -1e9 where looking is forbidden. */
 function blockBias(prefix: tf.Tensor2D, blocks: tf.Tensor3D, headsPerGroup: number): tf.Tensor {
   const [batch, count, size] = blocks.shape;
-  const before = tf.concat(
+  const blockBefore = tf.concat(
     [tf.fill([batch, 1, size], -1, 'int32'), tf.slice(blocks, [0, 0, 0], [-1, count - 1, -1])],
     1,
   );
-  const near = count === 1 ? blocks : tf.concat([before, blocks], 2);
-  const width = near.shape[2] as number;
+  const nearSegments = count === 1 ? blocks : tf.concat([blockBefore, blocks], 2);
+  const width = nearSegments.shape[2] as number;
   const query = tf.expandDims(blocks, 3);
-  const key = tf.expandDims(near, 2);
-  const own = tf.range(0, size, 1, 'int32');
-  const place = tf.range(size - width, size, 1, 'int32');
-  const causal = tf.lessEqual(tf.expandDims(place, 0), tf.expandDims(own, 1));
+  const key = tf.expandDims(nearSegments, 2);
+  const queryPlaces = tf.range(0, size, 1, 'int32');
+  const keyPlaces = tf.range(size - width, size, 1, 'int32');
+  const causal = tf.lessEqual(tf.expandDims(keyPlaces, 0), tf.expandDims(queryPlaces, 1));
   const seesNear = tf.logicalAnd(tf.logicalAnd(tf.equal(query, key), tf.greaterEqual(key, 0)), causal);
   const forbid = (allowed: tf.Tensor) => tf.mul(tf.sub(1, tf.cast(allowed, 'float32')), FORBIDDEN);
   const seesPrefix = tf.tile(tf.reshape(tf.greaterEqual(prefix, 0), [batch, 1, 1, -1]), [1, count, size, 1]);

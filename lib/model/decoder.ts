@@ -67,11 +67,11 @@ function decodeLayer(
   const queries = rotate(splitHeads(map(modules.queries, normed)), angles.cos, angles.sin) as tf.Tensor4D;
   const keys = rotate(splitHeads(map(modules.keys, normed)), angles.cos, angles.sin) as tf.Tensor4D;
   const values = splitHeads(map(modules.values, normed));
-  const mixed = attention.attend(layer, queries, keys, values, attention.masks);
-  const joined = tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [-1, heads * headSize]);
-  const attended = tf.add(x, map(modules.output, joined));
+  const attended = attention.attend(layer, queries, keys, values, attention.masks);
+  const mergedHeads = tf.reshape(tf.transpose(attended, [0, 2, 1, 3]), [-1, heads * headSize]);
+  const afterAttention = tf.add(x, map(modules.output, mergedHeads));
 
-  const normedAgain = norm(modules.perceptronNorm, attended);
+  const normedAgain = norm(modules.perceptronNorm, afterAttention);
   const inner = swiGlu(map(modules.gate, normedAgain), map(modules.up, normedAgain));
-  return tf.add(attended, map(modules.down, inner)) as tf.Tensor2D;
+  return tf.add(afterAttention, map(modules.down, inner)) as tf.Tensor2D;
 }

@@ -1,9 +1,10 @@
 /**
- * Batched generation with a key-value cache: each prompt is prefilled once, then tokens are decoded in chunks of compiled steps.
+ * Batched generation with a key-value cache: each prompt is prefilled once, then tokens are decoded in chunks, each of which is one call
+ * of a compiled step.
  *
- * A completion's window of own tokens slides, so that one graph serves many chunks, and doubles when it is full, so that short
- * completions do not pay for a large limit. The batch is cut into shards, which compute side by side, and is packed closer as
- * completions end.
+ * The window that holds a completion's tokens slides, so that one graph serves many chunks, and doubles when it is full, so that short
+ * completions do not pay for a large limit. The batch is cut into shards, which compute side by side. As completions end, the others
+ * are packed closer.
  */
 import * as tf from '@tensorflow/tfjs';
 import { shardCount } from '../engine/backend.js';
@@ -24,7 +25,7 @@ import {
   widenWindows,
 } from './cache.js';
 import type { ModelConfig } from './configuration.js';
-import { type ChunkInput, type ChunkOutput, decodeChunk } from './decode-step.js';
+import { type ChunkInput, type ChunkOutput, decodeChunk } from './decode-chunk.js';
 import { hiddenStates } from './hidden-states.js';
 import { logits } from './log-probability.js';
 import { nextPosition, positionIds } from './mrope.js';
@@ -56,7 +57,7 @@ export interface Completion {
   ended: boolean;
 }
 
-/** The largest float32 below 1. A draw that rounded up to 1 would fall behind the last token. */
+/** The largest float32 below 1. A number that is rounded up to 1 would choose no token, since it lies behind the last one. */
 const BELOW_ONE = 1 - 2 ** -24;
 
 /**
@@ -125,28 +126,28 @@ export class Generator {
     const random = streams.flatMap((stream) =>
       Array.from({ length: completions }, (_, g) => new Random(settings.seed, `generate/${stream}/${g}`)),
     );
-    const out = random.map((): Completion => ({ tokens: [], logProbs: [], ended: false }));
-    const live = (completion: number) => !out[completion]!.ended;
+    const outputs = random.map((): Completion => ({ tokens: [], logProbs: [], ended: false }));
+    const live = (completion: number) => !outputs[completion]!.ended;
 
-    for (let done = 0; done < maxNewTokens && out.some(({ ended }) => !ended); done += chunk) {
+    for (let done = 0; done < maxNewTokens && outputs.some(({ ended }) => !ended); done += chunk) {
       packParts(parts, live);
       if (done === window) {
         for (const { shard } of parts) shard.state = widenWindows(shard.state, window);
         window *= 2;
       }
-      const draws = parts.map(({ slots }) => drawUniform(slots.flat(), random, chunk));
-      const next = step({ parameters, shards: parts.map(({ shard }, i) => ({ ...shard, uniform: draws[i]! })) });
-      next.shards.forEach(({ state, tokens, logProbs }, i) => {
+      const uniforms = parts.map(({ slots }) => drawUniform(slots.flat(), random, chunk));
+      const decoded = step({ parameters, shards: parts.map(({ shard }, i) => ({ ...shard, uniform: uniforms[i]! })) });
+      decoded.shards.forEach(({ state, tokens, logProbs }, i) => {
         const part = parts[i]!;
-        this.collectTokens(part.slots.flat(), tokens, logProbs, out, maxNewTokens - done);
+        this.collectTokens(part.slots.flat(), tokens, logProbs, outputs, maxNewTokens - done);
         disposeState(part.shard.state);
         part.shard = { ...part.shard, state };
         tf.dispose([tokens, logProbs]);
       });
-      tf.dispose(draws);
+      tf.dispose(uniforms);
     }
     for (const { shard } of parts) disposeShard(shard);
-    return prompts.map((_, p) => out.slice(p * completions, (p + 1) * completions));
+    return prompts.map((_, p) => outputs.slice(p * completions, (p + 1) * completions));
   }
 
   /** Adds the tokens of a chunk to the completions, up to their end. */
@@ -154,17 +155,17 @@ export class Generator {
     rows: readonly number[],
     tokens: tf.Tensor2D,
     logProbs: tf.Tensor2D,
-    out: Completion[],
-    most: number,
+    outputs: Completion[],
+    limit: number,
   ): void {
-    const [drawn, scores] = [tokens.dataSync(), logProbs.dataSync()];
-    for (let t = 0; t < tokens.shape[0] && t < most; t++) {
+    const [tokenIds, values] = [tokens.dataSync(), logProbs.dataSync()];
+    for (let t = 0; t < tokens.shape[0] && t < limit; t++) {
       rows.forEach((index, r) => {
-        const completion = out[index];
+        const completion = outputs[index];
         if (!completion || completion.ended) return;
-        const token = drawn[t * rows.length + r] as number;
+        const token = tokenIds[t * rows.length + r] as number;
         completion.tokens.push(token);
-        completion.logProbs.push(scores[t * rows.length + r] as number);
+        completion.logProbs.push(values[t * rows.length + r] as number);
         completion.ended = this.endTokenIds.includes(token);
       });
     }
@@ -215,23 +216,23 @@ export class Generator {
     const shards = prompts.length * completions < FEWEST_ROWS ? 1 : Math.min(shardCount(), prompts.length);
     const size = Math.ceil(prompts.length / shards);
     const parts = Array.from({ length: shards }, (_, i) => {
-      const numbers = Array.from({ length: size }, (_, p) => i * size + p);
-      const slots = numbers.map((p) =>
+      const promptIndices = Array.from({ length: size }, (_, p) => i * size + p);
+      const slots = promptIndices.map((p) =>
         Array.from({ length: completions }, (_, g) => (p < prompts.length ? p * completions + g : -1)),
       );
       // A copy reads the prompt's images once. The prompt itself cuts them into patches whenever it is asked for them.
-      const filled = numbers.map((p) => ({ ...prompts[Math.min(p, prompts.length - 1)]! }));
-      return { slots, prompts: filled };
+      const filledPrompts = promptIndices.map((p) => ({ ...prompts[Math.min(p, prompts.length - 1)]! }));
+      return { slots, prompts: filledPrompts };
     });
     const collated = parts.map((part) => {
       const rows = part.prompts.map(({ tokens, images }) => ({ prefix: { tokens }, images, segments: [] }));
       return collate(rows, this.config, { side: 'left', length: width });
     });
-    const filled = this.prefill({ parameters, shards: collated.map(({ batch }) => batch) });
+    const prefilled = this.prefill({ parameters, shards: collated.map(({ batch }) => batch) });
     collated.forEach(disposeBatch);
     return parts.map(({ slots, prompts }, i) => ({
       slots,
-      shard: this.openShard(filled.shards[i]!, prompts, slots, width, window),
+      shard: this.openShard(prefilled.shards[i]!, prompts, slots, width, window),
     }));
   }
 
@@ -295,7 +296,7 @@ function prefillShards({ parameters, shards }: PrefillInput, { config }: { confi
   return { shards: shards.map((batch) => prefillStep(parameters, batch, config)) };
 }
 
-/** What a chunk depends on beside its tensors. */
+/** The plain values, beside its tensors, that a chunk depends on. */
 interface DecodeConstants {
   sampling: SamplingSettings;
   endTokenIds: readonly number[];
@@ -306,18 +307,18 @@ function decodeFrom(input: ChunkInput, { sampling, endTokenIds, config }: Decode
   return decodeChunk(input, sampling, endTokenIds, config);
 }
 
-function prefillStep(parameters: ModelWeights, batch: TokenBatch, config: ModelConfig) {
+function prefillStep(parameters: ModelWeights, batch: TokenBatch, config: ModelConfig): Prefilled {
   const keys: tf.Tensor4D[] = [];
   const values: tf.Tensor4D[] = [];
   const keep: KeepCache = (_, k, v) => {
     keys.push(k);
     values.push(v);
   };
-  const all = hiddenStates(parameters, batch, config, { keep });
+  const hidden = hiddenStates(parameters, batch, config, { keep });
   const [count, length] = batch.tokens.shape;
   const ends = tf.tensor1d(
     Array.from({ length: count }, (_, i) => (i + 1) * length - 1),
     'int32',
   );
-  return { keys, values, hidden: takeRows(all, ends) };
+  return { keys, values, hidden: takeRows(hidden, ends) };
 }

@@ -8,8 +8,8 @@ const schema = z.object({
 });
 
 /**
- * The tokens at which generation stops: the end of a turn, and those that the checkpoint names besides. The published checkpoints
- * name `<|endoftext|>`.
+ * The tokens at which generation stops: the end of a turn, and any others that the checkpoint names. The published checkpoints name
+ * `<|endoftext|>`.
  *
  * @param endOfTurn `<|im_end|>`, which completions are trained to end with
  * @throws Error naming the file when it is not JSON or `eos_token_id` is neither a token id nor a list of them

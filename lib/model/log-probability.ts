@@ -60,18 +60,18 @@ export function predictTargets(
   const raw = takeRows(hidden, targets.from);
   const rows = temperature === 1 ? raw : (tf.div(raw, temperature) as tf.Tensor2D);
   if (head.shape[0] > chunk) return predictInChunks(rows, head, targets.token, chunk, headIsFrozen);
-  const scores = linear(rows, head);
-  const hits = tf.equal(tf.cast(tf.argMax(scores, 1), 'int32'), targets.token);
+  const allLogits = linear(rows, head);
+  const hits = tf.equal(tf.cast(tf.argMax(allLogits, 1), 'int32'), targets.token);
   return {
-    logProbs: logProbability(scores, targets.token),
-    entropies: predictionEntropy(scores),
+    logProbs: logProbability(allLogits, targets.token),
+    entropies: predictionEntropy(allLogits),
     hits: tf.cast(hits, 'float32') as tf.Tensor1D,
   };
 }
 
 /** Entropy of softmax(logits) for each row, in nats: `log Z - sum p x`, `[rows]`. */
-function predictionEntropy(scores: tf.Tensor2D): tf.Tensor1D {
-  const shifted = tf.sub(scores, tf.max(scores, 1, true));
+function predictionEntropy(logits: tf.Tensor2D): tf.Tensor1D {
+  const shifted = tf.sub(logits, tf.max(logits, 1, true));
   const exp = tf.exp(shifted);
   const total = tf.sum(exp, 1);
   return tf.sub(tf.log(total), tf.div(tf.sum(tf.mul(exp, shifted), 1), total)) as tf.Tensor1D;
@@ -102,21 +102,25 @@ function predictInChunks(
   const operation = tf.customGrad((...args) => {
     const save = args.pop() as unknown as (tensors: tf.Tensor[]) => void;
     const [x, w = head] = args as [tf.Tensor2D, tf.Tensor2D | undefined];
-    let most: tf.Tensor = tf.fill([x.shape[0]], Number.NEGATIVE_INFINITY);
-    let [sum, weighted, wanted]: tf.Tensor[] = [tf.zerosLike(most), tf.zerosLike(most), tf.zerosLike(most)];
+    let largest: tf.Tensor = tf.fill([x.shape[0]], Number.NEGATIVE_INFINITY);
+    let [sum, weighted, targetLogits]: tf.Tensor[] = [
+      tf.zerosLike(largest),
+      tf.zerosLike(largest),
+      tf.zerosLike(largest),
+    ];
     for (const from of starts) {
-      const scores = linear(from === 0 ? x : runAfter(x, sum!), part(w, from));
-      const larger = tf.maximum(most, tf.max(scores, 1));
-      const shrink = tf.exp(tf.sub(most, larger));
-      const exp = tf.exp(tf.sub(scores, tf.expandDims(larger, 1)));
+      const chunkLogits = linear(from === 0 ? x : runAfter(x, sum!), part(w, from));
+      const newLargest = tf.maximum(largest, tf.max(chunkLogits, 1));
+      const shrink = tf.exp(tf.sub(largest, newLargest));
+      const exp = tf.exp(tf.sub(chunkLogits, tf.expandDims(newLargest, 1)));
       sum = tf.add(tf.mul(sum!, shrink), tf.sum(exp, 1));
-      weighted = tf.add(tf.mul(weighted!, shrink), tf.sum(tf.mul(exp, scores), 1));
-      wanted = tf.add(wanted!, tf.sum(tf.mul(target(tokens, from, scores.shape[1]), scores), 1));
-      most = larger;
+      weighted = tf.add(tf.mul(weighted!, shrink), tf.sum(tf.mul(exp, chunkLogits), 1));
+      targetLogits = tf.add(targetLogits!, tf.sum(tf.mul(target(tokens, from, chunkLogits.shape[1]), chunkLogits), 1));
+      largest = newLargest;
     }
-    const logZ = tf.add(most, tf.log(sum!));
+    const logZ = tf.add(largest, tf.log(sum!));
     const entropy = tf.sub(logZ, tf.div(weighted!, sum!));
-    const hits = tf.cast(tf.greaterEqual(wanted!, most), 'float32');
+    const hits = tf.cast(tf.greaterEqual(targetLogits!, largest), 'float32');
     save([x, w, tokens, logZ, entropy]);
     const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor[] => {
       const [x, w, tokens, logZ, entropy] = saved as [tf.Tensor2D, tf.Tensor2D, tf.Tensor, tf.Tensor, tf.Tensor];
@@ -125,10 +129,10 @@ function predictInChunks(
       const dw: tf.Tensor2D[] = [];
       for (const from of starts) {
         const headPart = part(w, from);
-        const scores = linear(runAfter(x, from === 0 ? dy : dx), headPart);
-        const logs = tf.sub(scores, tf.expandDims(logZ, 1));
+        const chunkLogits = linear(runAfter(x, from === 0 ? dy : dx), headPart);
+        const logs = tf.sub(chunkLogits, tf.expandDims(logZ, 1));
         const p = tf.exp(logs);
-        const slopeOfLogProb = tf.mul(dLogProb, tf.sub(target(tokens, from, scores.shape[1]), p));
+        const slopeOfLogProb = tf.mul(dLogProb, tf.sub(target(tokens, from, chunkLogits.shape[1]), p));
         const slope = tf.sub(
           slopeOfLogProb,
           tf.mul(dEntropy, tf.mul(p, tf.add(logs, tf.expandDims(entropy, 1)))),
@@ -138,7 +142,7 @@ function predictInChunks(
       }
       return headIsFrozen ? [dx] : [dx, tf.concat(dw, 0)];
     };
-    return { value: tf.stack([tf.sub(wanted!, logZ), entropy, hits]), gradFunc };
+    return { value: tf.stack([tf.sub(targetLogits!, logZ), entropy, hits]), gradFunc };
   });
   const value = headIsFrozen ? operation(rows) : operation(rows, head);
   const [logProbs, entropies, hits] = tf.unstack(value) as [tf.Tensor1D, tf.Tensor1D, tf.Tensor1D];

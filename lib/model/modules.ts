@@ -1,5 +1,5 @@
 /**
- * The modules that the model is built from: the name, shape and role of every tensor. The forward pass, the decode step, the drawing
+ * The modules that the model is built from: the name, shape and role of every tensor. The forward pass, the decoding of chunks, the drawing
  * of new weights and the check of a checkpoint all read this one description.
  *
  * Names are those of the published checkpoints, shapes are in PyTorch's layout.

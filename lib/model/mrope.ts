@@ -66,7 +66,7 @@ export function positionIds(
 /** The position after the last: one above the largest id, or `start` for an empty sequence. */
 export function nextPosition(positions: readonly Position[], start = 0): number {
   return positions.reduce(
-    (most, [temporal, height, width]) => Math.max(most, temporal + 1, height + 1, width + 1),
+    (largest, [temporal, height, width]) => Math.max(largest, temporal + 1, height + 1, width + 1),
     start,
   );
 }
@@ -94,9 +94,9 @@ export function mropeAngles(positions: tf.Tensor3D, config: ModelConfig): Rotary
   const sections: tf.Tensor[] = [];
   let from = 0;
   config.mropeSection.forEach((size, axis) => {
-    const along = tf.squeeze(tf.slice(positions, [axis, 0, 0], [1, -1, -1]), [0]);
-    const ofSection = tf.tensor1d(frequencies.slice(from, from + size));
-    sections.push(tf.mul(tf.expandDims(tf.cast(along, 'float32'), 2), ofSection));
+    const positionsOnAxis = tf.squeeze(tf.slice(positions, [axis, 0, 0], [1, -1, -1]), [0]);
+    const sectionFrequencies = tf.tensor1d(frequencies.slice(from, from + size));
+    sections.push(tf.mul(tf.expandDims(tf.cast(positionsOnAxis, 'float32'), 2), sectionFrequencies));
     from += size;
   });
   const angles = tf.expandDims(tf.concat(sections, 2), 1);

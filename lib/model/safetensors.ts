@@ -155,8 +155,8 @@ function readFully(descriptor: number, position: number, length: number): Buffer
 /** Fills a buffer from the file. */
 function readInto(descriptor: number, position: number, buffer: Uint8Array): void {
   for (let filled = 0; filled < buffer.length; ) {
-    const wanted = Math.min(buffer.length - filled, 1 << 30);
-    const count = readSync(descriptor, buffer, filled, wanted, position + filled);
+    const remaining = Math.min(buffer.length - filled, 1 << 30);
+    const count = readSync(descriptor, buffer, filled, remaining, position + filled);
     if (count === 0) throw new Error(`the file ended while it was read, at byte ${position + filled}`);
     filled += count;
   }

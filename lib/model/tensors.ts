@@ -43,7 +43,7 @@ export type TokenBatch = {
    * `[batch, blocks, size]`; `segments` is then the prefix's alone, `[batch, prefix]`.
    */
   blocks?: tf.Tensor3D;
-  /** The visual token that stands here, counted over all images of the batch; -1 for text. int32 `[batch, tokens]`. */
+  /** For each token the number of its visual token, counted over all images of the batch; -1 for text. int32 `[batch, tokens]`. */
   visual: tf.Tensor2D;
   /** Absent from a batch without images. */
   images?: ImageBatch;

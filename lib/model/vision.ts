@@ -107,8 +107,8 @@ function attend(
   const qkv = map(block.queriesKeysValues, x);
   const split = tf.transpose(tf.reshape(qkv, [images, -1, 3, heads, headSize]), [2, 0, 3, 1, 4]);
   const [q, k, v] = tf.unstack(split) as [tf.Tensor, tf.Tensor, tf.Tensor];
-  const mixed = attention(rotate(q, angles.cos, angles.sin), rotate(k, angles.cos, angles.sin), v);
-  return map(block.output, tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [-1, embedSize]));
+  const attended = attention(rotate(q, angles.cos, angles.sin), rotate(k, angles.cos, angles.sin), v);
+  return map(block.output, tf.reshape(tf.transpose(attended, [0, 2, 1, 3]), [-1, embedSize]));
 }
 
 /** 2-D rotary angles, `[images, 1, patches, headSize / 2]`: the first half of the frequencies follows the row, the second the column. */

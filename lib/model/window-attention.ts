@@ -11,7 +11,7 @@ import { batchedProduct, takeRows, topK } from '../engine/operations.js';
 import { FORBIDDEN } from './attention.js';
 import type { ImageBatch } from './tensors.js';
 
-/** Queries, keys and values of patches, each `[images, heads, patches, size]`, to their mixture of the same shape. */
+/** Queries, keys and values of patches, each `[images, heads, patches, size]`, to the weighted sums of the values, of the same shape. */
 export type PatchAttention = (queries: tf.Tensor, keys: tf.Tensor, values: tf.Tensor) => tf.Tensor;
 
 /**
@@ -39,7 +39,7 @@ export function sortByWindow(images: ImageBatch, side: number, mergeSize: number
   const windows = windowNumbers(images, side);
   // A side is a multiple of mergeSize, so patches that are joined lie in one window.
   const windowsOfCells = tf.slice(tf.reshape(windows, [count, cells, joined]), [0, 0, 0], [-1, -1, 1]);
-  const order = ascending(tf.reshape(windowsOfCells, [count, cells]) as tf.Tensor2D);
+  const order = sortedOrder(tf.reshape(windowsOfCells, [count, cells]) as tf.Tensor2D);
   const sort = (x: tf.Tensor): tf.Tensor => tf.reshape(takeCells(tf.cast(x, 'float32'), order), x.shape);
   return {
     images: {
@@ -48,7 +48,7 @@ export function sortByWindow(images: ImageBatch, side: number, mergeSize: number
       padding: sort(images.padding) as tf.Tensor2D,
     },
     windows: sort(windows) as tf.Tensor2D,
-    restore: (merged) => takeCells(merged, ascending(tf.cast(order, 'float32') as tf.Tensor2D)),
+    restore: (merged) => takeCells(merged, sortedOrder(tf.cast(order, 'float32') as tf.Tensor2D)),
   };
 }
 
@@ -60,7 +60,7 @@ function windowNumbers({ places, padding }: ImageBatch, side: number): tf.Tensor
 }
 
 /** The places of each row's entries, the smallest entry first, int32 `[rows, entries]`. */
-function ascending(x: tf.Tensor2D): tf.Tensor2D {
+function sortedOrder(x: tf.Tensor2D): tf.Tensor2D {
   return topK(tf.neg(x) as tf.Tensor2D, x.shape[1]).indices;
 }
 
@@ -90,31 +90,31 @@ export function wholeAttention(padding: tf.Tensor2D): PatchAttention {
  */
 export function windowAttention(windows: tf.Tensor2D, area: number): PatchAttention {
   const [count, patches] = windows.shape;
-  if (patches <= 3 * area) return attentionWith(tf.expandDims(unlike(windows, windows), 1));
+  if (patches <= 3 * area) return attentionWith(tf.expandDims(biasOfUnlike(windows, windows), 1));
   const runs = Math.ceil(patches / area);
-  const rest = runs * area - patches;
+  const missing = runs * area - patches;
   /** `[.., patches, ..]` along an axis, to runs of a window's area: `[.., runs, area, ..]`. */
   const cut = (x: tf.Tensor, axis: number): tf.Tensor =>
     tf.reshape(x, [...x.shape.slice(0, axis), -1, area, ...x.shape.slice(axis + 1)]);
-  const own = (x: tf.Tensor, axis: number, fill = 0) => cut(padded(x, axis, 0, rest, fill), axis);
+  const inRuns = (x: tf.Tensor, axis: number, fill = 0) => cut(padded(x, axis, 0, missing, fill), axis);
   /** Each run with the one before and the one behind it: `[.., runs, 3 x area, ..]`. */
-  const around = (x: tf.Tensor, axis: number, fill = 0): tf.Tensor => {
-    const wide = cut(padded(x, axis, area, rest + area, fill), axis);
-    const from = (run: number) => tf.slice(wide, startAt(axis, run), [...wide.shape.slice(0, axis), runs]);
-    return tf.concat([from(0), from(1), from(2)], axis + 1);
+  const withNeighbours = (x: tf.Tensor, axis: number, fill = 0): tf.Tensor => {
+    const wide = cut(padded(x, axis, area, missing + area, fill), axis);
+    const runsFrom = (run: number) => tf.slice(wide, startAt(axis, run), [...wide.shape.slice(0, axis), runs]);
+    return tf.concat([runsFrom(0), runsFrom(1), runsFrom(2)], axis + 1);
   };
   // No window has the number -1 or -2, so that nobody looks at the padding of the runs.
-  const bias = unlike(own(windows, 1, -2), around(windows, 1, -1));
+  const bias = biasOfUnlike(inRuns(windows, 1, -2), withNeighbours(windows, 1, -1));
   const attend = attentionWith(tf.expandDims(bias, 1));
   return (queries, keys, values) => {
-    const mixed = attend(own(queries, 2), around(keys, 2), around(values, 2));
+    const attended = attend(inRuns(queries, 2), withNeighbours(keys, 2), withNeighbours(values, 2));
     const [, heads, , size] = queries.shape as [number, number, number, number];
-    return tf.slice(tf.reshape(mixed, [count, heads, runs * area, size]), [0, 0, 0, 0], [-1, -1, patches, -1]);
+    return tf.slice(tf.reshape(attended, [count, heads, runs * area, size]), [0, 0, 0, 0], [-1, -1, patches, -1]);
   };
 }
 
 /** `[.., n]` and `[.., m]` to `[.., n, m]`: 0 where the numbers are equal, else -1e9. */
-function unlike(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
+function biasOfUnlike(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
   const differ = tf.notEqual(tf.expandDims(a, -1), tf.expandDims(b, b.rank - 1));
   return tf.mul(tf.cast(differ, 'float32'), FORBIDDEN);
 }

@@ -1,6 +1,6 @@
 /**
- * Decoding of a few tokens a row, as one compiled step. It computes what `decoder.ts` does, for one token at a time: queries, keys and
- * values come from one product, gate and up from another, and all completions of a prompt look at the prompt's keys at once.
+ * Decodes a chunk, a few tokens of each row, as one compiled step. It computes what `decoder.ts` does, for one token at a time: queries,
+ * keys and values come from one product, gate and up from another, and all completions of a prompt look at the prompt's keys at once.
  */
 import * as tf from '@tensorflow/tfjs';
 import { batchedProduct, linear, meanOfRows, rmsNorm, swiGlu, takeRows } from '../engine/operations.js';
@@ -13,16 +13,16 @@ import { effectiveWeight, project } from './projection.js';
 import { type SamplingSettings, sampleTokens } from './sampling.js';
 import type { ModelWeights } from './tensors.js';
 
-/** The input of a decode step. */
+/** The input of a chunk. */
 export type ChunkInput = {
   parameters: ModelWeights;
-  /** Independent parts of the batch, which compute side by side. `uniform` holds a number in [0, 1) for each token, `[steps, rows]`. */
+  /** Independent parts of the batch, which compute side by side. `uniform` holds a number in [0, 1) for each token, `[chunk, rows]`. */
   shards: (Shard & { uniform: tf.Tensor2D })[];
 };
 
-/** The output of a decode step. */
+/** The output of a chunk. */
 export type ChunkOutput = {
-  /** Tokens drawn and their log-probabilities, `[steps, rows]`. */
+  /** Tokens drawn and their log-probabilities, `[chunk, rows]`. */
   shards: { state: DecodeState; tokens: tf.Tensor2D; logProbs: tf.Tensor2D }[];
 };
 
@@ -43,8 +43,8 @@ interface LayerMaps {
 const WIDEST_COPIED = 512;
 
 /**
- * Decodes as many tokens a row as `uniform` has rows: a token is drawn from the last hidden state, runs through the layers, and gives
- * the next hidden state.
+ * Decodes `uniform.shape[0]` tokens for each row. Each token is drawn from the last hidden state, runs through the layers, and gives the
+ * next hidden state.
  */
 export function decodeChunk(
   { parameters, shards }: ChunkInput,
@@ -115,16 +115,16 @@ function decodeShard(
   endTokenIds: readonly number[],
   config: ModelConfig,
 ): ChunkOutput['shards'][number] {
-  const [steps, rows] = uniform.shape;
-  const angles = chunkAngles(state.position, steps, config);
-  const biases = chunkBiases(prompt, state, steps);
+  const [chunk, rows] = uniform.shape;
+  const angles = chunkAngles(state.position, chunk, config);
+  const biases = chunkBiases(prompt, state, chunk);
   const past = layers.map((_, i) => pastOf(prompt, state, i));
   const recent: RecentTokens[] = layers.map(() => ({ keys: [], values: [] }));
   const tokens: tf.Tensor1D[] = [];
   const logProbs: tf.Tensor1D[] = [];
   let { hidden, done } = state;
-  (tf.unstack(uniform) as tf.Tensor1D[]).forEach((draw, t) => {
-    const sampled = sampleTokens(logits(parameters, hidden), draw, sampling);
+  (tf.unstack(uniform) as tf.Tensor1D[]).forEach((uniformOfToken, t) => {
+    const sampled = sampleTokens(logits(parameters, hidden), uniformOfToken, sampling);
     // A row that has ended goes on with end tokens, which nobody reads.
     const ended = tf.fill([rows], endTokenIds[0] ?? 0, 'int32');
     const token = tf.cast(tf.where(tf.greater(done, 0), ended, sampled.tokens), 'int32') as tf.Tensor1D;
@@ -139,9 +139,9 @@ function decodeShard(
   });
   return {
     state: {
-      ...slideWindows(state, recent, steps),
+      ...slideWindows(state, recent, chunk),
       hidden,
-      position: tf.add(state.position, tf.scalar(steps, 'int32')) as tf.Tensor1D,
+      position: tf.add(state.position, tf.scalar(chunk, 'int32')) as tf.Tensor1D,
       done,
     },
     tokens: tf.stack(tokens) as tf.Tensor2D,
@@ -162,9 +162,11 @@ function pastOf(prompt: PromptCache, state: DecodeState, layer: number): SeenTok
     keys: tf.expandDims(prompt.keys[layer]!, 2),
     values: tf.expandDims(prompt.values[layer]!, 2),
   };
-  const own = { keys: state.keys[layer]!, values: state.values[layer]! };
-  if (own.keys.shape[2] > 1) return [shared, own];
-  return [{ keys: tf.concat([shared.keys, own.keys], 3), values: tf.concat([shared.values, own.values], 3) }];
+  const windowCache = { keys: state.keys[layer]!, values: state.values[layer]! };
+  if (windowCache.keys.shape[2] > 1) return [shared, windowCache];
+  return [
+    { keys: tf.concat([shared.keys, windowCache.keys], 3), values: tf.concat([shared.values, windowCache.values], 3) },
+  ];
 }
 
 /** Keys and values of the chunk's tokens so far, one of each for every token, `[prompts, keyValueHeads, slots, 1, headSize]`. */
@@ -180,27 +182,27 @@ interface HeadAngles {
 }
 
 /** The angles of each of the chunk's tokens. All are text, so the three axes of M-RoPE agree. */
-function chunkAngles(position: tf.Tensor1D, steps: number, config: ModelConfig): HeadAngles[] {
+function chunkAngles(position: tf.Tensor1D, chunk: number, config: ModelConfig): HeadAngles[] {
   const frequencies = tf.tensor1d(rotaryFrequencies(config));
-  const places = tf.add(
+  const positions = tf.add(
     tf.reshape(tf.cast(position, 'float32'), [1, -1, 1, 1]),
-    tf.reshape(tf.range(0, steps), [-1, 1, 1, 1]),
+    tf.reshape(tf.range(0, chunk), [-1, 1, 1, 1]),
   );
-  const angles = tf.mul(places, frequencies);
+  const angles = tf.mul(positions, frequencies);
   const [cos, sin] = [tf.cos(angles), tf.sin(angles)];
-  const whole = tf.unstack(tf.concat([cos, cos], 3));
-  const signed = tf.unstack(tf.concat([tf.neg(sin), sin], 3));
-  return whole.map((cos, t) => ({ cos, sin: signed[t]! }));
+  const cosines = tf.unstack(tf.concat([cos, cos], 3));
+  const signedSines = tf.unstack(tf.concat([tf.neg(sin), sin], 3));
+  return cosines.map((cos, t) => ({ cos, sin: signedSines[t]! }));
 }
 
-/** The bias that is added to the scores at each of the chunk's tokens: of the prompt, the own window, and this chunk. */
-function chunkBiases(prompt: PromptCache, state: DecodeState, steps: number): tf.Tensor[] {
+/** The bias that is added to the scores at each of the chunk's tokens. It covers the prompt, the window, and the chunk up to that token. */
+function chunkBiases(prompt: PromptCache, state: DecodeState, chunk: number): tf.Tensor[] {
   const [prompts, width] = prompt.bias.shape;
   const window = state.bias.shape[0];
-  const own = tf.tile(tf.expandDims(state.bias, 0), [prompts, 1]);
-  const all = tf.concat([prompt.bias, own, tf.zeros([prompts, steps])], 1);
-  return Array.from({ length: steps }, (_, t) =>
-    tf.reshape(tf.slice(all, [0, 0], [-1, width + window + t + 1]), [prompts, 1, 1, 1, width + window + t + 1]),
+  const windowBias = tf.tile(tf.expandDims(state.bias, 0), [prompts, 1]);
+  const wholeBias = tf.concat([prompt.bias, windowBias, tf.zeros([prompts, chunk])], 1);
+  return Array.from({ length: chunk }, (_, t) =>
+    tf.reshape(tf.slice(wholeBias, [0, 0], [-1, width + window + t + 1]), [prompts, 1, 1, 1, width + window + t + 1]),
   );
 }
 
@@ -219,12 +221,12 @@ function decodeLayer(
   bias: tf.Tensor,
   { heads, keyValueHeads: groups, headSize: size }: ModelConfig,
 ): tf.Tensor2D {
-  const own = past[past.length - 1]!;
-  const [prompts, , slots] = own.keys.shape as [number, number, number];
+  const lastPart = past[past.length - 1]!;
+  const [prompts, , slots] = lastPart.keys.shape as [number, number, number];
   const headsPerGroup = heads / groups;
-  const all = tf.reshape(maps.queriesKeysValues(x), [prompts * slots, heads + 2 * groups, size]);
-  const [rotated, value] = tf.split(all, [heads + groups, groups], 1) as [tf.Tensor, tf.Tensor];
-  const [query, key] = tf.split(turn(rotated, angles), [heads, groups], 1) as [tf.Tensor, tf.Tensor];
+  const allHeads = tf.reshape(maps.queriesKeysValues(x), [prompts * slots, heads + 2 * groups, size]);
+  const [rotated, value] = tf.split(allHeads, [heads + groups, groups], 1) as [tf.Tensor, tf.Tensor];
+  const [query, key] = tf.split(rotateHeads(rotated, angles), [heads, groups], 1) as [tf.Tensor, tf.Tensor];
   const perSlot = (y: tf.Tensor) =>
     tf.reshape(swapSlotsAndGroups(y, prompts, slots, groups, size), [prompts, groups, slots, 1, size]) as tf.Tensor5D;
   recent.keys.push(perSlot(key));
@@ -239,39 +241,39 @@ function decodeLayer(
     const rows = tf.reshape(queries, [prompts, groups, -1, rowsFor(part), size]);
     return tf.reshape(batchedProduct(rows, part.keys, true), [prompts, groups, slots, headsPerGroup, widths[i]!]);
   });
-  const shares = tf.split(tf.softmax(tf.add(tf.concat(scores, 4), bias)), widths, 4);
-  const mixed = seen.map((part, i) => {
-    const rows = tf.reshape(shares[i]!, [prompts, groups, -1, rowsFor(part), widths[i]!]);
+  const attentionWeights = tf.split(tf.softmax(tf.add(tf.concat(scores, 4), bias)), widths, 4);
+  const attended = seen.map((part, i) => {
+    const rows = tf.reshape(attentionWeights[i]!, [prompts, groups, -1, rowsFor(part), widths[i]!]);
     return tf.reshape(batchedProduct(rows, part.values), [prompts, groups, slots, headsPerGroup * size]);
   });
-  const back = tf.reshape(swapSlotsAndGroups(tf.addN(mixed), prompts, groups, slots, headsPerGroup * size), [
+  const mergedHeads = tf.reshape(swapSlotsAndGroups(tf.addN(attended), prompts, groups, slots, headsPerGroup * size), [
     prompts * slots,
     heads * size,
   ]);
-  const attended = tf.add(x, maps.output(back as tf.Tensor2D)) as tf.Tensor2D;
+  const afterAttention = tf.add(x, maps.output(mergedHeads as tf.Tensor2D)) as tf.Tensor2D;
 
-  const [gate, up] = tf.split(maps.gateAndUp(attended), 2, 1) as [tf.Tensor2D, tf.Tensor2D];
-  return tf.add(attended, maps.down(swiGlu(gate, up) as tf.Tensor2D)) as tf.Tensor2D;
+  const [gate, up] = tf.split(maps.gateAndUp(afterAttention), 2, 1) as [tf.Tensor2D, tf.Tensor2D];
+  return tf.add(afterAttention, maps.down(swiGlu(gate, up) as tf.Tensor2D)) as tf.Tensor2D;
 }
 
-/** Rotates heads `[rows, heads, headSize]`. */
-function turn(x: tf.Tensor, { cos, sin }: HeadAngles): tf.Tensor {
+/** Rotates the heads `[rows, heads, headSize]` by the angles of their token. */
+function rotateHeads(x: tf.Tensor, { cos, sin }: HeadAngles): tf.Tensor {
   const [a, b] = tf.split(x, 2, 2) as [tf.Tensor, tf.Tensor];
   return tf.add(tf.mul(x, cos), tf.mul(tf.concat([b, a], 2), sin));
 }
 
-/** Adds the chunk's keys and values to the windows, whose oldest places go. */
+/** Appends the chunk's keys and values to each window and drops as many of its oldest entries. */
 function slideWindows(
   state: DecodeState,
   recent: readonly RecentTokens[],
-  steps: number,
+  chunk: number,
 ): Pick<DecodeState, 'keys' | 'values' | 'bias'> {
   const window = state.bias.shape[0];
-  const slid = (old: tf.Tensor5D, fresh: tf.Tensor5D[]) =>
-    tf.concat([tf.slice(old, [0, 0, 0, steps, 0], [-1, -1, -1, window - steps, -1]), ...fresh], 3) as tf.Tensor5D;
+  const slide = (old: tf.Tensor5D, fresh: tf.Tensor5D[]) =>
+    tf.concat([tf.slice(old, [0, 0, 0, chunk, 0], [-1, -1, -1, window - chunk, -1]), ...fresh], 3) as tf.Tensor5D;
   return {
-    keys: state.keys.map((keys, layer) => slid(keys, recent[layer]!.keys)),
-    values: state.values.map((values, layer) => slid(values, recent[layer]!.values)),
-    bias: tf.concat([tf.slice(state.bias, [steps], [window - steps]), tf.zeros([steps])]) as tf.Tensor1D,
+    keys: state.keys.map((keys, layer) => slide(keys, recent[layer]!.keys)),
+    values: state.values.map((values, layer) => slide(values, recent[layer]!.values)),
+    bias: tf.concat([tf.slice(state.bias, [chunk], [window - chunk]), tf.zeros([chunk])]) as tf.Tensor1D,
   };
 }
