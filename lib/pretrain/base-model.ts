@@ -1,6 +1,6 @@
 /**
- * Pretrains the base model: a nano Qwen2-VL that learns to see every look of the three tasks and to write. `lessons/` holds what it is
- * shown, `recipe.ts` how often and for how long.
+ * Pretrains the base model: a nano Qwen2-VL that learns to see every look of the three tasks and to write. `lessons/` says what it is
+ * shown, and `recipe.ts` how often and for how long.
  */
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -11,7 +11,7 @@ import { disposeModel } from '../model/model.js';
 import { writeSafetensors } from '../model/safetensors.js';
 import type { LoopControl } from '../train/loop.js';
 import { type Json, RunDirectory } from '../train/run-directory.js';
-import { examination, examinationItems } from './examination.js';
+import { examinationItems, scheduleExaminations } from './examination.js';
 import { newNanoModel } from './nano-model.js';
 import { pretrain } from './pretrain.js';
 import type { BaseModelRecipe } from './recipe.js';
@@ -39,7 +39,7 @@ export async function pretrainBaseModel(
     const items = examinationItems(recipe.examination.items);
     const held = new Set([...heldScenes(), ...items.map(({ fingerprint }) => fingerprint)]);
     const rowsOf = pretrainingRows(recipe, model, held);
-    const evaluate = examination(model, items, recipe.examination.every);
+    const evaluate = scheduleExaminations(model, items, recipe.examination.every);
     const { config, parameters } = model;
     await pretrain({ config, parameters, rowsOf, settings: recipe, run, evaluate, ...control });
     writeFolderAtomic(run.final, (partial) => {

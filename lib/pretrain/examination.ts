@@ -36,14 +36,18 @@ export function examinationItems(count: number): ExaminationItem[] {
 
 /** The longest answer to an examination question, in tokens: a caption of eight objects. */
 const LONGEST_ANSWER = 48;
-/** Questions answered together. */
+/** The number of questions that are answered together. */
 const BATCH = 128;
 
 /**
- * Examines the model every so many steps: the shares of items that it answers right to the letter, by kind and look. The score is the mean
- * of the captions' shares.
+ * Makes the evaluation that examines the model every `every` steps. Its metrics are the shares of items that the model answers right to the
+ * letter, by kind and look. Its score is the mean of the captions' shares.
  */
-export function examination(model: Model, items: readonly ExaminationItem[], every: number): EvaluationSchedule {
+export function scheduleExaminations(
+  model: Model,
+  items: readonly ExaminationItem[],
+  every: number,
+): EvaluationSchedule {
   return {
     every,
     measure: async (parameters) => {

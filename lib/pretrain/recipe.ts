@@ -13,7 +13,7 @@ export interface BaseModelPhase extends PretrainingPhase {
 export interface BaseModelRecipe extends PretrainingSettings {
   seed: number;
   phases: readonly BaseModelPhase[];
-  /** The number of scenes of each source. They are drawn once and looked at again and again. */
+  /** The number of scenes of each source. Each is drawn once, and many rows show it. */
   scenes: { readonly [source in SourceName]: number };
   /** The steps between examinations, and the items of each look in one. */
   examination: { every: number; items: number };

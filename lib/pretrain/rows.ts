@@ -10,7 +10,7 @@ import type { BaseModelRecipe } from './recipe.js';
 import { openAlbum } from './scenes.js';
 
 /**
- * The rows of each step, a function of recipe and step. Rows of a kind stand together, as they are of like length.
+ * The rows of each step, which follow from the recipe and the step. Rows of one kind form a micro-batch, since their lengths are alike.
  *
  * @param held fingerprints of scenes that must not be shown
  */
@@ -21,16 +21,16 @@ export function pretrainingRows(
 ): (step: number) => PretrainingRow[][] {
   const album = openAlbum(recipe, held);
   const { imEnd, imagePad, visionStart, visionEnd } = tokenizer.special;
-  const open = tokenizer.encode('<|im_start|>user\n');
-  const turn = tokenizer.encode('<|im_end|>\n<|im_start|>assistant\n');
+  const userOpening = tokenizer.encode('<|im_start|>user\n');
+  const turnOfAssistant = tokenizer.encode('<|im_end|>\n<|im_start|>assistant\n');
   const encodeLesson = ({ question, answer }: Lesson) => ({
-    question: [...tokenizer.encodePlain(question), ...turn],
+    question: [...tokenizer.encodePlain(question), ...turnOfAssistant],
     answer: [...tokenizer.encodePlain(answer), imEnd],
   });
   const visualTokens = (image: RgbImage) => {
     const [t, h, w] = processedGrid(image, imageProcessor);
-    const places = (t * h * w) / imageProcessor.mergeSize ** 2;
-    return [visionStart, ...Array<number>(places).fill(imagePad), visionEnd];
+    const count = (t * h * w) / imageProcessor.mergeSize ** 2;
+    return [visionStart, ...Array<number>(count).fill(imagePad), visionEnd];
   };
   return (step) => {
     const { rows, mix } = phaseAt(recipe.phases, step).phase;
@@ -41,7 +41,7 @@ export function pretrainingRows(
         const { images, lessons } = lessonRow(kind, random, album, mix);
         return {
           images: images.map((image) => processImage(image, imageProcessor)),
-          prefix: [...open, ...images.flatMap(visualTokens)],
+          prefix: [...userOpening, ...images.flatMap(visualTokens)],
           conversations: lessons.map(encodeLesson),
         };
       }),

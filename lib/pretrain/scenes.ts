@@ -18,12 +18,12 @@ const VALIDATION_ROWS = 200;
  * these; where they differ, `sampleTestRows` draws no scene that pretraining has shown.
  */
 export function heldScenes(): ReadonlySet<string> {
-  knownHeld ??= drawHeldScenes();
-  return knownHeld;
+  drawnHeldScenes ??= drawHeldScenes();
+  return drawnHeldScenes;
 }
 
-/** They never change, and they take seconds to draw. */
-let knownHeld: ReadonlySet<string> | undefined;
+/** Kept because the held scenes never change and take seconds to draw. */
+let drawnHeldScenes: ReadonlySet<string> | undefined;
 
 function drawHeldScenes(): Set<string> {
   const held = new Set<string>();
@@ -44,6 +44,7 @@ function drawScene<T>(
   held: ReadonlySet<string>,
 ): { scene: T; fingerprint: string } {
   const random = new Random(seed, `pretraining/${source.name}/${index}`);
+  // This ends because the sources have far more scenes than are held.
   for (;;) {
     const scene = source.draw(random);
     const fingerprint = source.fingerprint(scene);

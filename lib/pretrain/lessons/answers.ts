@@ -1,4 +1,4 @@
-/** Answers to a question of a task: worked out, or in the untidy text of a model that was never fine-tuned. */
+/** Answers to a question of a task: a worked solution, or the untidy text of a model that was never fine-tuned. */
 import type { Random } from '../../engine/random.js';
 import { writeTarget } from '../../tasks/prompts.js';
 
@@ -7,7 +7,7 @@ export const WORK_OUT = 'Output the thinking process.';
 /** The share of answers with tags that hold a worked solution. */
 const WORKED_IN_TAGS = 0.2;
 
-/** The answer to a question that asks for tags: seldom the worked solution, mostly a look and a hasty answer. */
+/** The answer to a question that asks for tags: in one case of five the worked solution, else a remark and a hasty answer. */
 export function inTags(
   worked: { solution: string; answer: string },
   hasty: { remark: string; answer: string },
@@ -19,10 +19,10 @@ export function inTags(
 
 /** An answer to a prompt that asks for tags as a model without fine-tuning might give it: in under a third of cases well formed. */
 export function untidyThinking(remark: string, answer: string, random: Random): string {
-  const draw = random.uniform();
-  if (draw < 0.28) return `<think>\n${remark}\n</think>\n<answer>\n${answer}\n</answer>`;
-  if (draw < 0.5) return `<answer>\n${answer}\n</answer>`;
-  if (draw < 0.65) return `<think>\n${remark}\n</think>\n${answer}`;
-  if (draw < 0.8) return `${remark} <answer> ${answer} </answer>`;
+  const uniform = random.uniform();
+  if (uniform < 0.28) return `<think>\n${remark}\n</think>\n<answer>\n${answer}\n</answer>`;
+  if (uniform < 0.5) return `<answer>\n${answer}\n</answer>`;
+  if (uniform < 0.65) return `<think>\n${remark}\n</think>\n${answer}`;
+  if (uniform < 0.8) return `${remark} <answer> ${answer} </answer>`;
   return answer;
 }

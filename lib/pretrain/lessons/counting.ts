@@ -17,7 +17,7 @@ import {
   type Album,
   CAPTION_PROMPTS,
   type Examination,
-  firstOf,
+  firstNamedObject,
   type Lesson,
   type LessonMix,
   type LessonRow,
@@ -37,7 +37,7 @@ const VEHICLES: Source<Scene, 'vehicles'> = {
   fingerprint: sceneFingerprint,
 };
 
-/** Short questions about a picture. */
+/** The number of short questions about a picture. */
 const SHORT_QUESTIONS = 4;
 
 function countingRow(random: Random, album: Album, mix: LessonMix): LessonRow {
@@ -55,9 +55,9 @@ function countingLessons(scene: Scene, { lookups, worked }: LessonMix, random: R
     const style = /^How many/.test(question) && random.chance(0.5) ? 'direct' : 'bare';
     lessons.push({ question: writePrompt(question, style), answer });
   }
-  const [a, b] = [random.int(13), random.int(8)];
-  const plus = random.chance(0.4) || a < b;
-  lessons.push(sum(a, plus ? '+' : '-', b));
+  const [left, right] = [random.int(13), random.int(8)];
+  const isAddition = random.chance(0.4) || left < right;
+  lessons.push(sum(left, isAddition ? '+' : '-', right));
   if (scene.look === 'blocks' && random.chance(0.4)) {
     const program = sampleProgram(random.choice(['count', 'addition', 'subtract-all'] as const), scene, random);
     const question = writePrompt(writeQuestion(program), 'direct');
@@ -66,7 +66,7 @@ function countingLessons(scene: Scene, { lookups, worked }: LessonMix, random: R
   if (random.chance(0.35)) {
     const program = sampleProgram('count', scene, random);
     const count = String(solveCounting(program, scene));
-    const remark = random.chance(0.5) ? firstOf(writeCaption(scene)) : `objects: ${count}.`;
+    const remark = random.chance(0.5) ? firstNamedObject(writeCaption(scene)) : `objects: ${count}.`;
     const question = writePrompt(writeQuestion(program), 'think');
     lessons.push({ question, answer: untidyThinking(remark, count, random) });
   }
@@ -78,18 +78,20 @@ function captionLesson(scene: Scene): Lesson {
   return { question: CAPTION_PROMPTS.only, answer: writeCaption(scene) };
 }
 
-/** A question worked out, and another answered with tags: the hasty answer is the count before anything changes. */
+/** A question that is worked out, and another that is answered with tags. The hasty answer is the count before anything changes. */
 function workedLessons(scene: Scene, random: Random): Lesson[] {
-  const [worked, asked] = [0, 1].map(() => sampleProgram(random.choice(TRAINED_FAMILIES), scene, random));
-  const solution = writeCountingSolution(asked!, scene);
+  const [workedProgram, taggedProgram] = [0, 1].map(() =>
+    sampleProgram(random.choice(TRAINED_FAMILIES), scene, random),
+  );
+  const solution = writeCountingSolution(taggedProgram!, scene);
   const tagged = inTags(
-    { solution, answer: String(solveCounting(asked!, scene)) },
-    { remark: firstOf(writeCaption(scene)), answer: String(countMatching(scene, asked!.ask)) },
+    { solution, answer: String(solveCounting(taggedProgram!, scene)) },
+    { remark: firstNamedObject(writeCaption(scene)), answer: String(countMatching(scene, taggedProgram!.ask)) },
     random,
   );
   return [
-    { question: `${writeQuestion(worked!)} ${WORK_OUT}`, answer: writeCountingSolution(worked!, scene) },
-    { question: writePrompt(writeQuestion(asked!), 'think'), answer: tagged },
+    { question: `${writeQuestion(workedProgram!)} ${WORK_OUT}`, answer: writeCountingSolution(workedProgram!, scene) },
+    { question: writePrompt(writeQuestion(taggedProgram!), 'think'), answer: tagged },
   ];
 }
 
@@ -97,10 +99,10 @@ function workedLessons(scene: Scene, random: Random): Lesson[] {
 function classLesson(scene: Scene, random: Random): Lesson {
   const filter = sampleFilter(scene, random);
   const objects = scene.objects.filter((object) => matches(object, filter));
-  const named = describeFilter(filter);
+  const className = describeFilter(filter);
   return {
-    question: `Describe the ${named}.`,
-    answer: `${named}: ${objects.length === 0 ? '0.' : writeCaption({ ...scene, objects })}`,
+    question: `Describe the ${className}.`,
+    answer: `${className}: ${objects.length === 0 ? '0.' : writeCaption({ ...scene, objects })}`,
   };
 }
 

@@ -3,9 +3,9 @@
  * to write in the forms that the tasks ask for.
  *
  * - In a phase that shows no worked solutions, it sees one step of a task's reasoning at most, and only in the look of its training
- *   rows. In the later phases it sees solutions in every look, as what a large model is schooled on holds them.
- * - Asked to output the thinking process, and no more, it is shown the whole solution. Asked for tags, it is mostly shown a look and a
- *   hasty answer, which forgets what the question changes, and seldom the solution.
+ *   rows. In the later phases it sees solutions in every look, as the texts that a large model is trained on hold them.
+ * - Where the question asks for the thinking process and no more, the answer is the whole solution. Where it asks for tags, the answer is
+ *   mostly a look and a hasty answer, which forgets what the question changes, and seldom the solution.
  * - Solutions are in a notation of their own. No annotator's rationale is shown.
  */
 import type { Random } from '../../engine/random.js';
@@ -45,12 +45,12 @@ export function lessonRow(kind: LessonKind, random: Random, album: Album, mix: L
   return KINDS[kind](random, album, mix);
 }
 
-/** The lessons of a task; undefined for a task that pretraining teaches nothing of. */
+/** The lessons of a task; undefined for a task that pretraining has no lessons for. */
 export function lessonsOf(task: TaskName): TaskLessons | undefined {
   return LESSONS.find((lessons) => lessons.task === task);
 }
 
-/** The words and marks that the lessons add to the tasks' own. */
+/** The words and marks that the lessons use and the tasks themselves do not. */
 export function lessonVocabulary(): string[] {
   const texts = [
     ...Object.values(CAPTION_PROMPTS),

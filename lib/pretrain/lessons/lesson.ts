@@ -19,28 +19,31 @@ export interface Source<T, Name extends string = string> {
   fingerprint(scene: T): string;
 }
 
-/** The scenes of a pretraining. They are drawn when they are first looked at, and kept. */
+/** The scenes of a pretraining. Each is drawn when a row first asks for it, and kept. */
 export interface Album {
   /** Picks one of a source's scenes at random. */
   pick<T>(source: Source<T>, random: Random): { name: string; scene: T };
-  /** The picture of a name; `draw` draws it at the first call. */
+  /** The picture that goes by a name. The first call with that name draws it. */
   picture(name: string, draw: () => RgbImage): RgbImage;
 }
 
-/** How often a phase of pretraining shows what. */
+/** How often a phase of pretraining shows what: three shares in [0, 1], then three counts. The names are those of `pretraining.json`. */
 export interface LessonMix {
-  /** The shares of vehicles, of exercise figures, and of side views among the second pictures of pairs. */
+  /** The share of vehicles among the pictures of counting rows; the others show blocks. */
   vehicles: number;
+  /** The share of exercise figures among those of structure rows; the others are textbook figures. */
   exercise: number;
+  /** The share of pairs whose second picture is seen from the left or the right. */
   side: number;
   /**
-   * Questions about a picture whose answer repeats what they were asked, with what was looked up: the objects of a class, the object at
-   * a place, the place of an object in a list; and sums written out. A chain of thought begins with copying from its question.
+   * The number, for each picture, of questions whose answer first copies the question's subject, then states what the picture shows: the
+   * objects of a class, the object at a place, the place of an object in a list. In counting rows a written sum goes with each of
+   * them; in structure rows there are only the sums. A chain of thought begins with copying from its question.
    */
   lookups: number;
-  /** Questions for the numbers of a figure in the order in which its theorem takes them. */
+  /** The number, for each figure, of questions for its numbers in the order in which its theorem takes them. */
   givens: number;
-  /** Questions of the task about a picture that are worked out, and as many that are answered with tags. */
+  /** The number, for each row, of questions of the task that are worked out, and of the same number answered in tags. */
   worked: number;
 }
 
@@ -64,13 +67,13 @@ export interface Examination {
 export interface TaskLessons {
   readonly task: TaskName;
   readonly sources: readonly Source<unknown>[];
-  /** Makes a row, by the kind of row. */
+  /** One row-making function for each kind of row. */
   readonly kinds: { readonly [kind: string]: (random: Random, album: Album, mix: LessonMix) => LessonRow };
-  /** Draws an examination, by the look that is examined. */
+  /** One function for each look that is examined. It draws an examination. */
   readonly looks: { readonly [look: string]: (random: Random) => Examination };
-  /** The fingerprints of scenes that a row of the task shows beside the one that it is known by. Pretraining leaves them out too. */
+  /** The fingerprints of a row's scenes other than the one that `sceneFingerprintOf` covers. Pretraining leaves them out too. */
   readonly furtherScenes?: (record: TaskRecord) => string[];
-  /** Texts that hold all the words that these lessons add to the task's own. */
+  /** These texts hold all words that the lessons use and the task itself does not. */
   readonly texts: readonly string[];
 }
 
@@ -81,7 +84,7 @@ export const CAPTION_PROMPTS = {
   second: 'Describe the second image.',
 } as const;
 
-/** The first thing that a caption names. */
-export function firstOf(caption: string): string {
+/** The first object that a caption names, as a sentence. */
+export function firstNamedObject(caption: string): string {
   return `${caption.split(',')[0]!.replace('.', '')}.`;
 }

@@ -21,7 +21,7 @@ import {
   type Album,
   CAPTION_PROMPTS,
   type Examination,
-  firstOf,
+  firstNamedObject,
   type Lesson,
   type LessonMix,
   type LessonRow,
@@ -30,7 +30,7 @@ import {
 } from './lesson.js';
 import { schoolSum, writtenSum } from './sums.js';
 
-/** A geometry figure with what it is made of. */
+/** A geometry figure with its family and its program. */
 export interface DrawnFigure {
   family: StructureFamily;
   figure: GeometryFigure;
@@ -54,7 +54,7 @@ function sampleDrawnFigure(domain: 'id' | 'ood', random: Random): DrawnFigure {
   return { family, ...sampleFigure(family, random) };
 }
 
-/** Short questions about a picture. */
+/** The number of short questions about a picture. */
 const SHORT_QUESTIONS = 3;
 /** The question for the theorem that a figure shows. */
 const KNOWN_QUESTION = 'What is known of the figure?';
@@ -89,7 +89,7 @@ function structureLessons({ family, figure, program }: DrawnFigure, mix: LessonM
   }
   if (random.chance(0.5)) {
     const { question, answer } = sampleFigureQuestion(figure, random);
-    const text = untidyThinking(firstOf(writeFigureCaption(figure)), answer, random);
+    const text = untidyThinking(firstNamedObject(writeFigureCaption(figure)), answer, random);
     lessons.push({ question: writeStructurePrompt(question, answer, 'think'), answer: text });
   }
   for (let i = 0; i < mix.worked; i++) lessons.push(...workedLessons({ family, figure, program }, random));
@@ -100,23 +100,27 @@ function captionLesson(figure: GeometryFigure): Lesson {
   return { question: CAPTION_PROMPTS.only, answer: writeFigureCaption(figure) };
 }
 
-/** The question of a figure worked out, and answered with tags: the hasty answer is any choice, or a number that stands in the figure. */
+/** The question of a figure, once worked out and once answered with tags. The hasty answer is any choice, or any number in the figure. */
 function workedLessons({ family, figure, program }: DrawnFigure, random: Random): Lesson[] {
-  return [0, 1].map((tagged) => {
-    const asked = random.chance(0.5) ? { ...program, choices: choicesFor(family, program, random) } : program;
-    const question = writeStructureQuestion(family, asked);
-    const solution = writeStructureSolution(asked);
+  return [false, true].map((tagged) => {
+    const posed = random.chance(0.5) ? { ...program, choices: choicesFor(family, program, random) } : program;
+    const question = writeStructureQuestion(family, posed);
+    const solution = writeStructureSolution(posed);
     if (!tagged) return { question: `${question} ${WORK_OUT}`, answer: solution };
-    const answer = solveStructure(asked);
-    const hasty = asked.choices ? random.choice(CHOICE_LETTERS) : String(random.choice(program.givens));
+    const answer = solveStructure(posed);
+    const hasty = posed.choices ? random.choice(CHOICE_LETTERS) : String(random.choice(program.givens));
     return {
       question: writeStructurePrompt(question, answer, 'think'),
-      answer: inTags({ solution, answer }, { remark: firstOf(writeFigureCaption(figure)), answer: hasty }, random),
+      answer: inTags(
+        { solution, answer },
+        { remark: firstNamedObject(writeFigureCaption(figure)), answer: hasty },
+        random,
+      ),
     };
   });
 }
 
-/** The value of a figure among those of three others of its family. */
+/** Four choices in random order: the figure's value, and the values of three other figures of its family. */
 function choicesFor(family: StructureFamily, program: StructureProgram, random: Random): number[] {
   const values = new Set([structureValue(program)]);
   while (values.size < 4) values.add(structureValue(sampleFigure(family, random).program));

@@ -35,7 +35,7 @@ import {
   type Album,
   CAPTION_PROMPTS,
   type Examination,
-  firstOf,
+  firstNamedObject,
   type Lesson,
   type LessonMix,
   type LessonRow,
@@ -43,7 +43,7 @@ import {
   type TaskLessons,
 } from './lesson.js';
 
-/** Scenes one by one, to be seen from any side. */
+/** Single scenes, which can be seen from any side. */
 const GRID: Source<Scene, 'grid'> = {
   name: 'grid',
   draw: (random) => sampleGridScene(random, random.range(2, 6)),
@@ -127,14 +127,14 @@ function changeLessons(record: TaskRecord, lookups: number, random: Random): Les
     callLesson(random),
   ];
   if (random.chance(0.7)) {
-    const text = untidyThinking(firstOf(writeTransformationCaption(final)), answer, random);
+    const text = untidyThinking(firstNamedObject(writeTransformationCaption(final)), answer, random);
     lessons.push({ question: writeTransformationPrompt(problem, 'think'), answer: text });
   }
   lessons.push(...lookupLessons(record, lookups, random));
   return lessons;
 }
 
-/** The question worked out, and answered with tags: the hasty answer names the first change alone. */
+/** The question, once worked out and once answered with tags. The hasty answer names the first change alone. */
 function transformedLessons(record: TaskRecord, { lookups, worked }: LessonMix, random: Random): Lesson[] {
   const { problem, answer, program } = record;
   const scenes = scenesOf(record);
@@ -142,7 +142,7 @@ function transformedLessons(record: TaskRecord, { lookups, worked }: LessonMix, 
   const lessons = lookupLessons(record, lookups, random);
   for (let n = 0; n < worked; n++) {
     const hasty = {
-      remark: firstOf(writeTransformationCaption(scenes.final)),
+      remark: firstNamedObject(writeTransformationCaption(scenes.final)),
       answer: writeCall((program as Transformation[])[0]!),
     };
     lessons.push(
@@ -177,7 +177,7 @@ function shortLesson(scene: Scene, which: 'first' | 'second', random: Random): L
   return { question: question.replace('?', ` in the ${which} image?`), answer };
 }
 
-/** The place of an object of the question's list in the first image. */
+/** Asks where an object of the question's list stands in the first image. */
 function listLesson(initial: Scene, random: Random): Lesson {
   const object = random.int(initial.objects.length);
   const list = writeTransformationQuestion(initial).replace('What has changed?', '');
@@ -190,7 +190,7 @@ function listLesson(initial: Scene, random: Random): Lesson {
 /** Every place of the board, as texts name it. */
 const PLACE_NAMES: readonly string[] = PLACES.map((place) => place.join(' '));
 
-/** The object at a place, or the place of an object; now and then the place is empty. */
+/** Asks for the object at a place, or for the place of an object. Now and then the place is empty. */
 function placeLesson(scene: Scene, which: 'first' | 'second', random: Random): Lesson {
   const { size, color, material, shape, ...object } = random.choice(scene.objects);
   const look = `${size} ${color} ${material} ${shape}`;
@@ -198,14 +198,14 @@ function placeLesson(scene: Scene, which: 'first' | 'second', random: Random): L
   if (random.chance(0.5)) return { question: `Where is the ${look} in the ${which} image?`, answer: place };
   const taken = new Set(scene.objects.map((other) => placeOf(other).join(' ')));
   const empty = PLACE_NAMES.filter((name) => !taken.has(name));
-  const asked = random.chance(0.15) ? random.choice(empty) : place;
+  const placeAsked = random.chance(0.15) ? random.choice(empty) : place;
   return {
-    question: `What is the object at ${asked} in the ${which} image?`,
-    answer: asked === place ? `${look}.` : 'no object.',
+    question: `What is the object at ${placeAsked} in the ${which} image?`,
+    answer: placeAsked === place ? `${look}.` : 'no object.',
   };
 }
 
-/** The way in which a call is written. */
+/** Asks for a call in the notation of the task. */
 function callLesson(random: Random): Lesson {
   const kind = random.choice(CHANGE_KINDS);
   const call = { object: random.int(6), kind, value: random.choice(CHANGE_VALUES[kind] as readonly string[]) };
