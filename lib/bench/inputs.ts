@@ -1,7 +1,7 @@
 /** What both sides of the benchmark read: prompts with images, and checkpoints of several widths. */
-import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { writeFileAtomic } from '../engine/atomic-write.js';
+import { writeFileAtomic, writeFolderAtomic } from '../engine/atomic-write.js';
 import { Random } from '../engine/random.js';
 import { parseConfig } from '../model/configuration.js';
 import { initialParameters, parameterShapes } from '../model/parameters.js';
@@ -42,11 +42,6 @@ export function checkpointOfWidth(folder: string, width: number): string {
 /** Writes a random checkpoint whose layers are so wide, with as many more heads as the shipped model. */
 function writeWideCheckpoint(target: string, width: number): void {
   const nano = shippedModel();
-  const partial = `${target}.partial`;
-  rmSync(partial, { recursive: true, force: true });
-  mkdirSync(partial, { recursive: true });
-  for (const name of ['tokenizer.json', 'tokenizer_config.json', 'chat_template.json', 'preprocessor_config.json'])
-    cpSync(path.join(nano, name), path.join(partial, name));
   const file = JSON.parse(readFileSync(path.join(nano, 'config.json'), 'utf8'));
   const times = width / file.hidden_size;
   for (const name of ['hidden_size', 'intermediate_size', 'num_attention_heads', 'num_key_value_heads'])
@@ -54,8 +49,11 @@ function writeWideCheckpoint(target: string, width: number): void {
   file.vision_config.hidden_size *= times;
   const config = parseConfig(file);
   const values = initialParameters(config, 1);
-  writeFileAtomic(path.join(partial, 'config.json'), JSON.stringify(file, null, 1));
   const tensors = [...parameterShapes(config)].map(([name, shape]) => ({ name, shape, data: values.get(name)! }));
-  writeSafetensors(path.join(partial, 'model.safetensors'), tensors);
-  renameSync(partial, target);
+  writeFolderAtomic(target, (partial) => {
+    for (const name of ['tokenizer.json', 'tokenizer_config.json', 'chat_template.json', 'preprocessor_config.json'])
+      cpSync(path.join(nano, name), path.join(partial, name));
+    writeFileAtomic(path.join(partial, 'config.json'), JSON.stringify(file, null, 1));
+    writeSafetensors(path.join(partial, 'model.safetensors'), tensors);
+  });
 }

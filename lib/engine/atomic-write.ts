@@ -1,6 +1,7 @@
 /** Writes files and folders whole or not at all: under a temporary name, flushed to disk, then renamed. */
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import path from 'node:path';
+import { makePartialFolder, placeFolder } from './partial-folder.js';
 
 type Piece = string | Uint8Array;
 
@@ -72,28 +73,34 @@ class PartialFile {
 }
 
 /**
- * Writes a folder atomically: `fill` writes into a new folder beside it, `NAME.partial`, which then takes its name. If a killed
- * process has left one there, it is removed first.
+ * Writes a folder atomically: `fill` writes into a new folder beside it, which then takes its name (`partial-folder.ts`). When two
+ * processes write the same folder, that of the later one stays, whole.
  *
  * @param folder a folder of this name is replaced, with all that it holds
  * @throws Error of `fill`; the folder then stays as it was
  */
 export function writeFolderAtomic(folder: string, fill: (partial: string) => void): void {
   const target = path.resolve(folder);
-  const [partial, replaced] = [`${target}.partial`, `${target}.replaced`];
-  rmSync(partial, { recursive: true, force: true });
+  const partial = makePartialFolder(target);
+  const replaced: string[] = [];
   try {
-    mkdirSync(partial, { recursive: true });
     fill(partial);
-    rmSync(replaced, { recursive: true, force: true });
-    // The old folder is moved away before it is removed, since an interrupted removal would leave half of it.
-    if (existsSync(target)) renameSync(target, replaced);
-    renameSync(partial, target);
-    rmSync(replaced, { recursive: true, force: true });
-  } catch (error) {
-    rmSync(partial, { recursive: true, force: true });
-    throw error;
+    while (!placeFolder(partial, target)) replaced.push(moveAside(target));
+  } finally {
+    for (const finished of [partial, ...replaced]) rmSync(finished, { recursive: true, force: true });
   }
+}
+
+/** Moves a folder away, since an interrupted removal would leave half of it under its name. @returns where it lies now */
+function moveAside(folder: string): string {
+  const aside = makePartialFolder(folder);
+  try {
+    renameSync(folder, path.join(aside, path.basename(folder)));
+  } catch (error) {
+    // Another process may have moved it away at the same moment.
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+  return aside;
 }
 
 function remedy(error: NodeJS.ErrnoException): string {

@@ -1,9 +1,10 @@
 /** The Chromium that draws figures: an installed one, or the one inside an npm package, unpacked into the repository. */
 import { execFile } from 'node:child_process';
-import { accessSync, constants, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { type Browser, chromium } from 'playwright-core';
+import { makePartialFolder, placeFolder } from '../engine/partial-folder.js';
 
 /** Names under which browsers are found on the search path. */
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'microsoft-edge', 'chrome'];
@@ -69,9 +70,7 @@ export async function ensureChromium(): Promise<string> {
     throw new Error('no Chromium, Chrome or Edge was found; install one, or set CHROMIUM_PATH to its program');
   }
   const target = cacheFolder();
-  const partial = `${target}.partial`;
-  rmSync(partial, { recursive: true, force: true });
-  mkdirSync(partial, { recursive: true });
+  const partial = makePartialFolder(target);
   // The package unpacks into the temporary folder of its process, so that process gets one of ours; it brings the system
   // libraries that a bare machine lacks only where it believes to run on Lambda.
   const script = "import('@sparticuz/chromium').then((m) => m.default.executablePath()).then(() => process.exit(0))";
@@ -92,8 +91,9 @@ export async function ensureChromium(): Promise<string> {
     }
   }
   writeFileSync(path.join(partial, 'fonts.conf'), fontConfiguration(target));
-  rmSync(target, { recursive: true, force: true });
-  renameSync(partial, target);
+  // A folder without the program is the rest of an older set-up; one with it has just been unpacked by another process.
+  if (!isExecutable(unpackedChromium())) rmSync(target, { recursive: true, force: true });
+  if (!placeFolder(partial, target)) rmSync(partial, { recursive: true, force: true });
   return unpackedChromium();
 }
 

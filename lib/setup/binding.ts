@@ -37,7 +37,7 @@ export async function buildBinding(): Promise<void> {
   const compiler = findCompiler();
   if (!compiler) throw new SetupFailure('the C++ compiler has gone while set-up ran');
   mkdirSync(path.dirname(BINDING), { recursive: true });
-  const partial = `${BINDING}.partial`;
+  const partial = `${BINDING}.${process.pid}.partial`;
   const suffix = process.platform === 'darwin' ? '2.dylib' : 'so.2';
   const library = (name: string) => path.join(tensorflow, `${name}.${suffix}`);
   const headers = [path.join(ROOT, 'node_modules', 'node-api-headers', 'include'), path.join(tensorflow, 'include')];

@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import os from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
-import { streamFileAtomic, writeFileAtomic } from '../../lib/engine/atomic-write.js';
+import { streamFileAtomic, writeFileAtomic, writeFolderAtomic } from '../../lib/engine/atomic-write.js';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'atomic-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -78,4 +78,15 @@ test('a full disk is told with its remedy', () => {
       throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
     });
   assert.throws(fail, /cannot write .*b: the disk is full; free some space/);
+});
+
+test('two who write the same folder leave that of the later one, whole, and nothing beside it', () => {
+  const target = inFolder('twice/folder');
+  writeFolderAtomic(target, (outer) => {
+    writeFileSync(path.join(outer, 'outer'), '');
+    writeFolderAtomic(target, (inner) => writeFileSync(path.join(inner, 'inner'), ''));
+    writeFileSync(path.join(outer, 'second'), '');
+  });
+  assert.deepEqual(readdirSync(target).sort(), ['outer', 'second']);
+  assert.deepEqual(readdirSync(inFolder('twice')), ['folder']);
 });

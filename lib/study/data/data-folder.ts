@@ -1,7 +1,8 @@
 /** The folder of a task's data in a study: where it lies, and how it is written. */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { makePartialFolder, placeFolder } from '../../engine/partial-folder.js';
 import { encodePng } from '../../records/image.js';
 import type { TaskRecord } from '../../records/record.js';
 import { imageNames, writeRecords } from '../../records/records.js';
@@ -29,8 +30,8 @@ export function missingData(file: string, task: TaskName): Error {
 }
 
 /**
- * Writes one task's records, and their images in `images/` beside them. The folder appears whole or not at all. A folder that holds
- * the same records already stays as it is.
+ * Writes one task's records, and their images in `images/` beside them. The folder appears whole or not at all, also when several
+ * processes write it at once. A folder that holds the same records already stays as it is.
  *
  * @param onImage called now and then with the number of rows whose images are written
  * @returns the folder
@@ -46,16 +47,10 @@ export async function writeStudyData(
   const folder = dataFolder(study, task.name);
   const rows = [...train, ...Object.values(tests).flat()];
   const digest = createHash('sha256').update(JSON.stringify(rows)).digest('hex');
-  if (existsSync(folder)) {
-    if (heldDigest(folder) === digest) return folder;
-    throw new Error(
-      `${folder} holds data of another seed, profile or version of the task; remove it to write the new data`,
-    );
-  }
-  const partial = `${folder}.partial`;
-  rmSync(partial, { recursive: true, force: true });
-  mkdirSync(path.join(partial, 'images'), { recursive: true });
+  if (existsSync(folder)) return checkHeld(folder, digest);
+  const partial = makePartialFolder(folder);
   try {
+    mkdirSync(path.join(partial, 'images'));
     for (const [i, row] of rows.entries()) {
       const names = imageNames(row);
       for (const [n, image] of task.draw(row).entries()) {
@@ -66,12 +61,18 @@ export async function writeStudyData(
     for (const [set, records] of Object.entries({ train, ...tests }))
       writeRecords(path.join(partial, recordsName(set)), records);
     writeFileSync(path.join(partial, 'source.json'), `${JSON.stringify({ records: digest })}\n`);
-    renameSync(partial, folder);
-  } catch (error) {
+    return placeFolder(partial, folder) ? folder : checkHeld(folder, digest);
+  } finally {
     rmSync(partial, { recursive: true, force: true });
-    throw error;
   }
-  return folder;
+}
+
+/** Returns a folder that holds the records of a digest. @throws Error when it holds others */
+function checkHeld(folder: string, digest: string): string {
+  if (heldDigest(folder) === digest) return folder;
+  throw new Error(
+    `${folder} holds data of another seed, profile or version of the task; remove it to write the new data`,
+  );
 }
 
 /** The digest of the records that a folder was written with; undefined when it says none. */

@@ -1,16 +1,18 @@
 /** Makes the released dataset the data of a study: its files are checked row by row and converted; its images stay where they are. */
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { convertReleased } from '../../data/released/convert.js';
 import { releasedSet } from '../../data/released/dataset.js';
 import { problemText, type RowProblem } from '../../data/released/read.js';
+import { makePartialFolder, placeFolder } from '../../engine/partial-folder.js';
 import { type TaskName, testSetsOf } from '../../tasks/tasks.js';
 import { taskProfile } from '../profile.js';
 import type { Study } from '../workspace.js';
 import { dataFolder, recordsFile } from './data-folder.js';
 
 /**
- * Writes the records of a task and links the dataset's images. The folder appears whole or not at all.
+ * Writes the records of a task and links the dataset's images. The folder appears whole or not at all, also when several processes
+ * write it at once.
  *
  * @param dataset the downloaded dataset's folder
  * @param options.skipBad leaves bad rows out; otherwise one of them stops the conversion
@@ -29,9 +31,7 @@ export async function writeReleasedData(
   if (!existsSync(imageRoot)) throw new Error(`there is no ${imageRoot}: unpack the dataset's images there`);
   const rows: { [set: string]: number } = {};
   const problems: RowProblem[] = [];
-  const partial = `${folder}.partial`;
-  rmSync(partial, { recursive: true, force: true });
-  mkdirSync(partial, { recursive: true });
+  const partial = makePartialFolder(folder);
   try {
     for (const [set, released] of sets) {
       const file = path.join(partial, path.basename(recordsFile(study, set, task)));
@@ -48,17 +48,13 @@ export async function writeReleasedData(
     symlinkSync(path.resolve(imageRoot), path.join(partial, 'images'), 'junction');
     const source = `${JSON.stringify({ dataset: path.resolve(dataset), rows })}\n`;
     writeFileSync(path.join(partial, 'source.json'), source);
-    if (existsSync(folder)) {
+    if (!placeFolder(partial, folder)) {
       const held = path.join(folder, 'source.json');
       if (!existsSync(held) || readFileSync(held, 'utf8') !== source)
         throw new Error(`${folder} holds other data; remove it to write that of ${dataset}`);
-      rmSync(partial, { recursive: true });
-    } else {
-      renameSync(partial, folder);
     }
     return { folder, rows, problems };
-  } catch (error) {
+  } finally {
     rmSync(partial, { recursive: true, force: true });
-    throw error;
   }
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { curateTrainingRows } from '../../../lib/study/data/curate-rows.js';
@@ -12,6 +13,7 @@ import { TASKS } from '../../../lib/tasks/tasks.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-data-'));
 const study = openStudy('tiny', folder);
+const isPartial = (name: string) => name.endsWith('.partial');
 after(() => rmSync(folder, { recursive: true, force: true }));
 
 test('transformation rows are written with both images of each, and read back', async () => {
@@ -47,7 +49,34 @@ test('data is written whole: records and an image each, and nothing that no trai
   const { records, images } = await loadRows(study, 'id', 'counting');
   assert.deepEqual(records, JSON.parse(JSON.stringify(tests.id)));
   assert.deepEqual([images[0]![0]!.width, images[0]![0]!.height], [64, 64]);
-  assert.ok(!existsSync(`${data}.partial`));
+  assert.deepEqual(readdirSync(path.dirname(data)).filter(isPartial), []);
+});
+
+test('two who write the same data at once both end well; what a killed process left is removed', async () => {
+  const twice = openStudy('tiny', path.join(folder, 'twice'));
+  const tests = sampleTestRows(twice, 'counting');
+  const { kept } = curateTrainingRows(twice, sampleTrainingRows(twice, 'counting'), tests);
+  const data = dataFolder(twice, 'counting');
+  const ended = spawnSync(process.execPath, ['--version']).pid;
+  mkdirSync(path.join(`${data}.${hostname()}-${ended}-1.0.partial`, 'images'), { recursive: true });
+  const folders = await Promise.all([writeStudyData(twice, kept, tests), writeStudyData(twice, kept, tests)]);
+  assert.deepEqual(folders, [data, data]);
+  assert.equal(readdirSync(path.join(data, 'images')).length, 48 + 8 + 8);
+  assert.deepEqual(readdirSync(path.dirname(data)), ['counting']);
+});
+
+test('of two who write other data at once, the later one is told', async () => {
+  const other = openStudy('tiny', path.join(folder, 'other'));
+  const tests = sampleTestRows(other, 'counting');
+  const { kept } = curateTrainingRows(other, sampleTrainingRows(other, 'counting'), tests);
+  const outcomes = await Promise.allSettled([
+    writeStudyData(other, kept, tests),
+    writeStudyData(other, kept.slice(1), tests),
+  ]);
+  const refusals = outcomes.filter((outcome) => outcome.status === 'rejected');
+  assert.equal(refusals.length, 1);
+  assert.match(String(refusals[0]!.reason), /holds data of another seed, profile or version/);
+  assert.deepEqual(readdirSync(path.dirname(dataFolder(other, 'counting'))), ['counting']);
 });
 
 test('a record that names a missing image is refused with file and row', async () => {
