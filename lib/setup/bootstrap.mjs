@@ -12,7 +12,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const HELP = `npm start              set up what is missing, then run notebooks 01-04 with the quick profile
-                       (npm start -- tiny: a profile of seconds, where nothing is learned)
+                       (npm start -- tiny: in under two minutes, where nothing is learned)
 npm test [-- PLACE]    set up what is missing, then types, lint and tests (all, or those of a file or folder)
 npm run lab            JupyterLab with the TypeScript kernel, on this machine's own address, token on
 npm run doctor         what computes here, what is missing and how to mend it (-- --json)
