@@ -10,6 +10,7 @@ import {
   createWriteStream,
   existsSync,
   mkdirSync,
+  readdirSync,
   renameSync,
   rmSync,
   statfsSync,
@@ -30,6 +31,7 @@ import {
   modelInfo,
 } from '@huggingface/hub';
 import { writeFileAtomic } from '../engine/atomic-write.js';
+import { isGoneMark, processMark } from '../engine/partial-folder.js';
 import { baseId, COMMIT, cachedModel, type ModelId, parseId, storageOf } from './hub-cache.js';
 
 /** How a download is watched. */
@@ -118,7 +120,7 @@ async function download(id: ModelId, { onProgress }: FetchOptions): Promise<stri
   mkdirSync(folder, { recursive: true });
   const missing = files.filter((file) => !existsSync(blobOf(storage, file)));
   const total = missing.reduce((sum, file) => sum + file.size, 0);
-  const present = missing.reduce((sum, file) => sum + sizeOf(partialOf(storage, file)), 0);
+  const present = missing.reduce((sum, file) => sum + sizeOf(leftPartial(storage, file)), 0);
   const { bavail, bsize } = statfsSync(storage);
   if (Number(bavail) * Number(bsize) < total - present)
     throw new Error(
@@ -130,12 +132,20 @@ async function download(id: ModelId, { onProgress }: FetchOptions): Promise<stri
     before += file.size;
   }
   for (const file of files) {
-    const link = path.join(folder, file.path);
-    if (!existsSync(link)) symlinkSync(path.relative(folder, blobOf(storage, file)), link);
+    linkTo(blobOf(storage, file), path.join(folder, file.path));
   }
   // The branch is written last, so that it never names half a model.
   if (id.revision !== commit) writeFileAtomic(path.join(storage, 'refs', id.revision), commit);
   return folder;
+}
+
+/** Links a file of a snapshot to its content, where it is not linked yet. */
+function linkTo(blob: string, link: string): void {
+  try {
+    symlinkSync(path.relative(path.dirname(link), blob), link);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
 }
 
 /** The name of a file's content on the hub: the SHA-256 by which Git LFS names a large file, or the SHA-1 by which git names others. */
@@ -147,15 +157,41 @@ function blobOf(storage: string, file: ListFileEntry): string {
   return path.join(storage, 'blobs', checksumOf(file));
 }
 
-function partialOf(storage: string, file: ListFileEntry): string {
-  return `${blobOf(storage, file)}.incomplete`;
+/** What an earlier transfer of a file left and no process is writing to. */
+function leftPartial(storage: string, file: ListFileEntry): string | undefined {
+  const { dir, base } = path.parse(blobOf(storage, file));
+  const marks = new RegExp(`^${base}\\.(?:(.+)\\.\\d+\\.)?incomplete$`);
+  const left = readdirSync(dir).filter((name) => {
+    const [whole, mark] = marks.exec(name) ?? [];
+    return whole !== undefined && (mark === undefined || isGoneMark(mark));
+  });
+  const sorted = left.map((name) => path.join(dir, name)).sort((a, b) => sizeOf(b) - sizeOf(a));
+  return sorted[0];
 }
 
-function sizeOf(file: string): number {
-  return existsSync(file) ? statSync(file).size : 0;
+let transfers = 0;
+
+/** The partial file that this transfer alone writes to; it begins with what an earlier one left. */
+function takePartial(storage: string, file: ListFileEntry): string {
+  const partial = `${blobOf(storage, file)}.${processMark()}.${transfers++}.incomplete`;
+  const left = leftPartial(storage, file);
+  try {
+    if (left !== undefined) renameSync(left, partial);
+  } catch (error) {
+    // Another process has just taken it.
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+  return partial;
 }
 
-/** Downloads one file, from the place where an earlier transfer stopped. */
+function sizeOf(file: string | undefined): number {
+  return file !== undefined && existsSync(file) ? statSync(file).size : 0;
+}
+
+/**
+ * Downloads one file, from the place where an earlier transfer stopped. When two processes download it at once, both transfer the
+ * whole of it, each into a file of its own.
+ */
 async function fetchFile(
   repo: string,
   commit: string,
@@ -163,7 +199,26 @@ async function fetchFile(
   storage: string,
   onBytes: (bytes: number) => void,
 ): Promise<void> {
-  const partial = partialOf(storage, file);
+  if (existsSync(blobOf(storage, file))) return;
+  const partial = takePartial(storage, file);
+  try {
+    await fillPartial(repo, commit, file, partial, onBytes);
+    renameSync(partial, blobOf(storage, file));
+  } catch (error) {
+    // Under this name the next transfer finds it, in whichever process.
+    if (existsSync(partial)) renameSync(partial, `${blobOf(storage, file)}.incomplete`);
+    throw error;
+  }
+}
+
+/** Transfers what a partial file lacks. @throws Error when the hub does not give it, or it arrived damaged; then it is removed */
+async function fillPartial(
+  repo: string,
+  commit: string,
+  file: ListFileEntry,
+  partial: string,
+  onBytes: (bytes: number) => void,
+): Promise<void> {
   let fruitless = 0;
   while (sizeOf(partial) < file.size || !existsSync(partial)) {
     const from = sizeOf(partial);
@@ -187,7 +242,6 @@ async function fetchFile(
       `${file.path} of ${repo} arrived damaged: its checksum is ${actual}, but ${endpoint()} says ${checksumOf(file)}; it was removed, run the same again`,
     );
   }
-  renameSync(partial, blobOf(storage, file));
 }
 
 async function transfer(

@@ -1,10 +1,11 @@
 /** Models by id, from a hub of this test's own that speaks the endpoints used, over real HTTP. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { startEngine } from '../../lib/engine/backend.js';
@@ -188,6 +189,19 @@ test('a transfer that breaks off goes on where it stopped, within a call and in 
   requests = [];
   const again = await modelFolder('kit/nano');
   assert.deepEqual(readFileSync(path.join(again, 'model.safetensors')), weights);
+  assert.ok(requests.some(({ range }) => range?.startsWith('bytes=1000000-')));
+});
+
+test('two who fetch the same model at once both have it whole; what a killed process left is taken over', async () => {
+  const weights = files.get('model.safetensors')!;
+  const blob = path.join(storage(), 'blobs', sha('sha256', weights));
+  mkdirSync(path.dirname(blob), { recursive: true });
+  const ended = spawnSync(process.execPath, ['--version']).pid;
+  writeFileSync(`${blob}.${hostname()}-${ended}-1.0.incomplete`, weights.subarray(0, 1_000_000));
+  const folders = await Promise.all([modelFolder('kit/nano'), modelFolder('kit/nano')]);
+  assert.equal(folders[0], folders[1]);
+  assert.deepEqual(readFileSync(path.join(folders[0]!, 'model.safetensors')), weights);
+  assert.deepEqual(partials(), []);
   assert.ok(requests.some(({ range }) => range?.startsWith('bytes=1000000-')));
 });
 
