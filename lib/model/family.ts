@@ -67,7 +67,14 @@ export interface Family {
   outputField: string;
 }
 
-const positive = z.number().int().positive();
+/**
+ * A whole number above 0. The bounds lie far beyond every published model. Without them, a slip such as 1e9 layers would end in a
+ * process that hangs or runs out of memory before any file of weights is compared.
+ */
+const upTo = (most: number) => z.number().int().positive().max(most, `must be at most ${most}`);
+/** Widths, heads, patches. */
+const positive = upTo(1_000_000);
+const layerCount = upTo(1_000);
 
 /** The kinds of `rope_scaling` that the kit computes. YaRN, which stretches the context, is not among them. */
 const plainRope = z.enum(['mrope', 'default']).optional();
@@ -77,10 +84,10 @@ const qwen2Decoder = z
   .object({
     hidden_size: positive,
     intermediate_size: positive,
-    num_hidden_layers: positive,
+    num_hidden_layers: layerCount,
     num_attention_heads: positive,
     num_key_value_heads: positive,
-    vocab_size: positive,
+    vocab_size: upTo(10_000_000),
     rms_norm_eps: z.number().positive(),
     rope_theta: z.number().positive(),
     rope_scaling: z.object({
@@ -124,7 +131,7 @@ const qwen2Decoder = z
 
 /** The fields of `vision_config` that the towers of both families have. */
 const towerFields = {
-  depth: positive,
+  depth: layerCount,
   num_heads: positive,
   hidden_size: positive,
   in_chans: positive.optional(),
@@ -153,7 +160,7 @@ const qwen2Tower = z
   .object({
     ...towerFields,
     embed_dim: positive,
-    mlp_ratio: z.number().positive(),
+    mlp_ratio: z.number().positive().max(1_000),
     hidden_act: z.literal('quick_gelu').default('quick_gelu'),
   })
   .refine((fields) => fields.embed_dim % (4 * fields.num_heads) === 0, { path: ['embed_dim'], error: WIDTH_OF_HEADS })

@@ -10,6 +10,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import type { RgbImage } from '../records/image.js';
 import { type Resampling, resizeBicubic } from './bicubic.js';
+import type { VisionConfig } from './family.js';
 import type { ImageGrid, ProcessedImage } from './tensors.js';
 
 /** The settings of `preprocessor_config.json`. */
@@ -29,6 +30,12 @@ export interface ImageProcessor {
   mean: number[];
   deviation: number[];
 }
+
+/**
+ * The most patches of an image. The published processors allow 65,536 (their `max_pixels` over 14 x 14), which are half of the positions
+ * that the published models were trained on.
+ */
+const MOST_PATCHES = 100_000;
 
 const positive = z.number().positive();
 /** For missing fields, transformers' own values hold. */
@@ -58,12 +65,8 @@ const schema = z.object({
  * @throws Error naming the file and each field that is wrong
  */
 export function loadImageProcessor(folder: string): ImageProcessor {
-  const combined = path.join(folder, 'processor_config.json');
-  const nested = existsSync(combined)
-    ? (readJson(combined) as { image_processor?: unknown }).image_processor
-    : undefined;
-  const file = nested === undefined ? path.join(folder, 'preprocessor_config.json') : combined;
-  const parsed = schema.safeParse(nested ?? readJson(file));
+  const { file, json } = readProcessorFile(folder);
+  const parsed = schema.safeParse(json);
   if (!parsed.success) {
     const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
     throw new Error(`${file}: ${problems.join('; ')}`);
@@ -73,6 +76,11 @@ export function loadImageProcessor(folder: string): ImageProcessor {
   const maxPixels = raw.max_pixels ?? raw.size?.longest_edge ?? 28 * 28 * 1280;
   if (minPixels > maxPixels)
     throw new Error(`${file}: the least number of pixels, ${minPixels}, is more than the most, ${maxPixels}`);
+  const fewest = minPixels / raw.patch_size ** 2;
+  if (fewest > MOST_PATCHES)
+    throw new Error(
+      `${file}: the least number of pixels, ${minPixels}, makes ${Math.round(fewest)} patches of every image; at most ${MOST_PATCHES} are possible`,
+    );
   return {
     minPixels,
     maxPixels,
@@ -85,6 +93,17 @@ export function loadImageProcessor(folder: string): ImageProcessor {
     mean: raw.do_normalize ? raw.image_mean : [0, 0, 0],
     deviation: raw.do_normalize ? raw.image_std : [1, 1, 1],
   };
+}
+
+/** The content of the file that describes a folder's image processor. */
+function readProcessorFile(folder: string): { file: string; json: unknown } {
+  const combined = path.join(folder, 'processor_config.json');
+  const nested = existsSync(combined)
+    ? (readJson(combined) as { image_processor?: unknown }).image_processor
+    : undefined;
+  if (nested !== undefined) return { file: combined, json: nested };
+  const file = path.join(folder, 'preprocessor_config.json');
+  return { file, json: readJson(file) };
 
   function readJson(name: string): unknown {
     try {
@@ -92,6 +111,25 @@ export function loadImageProcessor(folder: string): ImageProcessor {
     } catch (error) {
       throw new Error(`cannot read ${name}: ${(error as Error).message}; is '${folder}' a checkpoint folder?`);
     }
+  }
+}
+
+/**
+ * Compares the patches that the image processor cuts with those that the vision tower reads.
+ *
+ * @throws Error naming the folder's two files, the field and its two values
+ */
+export function checkPatches(processor: ImageProcessor, vision: VisionConfig, folder: string): void {
+  for (const [field, own, inProcessor, inModel] of [
+    ['patch_size', 'patch_size', processor.patchSize, vision.patchSize],
+    ['temporal_patch_size', 'temporal_patch_size', processor.temporalPatchSize, vision.temporalPatchSize],
+    ['merge_size', 'spatial_merge_size', processor.mergeSize, vision.mergeSize],
+  ] as const) {
+    if (inProcessor !== inModel)
+      throw new Error(
+        `${readProcessorFile(folder).file} has ${field} ${inProcessor}, but ${path.join(folder, 'config.json')} has vision_config.${own} ` +
+          `${inModel}: the model would be shown other patches than it was trained on; one of the files belongs to another model`,
+      );
   }
 }
 
@@ -133,8 +171,26 @@ export function smartResize(
   return { height: h, width: w };
 }
 
-/** The size to which the processor brings an image. */
-function targetSize({ height, width }: RgbImage, processor: ImageProcessor): { height: number; width: number } {
+/**
+ * The size to which the processor brings an image.
+ *
+ * @throws Error when that is more than `MOST_PATCHES` patches, or is not whole windows
+ */
+function targetSize(image: RgbImage, processor: ImageProcessor): { height: number; width: number } {
+  const size = resizedSize(image, processor);
+  const patches = (size.height / processor.patchSize) * (size.width / processor.patchSize);
+  if (patches > MOST_PATCHES) {
+    const megabytes = (patches * 3 * processor.temporalPatchSize * processor.patchSize ** 2 * 4) / 1e6;
+    throw new Error(
+      `an image of ${image.width} x ${image.height} would be cut into ${patches} patches of ${processor.patchSize} x ${processor.patchSize}, ` +
+        `${megabytes.toFixed(0)} MB before the model has begun; at most ${MOST_PATCHES} are possible: make the image smaller, or lower ` +
+        `max_pixels (${processor.maxPixels}) of the image processor`,
+    );
+  }
+  return size;
+}
+
+function resizedSize({ height, width }: RgbImage, processor: ImageProcessor): { height: number; width: number } {
   const factor = processor.patchSize * processor.mergeSize;
   if (processor.resize !== false) return smartResize(height, width, factor, processor.minPixels, processor.maxPixels);
   if (height % factor !== 0 || width % factor !== 0)

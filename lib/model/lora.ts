@@ -8,6 +8,7 @@ import * as tf from '@tensorflow/tfjs';
 import { z } from 'zod';
 import { writeFileAtomic } from '../engine/atomic-write.js';
 import { Random } from '../engine/random.js';
+import { finitePieces } from './finite-weights.js';
 import { OUTPUT_HEAD, TOKEN_EMBEDDING } from './modules.js';
 import { effectiveWeight } from './projection.js';
 import { type HostTensor, readSafetensors, writeSafetensors } from './safetensors.js';
@@ -262,7 +263,8 @@ export function loadAdapters(parameters: MutableWeights, folder: string): void {
       const expected = match[2] === 'lora_A.weight' ? [config.r, into] : [out, config.r];
       if (String(expected) !== String(shape))
         throw new Error(`${file}: '${name}' is [${shape}], but model and rank ask for [${expected}]`);
-      added[`${module}.${match[2]}`] = tf.tensor(data, shape, 'float32');
+      const [finite] = finitePieces([data], name, file);
+      added[`${module}.${match[2]}`] = tf.tensor(finite!, shape, 'float32');
     }
     const modules = new Set(Object.keys(added).map((name) => name.replace(/\.lora_[AB]\.weight$/, '')));
     if (modules.size === 0) throw new Error(`${file} holds no adapter`);

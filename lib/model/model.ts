@@ -9,10 +9,17 @@ import type { RgbImage } from '../records/image.js';
 import { type ChatTemplate, loadChatTemplate } from './chat-template.js';
 import { INDEX_FILE, readCheckpointTensors, SINGLE_FILE, writeCheckpointTensors } from './checkpoint-files.js';
 import { type ModelConfig, readConfig } from './configuration.js';
+import { finitePieces } from './finite-weights.js';
 import { type EncodedPrompt, Generator } from './generate.js';
 import { endTokens } from './generation-config.js';
 import { adapterBase, cachedModel, idOfFolder } from './hub-cache.js';
-import { type ImageProcessor, loadImageProcessor, processedGrid, processImage } from './image-processor.js';
+import {
+  checkPatches,
+  type ImageProcessor,
+  loadImageProcessor,
+  processedGrid,
+  processImage,
+} from './image-processor.js';
 import { hasAdapters, isAdapterFolder, loadAdapters, saveAdapters } from './lora.js';
 import { OUTPUT_HEAD, TOKEN_EMBEDDING } from './modules.js';
 import { parameterShapes } from './parameters.js';
@@ -41,8 +48,8 @@ export interface Model {
  *
  * @param name a checkpoint folder; the folder of an adapter, which is loaded with its base model; or the id of a model that
  *   `modelFolder` has fetched
- * @throws Error when a tensor is missing, has another shape than the configuration says, or is not part of the model; when
- *   embedding and head are tied and yet differ
+ * @throws Error when a tensor is missing, has another shape than the configuration says, holds a number that is not finite, or is not
+ *   part of the model; when embedding and head are tied and yet differ; when the image processor cuts other patches than the model reads
  */
 export function loadModel(name: string): Model {
   const folder = existsSync(name) ? name : cachedModel(name);
@@ -68,6 +75,7 @@ function loadCheckpoint(folder: string): Model {
   const tokenizer = loadTokenizer(folder);
   const template = loadChatTemplate(folder);
   const imageProcessor = loadImageProcessor(folder);
+  checkPatches(imageProcessor, config.vision, folder);
   const missing = parameterShapes(config);
   const parameters: MutableWeights = {};
   let tensorLayout: TensorLayout = 'published';
@@ -81,7 +89,7 @@ function loadCheckpoint(folder: string): Model {
       if (!expected) throw new Error(`${folder} holds '${name}', which this configuration does not have`);
       if (String(expected) !== String(shape))
         throw new Error(`${folder}: '${name}' is [${shape}], but config.json says [${expected}]`);
-      parameters[name] = uploadTensor(shape, pieces());
+      parameters[name] = uploadTensor(shape, finitePieces(pieces(), stored, folder));
       missing.delete(name);
     }
     const [first] = missing.keys();

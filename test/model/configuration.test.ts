@@ -50,6 +50,8 @@ describe('parseConfig', () => {
     );
     assert.throws(attempt({ hidden_size: -1 }), /hidden_size/);
     assert.throws(attempt({ use_sliding_window: true }), /use_sliding_window/);
+    assert.throws(attempt({ num_hidden_layers: 1e9 }), /num_hidden_layers: must be at most 1000/);
+    assert.throws(attempt({ intermediate_size: 1e9 }), /intermediate_size: must be at most 1000000/);
     const yarn = { type: 'yarn', factor: 4, mrope_section: [1, 1, 2] };
     assert.throws(attempt({ rope_scaling: yarn }), /rope_scaling\.type/);
     assert.throws(attempt({ num_key_value_heads: 3 }), /num_key_value_heads: must divide num_attention_heads/);

@@ -9,6 +9,7 @@ import {
   type ImageProcessor,
   loadImageProcessor,
   patchify,
+  processedGrid,
   processImage,
   smartResize,
 } from '../../lib/model/image-processor.js';
@@ -114,6 +115,18 @@ describe('resizeBicubic', () => {
   });
 });
 
+describe('processedGrid', () => {
+  it('refuses an image of too many patches with its size, the memory and what to change', () => {
+    // 700 x 700 pixels are 350 x 350 patches of 2 x 2, each of 3 x 2 x 2 x 2 numbers of 4 bytes.
+    const image = { width: 700, height: 700, data: new Uint8Array(0) };
+    const refusal =
+      /an image of 700 x 700 would be cut into 122500 patches of 2 x 2, 12 MB .*at most 100000 .*max_pixels \(1000000\)/;
+    assert.throws(() => processedGrid(image, { ...identity, maxPixels: 1e6 }), refusal);
+    assert.throws(() => processedGrid(image, { ...identity, maxPixels: 1e6, resize: false }), refusal);
+    assert.deepEqual(processedGrid(image, { ...identity, maxPixels: 40_000 }), [1, 100, 100]);
+  });
+});
+
 describe('loadImageProcessor', () => {
   const base = {
     patch_size: 14,
@@ -177,6 +190,11 @@ describe('loadImageProcessor', () => {
     assert.throws(() => loadImageProcessor(folder), /resample: only 3, bicubic, is known/);
     write({ ...base, min_pixels: 300, max_pixels: 200 });
     assert.throws(() => loadImageProcessor(folder), /least number of pixels, 300, is more than the most, 200/);
+    write({ ...base, min_pixels: 1e12, max_pixels: 2e12 });
+    assert.throws(
+      () => loadImageProcessor(folder),
+      /preprocessor_config\.json: the least number of pixels, 1000000000000, makes \d+ patches of every image; at most 100000/,
+    );
     write({ ...base, image_processor_type: 'CLIPImageProcessor' });
     assert.throws(() => loadImageProcessor(folder), /image_processor_type/);
   });

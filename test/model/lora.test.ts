@@ -21,6 +21,7 @@ import {
   targetedModules,
   withoutAdapters,
 } from '../../lib/model/lora.js';
+import { readSafetensors, writeSafetensors } from '../../lib/model/safetensors.js';
 import { GREEDY } from '../../lib/model/sampling.js';
 import { trainGrpo } from '../../lib/train/grpo.js';
 import { REASON_RFT_GRPO } from '../../lib/train/grpo-settings.js';
@@ -233,6 +234,11 @@ test('an adapter with options that the kit lacks, or that does not fit, is refus
     () => attempt(broken('rank', (c) => Object.assign(c, { r: 4 }))),
     /is \[3,\d+\], but model and rank ask for \[4,/,
   );
+  const infinite = broken('infinite', () => {});
+  const tensors = [...readSafetensors(path.join(infinite, 'adapter_model.safetensors'))];
+  tensors[1]!.data[2] = Number.POSITIVE_INFINITY;
+  writeSafetensors(path.join(infinite, 'adapter_model.safetensors'), tensors);
+  assert.throws(() => attempt(infinite), /adapter_model\.safetensors: '.*lora_B\.weight' holds Infinity \(number 3 of/);
   const { 'model.layers.1.mlp.down_proj.weight': _, ...lacking } = tinyParameters();
   assert.throws(() => attempt(path.join(FIXTURE, 'adapter'), lacking), /adapts 'model\.layers\.1\.mlp\.down_proj'/);
   assert.equal(existsSync(path.join(folder, 'nothing')), false);

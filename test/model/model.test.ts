@@ -154,3 +154,39 @@ test('a folder that holds something else than a checkpoint is not replaced', () 
   assert.throws(() => saveModel(model, target), /thesis holds other files and no checkpoint/);
   assert.deepEqual(readdirSync(target), ['chapter-1.md']);
 });
+
+test('weights that are not finite are refused, with the tensor, the number and the folder', () => {
+  const broken = path.join(folder, 'broken');
+  cpSync(nano, broken, { recursive: true });
+  const name = 'model.layers.0.mlp.up_proj.weight';
+  for (const value of [Number.NaN, Number.NEGATIVE_INFINITY]) {
+    const tensors = [...readSafetensors(path.join(nano, 'model.safetensors'))];
+    tensors.find((tensor) => tensor.name === name)!.data[1000] = value;
+    for (const dtype of ['F32', 'BF16'] as const) {
+      writeCheckpointTensors(broken, tensors, { dtype });
+      assert.throws(
+        () => loadModel(broken),
+        new RegExp(`broken: '${name.replaceAll('.', '\\.')}' holds ${value} \\(number 1001 of the tensor\\)`),
+      );
+    }
+  }
+});
+
+test('an image processor that cuts other patches than the model reads is refused, with both files', () => {
+  const unlike = path.join(folder, 'unlike');
+  cpSync(nano, unlike, { recursive: true });
+  const file = JSON.parse(readFileSync(path.join(nano, 'preprocessor_config.json'), 'utf8'));
+  for (const [field, value] of [
+    ['merge_size', 1],
+    ['patch_size', 14],
+    ['temporal_patch_size', 1],
+  ] as const) {
+    writeFileSync(path.join(unlike, 'preprocessor_config.json'), JSON.stringify({ ...file, [field]: value }));
+    assert.throws(
+      () => loadModel(unlike),
+      new RegExp(
+        `unlike.preprocessor_config\\.json has ${field} ${value}, but .*unlike.config\\.json has vision_config\\.`,
+      ),
+    );
+  }
+});

@@ -1,0 +1,29 @@
+/**
+ * Stored weights must be numbers: one NaN among them makes every logit NaN, and a model of NaN answers each question wrongly and
+ * says nothing.
+ */
+
+/**
+ * Passes the pieces of a stored tensor on and looks at each number on the way.
+ *
+ * @param name the tensor's, for the message
+ * @param place the file or folder that it is read from, for the message
+ * @throws Error naming the tensor, the place and the first number that is not finite
+ */
+export function* finitePieces(pieces: Iterable<Float32Array>, name: string, place: string): Generator<Float32Array> {
+  let before = 0;
+  for (const piece of pieces) {
+    // A finite number times 0 is 0, any other NaN, and NaN stays in the sum: one addition a number.
+    let zero = 0;
+    for (let i = 0; i < piece.length; i++) zero += piece[i]! * 0;
+    if (Number.isNaN(zero)) {
+      const index = piece.findIndex((x) => !Number.isFinite(x));
+      throw new Error(
+        `${place}: '${name}' holds ${piece[index]} (number ${before + index + 1} of the tensor), and a weight must be finite; ` +
+          'take an earlier checkpoint, or write or download this one again',
+      );
+    }
+    before += piece.length;
+    yield piece;
+  }
+}
