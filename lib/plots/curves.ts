@@ -4,7 +4,7 @@ import type { Data } from 'plotly.js';
 import { panelFigure } from './panels.js';
 import { type Figure, seriesStyle, withOpacity } from './style.js';
 
-/** A row of a metrics file: metric names to values; what is not a finite number is a gap. */
+/** A row of a metrics file: metric names to values. A value that is not a finite number is a gap. */
 export type MetricRow = Readonly<Record<string, unknown>>;
 
 /** One small chart of a curves figure. */
@@ -20,7 +20,7 @@ export interface CurvesOptions {
   title?: string;
   /** The column with the step; default: `step`. */
   step?: string;
-  /** The last step of a run that is still under way: it holds the horizontal axis still, and metrics may be missing that come later. */
+  /** The last step of a run that is still under way. The horizontal axis then ends there, and metrics that come later may be missing. */
   total?: number;
   /** Weight of the past in the smoothed line, 0 (none) to below 1; default: 0.8. */
   smoothing?: number;

@@ -1,4 +1,4 @@
-/** Figures to files: PNG, SVG, PDF and interactive HTML, drawn by plotly.js in a headless Chromium, without a network. */
+/** Writes figures to files: PNG, SVG, PDF and interactive HTML. plotly.js draws them in a headless Chromium, without a network. */
 
 import { createHash } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
@@ -108,12 +108,12 @@ function sizeOf(options: ExportOptions): Required<ExportOptions> {
  * figure gives one file, and two figures in one page have no name in common.
  */
 function withStableNames(svg: string, figure: Figure): string {
-  const drawn = /id="defs-([0-9a-f]{6})"/.exec(svg)?.[1];
-  if (drawn === undefined) return svg;
+  const drawnName = /id="defs-([0-9a-f]{6})"/.exec(svg)?.[1];
+  if (drawnName === undefined) return svg;
   const digest = createHash('sha256').update(JSON.stringify(figure)).digest('hex').slice(0, 6);
   const traces: string[] = [];
   return svg
-    .replaceAll(new RegExp(`(?<=[a-z]-?)${drawn}`, 'g'), digest)
+    .replaceAll(new RegExp(`(?<=[a-z]-?)${drawnName}`, 'g'), digest)
     .replaceAll(/(?<= trace)[0-9a-f]{6}(?=")/g, (name) => {
       if (!traces.includes(name)) traces.push(name);
       return String(traces.indexOf(name));

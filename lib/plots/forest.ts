@@ -1,10 +1,10 @@
-/** Forest plots: a line for each setting, a dot with its 95 % interval, names written out level, so that nothing is turned or cut. */
+/** Forest plots: a line for each setting, with a dot and its 95 % interval. Names stand level and whole to the left of the chart. */
 
 import type { Annotations, Data, LayoutAxis } from 'plotly.js';
 import { type Figure, figureTemplate, seriesStyle } from './style.js';
 import { plotlyText, wrapLines } from './text.js';
 
-/** One dot; shares and differences of shares as fractions of 1. */
+/** One dot. Its numbers are shares or differences of shares, as fractions of 1. */
 export interface ForestPoint {
   value: number;
   /** The ends of its interval; a published number has none. */
@@ -20,7 +20,7 @@ export interface ForestPoint {
 
 export interface ForestRow {
   label: string;
-  /** The row that others are compared with: it is bold, and a dotted guide runs at its value through the lines of its group. */
+  /** Whether others are compared with this row. It is bold then, and a dotted guide runs at its value through the lines of its group. */
   marked?: boolean;
   points: readonly ForestPoint[];
 }
@@ -35,26 +35,32 @@ export interface ForestPanel {
   title: string;
   /** Below the horizontal axis. */
   axis: string;
-  /** Of the horizontal axis, in percent; default: as wide as the points. */
+  /** The ends of the horizontal axis, in percent; default: as wide as the points. */
   range?: readonly [number, number];
-  /** Whether a line marks zero: a panel of differences. */
-  zero?: boolean;
+  /** Whether a vertical line marks zero, as panels of differences need. */
+  markZero?: boolean;
 }
 
-/** Pixels: of a line with one series, and more for each further series. */
-const LINE = 24;
-const MORE = 6;
-/** Between the dots of two series on one line, and from a dot to the ticks of its seeds. */
-const BESIDE = 8;
-const ABOVE = 8;
-const HEAD = 74;
-const FOOT = 58;
-const LEGEND = 32;
-/** Names longer than so many characters take two lines, which are so many pixels high. */
-const LONG = 36;
-const TWO_LINES = 36;
-/** A character of 12-pixel type at its widest usual font, so that no name reaches into the chart. */
-const CHARACTER = 7;
+/** Pixels from one line of the chart to the next where there is one series. */
+const ROW_HEIGHT = 24;
+/** Pixels that each further series adds to that. */
+const EXTRA_PER_SERIES = 6;
+/** Pixels between the dots of two series on one line. */
+const SERIES_OFFSET = 8;
+/** Pixels from a dot up to the ticks of its seeds. */
+const SEED_TICK_OFFSET = 8;
+/** Pixels above the chart, for the titles. */
+const HEAD_HEIGHT = 74;
+/** Pixels below the chart, for the horizontal axis. */
+const FOOT_HEIGHT = 58;
+/** Pixels that a legend adds below the axis. */
+const LEGEND_HEIGHT = 32;
+/** A name of more characters than this is broken into lines. */
+const WRAP_AT = 36;
+/** The least number of pixels between lines of the chart if a name takes two lines of text. */
+const TWO_LINES_HEIGHT = 36;
+/** Pixels that a character of 12-pixel type takes in the widest usual font. With it no name reaches into the chart. */
+const CHARACTER_WIDTH = 7;
 
 /**
  * Draws groups of lines with their panels side by side. The layout holds the height that the lines take.
@@ -65,15 +71,15 @@ const CHARACTER = 7;
 export function forestFigure(groups: readonly ForestGroup[], panels: readonly ForestPanel[], title: string): Figure {
   checkPanels(groups, panels);
   const series = [...new Set(groups.flatMap((g) => g.rows.flatMap((r) => r.points.map((p) => p.series))))];
-  const lines = placeLines(groups);
-  const labels = lines.map(({ text }) => wrapLines(text, LONG));
-  const labelWidth = 14 + CHARACTER * Math.max(1, ...labels.flat().map((text) => text.length));
-  const last = lines.at(-1)?.y ?? 0;
-  const linePixels = Math.max(
-    LINE + MORE * (series.length - 1),
-    labels.some((label) => label.length > 1) ? TWO_LINES : 0,
+  const lines = layOutLines(groups);
+  const labels = lines.map(({ text }) => wrapLines(text, WRAP_AT));
+  const labelWidth = 14 + CHARACTER_WIDTH * Math.max(1, ...labels.flat().map((text) => text.length));
+  const lastY = lines.at(-1)?.y ?? 0;
+  const rowHeight = Math.max(
+    ROW_HEIGHT + EXTRA_PER_SERIES * (series.length - 1),
+    labels.some((label) => label.length > 1) ? TWO_LINES_HEIGHT : 0,
   );
-  const foot = FOOT + (series.length > 1 ? LEGEND : 0);
+  const footHeight = FOOT_HEIGHT + (series.length > 1 ? LEGEND_HEIGHT : 0);
   const gap = 0.05;
   const width = (1 - gap * (panels.length - 1)) / panels.length;
   const axes: Record<string, Partial<LayoutAxis>> = {};
@@ -86,15 +92,24 @@ export function forestFigure(groups: readonly ForestGroup[], panels: readonly Fo
   const data: Data[] = [];
   const inLegend = new Set<string>();
   panels.forEach((panel, p) => {
-    const n = p === 0 ? '' : String(p + 1);
+    const axisNumber = p === 0 ? '' : String(p + 1);
     const left = p * (width + gap);
-    axes[`xaxis${n}`] = {
-      ...{ domain: [left, left + width], anchor: `y${n}` as LayoutAxis['anchor'], title: { text: panel.axis } },
-      ...(panel.range ? { range: [...panel.range] } : panel.zero ? { rangemode: 'tozero' as const } : {}),
-      ...{ showgrid: true, zeroline: panel.zero ?? false, zerolinecolor: '#1A1A1A', zerolinewidth: 1.2, nticks: 6 },
+    axes[`xaxis${axisNumber}`] = {
+      ...{
+        domain: [left, left + width],
+        anchor: `y${axisNumber}` as LayoutAxis['anchor'],
+        title: { text: panel.axis },
+      },
+      ...(panel.range ? { range: [...panel.range] } : panel.markZero ? { rangemode: 'tozero' as const } : {}),
+      ...{ showgrid: true, zeroline: panel.markZero ?? false, zerolinecolor: '#1A1A1A', zerolinewidth: 1.2, nticks: 6 },
     };
-    axes[`yaxis${n}`] = {
-      ...{ domain: [0, 1], anchor: `x${n}` as LayoutAxis['anchor'], range: [last + 0.6, -0.6], showticklabels: false },
+    axes[`yaxis${axisNumber}`] = {
+      ...{
+        domain: [0, 1],
+        anchor: `x${axisNumber}` as LayoutAxis['anchor'],
+        range: [lastY + 0.6, -0.6],
+        showticklabels: false,
+      },
       ...{ ticks: '' as const, tickvals: lines.filter((line) => line.row).map((line) => line.y), showline: true },
       ...{ gridcolor: '#F0F0F0' },
     };
@@ -103,8 +118,8 @@ export function forestFigure(groups: readonly ForestGroup[], panels: readonly Fo
       ...{ x: left, xref: 'paper' as const, xanchor: 'left' as const },
       ...{ y: 1, yref: 'paper' as const, yanchor: 'bottom' as const, yshift: 4, showarrow: false, font: { size: 13 } },
     });
-    const place = { xaxis: `x${n}`, yaxis: `y${n}` };
-    data.push(...guides(lines, panel, place));
+    const axisNames = { xaxis: `x${axisNumber}`, yaxis: `y${axisNumber}` };
+    data.push(...guideTraces(lines, panel, axisNames));
     for (const [s, name] of series.entries()) {
       const drawn = lines.flatMap(({ row, y }) =>
         (row?.points ?? [])
@@ -112,11 +127,20 @@ export function forestFigure(groups: readonly ForestGroup[], panels: readonly Fo
           .map((point) => ({
             point,
             label: row!.label,
-            y: y + ((s - (series.length - 1) / 2) * BESIDE) / linePixels,
+            y: y + ((s - (series.length - 1) / 2) * SERIES_OFFSET) / rowHeight,
           })),
       );
       if (drawn.length === 0) continue;
-      data.push(...seriesTraces(drawn, name, s, place, series.length > 1 && !inLegend.has(name), ABOVE / linePixels));
+      data.push(
+        ...seriesTraces(
+          drawn,
+          name,
+          s,
+          axisNames,
+          series.length > 1 && !inLegend.has(name),
+          SEED_TICK_OFFSET / rowHeight,
+        ),
+      );
       inLegend.add(name);
     }
   });
@@ -127,8 +151,8 @@ export function forestFigure(groups: readonly ForestGroup[], panels: readonly Fo
       title: { text: plotlyText(title), x: 0, xref: 'container', pad: { l: 16, t: 14 } },
       ...axes,
       annotations,
-      height: Math.ceil(HEAD + foot + linePixels * (last + 1.2)),
-      margin: { l: labelWidth + 16, r: 20, t: HEAD, b: foot },
+      height: Math.ceil(HEAD_HEIGHT + footHeight + rowHeight * (lastY + 1.2)),
+      margin: { l: labelWidth + 16, r: 20, t: HEAD_HEIGHT, b: footHeight },
       legend: { x: 0.02, xref: 'container' } as Figure['layout']['legend'],
     },
   };
@@ -158,7 +182,7 @@ interface Line {
 }
 
 /** A line for each heading and row, from the top; half a line of air between groups. */
-function placeLines(groups: readonly ForestGroup[]): Line[] {
+function layOutLines(groups: readonly ForestGroup[]): Line[] {
   const lines: Line[] = [];
   let y = 0;
   groups.forEach((group, g) => {
@@ -170,7 +194,7 @@ function placeLines(groups: readonly ForestGroup[]): Line[] {
 }
 
 /** A dotted line through each group at the value of its marked row. */
-function guides(lines: readonly Line[], panel: ForestPanel, place: { xaxis: string; yaxis: string }): Data[] {
+function guideTraces(lines: readonly Line[], panel: ForestPanel, axisNames: { xaxis: string; yaxis: string }): Data[] {
   return lines.flatMap((marked) => {
     const point = marked.row?.marked ? marked.row.points.find((p) => p.panel === panel.title) : undefined;
     if (!point) return [];
@@ -178,7 +202,13 @@ function guides(lines: readonly Line[], panel: ForestPanel, place: { xaxis: stri
     const x = percentOf(point.value, marked.text);
     return [
       {
-        ...{ type: 'scatter', mode: 'lines', ...place, x: [x, x], y: [Math.min(...ys) - 0.5, Math.max(...ys) + 0.5] },
+        ...{
+          type: 'scatter',
+          mode: 'lines',
+          ...axisNames,
+          x: [x, x],
+          y: [Math.min(...ys) - 0.5, Math.max(...ys) + 0.5],
+        },
         ...{ line: { color: '#666666', width: 1, dash: 'dot' }, hoverinfo: 'skip', showlegend: false },
       } as Data,
     ];
@@ -190,20 +220,20 @@ function seriesTraces(
   drawn: readonly { point: ForestPoint; label: string; y: number }[],
   name: string,
   index: number,
-  place: { xaxis: string; yaxis: string },
+  axisNames: { xaxis: string; yaxis: string },
   showlegend: boolean,
-  above: number,
+  tickOffset: number,
 ): Data[] {
   const style = seriesStyle(index);
   const points = drawn.map(({ point }) => point);
   const hollow = points.every((point) => point.low === undefined && point.high === undefined);
   const ticks = drawn.flatMap(({ point, label, y }) =>
-    (point.seeds ?? []).map((seed) => ({ x: percentOf(seed, label), y: y - above, label })),
+    (point.seeds ?? []).map((seed) => ({ x: percentOf(seed, label), y: y - tickOffset, label })),
   );
   const length = (from: number, to: number) => Math.max(0, 100 * (to - from));
   return [
     {
-      ...{ type: 'scatter', mode: 'markers', name, legendgroup: name, showlegend, ...place, cliponaxis: false },
+      ...{ type: 'scatter', mode: 'markers', name, legendgroup: name, showlegend, ...axisNames, cliponaxis: false },
       x: drawn.map(({ point, label }) => percentOf(point.value, label)),
       y: drawn.map(({ y }) => y),
       error_x: {
@@ -228,7 +258,7 @@ function seriesTraces(
               name: `${name}, a seed`,
               legendgroup: name,
               showlegend: false,
-              ...place,
+              ...axisNames,
             },
             ...{
               x: ticks.map(({ x }) => x),

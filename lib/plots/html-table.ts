@@ -41,8 +41,8 @@ export interface HtmlTable {
 export function htmlTable({ caption, label = caption, heads, rows }: HtmlTable): string {
   const width = heads.at(-1)!.length;
   if (label === undefined) throw new Error('table: it needs a caption or a label');
-  const wrong = rows.findIndex((row) => row.length !== width);
-  if (wrong >= 0) throw new Error(`table: row ${wrong} has ${rows[wrong]!.length} cells, expected ${width}`);
+  const uneven = rows.findIndex((row) => row.length !== width);
+  if (uneven >= 0) throw new Error(`table: row ${uneven} has ${rows[uneven]!.length} cells, expected ${width}`);
   const head = heads.map((row) => `<tr>${row.map(headHtml).join('')}</tr>`).join('');
   const body = rows.map((row) => `<tr>${row.map(cellHtml).join('')}</tr>`).join('\n');
   const title = caption === undefined ? '' : `<caption>${escapeHtml(caption)}</caption>`;

@@ -1,4 +1,4 @@
-/** Images of tasks for the eye: enlarged without blur, as PNGs, one by one or on one sheet. */
+/** Images of tasks for people to look at: enlarged without blur, as PNGs, one by one or on one sheet. */
 
 import sharp from 'sharp';
 import type { RgbImage } from '../records/image.js';
@@ -37,15 +37,15 @@ export async function contactSheet(images: readonly RgbImage[], options: Contact
   if (captions !== undefined && captions.length !== images.length)
     throw new Error(`contact sheet: ${images.length} images need as many captions, got ${captions.length}`);
   const gap = 8;
-  const line = captions === undefined ? 0 : 18;
-  const across = Math.min(columns, images.length);
-  const down = Math.ceil(images.length / across);
-  const cellWidth = zoom * Math.max(...images.map((i) => i.width)) + gap;
-  const cellHeight = zoom * Math.max(...images.map((i) => i.height)) + gap + line;
-  const size = { width: across * cellWidth + gap, height: down * cellHeight + gap };
+  const captionHeight = captions === undefined ? 0 : 18;
+  const sheetColumns = Math.min(columns, images.length);
+  const sheetRows = Math.ceil(images.length / sheetColumns);
+  const cellWidth = zoom * Math.max(...images.map((image) => image.width)) + gap;
+  const cellHeight = zoom * Math.max(...images.map((image) => image.height)) + gap + captionHeight;
+  const size = { width: sheetColumns * cellWidth + gap, height: sheetRows * cellHeight + gap };
   const places = images.map((_, i) => ({
-    left: gap + (i % across) * cellWidth,
-    top: gap + Math.floor(i / across) * cellHeight,
+    left: gap + (i % sheetColumns) * cellWidth,
+    top: gap + Math.floor(i / sheetColumns) * cellHeight,
   }));
   const layers: { input: Buffer; left: number; top: number }[] = await Promise.all(
     images.map(async (image, i) => ({ input: await imagePng(image, zoom), ...places[i]! })),

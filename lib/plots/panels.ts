@@ -26,8 +26,8 @@ export function panelGrid(count: number, columns: number, gapX = 0.08, gapY = 0.
   return Array.from({ length: count }, (_, i) => {
     const left = (i % columns) * (width + gapX);
     const top = 1 - Math.floor(i / columns) * (height + gapY);
-    const n = i === 0 ? '' : String(i + 1);
-    return { xaxis: `x${n}`, yaxis: `y${n}`, x: [left, left + width], y: [top - height, top] };
+    const axisNumber = i === 0 ? '' : String(i + 1);
+    return { xaxis: `x${axisNumber}`, yaxis: `y${axisNumber}`, x: [left, left + width], y: [top - height, top] };
   });
 }
 
@@ -56,9 +56,9 @@ export function panelFigure(
   const data: Figure['data'] = [];
   frames.forEach((frame, i) => {
     const place = places[i]!;
-    const n = i === 0 ? '' : String(i + 1);
-    axes[`xaxis${n}`] = { ...frame.xaxis, domain: place.x, anchor: place.yaxis as LayoutAxis['anchor'] };
-    axes[`yaxis${n}`] = { ...frame.yaxis, domain: place.y, anchor: place.xaxis as LayoutAxis['anchor'] };
+    const axisNumber = i === 0 ? '' : String(i + 1);
+    axes[`xaxis${axisNumber}`] = { ...frame.xaxis, domain: place.x, anchor: place.yaxis as LayoutAxis['anchor'] };
+    axes[`yaxis${axisNumber}`] = { ...frame.yaxis, domain: place.y, anchor: place.xaxis as LayoutAxis['anchor'] };
     titles.push({
       text: frame.title,
       x: place.x[0],

@@ -41,8 +41,8 @@ async function pictures(images: readonly RgbImage[], prompt: string): Promise<Ta
 }
 
 /** `n` cells, the last ones empty. */
-function padded(cells: TableCell[], n: number): TableCell[] {
-  return [...cells, ...Array<TableCell>(n - cells.length).fill('')];
+function padded(cells: TableCell[], count: number): TableCell[] {
+  return [...cells, ...Array<TableCell>(count - cells.length).fill('')];
 }
 
 /**
@@ -51,13 +51,13 @@ function padded(cells: TableCell[], n: number): TableCell[] {
  */
 export async function rolloutTable(groups: readonly RolloutView[], caption?: string): Promise<DisplayBundle> {
   const names = [...new Set(groups.flatMap((g) => g.completions.flatMap((c) => Object.keys(c.rewards))))];
-  const most = Math.max(1, ...groups.map((g) => g.images.length));
+  const imageColumns = Math.max(1, ...groups.map((g) => g.images.length));
   const rows: TableCell[][] = [];
   for (const group of groups) {
-    const images = padded(await pictures(group.images, group.prompt), most);
+    const images = padded(await pictures(group.images, group.prompt), imageColumns);
     group.completions.forEach((completion, i) => {
       rows.push([
-        ...(i === 0 ? images : padded([], most)),
+        ...(i === 0 ? images : padded([], imageColumns)),
         i === 0 ? group.prompt : '',
         i === 0 ? group.answer : '',
         completion.clipped ? `${completion.text} [cut off]` : completion.text,
@@ -70,7 +70,7 @@ export async function rolloutTable(groups: readonly RolloutView[], caption?: str
   return tableBundle(
     [
       'image',
-      ...Array<string>(most - 1).fill(''),
+      ...Array<string>(imageColumns - 1).fill(''),
       'prompt',
       'gold',
       'completion',
@@ -85,14 +85,14 @@ export async function rolloutTable(groups: readonly RolloutView[], caption?: str
 /** A table with a line for each prompt and a column for each model's output, escaped. */
 export async function sampleTable(samples: readonly SampleView[], caption?: string): Promise<DisplayBundle> {
   const names = [...new Set(samples.flatMap((s) => Object.keys(s.outputs)))];
-  const most = Math.max(1, ...samples.map((s) => s.images.length));
+  const imageColumns = Math.max(1, ...samples.map((s) => s.images.length));
   const rows = await Promise.all(
     samples.map(async (s) => [
-      ...padded(await pictures(s.images, s.prompt), most),
+      ...padded(await pictures(s.images, s.prompt), imageColumns),
       s.prompt,
       s.answer,
       ...names.map((name) => s.outputs[name]),
     ]),
   );
-  return tableBundle(['image', ...Array<string>(most - 1).fill(''), 'prompt', 'gold', ...names], rows, caption);
+  return tableBundle(['image', ...Array<string>(imageColumns - 1).fill(''), 'prompt', 'gold', ...names], rows, caption);
 }

@@ -1,4 +1,4 @@
-/** A part of a study's grid run under a notebook's cell: one line that says how far it has come. */
+/** Runs a part of a study's grid under a notebook's cell. One line says how far it has come. */
 
 import type { GridCell } from '../../study/design/grid.js';
 import type { GridProgress } from '../../study/running/progress.js';
@@ -9,11 +9,12 @@ import { durationText } from './live-plot.js';
 
 /** The cells that are running, the time since the grid began and the time that is left. */
 export function progressText({ running, elapsed, left }: GridProgress): string {
-  const known = left.seconds > 0 ? `${left.atLeast ? 'at least ' : ''}${durationText(left.seconds)}` : 'not known yet';
+  const leftText =
+    left.seconds > 0 ? `${left.atLeast ? 'at least ' : ''}${durationText(left.seconds)}` : 'not known yet';
   const cells = running.map(({ name, done, steps }) =>
     steps > done ? `${name}: step ${done}/${steps}` : `${name}: measuring`,
   );
-  return [`${durationText(elapsed)} gone, left: ${known}`, ...cells].join('; ');
+  return [`${durationText(elapsed)} gone, left: ${leftText}`, ...cells].join('; ');
 }
 
 /**

@@ -1,4 +1,4 @@
-/** Cells trained under a live plot of a notebook, whose finished figure goes to files too. */
+/** Trains cells under a live plot of a notebook, and writes the finished figure to files. */
 
 import path from 'node:path';
 

@@ -38,28 +38,31 @@ export function ablationFigure(points: readonly AblationPoint[], title: string, 
   const ablations = [...new Set(points.map((point) => point.ablation))];
   const sets = testSetsOf(points[0]!.task).filter((set) => points.some((point) => point.testSet === set));
   const groups = ablations.map((ablation): ForestGroup => {
-    const own = points.filter((point) => point.ablation === ablation);
-    const rows = [...new Set(own.map((point) => point.setting))].map((setting) => {
-      const here = own.filter((point) => point.setting === setting);
-      const marked = here.some((point) => point.base);
+    const pointsOfAblation = points.filter((point) => point.ablation === ablation);
+    const rows = [...new Set(pointsOfAblation.map((point) => point.setting))].map((setting) => {
+      const pointsOfSetting = pointsOfAblation.filter((point) => point.setting === setting);
+      const marked = pointsOfSetting.some((point) => point.base);
       return {
         label: marked ? `${setting} (base)` : setting,
         marked,
-        points: here.map(({ testSet, accuracy }) => estimateDot(accuracy, TEST_SET_NAMES[testSet], OURS)),
+        points: pointsOfSetting.map(({ testSet, accuracy }) => estimateDot(accuracy, TEST_SET_NAMES[testSet], OURS)),
       };
     });
     return { ...(ablations.length > 1 ? { title: ablation } : {}), rows };
   });
   const panels = sets.map((set) => ({ title: TEST_SET_NAMES[set], axis: ACCURACY_AXIS }));
-  const shown = describeFigure(
+  const figure = describeFigure(
     { name, title, tasks: [points[0]!.task], seeds: seedsOf(points), section: 'ablations' },
     forestFigure(groups, panels, title),
     `Accuracy of Reason-RFT's second stage on ${TASKS[points[0]!.task].title.toLowerCase()} with one thing changed at a time${partialCreditText([points[0]!.task])}: ` +
       `${ablations.join(', ')}. Bold, with a dotted guide: the base setting that all others differ from. ` +
       `Each panel has an axis of its own, which need not begin at zero. ${itemsAndSeedsText(points.map(({ accuracy }) => accuracy))}`,
     points
-      .map((p) => `${p.ablation}, ${p.setting}, ${TEST_SET_NAMES[p.testSet]}: ${percentText(p.accuracy)}`)
+      .map(
+        (point) =>
+          `${point.ablation}, ${point.setting}, ${TEST_SET_NAMES[point.testSet]}: ${percentText(point.accuracy)}`,
+      )
       .join('; '),
   );
-  return { ...shown, stage: 'ablations' };
+  return { ...figure, stage: 'ablations' };
 }

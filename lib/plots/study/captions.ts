@@ -1,4 +1,4 @@
-/** The lower part of a figure's caption: model, sizes, settings, seeds and commit, which is all that it takes to make it again. */
+/** The lower part of a figure's caption: model, sizes, settings, seeds and commit. With them a reader can make the figure again. */
 
 import { readConfig } from '../../model/configuration.js';
 import { countParameters } from '../../model/parameters.js';
@@ -20,13 +20,14 @@ export function configurationWords(
 ): string {
   const config = readConfig(study.base);
   const model = `Profile ${study.profile.name}: Qwen2-VL of ${grouped(countParameters(config))} parameters (width ${config.hiddenSize}, ${config.layers} layers).`;
-  const shared = new Map<string, TaskName[]>();
+  const tasksByWords = new Map<string, TaskName[]>();
   for (const task of tasks) {
     const words = taskWords(study, task, stage);
-    shared.set(words, [...(shared.get(words) ?? []), task]);
+    tasksByWords.set(words, [...(tasksByWords.get(words) ?? []), task]);
   }
-  const sentences = [...shared].map(([words, own]) => {
-    const names = own.length === TASK_NAMES.length ? 'Each task' : own.map((task) => TASKS[task].title).join(' and ');
+  const sentences = [...tasksByWords].map(([words, sharing]) => {
+    const names =
+      sharing.length === TASK_NAMES.length ? 'Each task' : sharing.map((task) => TASKS[task].title).join(' and ');
     return `${names}: ${words}.`;
   });
   return [model, ...sentences].join(' ');

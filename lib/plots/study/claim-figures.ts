@@ -1,6 +1,7 @@
 /** Figures of claims and controls: the two sides of each comparison, and their difference. */
 
 import type { StudyResults } from '../../study/results/results.js';
+import { CLAIM_RULE } from '../../study/results/wording.js';
 import { TASKS, type TaskName, TEST_SET_NAMES, testSetNamed } from '../../tasks/tasks.js';
 import { forestFigure } from '../forest.js';
 import {
@@ -18,9 +19,9 @@ import {
 
 /** The comparisons of a task's claims: both accuracies on the left, their difference on the right. */
 export function claimsFigure({ claims, seeds }: StudyResults, task: TaskName): StudyFigure {
-  const drawn = claims.filter((claim) => claim.task === task && claim.comparisons.length > 0);
+  const comparedClaims = claims.filter((claim) => claim.task === task && claim.comparisons.length > 0);
   const [shares, differences] = ['accuracy, or reward', 'difference'];
-  const groups = drawn.map(({ claim, verdict, comparisons }) => ({
+  const groups = comparedClaims.map(({ claim, verdict, comparisons }) => ({
     title: `${capital(claim)}: ${verdict}`,
     rows: comparisons.map(({ testSet, first, second, firstAccuracy, secondAccuracy, difference }) => ({
       label: `${first} vs ${second}, ${testSetNamed(task, testSet).shortTitle}`,
@@ -33,18 +34,18 @@ export function claimsFigure({ claims, seeds }: StudyResults, task: TaskName): S
   }));
   const panels = [
     { title: shares, axis: 'accuracy or reward (%)' },
-    { title: differences, axis: 'difference (points)', zero: true },
+    { title: differences, axis: 'difference (points)', markZero: true },
   ];
   const title = `${TASKS[task].title}: the claims`;
-  const estimates = drawn.flatMap(({ comparisons }) =>
+  const estimates = comparedClaims.flatMap(({ comparisons }) =>
     comparisons.flatMap(({ firstAccuracy, secondAccuracy }) => [firstAccuracy, secondAccuracy]),
   );
   return describeFigure(
     { name: `claims-${task}`, title, tasks: [task], seeds, section: 'claims' },
     forestFigure(groups, panels, title),
     'The comparisons that the claims rest on: two accuracies (of reinforcement, the reward that GRPO trains on), and their difference on the same ' +
-      `items${seeds.length > 1 ? ', seed by seed' : ''}. A claim holds where the two intervals of each of its comparisons lie apart, the way round that it says. ${itemsAndSeedsText(estimates)}`,
-    drawn.map(({ text }) => text).join(' '),
+      `items${seeds.length > 1 ? ', seed by seed' : ''}. ${CLAIM_RULE} ${itemsAndSeedsText(estimates)}`,
+    comparedClaims.map(({ text }) => text).join(' '),
   );
 }
 

@@ -17,21 +17,21 @@ export function rowsText(rows: number): string {
  * The names of the ticks. From the largest size down, a tick has a name if it lies far enough from the last one with a name; the
  * others stay without.
  *
- * @param apart the least distance, as a share of the axis
+ * @param leastDistance the least distance, as a share of the axis
  */
-function tickNames(sizes: readonly number[], apart: number): string[] {
+function tickNames(sizes: readonly number[], leastDistance: number): string[] {
   const span = Math.log(sizes.at(-1)! / sizes[0]!);
-  let last = Number.POSITIVE_INFINITY;
+  let lastNamed = Number.POSITIVE_INFINITY;
   const names = sizes.toReversed().map((rows) => {
-    if (Math.log(last / rows) < apart * span) return '';
-    last = rows;
+    if (Math.log(lastNamed / rows) < leastDistance * span) return '';
+    lastNamed = rows;
     return rowsText(rows);
   });
   return names.toReversed();
 }
 
 /** The share of a panel's width that a name such as `12.8k` takes if the panel has the figure for itself. */
-const NAME = 0.058;
+const NAME_WIDTH = 0.058;
 
 /**
  * Draws one panel for each test set.
@@ -60,7 +60,7 @@ export function efficiencyFigure(
           type: 'log',
           range: ends.map(Math.log10),
           tickvals: sizes,
-          ticktext: tickNames(sizes, NAME * sets.length),
+          ticktext: tickNames(sizes, NAME_WIDTH * sets.length),
         },
         ...{ title: { text: 'training rows' } },
       },
@@ -68,27 +68,27 @@ export function efficiencyFigure(
     })),
     sets.length,
     ({ xaxis, yaxis }, index): Data[] => {
-      const level = zeroShot.find((row) => row.testSet === sets[index])?.accuracy;
+      const zeroShotAccuracy = zeroShot.find((row) => row.testSet === sets[index])?.accuracy;
       const lines = paradigms.map((paradigm, p) => {
         // Side by side, or intervals at one size would hide one another; 4 % of the rows is no distance on a log axis.
         const shift = 1.04 ** (p - (paradigms.length - 1) / 2);
-        const own = points
+        const pointsOfParadigm = points
           .filter((point) => point.paradigm === paradigm && point.testSet === sets[index])
           .sort((a, b) => a.rows - b.rows);
         const style = paradigmStyle(paradigm);
         return {
           ...{ type: 'scatter', mode: 'lines+markers', xaxis, yaxis, legendgroup: paradigm, showlegend: index === 0 },
-          ...{ name: PARADIGM_NAMES[paradigm], customdata: own.map(({ rows }) => rows) },
-          x: own.map(({ rows }) => rows * shift),
-          y: own.map(({ accuracy }) => 100 * accuracy.mean),
-          error_y: { ...arms(own.map(({ accuracy }) => accuracy)), color: style.color },
+          ...{ name: PARADIGM_NAMES[paradigm], customdata: pointsOfParadigm.map(({ rows }) => rows) },
+          x: pointsOfParadigm.map(({ rows }) => rows * shift),
+          y: pointsOfParadigm.map(({ accuracy }) => 100 * accuracy.mean),
+          error_y: { ...errorBars(pointsOfParadigm.map(({ accuracy }) => accuracy)), color: style.color },
           line: { color: style.color, width: 2, dash: style.dash },
           marker: { symbol: style.marker, size: 8, color: style.color },
           hovertemplate: '%{customdata} rows: %{y:.1f} %<extra>%{fullData.name}</extra>',
         } as Data;
       });
       return [
-        ...(level ? levelTraces(level, ends, { xaxis, yaxis }, index === 0) : []),
+        ...(zeroShotAccuracy ? levelTraces(zeroShotAccuracy, ends, { xaxis, yaxis }, index === 0) : []),
         ...(marked ? [verticalLine(marked.rows, top, { xaxis, yaxis })] : []),
         ...lines,
       ];
@@ -108,8 +108,8 @@ export function efficiencyFigure(
   return figure;
 }
 
-/** The arms of intervals in percent. */
-function arms(estimates: readonly Estimate[]) {
+/** Plotly's error bars for intervals, in percent. */
+function errorBars(estimates: readonly Estimate[]) {
   return {
     ...{ type: 'data' as const, symmetric: false, thickness: 1.2, width: 3, visible: true },
     array: estimates.map(({ mean, interval }) => 100 * Math.max(0, interval[1] - mean)),

@@ -1,4 +1,4 @@
-/** A figure of a study with all that a page or a paper says about it, and the words and dots that such figures share. */
+/** A figure of a study with the texts that a page or a paper shows beside it, and the words and dots that such figures share. */
 
 import type { Estimate } from '../../study/results/results.js';
 import { intervalSentence, itemsText } from '../../study/results/wording.js';
@@ -19,7 +19,7 @@ export type FigureSection =
   | 'controls'
   | 'words';
 
-/** A figure with all that a page or a paper says about it. */
+/** A figure with the texts that a page or a paper shows beside it. */
 export interface StudyFigure {
   /** The name of its files, the same in every study: `paradigms-counting`. */
   name: string;
@@ -38,7 +38,7 @@ export interface StudyFigure {
   section: FigureSection;
   /** Whether the page links to it in place of showing it, because another figure shows the same and more. */
   linked: boolean;
-  /** Whose GRPO it shows: that of the paradigms, or the shorter one of ablations. */
+  /** The GRPO that it shows: that of the paradigms, or the shorter one of ablations. */
   stage: 'paradigms' | 'ablations';
 }
 
@@ -89,8 +89,8 @@ export function capital(text: string): string {
 
 /** The addition to a caption on accuracy if a task gives partial credit, as its answers are not counted right or wrong. */
 export function partialCreditText(tasks: readonly TaskName[]): string {
-  const graded = tasks.filter((task) => TASKS[task].partialCredit).map((task) => TASKS[task].title.toLowerCase());
-  return graded.length > 0 ? ` (of ${graded.join(' and ')} the mean score with partial credit)` : '';
+  const titles = tasks.filter((task) => TASKS[task].partialCredit).map((task) => TASKS[task].title.toLowerCase());
+  return titles.length > 0 ? ` (of ${titles.join(' and ')} the mean score with partial credit)` : '';
 }
 
 /** A name in lower case with hyphens, for files. */

@@ -22,8 +22,8 @@ export function studyFigures(results: StudyResults): StudyFigure[] {
     ...tasksIn(efficiency).map((task) => dataEfficiencyFigure(results, task)),
     ...tasksIn(ablations).flatMap((task) => ablationFigures(ablations, task)),
     ...PHENOMENA.flatMap((name) => {
-      const own = observed.filter(({ phenomenon }) => phenomenon === name);
-      return own.length > 0 ? [observationFigure(own)] : [];
+      const phenomenaOfName = observed.filter(({ phenomenon }) => phenomenon === name);
+      return phenomenaOfName.length > 0 ? [observationFigure(phenomenaOfName)] : [];
     }),
     ...(observed.length > 0 ? [learningCurvesFigure(observed)] : []),
     ...(controls.length > 0 ? [controlsFigure(results)] : []),

@@ -30,13 +30,13 @@ import {
 
 /** The five paradigms of a task, a panel for each test set; the paper's numbers beside ours. */
 export function paradigmsFigure(paradigms: readonly ParadigmResult[], task: TaskName): StudyFigure {
-  const own = paradigms.filter((row) => row.task === task);
+  const rowsOfTask = paradigms.filter((row) => row.task === task);
   const title = `${TASKS[task].title}: five paradigms`;
   const sets = testSetsOf(task);
   const groups = [
     {
       rows: paradigmLines(
-        own,
+        rowsOfTask,
         task,
         sets.map((set) => [set, TEST_SET_NAMES[set]]),
       ),
@@ -44,12 +44,12 @@ export function paradigmsFigure(paradigms: readonly ParadigmResult[], task: Task
   ];
   const panels = sets.map((set) => ({ title: TEST_SET_NAMES[set], axis: ACCURACY_AXIS, range: [0, 100] as const }));
   return describeFigure(
-    { name: `paradigms-${task}`, title, tasks: [task], seeds: seedsOf(own), section: 'paradigms' },
+    { name: `paradigms-${task}`, title, tasks: [task], seeds: seedsOf(rowsOfTask), section: 'paradigms' },
     forestFigure(groups, panels, title),
     `Accuracy of the five paradigms on ${TASKS[task].title.toLowerCase()}${partialCreditText([task])}, in domain and out of domain. Filled: this study; hollow: ` +
       `the paper's Qwen2-VL 2B and 7B, which are larger and trained on other data, so that their order can be compared but not their levels. ` +
-      itemsAndSeedsText(own.map(({ accuracy }) => accuracy)),
-    paradigmsInWords(own),
+      itemsAndSeedsText(rowsOfTask.map(({ accuracy }) => accuracy)),
+    paradigmsInWords(rowsOfTask),
   );
 }
 
@@ -58,13 +58,13 @@ export function overviewFigure(paradigms: readonly ParadigmResult[]): StudyFigur
   const [inside, outside] = [TEST_SET_NAMES.id, TEST_SET_NAMES.ood];
   const tasks = TASK_NAMES.filter((task) => paradigms.some((row) => row.task === task));
   const groups = tasks.flatMap((task): ForestGroup[] => {
-    const own = paradigms.filter((row) => row.task === task);
+    const rowsOfTask = paradigms.filter((row) => row.task === task);
     const outsideSets = testSetsOf(task).filter((set) => set !== 'id');
     return outsideSets.map((set, i) => ({
       title: `${TASKS[task].title}${outsideSets.length > 1 ? `, ${testSetNamed(task, set).shortTitle}` : ''}`,
       // A task with two sets out of domain has one in domain, which stands beside the first.
       rows: paradigmLines(
-        own,
+        rowsOfTask,
         task,
         i === 0
           ? [
@@ -88,11 +88,15 @@ export function overviewFigure(paradigms: readonly ParadigmResult[]): StudyFigur
 }
 
 /** A line for each paradigm: ours, then the paper's two models. */
-function paradigmLines(own: readonly ParadigmResult[], task: TaskName, sets: readonly (readonly [TestSet, string])[]) {
+function paradigmLines(
+  rowsOfTask: readonly ParadigmResult[],
+  task: TaskName,
+  sets: readonly (readonly [TestSet, string])[],
+) {
   return PARADIGMS.map((paradigm) => ({
     label: PARADIGM_NAMES[paradigm],
     points: sets.flatMap(([set, panel]): ForestPoint[] => [
-      ...own
+      ...rowsOfTask
         .filter((row) => row.paradigm === paradigm && row.testSet === set)
         .map(({ accuracy }) => estimateDot(accuracy, panel, OURS)),
       ...PAPER.filter((number) => number.task === task && number.paradigm === paradigm && number.set === set).map(
@@ -107,26 +111,26 @@ export function dataEfficiencyFigure(results: StudyResults, task: TaskName): Stu
   const points = results.efficiency.filter((point) => point.task === task);
   const zeroShot = results.paradigms.filter((row) => row.task === task && row.paradigm === 'zero-shot');
   const all = Math.max(...points.map((point) => point.rows));
-  const marked = { rows: SMALL_SHARE * all, name: `${100 * SMALL_SHARE} % (${rowsText(SMALL_SHARE * all)})` };
+  const smallShare = { rows: SMALL_SHARE * all, name: `${100 * SMALL_SHARE} % (${rowsText(SMALL_SHARE * all)})` };
   const title = `${TASKS[task].title}: data efficiency`;
   const sets = testSetsOf(task).filter((set) => points.some((point) => point.testSet === set));
   return describeFigure(
     { name: `data-efficiency-${task}`, title, tasks: [task], seeds: seedsOf(points), section: 'data efficiency' },
-    efficiencyFigure(points, zeroShot, sets, title, marked),
+    efficiencyFigure(points, zeroShot, sets, title, smallShare),
     `Accuracy over the number of training rows, those of all stages of a paradigm together, on a logarithmic axis${partialCreditText([task])}. Dotted: ${100 * SMALL_SHARE} % of the ` +
       `largest number; long dashes: the base model, zero-shot, with its interval as a band. Intervals stand side by side, so that none hides another. ` +
       itemsAndIntervalText(points.map(({ accuracy }) => accuracy)),
     points
       .map(
-        (p) =>
-          `${PARADIGM_NAMES[p.paradigm]}, ${p.rows} rows, ${TEST_SET_NAMES[p.testSet]}: ${percentText(p.accuracy)}`,
+        (point) =>
+          `${PARADIGM_NAMES[point.paradigm]}, ${point.rows} rows, ${TEST_SET_NAMES[point.testSet]}: ${percentText(point.accuracy)}`,
       )
       .join('; '),
   );
 }
 
 function paradigmsInWords(rows: readonly ParadigmResult[]): string {
-  const one = ({ task, paradigm, testSet, accuracy }: ParadigmResult) =>
+  const rowInWords = ({ task, paradigm, testSet, accuracy }: ParadigmResult) =>
     `${TASKS[task].title}, ${PARADIGM_NAMES[paradigm]}, ${TEST_SET_NAMES[testSet]}: ${percentText(accuracy)}`;
-  return rows.map(one).join('; ');
+  return rows.map(rowInWords).join('; ');
 }

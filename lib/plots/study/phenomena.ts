@@ -1,4 +1,4 @@
-/** Rewards and lengths over GRPO's steps: what training does, each seed faint and their running mean over it. */
+/** Rewards and lengths over GRPO's steps: each seed is faint, and the running mean of the seeds lies over them. */
 
 import type { Data } from 'plotly.js';
 import { PARADIGM_NAMES } from '../../study/design/paradigms.js';
@@ -26,9 +26,9 @@ export interface TaskCurves {
 /**
  * A column for each task, a row for each metric that any of them has.
  *
- * @param under a text below the title, such as the paper's observation
+ * @param subtitle a text below the title, such as the paper's observation
  */
-export function curvesFigure(tasks: readonly TaskCurves[], title: string, under = ''): Figure {
+export function curvesFigure(tasks: readonly TaskCurves[], title: string, subtitle = ''): Figure {
   const metrics = METRICS.filter((metric) =>
     tasks.some(({ curves }) => curves.some((curve) => curve.metric === metric)),
   );
@@ -45,20 +45,20 @@ export function curvesFigure(tasks: readonly TaskCurves[], title: string, under 
       },
     })),
   );
-  const lines = under === '' ? [] : wrapLines(under, 100);
+  const lines = subtitle === '' ? [] : wrapLines(subtitle, 100);
   const inLegend = new Set<string>();
-  const head = 64 + 17 * lines.length;
+  const headHeight = 64 + 17 * lines.length;
   const figure = panelFigure(
     frames,
     columns,
     ({ xaxis, yaxis }, index) => {
       const { metric, task } = frames[index]!;
-      const own = tasks
+      const curvesOfPanel = tasks
         .find((column) => column.task === task)!
         .curves.filter((curve) => curve.metric === metric)
         // The solid line first: a dashed one over it shows where both run together.
         .sort((a, b) => Number(a.paradigm === 'reason-rft-zero') - Number(b.paradigm === 'reason-rft-zero'));
-      return own.flatMap((curve) => {
+      return curvesOfPanel.flatMap((curve) => {
         const legend = !inLegend.has(curve.paradigm);
         inLegend.add(curve.paradigm);
         return curveTraces(curve, { xaxis, yaxis }, legend);
@@ -66,8 +66,8 @@ export function curvesFigure(tasks: readonly TaskCurves[], title: string, under 
     },
     {
       title: { text: title },
-      margin: { l: 56, r: 16, t: head, b: 48 },
-      height: head + 96 + PANEL * metrics.length,
+      margin: { l: 56, r: 16, t: headHeight, b: 48 },
+      height: headHeight + 96 + PANEL_HEIGHT * metrics.length,
     },
     metrics.length > 1 ? 0.26 / metrics.length : undefined,
   );
@@ -81,7 +81,7 @@ export function curvesFigure(tasks: readonly TaskCurves[], title: string, under 
 }
 
 /** Pixels of a row of panels. */
-const PANEL = 170;
+const PANEL_HEIGHT = 170;
 
 /** The curves of a phenomenon in the tasks that it was looked for in, below the paper's observation. */
 export function phenomenonFigure(phenomena: readonly Phenomenon[]): Figure {
@@ -114,8 +114,8 @@ function curveTraces(curve: TrainingCurve, place: { xaxis: string; yaxis: string
 /** The mean of five steps around each, of fewer at either end; unlike a weighted past it does not lag. */
 export function runningMean(values: readonly number[]): number[] {
   return values.map((_, i) => {
-    const near = values.slice(Math.max(0, i - 2), i + 3);
-    return near.reduce((sum, value) => sum + value, 0) / near.length;
+    const neighbours = values.slice(Math.max(0, i - 2), i + 3);
+    return neighbours.reduce((sum, value) => sum + value, 0) / neighbours.length;
   });
 }
 

@@ -64,21 +64,21 @@ class PageFigures {
   }
 
   private take(section: FigureSection, task: TaskName | undefined, linked: boolean): PageFigure[] {
-    const own = this.all.filter(
+    const taken = this.all.filter(
       (figure) =>
         figure.section === section &&
         figure.linked === linked &&
         (task === undefined ? figure.tasks.length !== 1 : figure.tasks.length === 1 && figure.tasks[0] === task),
     );
-    for (const figure of own) this.placed.add(figure);
-    return own;
+    for (const figure of taken) this.placed.add(figure);
+    return taken;
   }
 
   /** @throws Error naming the figures that are neither shown nor linked to */
   checkAllPlaced(): void {
-    const left = this.all.filter((figure) => !this.placed.has(figure)).map(({ name }) => name);
-    if (left.length > 0)
-      throw new Error(`results page: no section shows ${left.join(', ')}; give each a section that the page has`);
+    const unplaced = this.all.filter((figure) => !this.placed.has(figure)).map(({ name }) => name);
+    if (unplaced.length > 0)
+      throw new Error(`results page: no section shows ${unplaced.join(', ')}; give each a section that the page has`);
   }
 }
 
@@ -86,7 +86,7 @@ class PageFigures {
  * Writes the page as text.
  *
  * @param figures with their drawings; the page links to their files as `figures/<name>.<format>` beside it
- * @param samples what each paradigm wrote on the same items
+ * @param samples the completions of each paradigm on the same items
  * @throws Error where a figure has no place on the page, naming it
  */
 export function resultsPage(

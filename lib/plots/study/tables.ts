@@ -76,9 +76,11 @@ export function comparisonsTable({ claims }: StudyResults, task: TaskName): Html
 
 /** A line for each paradigm; for each test set this study's accuracy, and those of the paper's 2B and 7B. */
 export function accuracyTable({ paradigms }: StudyResults, task: TaskName): HtmlTable {
-  const own = paradigms.filter((row) => row.task === task);
+  const rowsOfTask = paradigms.filter((row) => row.task === task);
   const sets = testSetsOf(task);
-  const best = sets.map((set) => Math.max(...own.filter((row) => row.testSet === set).map((row) => row.accuracy.mean)));
+  const best = sets.map((set) =>
+    Math.max(...rowsOfTask.filter((row) => row.testSet === set).map((row) => row.accuracy.mean)),
+  );
   const score = TASKS[task].partialCredit ? ', mean score with partial credit' : '';
   return {
     caption: `Accuracy on ${TASKS[task].title.toLowerCase()}, %${score}, with 95 % intervals`,
@@ -86,17 +88,20 @@ export function accuracyTable({ paradigms }: StudyResults, task: TaskName): Html
       ['', ...sets.map((set) => ({ text: TEST_SET_NAMES[set], columns: 3 }))],
       ['paradigm', ...sets.flatMap(() => ['this study', 'paper, 2B', 'paper, 7B'].map(numberCell))],
     ],
-    rows: PARADIGMS.filter((paradigm) => own.some((row) => row.paradigm === paradigm)).map((paradigm) => [
+    rows: PARADIGMS.filter((paradigm) => rowsOfTask.some((row) => row.paradigm === paradigm)).map((paradigm) => [
       { text: PARADIGM_NAMES[paradigm], head: true },
       ...sets.flatMap((set, s): HtmlCell[] => {
-        const ours = own.find((row) => row.paradigm === paradigm && row.testSet === set)?.accuracy;
+        const accuracy = rowsOfTask.find((row) => row.paradigm === paradigm && row.testSet === set)?.accuracy;
         const paper = (['2B', '7B'] as const).map((model): HtmlCell => {
           const published = PAPER.find(
             (row) => row.task === task && row.paradigm === paradigm && row.set === set && row.model === model,
           );
           return { text: published ? percent(published.accuracy) : '', number: true, faint: true };
         });
-        return [{ text: ours ? shareText(ours) : '', number: true, bold: ours?.mean === best[s] }, ...paper];
+        return [
+          { text: accuracy ? shareText(accuracy) : '', number: true, bold: accuracy?.mean === best[s] },
+          ...paper,
+        ];
       }),
     ]),
   };
@@ -105,7 +110,7 @@ export function accuracyTable({ paradigms }: StudyResults, task: TaskName): Html
 /** A line for each paradigm: its rows and tokens, and for each test set the share of completions in format. */
 export function costTable({ paradigms }: StudyResults, task: TaskName): HtmlTable {
   const sets = testSetsOf(task);
-  const own = paradigms.filter((row) => row.task === task);
+  const rowsOfTask = paradigms.filter((row) => row.task === task);
   return {
     caption: `Training rows and tokens on ${TASKS[task].title.toLowerCase()}, and the share of completions in format (the prompts of zero-shot and ANS-SFT do not ask for it)`,
     heads: [
@@ -113,10 +118,10 @@ export function costTable({ paradigms }: StudyResults, task: TaskName): HtmlTabl
       ['paradigm', ...['seeds', 'training rows', 'tokens', ...sets.map((set) => TEST_SET_NAMES[set])].map(numberCell)],
     ],
     rows: PARADIGMS.flatMap((paradigm) => {
-      const first = own.find((row) => row.paradigm === paradigm);
+      const first = rowsOfTask.find((row) => row.paradigm === paradigm);
       if (!first) return [];
       const formatted = (set: TestSet) =>
-        own.find((row) => row.paradigm === paradigm && row.testSet === set)?.formatted;
+        rowsOfTask.find((row) => row.paradigm === paradigm && row.testSet === set)?.formatted;
       return [
         [
           { text: PARADIGM_NAMES[paradigm], head: true },
@@ -132,16 +137,16 @@ export function costTable({ paradigms }: StudyResults, task: TaskName): HtmlTabl
 
 /** A line for each number of training rows, a column for each paradigm. */
 export function efficiencyTable({ efficiency }: StudyResults, task: TaskName, testSet: TestSet): HtmlTable {
-  const own = efficiency.filter((point) => point.task === task && point.testSet === testSet);
-  const sizes = [...new Set(own.map((point) => point.rows))].sort((a, b) => a - b);
-  const paradigms = PARADIGMS.filter((paradigm) => own.some((point) => point.paradigm === paradigm));
+  const points = efficiency.filter((point) => point.task === task && point.testSet === testSet);
+  const sizes = [...new Set(points.map((point) => point.rows))].sort((a, b) => a - b);
+  const paradigms = PARADIGMS.filter((paradigm) => points.some((point) => point.paradigm === paradigm));
   return {
     caption: `${TASKS[task].title}, ${TEST_SET_NAMES[testSet]}: accuracy (%) by training rows`,
     heads: [[numberCell('rows'), ...paradigms.map((paradigm) => numberCell(PARADIGM_NAMES[paradigm]))]],
     rows: sizes.map((rows) => [
       { text: rows.toLocaleString('en'), head: true, number: true },
       ...paradigms.map((paradigm) =>
-        shareCell(own.find((point) => point.paradigm === paradigm && point.rows === rows)?.accuracy),
+        shareCell(points.find((point) => point.paradigm === paradigm && point.rows === rows)?.accuracy),
       ),
     ]),
   };
@@ -149,9 +154,9 @@ export function efficiencyTable({ efficiency }: StudyResults, task: TaskName, te
 
 /** A line for each setting; for each test set its accuracy, and the difference from the base setting. */
 export function ablationsTable({ ablations }: StudyResults, task: TaskName): HtmlTable {
-  const own = ablations.filter((point) => point.task === task);
-  const sets = testSetsOf(task).filter((set) => own.some((point) => point.testSet === set));
-  const settings = [...new Map(own.map((point) => [`${point.ablation}\n${point.setting}`, point])).values()];
+  const points = ablations.filter((point) => point.task === task);
+  const sets = testSetsOf(task).filter((set) => points.some((point) => point.testSet === set));
+  const settings = [...new Map(points.map((point) => [`${point.ablation}\n${point.setting}`, point])).values()];
   return {
     caption: `Ablations on ${TASKS[task].title.toLowerCase()}: accuracy (%), and its difference from the base on the same items, in points`,
     heads: [
@@ -162,7 +167,9 @@ export function ablationsTable({ ablations }: StudyResults, task: TaskName): Htm
       { text: settings[i - 1]?.ablation === ablation ? '' : ablation, head: true },
       { text: base ? `${setting} (base)` : setting, bold: base },
       ...sets.flatMap((set) => {
-        const point = own.find((p) => p.ablation === ablation && p.setting === setting && p.testSet === set);
+        const point = points.find(
+          (other) => other.ablation === ablation && other.setting === setting && other.testSet === set,
+        );
         return [shareCell(point?.accuracy), numberCell(point?.difference ? differenceText(point.difference) : '')];
       }),
     ]),

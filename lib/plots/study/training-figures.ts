@@ -40,16 +40,16 @@ export function learningCurvesFigure(phenomena: readonly Phenomenon[]): StudyFig
     return { task, curves: [...new Map(curves.map((curve) => [keyOf(curve), curve])).values()] };
   });
   const title = 'Learning curves of GRPO';
-  const all = tasks.flatMap(({ curves }) => curves);
+  const allCurves = tasks.flatMap(({ curves }) => curves);
   return describeFigure(
     {
       ...{ name: 'learning-curves', title, tasks: tasks.map(({ task }) => task) },
-      ...{ seeds: seedsOf(all), section: 'training' },
+      ...{ seeds: seedsOf(allCurves), section: 'training' },
     },
     curvesFigure(tasks, title),
     [
       'Mean rewards and lengths of the completions that GRPO samples at each step, before that step.',
-      curveLines(all),
+      curveLines(allCurves),
       ...missingCurves(tasks),
     ].join(' '),
     tasks.flatMap(({ task, curves }) => curves.map((curve) => curveInWords(task, curve))).join('; '),
@@ -61,15 +61,21 @@ function curveInWords(task: TaskName, { paradigm, metric, mean }: TrainingCurve)
   return `${TASKS[task].title}, ${PARADIGM_NAMES[paradigm]}: ${METRIC_NAMES[metric]} ${numberText(mean[0]!)} at the first step, ${numberText(mean.at(-1)!)} at the last`;
 }
 
-/** Names the curves that the results lack of paradigms whose other curves they hold: earlier versions kept fewer. */
+/** Names the curves that are missing although the results hold others of the same paradigm. Earlier versions kept fewer. */
 function missingCurves(tasks: readonly TaskCurves[]): string[] {
   const paradigms = [...new Set(tasks.flatMap(({ curves }) => curves.map(({ paradigm }) => paradigm)))];
   const missing = paradigms.flatMap((paradigm) =>
     METRICS.flatMap((metric) => {
-      const held = tasks.map(({ task, curves }) => ({ task, curves: curves.filter((c) => c.paradigm === paradigm) }));
-      const lacking = held.filter(({ curves }) => curves.length > 0 && !curves.some((c) => c.metric === metric));
-      if (lacking.length === 0) return [];
-      const where = lacking.length === tasks.length ? '' : ` on ${lacking.map(({ task }) => task).join(' and ')}`;
+      const curvesByTask = tasks.map(({ task, curves }) => ({
+        task,
+        curves: curves.filter((curve) => curve.paradigm === paradigm),
+      }));
+      const tasksWithout = curvesByTask.filter(
+        ({ curves }) => curves.length > 0 && !curves.some((curve) => curve.metric === metric),
+      );
+      if (tasksWithout.length === 0) return [];
+      const where =
+        tasksWithout.length === tasks.length ? '' : ` on ${tasksWithout.map(({ task }) => task).join(' and ')}`;
       return [`${METRIC_NAMES[metric]} of ${PARADIGM_NAMES[paradigm]}${where}`];
     }),
   );

@@ -13,7 +13,8 @@ import { rewardsOfWeightOne, stageOneCell, stageTwoRows, taskGrpo, taskRewards }
 /**
  * The ablations by the names that figures give them. Each varies one thing:
  *
- * - Reward: the reward settings of the task (`Task.rewardAblation`). A coin in place of the accuracy is the control: it must gain nothing
+ * - Reward: the reward settings of the task (`Task.rewardAblation`). A coin in place of the accuracy reward shows how much is gained
+ *   without that reward
  * - Group size: G completions a prompt, with the number of completions a step held equal
  * - KL weight: beta, which holds the model to the checkpoint that GRPO starts from
  * - Loss: the tokens that it is averaged over. With one update a rollout the ratio is 1, and every other loss type equals one of these

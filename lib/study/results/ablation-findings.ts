@@ -8,11 +8,11 @@ import { type AblationReading, findingText, type StartChoice } from './wording.j
 export function ablationFindings(points: readonly AblationPoint[]): AblationFinding[] {
   return TASK_NAMES.flatMap((task) =>
     ABLATIONS.flatMap((ablation): AblationFinding[] => {
-      const own = points.filter((point) => point.task === task && point.ablation === ablation);
-      if (own.length === 0) return [];
-      const sets = [...new Set(own.map(({ testSet }) => testSet))];
-      const readings = sets.map((set) => readAblation(own, set));
-      const inDomain = own.filter(({ testSet }) => testSet === sets[0]);
+      const pointsOfAblation = points.filter((point) => point.task === task && point.ablation === ablation);
+      if (pointsOfAblation.length === 0) return [];
+      const sets = [...new Set(pointsOfAblation.map(({ testSet }) => testSet))];
+      const readings = sets.map((set) => readAblation(pointsOfAblation, set));
+      const inDomain = pointsOfAblation.filter(({ testSet }) => testSet === sets[0]);
       return [{ task, ablation, text: findingText(readings, startChoice(inDomain)) }];
     }),
   );
@@ -20,10 +20,10 @@ export function ablationFindings(points: readonly AblationPoint[]): AblationFind
 
 /** Reads an ablation on one test set. A setting stands apart from the base when the interval of its difference leaves out 0. */
 function readAblation(points: readonly AblationPoint[], testSet: TestSet): AblationReading {
-  const own = points.filter((point) => point.testSet === testSet);
-  const compared = own.flatMap(({ setting, difference }) => (difference ? [{ setting, difference }] : []));
+  const pointsOfSet = points.filter((point) => point.testSet === testSet);
+  const compared = pointsOfSet.flatMap(({ setting, difference }) => (difference ? [{ setting, difference }] : []));
   const apart = compared.filter(({ difference: { interval } }) => interval[0] > 0 || interval[1] < 0);
-  return { testSet, base: own.find((point) => point.base), apart, compared: compared.length };
+  return { testSet, base: pointsOfSet.find((point) => point.base), apart, compared: compared.length };
 }
 
 /**

@@ -15,13 +15,15 @@ export function paradigmResults(study: Study, task: TaskName): ParadigmResult[] 
   return PARADIGMS.flatMap((paradigm) =>
     testSetsOf(task).flatMap((testSet): ParadigmResult[] => {
       const trained = paradigm !== 'zero-shot';
-      // The base model is one, whatever the seed.
+      // There is one base model, so zero-shot has one cell for all seeds.
       const seeds = trained ? study.profile.seeds : study.profile.seeds.slice(0, 1);
       const cellOf = (seed: number) => paradigmCell(study, paradigm, task, seed);
       const finished = evaluationsBySeed(study, seeds, cellOf, testSet, PARADIGM_PROMPTS[paradigm]);
       if (finished.evaluations.length === 0) return [];
       const cost = (measure: (result: CellResult) => number) =>
-        meanOf(finished.cells.map((cell) => stageResults(study, cell).reduce((sum, stage) => sum + measure(stage), 0)));
+        meanOf(
+          finished.cells.map((cell) => readStageResults(study, cell).reduce((sum, stage) => sum + measure(stage), 0)),
+        );
       const cell = finished.cells[0]!;
       return [
         {
@@ -37,8 +39,8 @@ export function paradigmResults(study: Study, task: TaskName): ParadigmResult[] 
   );
 }
 
-/** The results of a cell and of the cell that it starts from. */
-function stageResults(study: Study, cell: Cell | BaseCell): CellResult[] {
+/** Reads the results of a cell and of the cell that it starts from. */
+function readStageResults(study: Study, cell: Cell | BaseCell): CellResult[] {
   if (cell.kind === 'base') return [];
   const stages = cell.kind === 'grpo' && cell.start !== 'base' ? [cell.start, cell] : [cell];
   return stages.flatMap((stage) => finishedCell(study, stage) ?? []);
@@ -49,9 +51,9 @@ export function efficiencyPoints(study: Study, task: TaskName): EfficiencyPoint[
   return efficiencyRows(study, task).flatMap((rows) =>
     TRAINED_PARADIGMS.flatMap((paradigm) =>
       testSetsOf(task).flatMap((testSet): EfficiencyPoint[] => {
-        const wanted = efficiencySeeds(study, rows, task);
+        const wantedSeeds = efficiencySeeds(study, rows, task);
         const cellOf = (seed: number) => efficiencyCell(study, paradigm, rows, task, seed);
-        const finished = evaluationsBySeed(study, wanted, cellOf, testSet, PARADIGM_PROMPTS[paradigm]);
+        const finished = evaluationsBySeed(study, wantedSeeds, cellOf, testSet, PARADIGM_PROMPTS[paradigm]);
         if (finished.evaluations.length === 0) return [];
         const { accuracy } = estimatesOf(finished.evaluations);
         return [{ task, paradigm, rows, testSet, accuracy, seeds: finished.seeds }];
@@ -64,10 +66,10 @@ export function efficiencyPoints(study: Study, task: TaskName): EfficiencyPoint[
 export function ablationPoints(study: Study, task: TaskName, ablations: readonly AblationName[]): AblationPoint[] {
   const { seeds } = study.profile.ablations;
   const bySeed = new Map(seeds.map((seed) => [seed, ablationCells(study, task, seed)]));
-  return bySeed.get(seeds[0]!)!.flatMap(({ ablation, setting, base }, place) =>
+  return bySeed.get(seeds[0]!)!.flatMap(({ ablation, setting, base }, cellIndex) =>
     testSetsOf(task).flatMap((testSet): AblationPoint[] => {
       if (!ablations.includes(ablation)) return [];
-      const cellOf = (seed: number) => bySeed.get(seed)![place]!.cell;
+      const cellOf = (seed: number) => bySeed.get(seed)![cellIndex]!.cell;
       const baseOf = (seed: number) => bySeed.get(seed)!.find((other) => other.base)!.cell;
       const finished = evaluationsBySeed(study, seeds, cellOf, testSet, 'think');
       if (finished.evaluations.length === 0) return [];
@@ -87,7 +89,7 @@ export function ablationPoints(study: Study, task: TaskName, ablations: readonly
   );
 }
 
-/** pass@k of the checkpoints that cells start from, on held-out rows. */
+/** The pass@k, on held-out rows, of the checkpoints that cells start from. */
 function startPassAtK(study: Study, task: TaskName, { cells }: SeedEvaluations): AblationPoint['startPassAtK'] {
   const settings = startMeasure(study, task);
   if (!settings) return undefined;

@@ -25,7 +25,7 @@ export interface Side {
   scores: readonly (readonly number[])[];
 }
 
-/** Whether two intervals lie apart, and which way round. */
+/** The verdict of one comparison: whether the two intervals lie apart, and which is the higher. */
 export function verdictOf(first: Estimate, second: Estimate): ClaimComparison['verdict'] {
   if (first.interval[0] > second.interval[1]) return 'holds';
   return second.interval[0] > first.interval[1] ? 'contradicted' : 'not shown';
@@ -38,8 +38,8 @@ export function compareSides(testSet: TestSet, first: Side, second: Side): Claim
   ) as [Estimate, Estimate];
   const seeds = Math.max(first.scores.length, second.scores.length);
   const pValues = Array.from({ length: seeds }, (_, seed) => {
-    const [ours, theirs] = [first, second].map(({ scores }) => scores[scores.length === 1 ? 0 : seed]!);
-    return mcNemar(countOnlyRight(ours!, theirs!), countOnlyRight(theirs!, ours!));
+    const [firstItems, secondItems] = [first, second].map(({ scores }) => scores[scores.length === 1 ? 0 : seed]!);
+    return mcNemar(countOnlyRight(firstItems!, secondItems!), countOnlyRight(secondItems!, firstItems!));
   });
   return {
     testSet,
@@ -58,13 +58,13 @@ function countOnlyRight(scores: readonly number[], others: readonly number[]): n
   return scores.filter((score, item) => score === 1 && others[item] !== 1).length;
 }
 
-/** The verdict of all comparisons together: a claim holds where each holds, and is contradicted where one is. */
+/** The verdict of a claim: it holds if every comparison holds, and is contradicted if any comparison is contradicted. */
 export function jointVerdict(verdicts: readonly ClaimComparison['verdict'][]): ClaimComparison['verdict'] {
   if (verdicts.includes('contradicted')) return 'contradicted';
   return verdicts.every((verdict) => verdict === 'holds') ? 'holds' : 'not shown';
 }
 
-/** The parts of the grid that hold the cells of each claim. */
+/** The part of the grid that holds the cells of each claim. */
 const CLAIM_PARTS: readonly (readonly [ClaimName, GridPart])[] = [
   ['generalization', 'paradigms'],
   ['data efficiency', 'efficiency'],
@@ -72,40 +72,44 @@ const CLAIM_PARTS: readonly (readonly [ClaimName, GridPart])[] = [
 ];
 
 /**
- * Judges on a task the claims that rest on these parts of the grid. The verdict is `missing` where a seed of one of a claim's cells
- * is not trained or not evaluated yet.
+ * Judges on a task the claims that rest on these parts of the grid. The verdict is `missing` if any cell of the claim, for any seed, is
+ * not yet trained and evaluated.
  */
 export function claimVerdicts(study: Study, task: TaskName, parts: readonly GridPart[]): ClaimVerdict[] {
   return CLAIM_PARTS.filter(([, part]) => parts.includes(part)).map(([claim]) => judgeClaim(study, task, claim));
 }
 
 function judgeClaim(study: Study, task: TaskName, claim: ClaimName): ClaimVerdict {
-  const wanted = comparisonsOf(study, task, claim);
-  const comparisons = wanted.filter((comparison) => comparison !== undefined);
+  const expectedComparisons = makeComparisons(study, task, claim);
+  const comparisons = expectedComparisons.filter((comparison) => comparison !== undefined);
   const verdict =
-    comparisons.length < wanted.length ? 'missing' : jointVerdict(comparisons.map((comparison) => comparison.verdict));
+    comparisons.length < expectedComparisons.length
+      ? 'missing'
+      : jointVerdict(comparisons.map((comparison) => comparison.verdict));
   const statement = claimStatement(claim, fewRows(study, task), TASKS[task].accuracyReward);
   return { task, claim, statement, verdict, text: claimSentence(task, statement, verdict, comparisons), comparisons };
 }
 
 type Comparisons = (ClaimComparison | undefined)[];
 
-/** A claim's comparisons; undefined for those whose cells are not finished. */
-function comparisonsOf(study: Study, task: TaskName, claim: ClaimName): Comparisons {
+/** Makes a claim's comparisons; undefined in place of those whose cells are not finished. */
+function makeComparisons(study: Study, task: TaskName, claim: ClaimName): Comparisons {
   switch (claim) {
     case 'generalization':
-      return againstFineTuning(study, task, (paradigm, seed) => paradigmCell(study, paradigm, task, seed));
+      return compareWithFineTuning(study, task, (paradigm, seed) => paradigmCell(study, paradigm, task, seed));
     case 'data efficiency': {
-      const few = fewRows(study, task);
-      return againstFineTuning(study, task, (paradigm, seed) => efficiencyCell(study, paradigm, few, task, seed));
+      const smallNumber = fewRows(study, task);
+      return compareWithFineTuning(study, task, (paradigm, seed) =>
+        efficiencyCell(study, paradigm, smallNumber, task, seed),
+      );
     }
     case 'reinforcement':
-      return againstStarts(study, task);
+      return compareWithStarts(study, task);
   }
 }
 
-/** Reason-RFT against both kinds of fine-tuning, on each test set out of domain. */
-function againstFineTuning(
+/** Compares Reason-RFT with both kinds of fine-tuning, on each test set out of domain. */
+function compareWithFineTuning(
   study: Study,
   task: TaskName,
   cellOf: (paradigm: TrainedParadigm, seed: number) => Cell,
@@ -121,15 +125,18 @@ function againstFineTuning(
 }
 
 /**
- * GRPO against its starts, in domain, where it trains, and by the reward that it trains on. But for partial credit that is the
- * test's score.
+ * Compares each GRPO model with the model that it started from, on the test set in domain, by the accuracy reward. That is the reward
+ * that GRPO trains on, and need not be the test's score: on structure it allows a tolerance, and on transformation it counts whole calls
+ * alone, where the test's score gives partial credit.
  */
-function againstStarts(study: Study, task: TaskName): Comparisons {
+function compareWithStarts(study: Study, task: TaskName): Comparisons {
   const reward = TASKS[task].accuracyReward;
   const side = (name: string, cells: readonly (Cell | BaseCell)[]) =>
     sideOf(
       name,
-      testScores(study, cells, 'id', 'think', ({ completion, solution }) => rewardOf(reward, completion, solution)),
+      testScores(study, cells, 'id', 'think', ({ completion, solution }) =>
+        computeReward(reward, completion, solution),
+      ),
     );
   const bySeed = (cellOf: (seed: number) => Cell) => study.profile.seeds.map(cellOf);
   const trained = (paradigm: 'reason-rft' | 'reason-rft-zero') =>
@@ -148,9 +155,9 @@ function againstStarts(study: Study, task: TaskName): Comparisons {
   ];
 }
 
-/** The value of a reward for a completion that stands alone. The reward needs to know the gold answer and nothing more. */
-function rewardOf(name: RewardName, completion: string, solution: string): number {
-  const row = { solution, draw: '', group: [completion], step: Number.POSITIVE_INFINITY };
+/** The reward of a completion that stands alone. It may use the gold answer, and neither a group, a random number nor a step. */
+function computeReward(name: RewardName, completion: string, goldAnswer: string): number {
+  const row = { solution: goldAnswer, draw: '', group: [completion], step: Number.POSITIVE_INFINITY };
   const reward: (text: string, row: RewardRow) => number | null = REWARDS[name];
   return reward(completion, row) ?? 0;
 }

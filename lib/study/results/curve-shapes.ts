@@ -1,11 +1,11 @@
 /** Shapes of a noisy training curve: a dip that it comes back from, and a rise from its start to its end. */
 import { meanOf } from './measures.js';
 
-/** A curve is read through means over windows of a twentieth of its steps. */
+/** Shapes are looked for in means over windows, each a twentieth of the curve's steps. */
 const WINDOWS = 20;
-/** Standard errors that a change must exceed. In pure noise the search for the lowest window finds three, one time in fifty. */
-export const BEYOND = 4;
-/** Steps that a curve needs before a shape is looked for in it. */
+/** The number of standard errors that a change must exceed. In pure noise the search for the lowest window finds three, one time in fifty. */
+export const NOISE_ERRORS = 4;
+/** The number of steps that a curve needs before a shape is looked for in it. */
 export const LEAST_STEPS = 8;
 
 /** The deepest window of a curve's first half. */
@@ -25,12 +25,12 @@ export function findDip(values: readonly number[] | undefined): Dip | undefined 
   if (!values || values.length < LEAST_STEPS) return undefined;
   const means = windowMeans(values);
   const firstHalf = means.slice(0, Math.ceil(means.length / 2));
-  const place = firstHalf.indexOf(Math.min(...firstHalf));
-  const [start, lowest, regained] = [means[0]!, means[place]!, Math.max(...means.slice(place))];
-  const beyond = BEYOND * Math.SQRT2 * windowError(values);
+  const lowestWindow = firstHalf.indexOf(Math.min(...firstHalf));
+  const [start, lowest, regained] = [means[0]!, means[lowestWindow]!, Math.max(...means.slice(lowestWindow))];
+  const noise = NOISE_ERRORS * Math.SQRT2 * windowError(values);
   const fall = start - lowest;
-  const seen = fall > beyond && regained - lowest > beyond && regained - lowest >= fall / 2;
-  return { seen, start, lowest, step: middleOf(values, place), regained };
+  const seen = fall > noise && regained - lowest > noise && regained - lowest >= fall / 2;
+  return { seen, start, lowest, step: middleOf(values, lowestWindow), regained };
 }
 
 /** A curve's first window against its last. */
@@ -41,7 +41,7 @@ export interface Rise {
   to: number;
   /** The middle, from 1, of the first window that has half of the rise. */
   half: number;
-  /** Steps of a window. */
+  /** The number of steps in a window. */
   window: number;
 }
 
@@ -54,21 +54,27 @@ export function findRise(values: readonly number[] | undefined): Rise | undefine
     values,
     means.findIndex((mean) => mean >= (from + to) / 2),
   );
-  return { rises: to - from > BEYOND * Math.SQRT2 * windowError(values), from, to, half, window: windowOf(values) };
+  return {
+    rises: to - from > NOISE_ERRORS * Math.SQRT2 * windowError(values),
+    from,
+    to,
+    half,
+    window: windowLength(values),
+  };
 }
 
-/** The step in the middle of a window, from 1. @param place of the window's first step, from 0 */
-function middleOf(values: readonly number[], place: number): number {
-  return place + Math.ceil((windowOf(values) + 1) / 2);
+/** The step in the middle of a window, from 1. @param firstStep the window's first step, from 0 */
+function middleOf(values: readonly number[], firstStep: number): number {
+  return firstStep + Math.ceil((windowLength(values) + 1) / 2);
 }
 
-function windowOf(values: readonly number[]): number {
+function windowLength(values: readonly number[]): number {
   return Math.max(1, Math.round(values.length / WINDOWS));
 }
 
 /** The mean of each run of consecutive steps as long as a window. */
 export function windowMeans(values: readonly number[]): number[] {
-  const window = windowOf(values);
+  const window = windowLength(values);
   return Array.from({ length: values.length - window + 1 }, (_, from) => meanOf(values.slice(from, from + window)));
 }
 
@@ -78,5 +84,5 @@ export function windowMeans(values: readonly number[]): number[] {
  */
 export function windowError(values: readonly number[]): number {
   const squares = values.slice(1).map((value, i) => (value - values[i]!) ** 2);
-  return Math.sqrt(meanOf(squares) / 2 / windowOf(values));
+  return Math.sqrt(meanOf(squares) / 2 / windowLength(values));
 }

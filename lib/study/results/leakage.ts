@@ -1,4 +1,4 @@
-/** Scenes and questions that sets share: that tests and training lie apart is counted, not assumed. */
+/** Counts the scenes and questions that sets share, so that nobody has to assume that tests and training lie apart. */
 import path from 'node:path';
 import { fileDigest } from '../../engine/file-digest.js';
 import type { TaskRecord } from '../../records/record.js';

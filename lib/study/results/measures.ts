@@ -10,7 +10,7 @@ import type { Study } from '../workspace.js';
 /**
  * The scores of cells that differ in their seed.
  *
- * @param score of an item; default: the score of the task's scorer
+ * @param score gives an item's score; default: that of the task's scorer
  * @returns `[cell][item]`, or undefined where one of them is not evaluated yet
  */
 export function testScores(
@@ -29,7 +29,7 @@ export function testScores(
   return scores;
 }
 
-/** The evaluations of a cell that are finished, by the seeds that they are of. */
+/** The finished evaluations of cells that differ in their seed: the entries of the three lists belong together. */
 export interface SeedEvaluations {
   seeds: number[];
   cells: (Cell | BaseCell)[];
@@ -58,9 +58,9 @@ export function evaluationsBySeed(
 
 /** Accuracy and format of evaluations by several seeds on one test set. */
 export function estimatesOf(evaluations: readonly Evaluation[]): { accuracy: Estimate; formatted: Estimate } {
-  const over = (share: (evaluation: Evaluation) => number) =>
+  const estimate = (share: (evaluation: Evaluation) => number) =>
     estimateOverSeeds(evaluations.map(share), evaluations[0]!.count);
-  return { accuracy: over(({ accuracy }) => accuracy), formatted: over(({ formatted }) => formatted) };
+  return { accuracy: estimate(({ accuracy }) => accuracy), formatted: estimate(({ formatted }) => formatted) };
 }
 
 /** The scores of evaluations as `[seed][item]`. */

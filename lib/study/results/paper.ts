@@ -1,4 +1,4 @@
-/** The paper's accuracies, for the eye beside ours (Tan et al. 2025, main table). */
+/** The paper's accuracies, which tables and figures show beside ours (Tan et al. 2025, main table). */
 import { TASK_NAMES, type TaskName, type TestSet, testSetsOf } from '../../tasks/tasks.js';
 import type { Paradigm } from '../design/paradigms.js';
 
@@ -11,7 +11,7 @@ export interface PaperNumber {
   accuracy: number;
 }
 
-/** In percent, in the order of each task's test sets; of the paper's own tasks. */
+/** Accuracies in percent, in the order of each task's test sets. Only the paper's own tasks have any. */
 type PaperRow = { readonly [task in TaskName]?: readonly number[] };
 
 const ROWS: readonly [Paradigm, PaperNumber['model'], PaperRow][] = [

@@ -4,7 +4,7 @@ import type { Metrics } from '../../train/metrics.js';
 import { cellMetrics, finishedCell } from '../cells/run-cell.js';
 import { paradigmCell } from '../design/paradigms.js';
 import type { Study } from '../workspace.js';
-import { BEYOND, findDip, findRise, LEAST_STEPS, windowError, windowMeans } from './curve-shapes.js';
+import { findDip, findRise, LEAST_STEPS, NOISE_ERRORS, windowError, windowMeans } from './curve-shapes.js';
 import { meanOf } from './measures.js';
 import type { Phenomenon, PhenomenonName, TrainingCurve } from './results.js';
 import {
@@ -66,8 +66,8 @@ function meanCurve(curves: Curves, paradigm: TrainingCurve['paradigm'], metric: 
   return curves.find((curve) => curve.paradigm === paradigm && curve.metric === metric)?.mean;
 }
 
-/** A phenomenon that keeps the curves of these metrics, of both paradigms. */
-function phenomenon(
+/** Makes a phenomenon, which keeps the curves of these metrics, of both paradigms. */
+function makePhenomenon(
   name: PhenomenonName,
   task: TaskName,
   curves: Curves,
@@ -79,23 +79,23 @@ function phenomenon(
   return { task, phenomenon: name, paper: PAPER_OBSERVATIONS[name], curves: kept, seen, text };
 }
 
-/** Transient adaptation gap: Zero's accuracy falls while it takes on the format, and comes back. */
+/** Transient adaptation gap: Reason-RFT-Zero's accuracy falls while it learns the format, and comes back. */
 export function adaptationGap(task: TaskName, curves: Curves): Phenomenon {
   const zero = findDip(meanCurve(curves, 'reason-rft-zero', 'accuracy'));
   const reasonRft = findDip(meanCurve(curves, 'reason-rft', 'accuracy'));
   const text = zero ? adaptationGapText(zero, reasonRft) : NO_ZERO_RUN;
-  return phenomenon('transient adaptation gap', task, curves, ['accuracy'], zero?.seen ?? null, text);
+  return makePhenomenon('transient adaptation gap', task, curves, ['accuracy'], zero?.seen ?? null, text);
 }
 
-/** Greedy reward stratification: the cheap reward, format, is had first; accuracy climbs after it. */
+/** Greedy reward stratification: GRPO earns the cheap reward, format, first, and accuracy climbs after it. */
 export function rewardStratification(task: TaskName, curves: Curves): Phenomenon {
   const name = 'greedy reward stratification';
-  // All three of both paradigms: Zero's are judged, Reason-RFT's stand beside them.
+  // The curves of both paradigms are kept. The verdict follows from Reason-RFT-Zero's alone.
   const metrics = ['accuracy', 'format', 'length'] as const;
   const format = findRise(meanCurve(curves, 'reason-rft-zero', 'format'));
   const accuracy = findRise(meanCurve(curves, 'reason-rft-zero', 'accuracy'));
   const length = meanCurve(curves, 'reason-rft-zero', 'length');
-  if (!format || !accuracy || !length) return phenomenon(name, task, curves, metrics, null, NO_ZERO_RUN);
+  if (!format || !accuracy || !length) return makePhenomenon(name, task, curves, metrics, null, NO_ZERO_RUN);
   const seen = format.rises && accuracy.rises && format.half + format.window <= accuracy.half;
   const tokens = windowMeans(length);
   const text = stratificationText(format, accuracy, {
@@ -103,10 +103,10 @@ export function rewardStratification(task: TaskName, curves: Curves): Phenomenon
     shortest: Math.min(...tokens),
     last: tokens.at(-1)!,
   });
-  return phenomenon(name, task, curves, metrics, seen, text);
+  return makePhenomenon(name, task, curves, metrics, seen, text);
 }
 
-/** Reasoning redundancy: Reason-RFT goes on writing long completions where Zero needs short ones. */
+/** Reasoning redundancy: Reason-RFT goes on writing long completions where Reason-RFT-Zero comes to write short ones. */
 export function reasoningRedundancy(task: TaskName, curves: Curves): Phenomenon {
   const name = 'reasoning redundancy';
   const [reasonRft, zero] = (['reason-rft', 'reason-rft-zero'] as const).map((paradigm) => {
@@ -116,7 +116,7 @@ export function reasoningRedundancy(task: TaskName, curves: Curves): Phenomenon 
     const error = windowError(length);
     return { paradigm, length: windowMeans(length).at(-1)!, accuracy: windowMeans(accuracy).at(-1)!, error };
   });
-  if (!reasonRft || !zero) return phenomenon(name, task, curves, ['length'], null, NO_PAIR_OF_RUNS);
-  const seen = reasonRft.length - zero.length > BEYOND * Math.hypot(reasonRft.error, zero.error);
-  return phenomenon(name, task, curves, ['length'], seen, redundancyText([reasonRft, zero]));
+  if (!reasonRft || !zero) return makePhenomenon(name, task, curves, ['length'], null, NO_PAIR_OF_RUNS);
+  const seen = reasonRft.length - zero.length > NOISE_ERRORS * Math.hypot(reasonRft.error, zero.error);
+  return makePhenomenon(name, task, curves, ['length'], seen, redundancyText([reasonRft, zero]));
 }

@@ -11,7 +11,7 @@ export function textTable(lines: readonly (readonly string[])[]): string {
   return lines.map((line) => lineText(line).trimEnd()).join('\n');
 }
 
-/** All results: the tables of each task and what they say, then the cells that are missing. */
+/** All results: for each task its tables and the sentences that read them, then the cells that are missing. */
 export function studyResultsText(results: StudyResults): string {
   return [
     headSentences(results),
@@ -21,22 +21,25 @@ export function studyResultsText(results: StudyResults): string {
 }
 
 function taskText(results: StudyResults, task: TaskName): string[] {
-  const own = <T extends { task: TaskName }>(rows: readonly T[]) => rows.filter((row) => row.task === task);
+  const rowsOfTask = <T extends { task: TaskName }>(rows: readonly T[]) => rows.filter((row) => row.task === task);
   const sentences = [
-    ...own(results.findings).map(({ ablation, text }) => `${ablation}: ${text}`),
-    ...own(results.claims).map(({ claim, text }) => `${claim}: ${text}`),
-    ...own(results.phenomena).map(({ phenomenon, seen, text }) => `${phenomenon}: ${seenText(seen)}. ${text}`),
-    ...own(results.controls).map(({ control, text }) => `${control}: ${text}`),
-    ...own(results.words).map(({ text }) => `whose words: ${text}`),
-    ...own(results.leakage).map((row) => `leakage: ${leakageSentence(row)}`),
+    ...rowsOfTask(results.findings).map(({ ablation, text }) => `${ablation}: ${text}`),
+    ...rowsOfTask(results.claims).map(({ claim, text }) => `${claim}: ${text}`),
+    ...rowsOfTask(results.phenomena).map(({ phenomenon, seen, text }) => `${phenomenon}: ${seenText(seen)}. ${text}`),
+    ...rowsOfTask(results.controls).map(({ control, text }) => `${control}: ${text}`),
+    ...rowsOfTask(results.words).map(({ text }) => `whose words: ${text}`),
+    ...rowsOfTask(results.leakage).map((row) => `leakage: ${leakageSentence(row)}`),
   ];
   const tables = [
-    accuracyText(task, ['paradigm'], own(results.paradigms), ({ paradigm }) => [PARADIGM_NAMES[paradigm]]),
-    accuracyText(task, ['rows', 'paradigm'], own(results.efficiency), ({ rows, paradigm }) => [
+    accuracyText(task, ['paradigm'], rowsOfTask(results.paradigms), ({ paradigm }) => [PARADIGM_NAMES[paradigm]]),
+    accuracyText(task, ['rows', 'paradigm'], rowsOfTask(results.efficiency), ({ rows, paradigm }) => [
       String(rows),
       PARADIGM_NAMES[paradigm],
     ]),
-    accuracyText(task, ['ablation', 'setting'], own(results.ablations), ({ ablation, setting }) => [ablation, setting]),
+    accuracyText(task, ['ablation', 'setting'], rowsOfTask(results.ablations), ({ ablation, setting }) => [
+      ablation,
+      setting,
+    ]),
   ];
   return [...tables, sentences.join('\n')].filter((text) => text !== '');
 }

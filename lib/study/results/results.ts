@@ -1,4 +1,4 @@
-/** The results of a study in the shapes that tables and figures draw from: `results.json` of its folder, nothing written by hand. */
+/** The results of a study, in the shapes that tables and figures draw from, and the file `results.json` that holds them. */
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { writeFileAtomic } from '../../engine/atomic-write.js';
@@ -92,7 +92,7 @@ export interface ClaimComparison {
   verdict: Exclude<Verdict, 'missing'>;
 }
 
-/** The paper's three claims: out of domain; at 5 % of the data; and that reinforcement raises the reward that it trains on. */
+/** The paper's three claims: Reason-RFT is ahead out of domain, it is ahead with 5 % of the data, and GRPO raises its reward. */
 export type ClaimName = 'generalization' | 'data efficiency' | 'reinforcement';
 
 /** Whether a claim holds on a task. It does where each of its comparisons does. */
@@ -180,7 +180,7 @@ export interface StudyResults {
   profile: string;
   /** Training seeds; the data are one draw for all of them. */
   seeds: number[];
-  /** The kit's, `-dirty` where tracked files were changed; null outside a repository. */
+  /** The kit's commit, with `-dirty` if tracked files were changed; null outside a repository. */
   commit: string | null;
   /** The part of the study that these results are of; absent where they are of the whole. */
   selection?: StudySelection;
@@ -229,13 +229,13 @@ export function readResults(study: Study): StudyResults {
 function checkNames(results: StudyResults, file: string): void {
   for (const [list, rows] of Object.entries(results)) {
     if (!Array.isArray(rows)) continue;
-    rows.forEach((row: unknown, place) => {
+    rows.forEach((row: unknown, index) => {
       if (typeof row !== 'object' || row === null) return;
       const named = row as { task: TaskName; testSet?: string; paradigm?: string; phenomenon?: string };
       const check = (field: keyof typeof named, known: readonly string[]) => {
         const name = named[field];
         if (name !== undefined && !known.includes(name))
-          throw new Error(`${file}: ${list}[${place}].${field} is '${name}'; known are ${known.join(', ')}`);
+          throw new Error(`${file}: ${list}[${index}].${field} is '${name}'; known are ${known.join(', ')}`);
       };
       check('task', TASK_NAMES);
       check('testSet', testSetsOf(named.task));

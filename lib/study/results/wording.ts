@@ -1,6 +1,7 @@
 /**
- * Every sentence that a study says about its results. The files beside this one compute numbers and the names of verdicts; only this
- * one makes sentences of them.
+ * The sentences that read a study's results: verdicts with their numbers, the rule of the claims, and what intervals mean. The files
+ * beside this one compute numbers and the names of verdicts, and only this one makes sentences of them. The sentences that say what a
+ * figure or a section shows stand beside its drawing, in `plots/study`.
  */
 import type { Estimate } from '../../evaluate/over-seeds.js';
 import type { StartAndEnd } from '../../evaluate/trend.js';

@@ -5,9 +5,9 @@ import { cellFolder } from '../cells/cell-identity.js';
 import type { GridCell } from '../design/grid.js';
 import type { Study } from '../workspace.js';
 
-/** One run of a grid, with all that is measured of it. */
+/** One run of a grid, with all of its evaluations. */
 export interface GridJob extends GridCell {
-  /** The folder in which it is trained and measured, and in which its log lies. */
+  /** The folder that holds its run, its evaluations and its log. */
   folder: string;
   /** The run that it starts from. */
   after?: GridJob;

@@ -7,11 +7,11 @@ import type { GridCell } from '../design/grid.js';
 import type { Study } from '../workspace.js';
 import { type GridJob, planJobs } from './grid-jobs.js';
 
-/** All that a process needs to know of its job. */
+/** All that a process needs in order to run its job. */
 export interface JobFile {
   study: Study;
   cell: GridCell;
-  /** Where the runner expects the job; the name says which code trains it, from which rows. */
+  /** The folder in which the runner expects the results. Its name follows from the code, the settings and the rows. */
   folder: string;
 }
 

@@ -1,4 +1,4 @@
-/** The log of a job: what its processes print, start after start. */
+/** The log of a job: the output of its processes, one after the other. */
 import { appendFileSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 

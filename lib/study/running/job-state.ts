@@ -1,4 +1,4 @@
-/** How far a job has come, as the files in its folder say: whoever trains it, in whatever process. */
+/** How far a job has come. The files in its folder say it, whichever process trains it. */
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { cellFolder, staleCell, staleText } from '../cells/cell-identity.js';
@@ -15,7 +15,7 @@ export interface JobState {
   stale?: string;
 }
 
-/** What is left to do of a cell. */
+/** How far a cell has come. */
 export function jobState(study: Study, gridCell: GridCell): JobState {
   const { cell } = gridCell;
   if (cell.kind === 'base') return { state: isMeasured(study, gridCell) ? 'done' : 'not measured' };

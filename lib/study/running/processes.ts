@@ -1,4 +1,4 @@
-/** Jobs in processes of their own: where one fails or is killed, it fails alone. */
+/** Jobs in processes of their own. A job that fails or is killed does not take the others with it. */
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -9,10 +9,10 @@ import { appendToLog, jobLog, lastLines } from './job-log.js';
 import type { RunJob } from './runner.js';
 
 /**
- * A `RunJob` that runs each job in a process of its own. The process ends at the end of its step when this one stops it or is gone.
+ * A `RunJob` that runs each job in a process of its own. The process ends at the end of its step when this one stops it, or when this one is gone.
  *
- * @param parallel jobs at a time, which share the threads that run operations side by side. The threads within an operation stay as
- *   they are: with another number of them sums are rounded otherwise
+ * @param parallel the number of jobs at a time. They share the threads that run operations side by side. The number of threads
+ *   within an operation stays as it is, since with another number sums are rounded differently
  */
 export function runJobsInProcesses(parallel: number): RunJob {
   const threads = String(Math.max(1, Math.floor(availableParallelism() / parallel)));

@@ -1,10 +1,10 @@
-/** How far a grid has come: what runs now, and how long the rest takes. */
+/** How far a grid has come: which cells run now, and how long the rest takes. */
 import { sum } from 'simple-statistics';
 import { cellSteps } from '../cells/cell.js';
 import type { Study } from '../workspace.js';
 import type { GridJob } from './grid-jobs.js';
 import { stepSeconds } from './job-state.js';
-import { type Cost, type JobLeft, measuringWork, secondsLeft, trainingWork } from './time-left.js';
+import { type Cost, evaluationWork, type JobLeft, secondsLeft, trainingWork } from './time-left.js';
 
 /** How far a grid has come. */
 export interface GridProgress {
@@ -19,30 +19,30 @@ export interface GridProgress {
   left: { seconds: number; atLeast: boolean };
 }
 
-/** How the jobs that have ended did; a job that was skipped counts as failed. */
+/** How each job that has ended did end. A job that was skipped counts as failed. */
 export type Outcomes = Map<GridJob, 'done' | 'failed'>;
 
-/** The progress of a grid, from what the runner knows of its jobs and what they have logged. */
+/** The progress of a grid. It follows from the runner's own lists and from the logs of the jobs. */
 export function gridProgress(
   study: Study,
   state: {
-    /** Each after the job that it waits for. */
+    /** Each job stands after the job that it waits for. */
     jobs: readonly GridJob[];
     outcomes: Outcomes;
     running: readonly GridJob[];
-    /** What measuring has cost so far. */
-    measured: readonly Cost[];
+    /** The costs of the evaluations so far. */
+    evaluationCosts: readonly Cost[];
     parallel: number;
     /** Seconds since the grid was begun. */
     seconds: number;
   },
 ): GridProgress {
-  const { jobs, outcomes, running, measured, parallel } = state;
-  const costs = [...measured];
+  const { jobs, outcomes, running, evaluationCosts, parallel } = state;
+  const costs = [...evaluationCosts];
   const left = new Map<GridJob, JobLeft>();
   const stepsDone = new Map<GridJob, number>();
   for (const job of jobs) {
-    const work = [measuringWork(study, job)];
+    const work = [evaluationWork(study, job)];
     if (job.cell.kind !== 'base') {
       const seconds = stepSeconds(job);
       stepsDone.set(job, seconds.length);

@@ -5,7 +5,7 @@ import type { GridCell } from '../design/grid.js';
 import type { Study } from '../workspace.js';
 
 /**
- * Trains a cell, its start first, and measures it. What is done already is taken as it is.
+ * Trains a cell, its start first, and evaluates it. Results that exist already are read, not computed again.
  *
  * @throws Error of the signal, or TrainingStopped, when interrupted
  */

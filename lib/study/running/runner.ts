@@ -14,7 +14,7 @@ import { appendToLog, jobLog } from './job-log.js';
 import { jobState, stepSeconds } from './job-state.js';
 import { type GridProgress, gridProgress, type Outcomes } from './progress.js';
 import { runGridCell } from './run-grid-cell.js';
-import { type Cost, measuringWork } from './time-left.js';
+import { type Cost, evaluationWork } from './time-left.js';
 
 /**
  * Runs one job to its end, and adds what it prints to its log.
@@ -44,7 +44,7 @@ export interface Failure {
   log: string;
 }
 
-/** What came of a grid. */
+/** The outcome of a grid. */
 export interface GridReport {
   /** Names of the cells that are trained and measured. */
   done: string[];
@@ -70,12 +70,12 @@ export async function runGrid(study: Study, grid: readonly GridCell[], options: 
   const report: GridReport = { done: [], failed: [], skipped: [], interrupted: false };
   const outcomes: Outcomes = new Map();
   const running = new Map<GridJob, Promise<void>>();
-  const measured: Cost[] = [];
+  const evaluationCosts: Cost[] = [];
   const started = performance.now();
   const tellProgress = () => {
     const seconds = (performance.now() - started) / 1000;
     options.onProgress?.(
-      gridProgress(study, { jobs, outcomes, running: [...running.keys()], measured, parallel, seconds }),
+      gridProgress(study, { jobs, outcomes, running: [...running.keys()], evaluationCosts, parallel, seconds }),
     );
   };
   const runToEnd = async (job: GridJob) => {
@@ -91,7 +91,7 @@ export async function runGrid(study: Study, grid: readonly GridCell[], options: 
       report.failed.push(outcome);
     } else {
       report.done.push(job.name);
-      measured.push(outcome.measuring);
+      evaluationCosts.push(outcome.evaluationCost);
     }
     tellProgress();
     if (failed) options.onFailed?.(outcome);
@@ -106,7 +106,7 @@ export async function runGrid(study: Study, grid: readonly GridCell[], options: 
   const timer = setInterval(tellProgress, PROGRESS_INTERVAL);
   try {
     for (;;) {
-      // A job stands behind the one that it starts from, so that one pass skips all that wait for a failed one.
+      // Jobs are listed after the job that they start from, so a single pass marks every dependent of a failed job as skipped.
       for (const job of jobs) {
         if (outcomes.has(job) || running.has(job)) continue;
         const { after } = job;
@@ -129,21 +129,21 @@ export async function runGrid(study: Study, grid: readonly GridCell[], options: 
   return report;
 }
 
-/** Runs a job and says how it ended: with its seconds and the cost of its measures, with a failure, or because it was stopped. */
+/** Runs a job and says how it ended: with its seconds and the cost of its evaluations, with a failure, or because it was stopped. */
 async function tryJob(
   study: Study,
   job: GridJob,
   runJob: RunJob,
   signal: AbortSignal,
-): Promise<{ seconds: number; measuring: Cost } | Failure | 'interrupted'> {
-  const begun = performance.now();
+): Promise<{ seconds: number; evaluationCost: Cost } | Failure | 'interrupted'> {
+  const started = performance.now();
   const trainedBefore = sum(stepSeconds(job));
   try {
-    beginLog(study, job);
+    openRunAndStartLog(study, job);
     await runJob(study, job, signal);
-    const seconds = (performance.now() - begun) / 1000;
+    const seconds = (performance.now() - started) / 1000;
     const training = sum(stepSeconds(job)) - trainedBefore;
-    return { seconds, measuring: { ...measuringWork(study, job), seconds: Math.max(0, seconds - training) } };
+    return { seconds, evaluationCost: { ...evaluationWork(study, job), seconds: Math.max(0, seconds - training) } };
   } catch (error) {
     if (signal.aborted || error instanceof TrainingStopped) return 'interrupted';
     return { name: job.name, error: (error as Error).message, log: jobLog(job) };
@@ -160,9 +160,9 @@ export const runJobHere: RunJob = async (study, job, signal) => {
   }
 };
 
-/** Writes into the log of a job that it begins. */
-function beginLog(study: Study, job: GridJob): void {
-  // This opens the run first, which refuses a folder that holds something else.
+/** Opens the run of a job, and writes into its log that it begins. */
+function openRunAndStartLog(study: Study, job: GridJob): void {
+  // The run comes first: opening it refuses a folder that holds something else.
   if (job.cell.kind !== 'base') cellRun(study, job.cell);
   appendToLog(job, `${new Date().toISOString()} ${job.name}`);
 }

@@ -17,7 +17,7 @@ export interface Cost extends Work {
   seconds: number;
 }
 
-/** What is left of a job, and the job that it waits for. */
+/** The work that is left of a job, and the job that it waits for. */
 export interface JobLeft {
   work: readonly Work[];
   after?: JobLeft;
@@ -31,17 +31,17 @@ export function trainingWork(cell: Cell, steps: number): Work {
   return { kind, task, units: steps * promptsPerStep * completions * maxNewTokens };
 }
 
-/** The work of all that is measured of a cell. */
-export function measuringWork(study: Study, { cell, evaluations, heldOut }: GridCell): Work {
+/** The work of a cell's evaluations, on test sets and on held-out rows. */
+export function evaluationWork(study: Study, { cell, evaluations, heldOut }: GridCell): Work {
   const { task } = cell;
   const longest = longestCompletion(study.profile, task);
-  const tested = evaluations.reduce((sum, { set }) => sum + testSetItems(study.profile, task, set), 0);
-  const chosen = heldOut ? heldOut.items * (1 + heldOut.samples) : 0;
-  return { kind: 'measure', task, units: longest * tested + (heldOut?.maxNewTokens ?? 0) * chosen };
+  const testItems = evaluations.reduce((sum, { set }) => sum + testSetItems(study.profile, task, set), 0);
+  const heldOutCompletions = heldOut ? heldOut.items * (1 + heldOut.samples) : 0;
+  return { kind: 'measure', task, units: longest * testItems + (heldOut?.maxNewTokens ?? 0) * heldOutCompletions };
 }
 
 /**
- * The seconds that are left when so many jobs run at a time, but no less than the longest chain of jobs that wait for each other.
+ * The seconds that are left when `parallel` jobs run at a time, but no less than the longest chain of jobs that wait for each other.
  *
  * @returns `atLeast` where some of the work is of a kind that was not done yet; that work is left out
  */
@@ -63,7 +63,7 @@ export function secondsLeft(
   return { seconds: Math.max(total / parallel, ...jobs.map(chainSeconds)), atLeast };
 }
 
-/** What a unit of work costs: by work of its kind on its task, or on any task where there is none of that; undefined where neither is. */
+/** The seconds for a unit of work, from costs of its kind on its task, or else on any task; undefined if there are none of its kind. */
 function secondsPerUnit({ kind, task }: Work, costs: readonly Cost[]): number | undefined {
   const sameKind = costs.filter((cost) => cost.kind === kind && cost.units > 0);
   const sameTask = sameKind.filter((cost) => cost.task === task);

@@ -1,7 +1,7 @@
 /** How long a grid still takes: worked out by hand. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { measuringWork, secondsLeft, trainingWork } from '../../../lib/study/running/time-left.js';
+import { evaluationWork, secondsLeft, trainingWork } from '../../../lib/study/running/time-left.js';
 import { openStudy } from '../../../lib/study/workspace.js';
 import { tinyGrpo, tinySft } from '../../support/tiny-study.js';
 
@@ -17,10 +17,10 @@ test('work: rows in SFT, tokens generated at most in GRPO and in what is measure
     { set: 'id', style: 'think' },
     { set: 'ood', style: 'think' },
   ] as const;
-  assert.equal(measuringWork(study, { name: 'x', cell: sft, evaluations }).units, 16 * (8 + 8));
+  assert.equal(evaluationWork(study, { name: 'x', cell: sft, evaluations }).units, 16 * (8 + 8));
   // Held out: 4 items, once greedily and 2 samples each.
   const heldOut = { evaluateEvery: 1, items: 4, samples: 2, maxNewTokens: 10, temperature: 1, topP: 1, topK: 0 };
-  assert.equal(measuringWork(study, { name: 'x', cell: sft, evaluations: [], heldOut }).units, 10 * 4 * 3);
+  assert.equal(evaluationWork(study, { name: 'x', cell: sft, evaluations: [], heldOut }).units, 10 * 4 * 3);
 });
 
 test('time left: by the cost of a kind on its task, else on any; shared among jobs, but no less than a chain of them', () => {
