@@ -1,12 +1,10 @@
 /** The loop that every trainer runs in: resume, step, log, checkpoint, evaluate, stop at a step boundary when asked. */
-import path from 'node:path';
-import * as tf from '@tensorflow/tfjs';
 import { startEngine } from '../engine/backend.js';
 import { peakMemory, resetPeakMemory } from '../engine/memory.js';
-import { readSafetensors, writeSafetensors } from '../model/safetensors.js';
-import type { AdamW, TensorMap } from './adamw.js';
+import type { TensorMap } from './adamw.js';
 import type { Metrics } from './metrics.js';
 import type { BestCheckpoint, RunDirectory } from './run-directory.js';
+import { checkState, readState, restoreState, type TrainingState, writeState } from './training-state.js';
 import type { TrainingWarning } from './warnings.js';
 
 /** Hears of each step, with the number of steps completed: a live plot or a progress bar. */
@@ -43,19 +41,12 @@ export interface LoopControl {
   signal?: AbortSignal;
 }
 
-export interface LoopOptions extends LoopControl {
+export interface LoopOptions extends LoopControl, TrainingState {
   run: RunDirectory;
   steps: number;
   checkpointEvery: number;
-  /** The parameters that move: each step replaces them in place, checkpoints save them, a resume restores them. */
-  trainable: TensorMap;
   /** The parameters that stay; with those that move, the model that is evaluated. */
   frozen?: TensorMap;
-  /** Tensors that a resume replaces and yet must not free: a reference model's. */
-  keep?: ReadonlySet<tf.Tensor>;
-  optimizer: AdamW;
-  /** Further tensors that steps move, by the name of their file in a checkpoint: saved and restored in place too. */
-  state?: { readonly [name: string]: TensorMap };
   /** Does step `index` (the first is 0); all its randomness must follow from seed and index. */
   step: (index: number) => Promise<Metrics>;
 }
@@ -75,11 +66,12 @@ export class TrainingStopped extends Error {
 }
 
 /**
- * Runs the steps that are left. Each step leaves a line of metrics; with `evaluate`, the best checkpoint stays.
+ * Runs the steps that are left. Each step leaves a line of metrics; with `evaluate`, the best checkpoint stays. Weights are checked
+ * before they are saved, evaluated or returned, so that no checkpoint is broken.
  *
  * @throws TrainingStopped when interrupted
- * @throws Error when a step or an evaluation fails or logs a number that is not finite, naming the step and the last good
- *   checkpoint
+ * @throws Error when a step or an evaluation fails, logs a number that is not finite or leaves such a weight, naming the step and
+ *   the last good checkpoint
  */
 export async function runLoop(options: LoopOptions): Promise<void> {
   const { run, steps, checkpointEvery, evaluate, keepCheckpoints, signal } = options;
@@ -103,18 +95,28 @@ export async function runLoop(options: LoopOptions): Promise<void> {
       // The engine computes on this thread: without a pause no plot, no interrupt and no message would get through.
       await new Promise((resolve) => setImmediate(resolve));
       if (stopRequested) {
-        save(options, done, best);
+        await attempt(run, `the checkpoint after step ${done} of ${steps}`, async () => {
+          checkState(options);
+          save(options, done, best);
+        });
         throw new TrainingStopped(done, steps, run.folder);
       }
       const index = done++;
+      const isLast = done === steps;
+      const evaluates = evaluate !== undefined && (done % evaluate.every === 0 || isLast);
+      const saves = done % checkpointEvery === 0 && !isLast;
       resetPeakMemory();
       const [stepMetrics, step_time] = await timed(() =>
-        attempt(run, `step ${done} of ${steps}`, async () => checkFinite(await options.step(index))),
+        attempt(run, `step ${done} of ${steps}`, async () => {
+          const metrics = checkFinite(await options.step(index));
+          if (evaluates || saves || isLast) checkState(options);
+          return metrics;
+        }),
       );
       const metrics = { ...stepMetrics };
       const times: Metrics = { step_time, peak_memory: peakMemory() };
       let improved = false;
-      if (evaluate && (done % evaluate.every === 0 || done === steps)) {
+      if (evaluates) {
         const [{ metrics: evalMetrics, score }, seconds] = await timed(() =>
           attempt(run, `the evaluation after step ${done} of ${steps}`, () => evaluateNow(options, evaluate, done)),
         );
@@ -125,7 +127,7 @@ export async function runLoop(options: LoopOptions): Promise<void> {
       }
       for (const warning of log.write(index, metrics, times)) options.onWarning?.(warning);
       options.onStep?.(done, steps, { ...metrics, ...times });
-      if (improved || (done % checkpointEvery === 0 && done < steps)) save(options, done, best);
+      if (improved || saves) save(options, done, best);
     }
   } finally {
     process.off('SIGINT', requestStop);
@@ -174,58 +176,16 @@ async function evaluateNow(
 }
 
 /** Leaves a checkpoint, unless there is one of this step. @param best the best checkpoint so far, this one included */
-function save(
-  { run, trainable, optimizer, state = {}, keepCheckpoints: keep }: LoopOptions,
-  done: number,
-  best: BestCheckpoint | undefined,
-): void {
+function save(options: LoopOptions, done: number, best: BestCheckpoint | undefined): void {
+  const { run, keepCheckpoints: keep } = options;
   if (run.latestCheckpoint()?.step === done) return;
-  const { moments, updates } = optimizer.state();
-  const count = tf.scalar(updates);
-  const write = (folder: string) => {
-    writeTensors(path.join(folder, 'trainable.safetensors'), trainable);
-    writeTensors(path.join(folder, 'optimizer.safetensors'), { ...moments, updates: count });
-    for (const [name, tensors] of Object.entries(state))
-      writeTensors(path.join(folder, `${name}.safetensors`), tensors);
-  };
-  try {
-    run.saveCheckpoint(done, write, { keep, best });
-  } finally {
-    count.dispose();
-  }
+  run.saveCheckpoint(done, (folder) => writeState(folder, options), { keep, best });
 }
 
-/** Puts the newest checkpoint's tensors in place of those at hand. */
-function restore({ run, trainable, keep, optimizer, state = {} }: LoopOptions): {
-  done: number;
-  best: BestCheckpoint | undefined;
-} {
-  const checkpoint = run.latestCheckpoint();
+/** Puts the tensors of the newest sound checkpoint in place of those at hand. */
+function restore(options: LoopOptions): { done: number; best: BestCheckpoint | undefined } {
+  const checkpoint = options.run.openNewestCheckpoint((folder) => readState(folder, options));
   if (!checkpoint) return { done: 0, best: undefined };
-  const weights = readTensors(path.join(checkpoint.folder, 'trainable.safetensors'));
-  tf.dispose(Object.values(trainable).filter((tensor) => !keep?.has(tensor)));
-  Object.assign(trainable, weights);
-  const { updates, ...moments } = readTensors(path.join(checkpoint.folder, 'optimizer.safetensors'));
-  optimizer.restore({ moments, updates: updates!.dataSync()[0] as number });
-  updates!.dispose();
-  for (const [name, tensors] of Object.entries(state)) {
-    tf.dispose(tensors);
-    Object.assign(tensors, readTensors(path.join(checkpoint.folder, `${name}.safetensors`)));
-  }
+  restoreState(options, checkpoint.content);
   return { done: checkpoint.step, best: checkpoint.best };
-}
-
-function writeTensors(file: string, tensors: TensorMap): void {
-  const entries = Object.entries(tensors).map(([name, tensor]) => ({
-    name,
-    shape: tensor.shape,
-    data: tensor.dataSync() as Float32Array,
-  }));
-  writeSafetensors(file, entries);
-}
-
-function readTensors(file: string): TensorMap {
-  const tensors: TensorMap = {};
-  for (const { name, shape, data } of readSafetensors(file)) tensors[name] = tf.tensor(data, shape, 'float32');
-  return tensors;
 }

@@ -61,6 +61,8 @@ export const KEEP_CHECKPOINTS = 2;
  *     tensorboard/                 one event file with the same numbers; a resume writes it anew
  *     checkpoints/step-000020/     after 20 steps: the parameters that move, the optimizer's state, `step.json`
  *     checkpoints/best.json        the checkpoint with the best score so far, which is kept
+ *     checkpoints/step-000020.unsound/
+ *                                  a damaged checkpoint that a resume has passed over
  *     final/                       the trained checkpoint, in the field's layout
  *     best/                        the best one, unless that is the last
  *     start/                       the start with its adapters merged, when the run trains adapters of its own
@@ -264,7 +266,8 @@ export class RunDirectory {
   settleCheckpoints(keep = KEEP_CHECKPOINTS): void {
     const all = this.checkpoints();
     const best = this.latestCheckpoint()?.best;
-    if (best) {
+    if (!best) rmSync(this.bestFile, { force: true });
+    else {
       const text = `${JSON.stringify({ ...best, checkpoint: checkpointName(best.step) })}\n`;
       if (!existsSync(this.bestFile) || readFileSync(this.bestFile, 'utf8') !== text)
         writeFileAtomic(this.bestFile, text);
@@ -273,13 +276,58 @@ export class RunDirectory {
   }
 
   /** The newest complete checkpoint, with the best score that was known when it was written. */
-  latestCheckpoint(): { step: number; folder: string; best?: BestCheckpoint } | undefined {
+  latestCheckpoint(): Checkpoint | undefined {
     const newest = this.checkpoints().at(-1);
-    if (!newest) return undefined;
-    const { best } = JSON.parse(readFileSync(path.join(newest.folder, 'step.json'), 'utf8')) as {
-      best?: BestCheckpoint;
-    };
-    return best ? { ...newest, best } : newest;
+    return newest && this.describeCheckpoint(newest);
+  }
+
+  /**
+   * Opens the newest checkpoint that the run can go on from. Newer ones that are damaged are set aside, under names that end in
+   * `.unsound`, and stderr says so.
+   *
+   * @param read reads the tensors of a checkpoint's folder; an error of it says what is wrong with them
+   * @returns undefined when the run has no checkpoint yet
+   * @throws Error when it has checkpoints and none of them is sound, saying of each what is wrong, and what to do
+   */
+  openNewestCheckpoint<T>(read: (folder: string) => T): (Checkpoint & { content: T }) | undefined {
+    const damaged: { folder: string; problem: string }[] = [];
+    for (const place of this.checkpoints().reverse()) {
+      try {
+        const checkpoint = this.describeCheckpoint(place);
+        this.checkLog(checkpoint.step);
+        const content = read(checkpoint.folder);
+        damaged.forEach(setAside);
+        return { ...checkpoint, content };
+      } catch (error) {
+        damaged.push({ folder: place.folder, problem: (error as Error).message });
+      }
+    }
+    if (damaged.length === 0) return undefined;
+    const problems = damaged.map(({ folder, problem }) => `${path.basename(folder)}: ${problem}`).join('; ');
+    throw new Error(
+      `${this.folder} has no checkpoint to go on from (${problems}); put a sound copy in its place, or remove ` +
+        `${this.checkpointsFolder} to train the run again from its first step`,
+    );
+  }
+
+  /** Reads the `step.json` of a checkpoint. @throws Error when it is missing or not that of this step */
+  private describeCheckpoint({ step, folder }: Checkpoint): Checkpoint {
+    const file = path.join(folder, 'step.json');
+    if (!existsSync(file)) throw new Error(`${file} is missing`);
+    const content = parseObject(readFileSync(file, 'utf8')) as { step?: number; best?: BestCheckpoint } | undefined;
+    if (content?.step !== step) throw new Error(`${file} is not the description of step ${step}`);
+    const { best } = content;
+    // The best one goes when a newer one is better. If that is lost, its steps are done again and find it anew.
+    const bestIsThere = best && existsSync(path.join(this.checkpointsFolder, checkpointName(best.step)));
+    return bestIsThere ? { step, folder, best } : { step, folder };
+  }
+
+  /** @throws Error naming the first of the steps before `done` that the log of metrics lacks */
+  private checkLog(done: number): void {
+    const rows = this.metrics();
+    const lacking = Array.from({ length: done }, (_, step) => step).find((step) => rows[step]?.step !== step);
+    if (lacking !== undefined)
+      throw new Error(`${this.metricsFile}, line ${lacking + 1} is not that of step ${lacking}, which the log lacks`);
   }
 
   /** The checkpoint with the best score; undefined without evaluation during training. */
@@ -289,7 +337,7 @@ export class RunDirectory {
     return { step, score, folder: path.join(this.checkpointsFolder, checkpointName(step)) };
   }
 
-  private checkpoints(): { step: number; folder: string }[] {
+  private checkpoints(): Checkpoint[] {
     const parent = this.checkpointsFolder;
     if (!existsSync(parent)) return [];
     return readdirSync(parent)
@@ -311,6 +359,15 @@ export class RunDirectory {
   }
 }
 
+/** A checkpoint of a run. */
+export interface Checkpoint {
+  /** Number of steps completed. */
+  step: number;
+  folder: string;
+  /** The best checkpoint when this one was written, itself included. */
+  best?: BestCheckpoint;
+}
+
 /** The contents of `run.json`. */
 interface Description {
   configuration: Json;
@@ -330,16 +387,43 @@ function remove(folder: string): void {
   rmSync(doomed, { recursive: true, force: true });
 }
 
-/** The rows of a JSON Lines file; a last line cut off by a crash is left out. */
+/** Renames a checkpoint that cannot be read, so that it is no checkpoint of the run and somebody may still look at it. */
+function setAside({ folder, problem }: { folder: string; problem: string }): void {
+  const aside = `${folder}.unsound`;
+  rmSync(aside, { recursive: true, force: true });
+  renameSync(folder, aside);
+  console.warn(`the checkpoint ${folder} is not sound (${problem}): the run goes on from an older one; see ${aside}`);
+}
+
+/** A JSON object; undefined when the text is anything else. */
+function parseObject(text: string): object | undefined {
+  try {
+    const content: unknown = JSON.parse(text);
+    return content !== null && typeof content === 'object' && !Array.isArray(content) ? content : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The rows of a JSON Lines file; a last line cut off by a crash is left out.
+ *
+ * @throws Error naming a line that is not the JSON of a step
+ */
 function readLines(file: string): unknown[] {
   if (!existsSync(file)) return [];
   const lines = readFileSync(file, 'utf8').split('\n');
   lines.pop();
   return lines.map((line, i) => {
-    try {
-      return JSON.parse(line) as unknown;
-    } catch (error) {
-      throw new Error(`${file}, line ${i + 1} is not JSON (${(error as Error).message})`);
-    }
+    const row = parseObject(line);
+    if (row && 'step' in row) return row;
+    throw new Error(
+      `${file}, line ${i + 1} is not JSON of a step: ${shorten(line)}; put the file back from a copy, or remove the run's folder ` +
+        'to train it anew',
+    );
   });
+}
+
+function shorten(text: string): string {
+  return text.length > 60 ? `${text.slice(0, 60)} ...` : text;
 }

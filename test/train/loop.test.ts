@@ -1,11 +1,12 @@
 /** The loop on a model of one number: what is logged, evaluated, kept, and said when a step fails. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, before, mock, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { startEngine } from '../../lib/engine/backend.js';
+import { writeSafetensors } from '../../lib/model/safetensors.js';
 import { ADAMW_DEFAULTS, AdamW, type TensorMap } from '../../lib/train/adamw.js';
 import { type LoopOptions, runLoop, TrainingStopped } from '../../lib/train/loop.js';
 import { RunDirectory } from '../../lib/train/run-directory.js';
@@ -32,6 +33,16 @@ async function train(name: string, options: Partial<LoopOptions> = {}, gradient 
     tf.dispose(trainable);
     optimizer.dispose();
   }
+}
+
+/** Writes other weights into a checkpoint. */
+function writeTensors(checkpoint: string, tensors: { [name: string]: number[] }): void {
+  const sources = Object.entries(tensors).map(([name, numbers]) => ({
+    name,
+    shape: [numbers.length],
+    data: Float32Array.from(numbers),
+  }));
+  writeSafetensors(path.join(checkpoint, 'trainable.safetensors'), sources);
 }
 
 /** The task's metric as it might go after 2, 4, 6 and 8 steps: the best is reached at 4, and again at 6. */
@@ -125,6 +136,109 @@ test('a loss or a score that is not finite stops the run the same way', async ()
     train('no score', { evaluate: { every: 4, measure } }),
     /the evaluation after step 4 of 8 failed: the metric 'score' is NaN; the last good checkpoint is .*step-000003/,
   );
+});
+
+test('weights that an update has broken are never saved: the run fails with the tensor and the last good checkpoint', async () => {
+  // The loss of a step is that before its update, so nothing but the weights says what the update did.
+  const train1e39 = (name: string, options: Partial<LoopOptions>, breaksAt = 0) => {
+    const trainable: TensorMap = { x: tf.tensor1d([10]) };
+    const optimizer = new AdamW({ ...ADAMW_DEFAULTS });
+    const step = async (index: number) => {
+      const learningRate = index < breaksAt ? 1 : 1e39;
+      return { loss: 1, grad_norm: optimizer.apply(trainable, { x: tf.tensor1d([1]) }, learningRate) };
+    };
+    const run = RunDirectory.open(path.join(folder, name), { name });
+    return runLoop({ run, steps: 3, checkpointEvery: 1, ...options, trainable, optimizer, step });
+  };
+  await assert.rejects(
+    train1e39('diverged', {}, 1),
+    /step 2 of 3 failed: the update made 'x' not finite .* lower the learning rate; the last good checkpoint is .*step-000001/,
+  );
+  assert.deepEqual(readdirSync(place('diverged', 'checkpoints')), ['step-000001']);
+  await assert.rejects(
+    train1e39('at once', { steps: 1 }),
+    /step 1 of 1 failed: the update made 'x' not finite .*; no checkpoint was left yet/,
+  );
+  const controller = new AbortController();
+  const stopped = train1e39('stopped', {
+    checkpointEvery: 9,
+    onStep: () => controller.abort(),
+    signal: controller.signal,
+  });
+  await assert.rejects(stopped, /the checkpoint after step 1 of 3 failed: the update made 'x' not finite/);
+  assert.ok(!existsSync(place('stopped', 'checkpoints')));
+});
+
+test('a damaged checkpoint is set aside with a word, and the run goes on from the older one to the same end', async () => {
+  const whole = await train('sound');
+  const damages: [string, (checkpoint: string) => void, RegExp][] = [
+    [
+      'torn',
+      (dir) => truncateSync(path.join(dir, 'trainable.safetensors'), 20),
+      /trainable\.safetensors is not a sound/,
+    ],
+    ['moments gone', (dir) => rmSync(path.join(dir, 'optimizer.safetensors')), /optimizer\.safetensors is missing/],
+    [
+      'step torn',
+      (dir) => writeFileSync(path.join(dir, 'step.json'), '{"st'),
+      /step\.json is not the description of step 6/,
+    ],
+    ['step gone', (dir) => rmSync(path.join(dir, 'step.json')), /step\.json is missing/],
+    ['another run', (dir) => writeTensors(dir, { y: [1] }), /trainable\.safetensors is not of this run: it lacks 'x'/],
+    ['another model', (dir) => writeTensors(dir, { x: [1, 2] }), /'x' is \[2\], but the model has \[1\]/],
+    ['not finite', (dir) => writeTensors(dir, { x: [Number.NaN] }), /trainable\.safetensors: 'x' is not finite/],
+  ];
+  for (const [name, damage, message] of damages) {
+    await assert.rejects(
+      train(name, {}, (index) => (index === 6 ? Number.NaN : 1)),
+      /step-000006/,
+    );
+    assert.deepEqual(readdirSync(place(name, 'checkpoints')), ['step-000003', 'step-000006']);
+    damage(place(name, 'checkpoints', 'step-000006'));
+    const warn = mock.method(console, 'warn', () => {});
+    try {
+      assert.equal(await train(name), whole, name);
+    } finally {
+      warn.mock.restore();
+    }
+    const [said] = warn.mock.calls.map(({ arguments: [line] }) => String(line));
+    assert.match(said!, message);
+    assert.match(said!, /step-000006 is not sound .*: the run goes on from an older one/);
+    assert.equal(
+      readFileSync(place(name, 'metrics.jsonl'), 'utf8'),
+      readFileSync(place('sound', 'metrics.jsonl'), 'utf8'),
+    );
+    assert.deepEqual(readdirSync(place(name, 'checkpoints')), ['step-000003', 'step-000006', 'step-000006.unsound']);
+  }
+});
+
+test('without a sound checkpoint, or with a log that lacks steps, a run says what to do and touches nothing', async () => {
+  await assert.rejects(train('hopeless', {}, (index) => (index === 7 ? Number.NaN : 1)));
+  const files = ['step-000003', 'step-000006'].map((name) => place('hopeless', 'checkpoints', name, 'step.json'));
+  const kept = files.map((file) => readFileSync(file));
+  for (const file of files) rmSync(file);
+  await assert.rejects(
+    train('hopeless'),
+    /hopeless has no checkpoint to go on from \(step-000006: .*step\.json is missing; step-000003: .*\); put a sound copy in its place, or remove .*checkpoints to train the run again/,
+  );
+  for (const [i, file] of files.entries()) writeFileSync(file, kept[i]!);
+  const log = place('hopeless', 'metrics.jsonl');
+  const lines = readFileSync(log, 'utf8').split('\n');
+  for (const [text, message] of [
+    ['', /metrics\.jsonl, line 1 is not that of step 0, which the log lacks/],
+    [lines.toSpliced(1, 1).join('\n'), /metrics\.jsonl, line 2 is not that of step 1/],
+    [lines.with(2, 'null').join('\n'), /metrics\.jsonl, line 3 is not JSON of a step: null; put the file back/],
+  ] as const) {
+    writeFileSync(log, text);
+    await assert.rejects(train('hopeless'), message);
+    assert.equal(readFileSync(log, 'utf8'), text);
+  }
+  // A log that ends before the newest checkpoint is enough for the older one.
+  writeFileSync(log, `${lines.slice(0, 4).join('\n')}\n`);
+  const warn = mock.method(console, 'warn', () => {});
+  assert.equal(await train('hopeless'), await train('hopeful'));
+  assert.match(String(warn.mock.calls[0]!.arguments[0]), /step-000006 is not sound .*line 5 is not that of step 4/);
+  warn.mock.restore();
 });
 
 test('impossible intervals are named', async () => {

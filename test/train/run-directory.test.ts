@@ -130,7 +130,7 @@ test('rewinding drops rows from a step on, and a line that a crash cut off is no
     { step: 1, loss: 1 },
   ]);
   appendFileSync(path.join(run.folder, 'metrics.jsonl'), 'spilt coffee\n');
-  assert.throws(() => run.metrics(), /metrics\.jsonl, line 3 is not JSON/);
+  assert.throws(() => run.metrics(), /metrics\.jsonl, line 3 is not JSON of a step: spilt coffee; put the file back/);
 });
 
 test('a finished run gives its result, an unfinished one none', () => {
