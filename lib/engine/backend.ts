@@ -101,6 +101,8 @@ async function load(precision: Precision): Promise<Engine> {
 function setTensorFlowVariables(): void {
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '3';
   process.env.TF_ENABLE_ONEDNN_OPTS ??= '1';
+  // Else the first process takes the whole GPU, and a second notebook finds none.
+  process.env.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true';
   if (availableParallelism() <= FEW_CORES) process.env.TF_NUM_INTRAOP_THREADS ??= '1';
 }
 

@@ -2,11 +2,8 @@
  * Compiled steps: an ordinary function of tensors, recorded once for each combination of input shapes (see `record.ts`), which
  * TensorFlow then runs as a graph, without JavaScript between operations.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import type * as tf from '@tensorflow/tfjs';
-import { encodeSavedModel } from './graph-def.js';
+import { encodeGraph } from './graph-def.js';
 import { callerPlace, type Recording, record, runTidy } from './record.js';
 import { flattenTree, refillTree, type TensorTree, treeNames } from './tensor-tree.js';
 import { isTensorFlow, nodeBackend } from './tfjs-node.js';
@@ -94,31 +91,30 @@ function sharedGraphs(name: string, constants: object): Map<string, CompiledGrap
   return graphs;
 }
 
-/** A recording, loaded into a session of TensorFlow's. */
+/** How many recordings this process has made operations of: each needs a name of its own. */
+let recordings = 0;
+
+/**
+ * A recording that TensorFlow's eager context knows as an operation: its inputs and outputs stay where they are computed, on a GPU
+ * too, where a session would take and give them on the host.
+ */
 class CompiledGraph {
-  private readonly session: number;
-  private readonly inputNames: string;
-  private readonly outputNames: string;
+  private readonly operation = `RecordedStep${recordings++}`;
+  private readonly outputs: number;
   private readonly output: TensorTree;
 
   constructor({ nodes, output, outputs }: Recording, inputs: number) {
-    const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-graph-'));
-    try {
-      writeFileSync(path.join(folder, 'saved_model.pb'), encodeSavedModel(nodes));
-      this.session = nodeBackend().binding.loadSavedModel(folder, 'serve');
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
-    const names = (kind: string, count: number) => Array.from({ length: count }, (_, i) => `${kind}${i}:0`).join(',');
-    this.inputNames = names('in', inputs);
-    this.outputNames = names('out', outputs);
+    const names = (kind: string, count: number) => Array.from({ length: count }, (_, i) => `${kind}${i}`);
+    const graph = encodeGraph(nodes);
+    nodeBackend().binding.addFunction(this.operation, graph, names('in', inputs), names('out', outputs));
+    this.outputs = outputs;
     this.output = output;
   }
 
   replay(inputs: tf.Tensor[]): TensorTree {
     const backend = nodeBackend();
     const ids = backend.getInputTensorIds(inputs);
-    const results = backend.binding.runSavedModel(this.session, ids, this.inputNames, this.outputNames);
+    const results = backend.binding.executeOp(this.operation, [], ids, this.outputs);
     return refillTree(
       this.output,
       results.map((metadata) => backend.createOutputTensor(metadata)),
@@ -126,7 +122,7 @@ class CompiledGraph {
   }
 
   dispose(): void {
-    nodeBackend().binding.deleteSavedModel(this.session);
+    nodeBackend().binding.removeFunction(this.operation);
   }
 }
 

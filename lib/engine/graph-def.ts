@@ -1,4 +1,4 @@
-/** TensorFlow's GraphDef and SavedModel messages, restricted to the parts that a recorded step needs. */
+/** TensorFlow's GraphDef message, restricted to the parts that a recorded step needs. */
 import protobuf from 'protobufjs';
 
 /** A node of the graph; `inputs` are `name` or `name:index`. */
@@ -29,8 +29,7 @@ export function shapeValue(shape: readonly number[]): ShapeValue {
   return { dim: shape.map((size) => ({ size })) };
 }
 
-// Field numbers from tensorflow/core/framework/{graph,node_def,attr_value,tensor,tensor_shape}.proto and
-// tensorflow/core/protobuf/{saved_model,meta_graph}.proto.
+// Field numbers from tensorflow/core/framework/{graph,node_def,attr_value,tensor,tensor_shape}.proto.
 const schema = protobuf.parse(
   `syntax = "proto3";
   message Shape { message Dim { int64 size = 1; } repeated Dim dim = 2; }
@@ -39,20 +38,18 @@ const schema = protobuf.parse(
   message AttrValue { oneof value { ListValue list = 1; bytes s = 2; int64 i = 3; float f = 4; bool b = 5; int32 type = 6; Shape shape = 7; TensorProto tensor = 8; } }
   message NodeDef { string name = 1; string op = 2; repeated string input = 3; map<string, AttrValue> attr = 5; }
   message VersionDef { int32 producer = 1; }
-  message GraphDef { repeated NodeDef node = 1; VersionDef versions = 4; }
-  message MetaInfo { repeated string tags = 4; }
-  message MetaGraph { MetaInfo metaInfo = 1; GraphDef graph = 2; }
-  message SavedModel { int64 schemaVersion = 1; repeated MetaGraph metaGraphs = 2; }`,
+  message GraphDef { repeated NodeDef node = 1; VersionDef versions = 4; }`,
   { keepCase: true },
 ).root;
 
 /** The GraphDef version that TensorFlow 2.x writes. An older one would disable newer attribute defaults. */
 const PRODUCER = 1882;
 
-/** The bytes of a `saved_model.pb` with one graph, tagged `serve`. */
-export function encodeSavedModel(nodes: readonly GraphNode[]): Uint8Array {
-  const type = schema.lookupType('SavedModel');
+/** The bytes of a `GraphDef` message. */
+export function encodeGraph(nodes: readonly GraphNode[]): Uint8Array {
   const node = nodes.map(({ name, op, inputs, attributes }) => ({ name, op, input: inputs, attr: attributes }));
-  const graph = { node, versions: { producer: PRODUCER } };
-  return type.encode({ schemaVersion: 1, metaGraphs: [{ metaInfo: { tags: ['serve'] }, graph }] }).finish();
+  return schema
+    .lookupType('GraphDef')
+    .encode({ node, versions: { producer: PRODUCER } })
+    .finish();
 }

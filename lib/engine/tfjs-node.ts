@@ -33,9 +33,16 @@ export interface Binding {
   tensorDataSync(id: number): tf.TypedArray;
   deleteTensor(id: number): void;
   executeOp(op: string, attributes: OperationAttribute[], inputs: number[], outputs: number): TensorMetadata[];
-  loadSavedModel(folder: string, tags: string): number;
-  deleteSavedModel(id: number): void;
-  runSavedModel(id: number, inputs: number[], inputNames: string, outputNames: string): TensorMetadata[];
+  /**
+   * Makes an operation of a graph (`functions.cc`, the kit's own part of the binding).
+   *
+   * @param graph a GraphDef message
+   * @param inputs the names of its placeholders
+   * @param outputs the names of nodes, whose first outputs are the operation's
+   */
+  addFunction(name: string, graph: Uint8Array, inputs: string[], outputs: string[]): void;
+  /** Frees an operation that `addFunction` has made. */
+  removeFunction(name: string): void;
 }
 
 /** tfjs-node's backend. */

@@ -64,7 +64,8 @@ export function emptyWindows(
   window: number,
 ): Pick<DecodeState, 'keys' | 'values' | 'bias'> {
   const [prompts, groups, , size] = keys[0]!.shape;
-  const empty = () => tf.zeros([prompts, groups, slots, window, size]) as tf.Tensor5D;
+  // Filled where TensorFlow computes: tf.zeros would make the window on the host and upload it.
+  const empty = () => tf.fill([prompts, groups, slots, window, size], 0) as tf.Tensor5D;
   return { keys: keys.map(empty), values: keys.map(empty), bias: tf.fill([window], FORBIDDEN) as tf.Tensor1D };
 }
 
@@ -72,7 +73,7 @@ export function emptyWindows(
 export function widenWindows(state: DecodeState, more: number): DecodeState {
   const wider = (x: tf.Tensor5D): tf.Tensor5D => {
     const [prompts, groups, slots, , size] = x.shape;
-    const widened = tf.tidy(() => tf.concat([tf.zeros([prompts, groups, slots, more, size]), x], 3));
+    const widened = tf.tidy(() => tf.concat([tf.fill([prompts, groups, slots, more, size], 0), x], 3));
     x.dispose();
     return widened as tf.Tensor5D;
   };

@@ -1,23 +1,28 @@
-/** The addon between Node and TensorFlow, built here: the npm package has its sources, and pip brings the library. */
+/**
+ * The addon between Node and TensorFlow, built here: the npm package has its sources, to which `engine/functions.cc` adds, and pip brings
+ * the library.
+ */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { SetupFailure } from './failure.js';
-import { BINDING, ROOT, readStamp, TFJS_NODE, tensorflowFolder } from './layout.js';
+import { BINDING, BINDING_SOURCE, ROOT, readStamp, TFJS_NODE, tensorflowFolder } from './layout.js';
 import { runTool } from './run-tool.js';
 
 /** The version of TensorFlow that pip installs and the binding is built against. */
 export const TENSORFLOW = '2.21.0';
-/** Says which TensorFlow the binding was built against. */
+/** Says what the binding was built of. */
 const STAMP = `${BINDING}.for`;
 
-/** Whether the binding is there, and was built against the TensorFlow that is installed now. */
+/** Whether the binding is there, and was built of our source as it is against the TensorFlow that is installed now. */
 export function hasBinding(): boolean {
   return existsSync(BINDING) && readStamp(STAMP) === wantedStamp();
 }
 
 function wantedStamp(): string {
-  return `${tensorflowFolder()} ${TENSORFLOW}`;
+  const source = createHash('sha256').update(readFileSync(BINDING_SOURCE)).digest('hex');
+  return `${tensorflowFolder()} ${TENSORFLOW} ${source}`;
 }
 
 /** Finds a C++ compiler that runs: the one that `CXX` names, else a usual one. */
@@ -40,12 +45,14 @@ export async function buildBinding(): Promise<void> {
   const partial = `${BINDING}.${process.pid}.partial`;
   const suffix = process.platform === 'darwin' ? '2.dylib' : 'so.2';
   const library = (name: string) => path.join(tensorflow, `${name}.${suffix}`);
+  const packaged = path.join(TFJS_NODE, 'binding');
   const headers = [path.join(ROOT, 'node_modules', 'node-api-headers', 'include'), path.join(tensorflow, 'include')];
   await runTool('building the binding', compiler, [
     ...['-std=c++17', '-O2', '-fPIC', '-shared', '-DNAPI_VERSION=8', '-DNODE_GYP_MODULE_NAME=tfjs_binding'],
     ...(process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : []),
-    ...headers.map((folder) => `-I${folder}`),
-    ...['tfjs_backend.cc', 'tfjs_binding.cc'].map((name) => path.join(TFJS_NODE, 'binding', name)),
+    ...[...headers, packaged].map((folder) => `-I${folder}`),
+    // Ours includes the package's own binding, and adds to it.
+    ...[path.join(packaged, 'tfjs_backend.cc'), BINDING_SOURCE],
     ...['-o', partial, library('libtensorflow_cc'), library('libtensorflow_framework'), `-Wl,-rpath,${tensorflow}`],
   ]);
   renameSync(partial, BINDING);

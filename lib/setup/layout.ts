@@ -10,6 +10,8 @@ export const VENV_PYTHON = path.join(VENV, BIN, process.platform === 'win32' ? '
 export const JUPYTER = path.join(VENV, BIN, 'jupyter');
 export const TFJS_NODE = path.join(ROOT, 'node_modules', '@tensorflow', 'tfjs-node-gpu');
 export const BINDING = path.join(TFJS_NODE, 'lib', 'napi-v8', 'tfjs_binding.node');
+/** Our part of the binding: recorded steps as functions. */
+export const BINDING_SOURCE = path.join(ROOT, 'lib', 'engine', 'functions.cc');
 export const KERNEL = path.join(VENV, 'share', 'jupyter', 'kernels', 'tslab', 'kernel.json');
 export const REQUIREMENTS = path.join(ROOT, 'lib', 'setup', 'requirements.txt');
 export const EXECUTOR = path.join(ROOT, 'lib', 'setup', 'execute_notebook.py');

@@ -1,4 +1,4 @@
-/** AdamW (Loshchilov and Hutter 2019, algorithm 2) with clipping of the global gradient norm, as one compiled step. */
+/** AdamW (Loshchilov and Hutter 2019, algorithm 2) with clipping of the global gradient norm, group by group of parameters. */
 import * as tf from '@tensorflow/tfjs';
 import { type CompiledStep, compile } from '../engine/compile.js';
 
@@ -20,24 +20,37 @@ export interface AdamWSettings {
 
 export const ADAMW_DEFAULTS: AdamWSettings = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, clipNorm: 1 };
 
+/** One group of parameters, in lists of equal order: groups of equal shapes share a graph, whatever their names. */
 type UpdateInput = {
-  parameters: TensorMap;
-  gradients: TensorMap;
-  first: TensorMap;
-  second: TensorMap;
-  /** The learning rate, `1 - beta1^t` and `1 - beta2^t`, `[3]`. */
+  parameters: tf.Tensor[];
+  gradients: tf.Tensor[];
+  first: tf.Tensor[];
+  second: tf.Tensor[];
+  /** The learning rate, `1 - beta1^t`, `1 - beta2^t`, and what gradients are scaled by to be clipped: `[4]`. */
   rates: tf.Tensor1D;
 };
-type UpdateOutput = { parameters: TensorMap; first: TensorMap; second: TensorMap; norm: tf.Tensor };
+type UpdateOutput = { parameters: tf.Tensor[]; first: tf.Tensor[]; second: tf.Tensor[] };
+
+/**
+ * Bytes of parameters that are updated together. While a group is updated its old and new tensors lie side by side; of all
+ * others one of each kind is held. So an update needs 12 bytes a parameter beside the gradient, and this much more.
+ */
+const GROUP_BYTES = 2 ** 26;
 
 /** The optimizer's state: first and second moments, and the number of updates taken. */
 export class AdamW {
+  private readonly squares: CompiledStep<tf.Tensor[], tf.Tensor>;
   private readonly update: CompiledStep<UpdateInput, UpdateOutput>;
   private first: TensorMap = {};
   private second: TensorMap = {};
   private updates = 0;
 
-  constructor(private readonly settings: AdamWSettings) {
+  /** @param groupBytes of parameters that are updated together */
+  constructor(
+    private readonly settings: AdamWSettings,
+    private readonly groupBytes = GROUP_BYTES,
+  ) {
+    this.squares = compile('sums of squares', sumsOfSquares, {});
     this.update = compile('adamw', adamwUpdate, settings);
   }
 
@@ -60,26 +73,60 @@ export class AdamW {
       this.first[name] ??= tf.zerosLike(tensor);
       this.second[name] ??= tf.zerosLike(tensor);
     }
-    const t = this.updates + 1;
-    const rates = tf.tensor1d([learningRate, 1 - this.settings.beta1 ** t, 1 - this.settings.beta2 ** t]);
-    const next = this.update({ parameters, gradients, first: this.first, second: this.second, rates });
-    rates.dispose();
-    const norm = next.norm.dataSync()[0] as number;
-    next.norm.dispose();
+    const groups = updateGroups(parameters, this.groupBytes);
+    const norm = this.globalNorm(groups, gradients);
     if (!Number.isFinite(norm)) {
-      const culprit = Object.entries(gradients).find(([, g]) => !g.dataSync().every(Number.isFinite))?.[0];
-      tf.dispose([next.parameters, next.first, next.second, gradients]);
+      const culprit = Object.entries(gradients).find(
+        ([, gradient]) => !gradient.dataSync().every(Number.isFinite),
+      )?.[0];
+      tf.dispose(gradients);
       throw new Error(
         `the gradient norm is ${norm}; the first tensor with a gradient that is not finite is '${culprit ?? 'none: the norm itself overflowed'}'`,
       );
     }
-    tf.dispose([this.first, this.second, gradients]);
-    tf.dispose(Object.values(parameters).filter((tensor) => !keep.has(tensor)));
-    Object.assign(parameters, next.parameters);
-    this.first = next.first;
-    this.second = next.second;
+    const { beta1, beta2, clipNorm } = this.settings;
+    const t = this.updates + 1;
+    const clip = clipNorm > 0 ? Math.min(1, clipNorm / (norm + 1e-6)) : 1;
+    const rates = tf.tensor1d([learningRate, 1 - beta1 ** t, 1 - beta2 ** t, clip]);
+    for (const names of groups) this.updateGroup(names, parameters, gradients, rates, keep);
+    rates.dispose();
     this.updates = t;
     return norm;
+  }
+
+  /** The Euclidean norm of all gradients together. Tensors are summed in float32, their sums in the order of names in float64. */
+  private globalNorm(groups: readonly (readonly string[])[], gradients: TensorMap): number {
+    let sum = 0;
+    for (const names of groups) {
+      const squares = this.squares(names.map((name) => gradients[name]!));
+      for (const square of squares.dataSync()) sum += square;
+      squares.dispose();
+    }
+    return Math.sqrt(sum);
+  }
+
+  /** Updates some parameters and their moments, and frees the old ones and the gradients. */
+  private updateGroup(
+    names: readonly string[],
+    parameters: TensorMap,
+    gradients: TensorMap,
+    rates: tf.Tensor1D,
+    keep: ReadonlySet<tf.Tensor>,
+  ): void {
+    const listed = (tensors: TensorMap) => names.map((name) => tensors[name]!);
+    const old = {
+      parameters: listed(parameters),
+      gradients: listed(gradients),
+      first: listed(this.first),
+      second: listed(this.second),
+    };
+    const next = this.update({ ...old, rates });
+    tf.dispose([old.gradients, old.first, old.second, old.parameters.filter((tensor) => !keep.has(tensor))]);
+    names.forEach((name, i) => {
+      parameters[name] = next.parameters[i]!;
+      this.first[name] = next.first[i]!;
+      this.second[name] = next.second[i]!;
+    });
   }
 
   /** The state to save: moments by name as `first/{name}` and `second/{name}`, and the number of updates. */
@@ -104,31 +151,53 @@ export class AdamW {
   }
 
   dispose(): void {
+    this.squares.dispose();
     this.update.dispose();
     tf.dispose([this.first, this.second]);
   }
 }
 
+/** The parameters' names in a fixed order, on which neither sums nor groups may depend by chance. */
+function namesOf(parameters: TensorMap): string[] {
+  return Object.keys(parameters).sort();
+}
+
+/** The names in groups whose float32 tensors take at most so many bytes together; a larger tensor is a group of its own. */
+export function updateGroups(parameters: TensorMap, mostBytes: number): string[][] {
+  const groups: string[][] = [];
+  let bytes = Number.POSITIVE_INFINITY;
+  for (const name of namesOf(parameters)) {
+    const size = 4 * parameters[name]!.size;
+    if (bytes + size > mostBytes) {
+      groups.push([]);
+      bytes = 0;
+    }
+    groups.at(-1)!.push(name);
+    bytes += size;
+  }
+  return groups;
+}
+
+/** The sum of each tensor's squares, `[tensors]`. */
+function sumsOfSquares(tensors: tf.Tensor[]): tf.Tensor {
+  return tf.stack(tensors.map((tensor) => tf.sum(tf.square(tensor))));
+}
+
 function adamwUpdate(
   { parameters, gradients, first, second, rates }: UpdateInput,
-  settings: AdamWSettings,
+  { beta1, beta2, epsilon, weightDecay }: AdamWSettings,
 ): UpdateOutput {
-  const { beta1, beta2, epsilon, weightDecay, clipNorm } = settings;
-  const names = Object.keys(parameters);
-  const norm = tf.sqrt(tf.addN(names.map((name) => tf.sum(tf.square(gradients[name]!)))));
-  const clip = clipNorm > 0 ? tf.minimum(1, tf.div(clipNorm, tf.add(norm, 1e-6))) : tf.scalar(1);
-  const [rate, correction1, correction2] = tf.unstack(rates) as [tf.Scalar, tf.Scalar, tf.Scalar];
-  const out: UpdateOutput = { parameters: {}, first: {}, second: {}, norm };
-  for (const name of names) {
-    const p = parameters[name]!;
-    const g = tf.mul(gradients[name]!, clip);
-    const m = tf.add(tf.mul(first[name]!, beta1), tf.mul(g, 1 - beta1));
-    const v = tf.add(tf.mul(second[name]!, beta2), tf.mul(tf.square(g), 1 - beta2));
+  const [rate, correction1, correction2, clip] = tf.unstack(rates) as [tf.Scalar, tf.Scalar, tf.Scalar, tf.Scalar];
+  const out: UpdateOutput = { parameters: [], first: [], second: [] };
+  parameters.forEach((p, i) => {
+    const g = tf.mul(gradients[i]!, clip);
+    const m = tf.add(tf.mul(first[i]!, beta1), tf.mul(g, 1 - beta1));
+    const v = tf.add(tf.mul(second[i]!, beta2), tf.mul(tf.square(g), 1 - beta2));
     const step = tf.div(tf.div(m, correction1), tf.add(tf.sqrt(tf.div(v, correction2)), epsilon));
     const decayed = p.rank > 1 && weightDecay > 0 ? tf.mul(p, tf.sub(1, tf.mul(rate, weightDecay))) : p;
-    out.parameters[name] = tf.sub(decayed, tf.mul(step, rate));
-    out.first[name] = m;
-    out.second[name] = v;
-  }
+    out.parameters.push(tf.sub(decayed, tf.mul(step, rate)));
+    out.first.push(m);
+    out.second.push(v);
+  });
   return out;
 }

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { startEngine } from '../../lib/engine/backend.js';
-import { ADAMW_DEFAULTS, AdamW } from '../../lib/train/adamw.js';
+import { peakMemory, resetPeakMemory } from '../../lib/engine/memory.js';
+import { ADAMW_DEFAULTS, AdamW, updateGroups } from '../../lib/train/adamw.js';
 
 before(async () => {
   await startEngine();
@@ -68,4 +70,50 @@ test('a restored optimizer goes on as the first one', () => {
   first.apply(a, gradients(), 0.1);
   second.apply(b, gradients(), 0.1);
   assert.equal(a.a!.dataSync()[0], b.a!.dataSync()[0]);
+});
+
+test('parameters are grouped in the order of their names, up to so many bytes', () => {
+  // Four bytes a number: b and c take 12 and 8, d alone more than the limit.
+  const parameters = { d: tf.zeros([9]), c: tf.zeros([2]), b: tf.zeros([3]), a: tf.zeros([4]) };
+  assert.deepEqual(updateGroups(parameters, 20), [['a'], ['b', 'c'], ['d']]);
+  assert.deepEqual(updateGroups(parameters, 28), [['a', 'b'], ['c'], ['d']]);
+  assert.deepEqual(updateGroups({}, 20), []);
+});
+
+test('how parameters are grouped changes no bit', () => {
+  const trained = [4, 2 ** 20].map((groupBytes) => {
+    const optimizer = new AdamW({ ...ADAMW_DEFAULTS, weightDecay: 0.1 }, groupBytes);
+    const parameters: { [name: string]: tf.Tensor } = {
+      a: tf.tensor2d([[0.3, -2]]),
+      b: tf.tensor2d([[1.7, 0.1]]),
+      c: tf.tensor1d([5]),
+    };
+    for (const scale of [1, 0.3, -0.7]) {
+      const gradients = {
+        a: tf.tensor2d([[scale, 0.2]]),
+        b: tf.tensor2d([[-0.4, scale * scale]]),
+        c: tf.tensor1d([0.9]),
+      };
+      optimizer.apply(parameters, gradients, 0.05);
+    }
+    return ['a', 'b', 'c'].flatMap((name) => [...parameters[name]!.dataSync()]);
+  });
+  assert.deepEqual(trained[0], trained[1]);
+});
+
+test('beside the gradients an update holds parameters and moments once, and one group twice', (context) => {
+  if (!existsSync('/proc/self/clear_refs')) return context.skip('only Linux resets the peak');
+  // Eight tensors of 40 MB: parameters, gradients and two moments take 4 x 320 = 1,280 MB. All at once the update would make
+  // new parameters and moments beside them, 2,240 MB; tensor by tensor it makes 3 x 40 MB, and some ten as much in between.
+  const names = Array.from({ length: 8 }, (_, i) => `w${i}`);
+  const drawn = () => Object.fromEntries(names.map((name, i) => [name, tf.fill([2560, 4096], 0.1 * i)]));
+  const optimizer = new AdamW({ ...ADAMW_DEFAULTS, weightDecay: 0.1 }, 2 ** 20);
+  const before = process.memoryUsage.rss() / 2 ** 20;
+  resetPeakMemory();
+  const parameters: { [name: string]: tf.Tensor } = drawn();
+  for (let update = 0; update < 3; update++) optimizer.apply(parameters, drawn(), 0.1);
+  const taken = peakMemory() - before;
+  tf.dispose(parameters);
+  optimizer.dispose();
+  assert.ok(taken > 1280 && taken < 2100, `parameters, gradients, moments and updates took ${taken.toFixed(0)} MB`);
 });
