@@ -1,6 +1,7 @@
 /** Attention of the decoder: grouped queries (Ainslie et al. 2023), and the mask that keeps a row's segments apart. */
 import * as tf from '@tensorflow/tfjs';
 import { batchedProduct } from '../engine/operations.js';
+import { attendInChunks, chunkLength } from './chunked-attention.js';
 
 /** How the queries of a layer look at its keys. */
 export interface Attention {
@@ -52,6 +53,19 @@ export function groupedMix(weights: tf.Tensor5D, values: tf.Tensor4D): tf.Tensor
   return tf.reshape(attended, [batch, groups * headsPerGroup, tokens, values.shape[3]]) as tf.Tensor4D;
 }
 
+/** Attention under a mask `[batch, 1, 1, tokens, seen]`, in chunks of queries where the scores would be large. */
+export function attendUnder(
+  bias: tf.Tensor,
+  queries: tf.Tensor4D,
+  keys: tf.Tensor4D,
+  values: tf.Tensor4D,
+): tf.Tensor4D {
+  const chunk = chunkLength(queries.shape, keys.shape[2]);
+  if (chunk !== undefined) return attendInChunks(queries, keys, values, bias, chunk) as tf.Tensor4D;
+  const weights = tf.softmax(tf.add(groupedScores(queries, keys), bias));
+  return groupedMix(weights as tf.Tensor5D, values);
+}
+
 /**
  * Attention inside a batch of token rows. The mask keeps their segments apart.
  *
@@ -61,8 +75,7 @@ export function groupedMix(weights: tf.Tensor5D, values: tf.Tensor4D): tf.Tensor
 export function segmentAttention(segments: tf.Tensor2D, keep?: KeepCache): Attention {
   const attend: Attention['attend'] = (layer, queries, keys, values, [bias]) => {
     keep?.(layer, keys, values);
-    const weights = tf.softmax(tf.add(groupedScores(queries, keys), bias!));
-    return groupedMix(weights as tf.Tensor5D, values);
+    return attendUnder(bias!, queries, keys, values);
   };
   return { masks: [segmentBias(segments)], attend };
 }

@@ -7,7 +7,7 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { batchedProduct } from '../engine/operations.js';
-import { type Attention, FORBIDDEN, groupedMix, groupedScores, segmentBias } from './attention.js';
+import { type Attention, attendUnder, FORBIDDEN, segmentBias } from './attention.js';
 
 /** Where the segments of a row begin, and into which blocks their tokens are cut. */
 export interface BlockLayout {
@@ -90,10 +90,8 @@ export function blockAttention(prefix: tf.Tensor2D, blocks: tf.Tensor3D, headsPe
       ),
       batchedProduct(nearPart, nearCache.values),
     );
-    const prefixWeights = tf.softmax(
-      tf.add(groupedScores(prefixOf(queries), prefixCache.keys), prefixBias!),
-    ) as tf.Tensor5D;
-    return tf.concat([groupedMix(prefixWeights, prefixCache.values), fromBlocks(attended, heads)], 2);
+    const ofPrefix = attendUnder(prefixBias!, prefixOf(queries), prefixCache.keys, prefixCache.values);
+    return tf.concat([ofPrefix, fromBlocks(attended, heads)], 2);
   };
   const masks = [blockBias(prefix, blocks, headsPerGroup), ...(width > 0 ? [segmentBias(prefix)] : [])];
   return { masks, attend };

@@ -9,6 +9,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { batchedProduct, takeRows, topK } from '../engine/operations.js';
 import { FORBIDDEN } from './attention.js';
+import { attendInChunks, chunkLength } from './chunked-attention.js';
 import type { ImageBatch } from './tensors.js';
 
 /** Queries, keys and values of patches, each `[images, heads, patches, size]`, to the weighted sums of the values, of the same shape. */
@@ -79,7 +80,12 @@ function takeCells(x: tf.Tensor, order: tf.Tensor2D): tf.Tensor2D {
  */
 export function wholeAttention(padding: tf.Tensor2D): PatchAttention {
   const [count, patches] = padding.shape;
-  return attentionWith(tf.reshape(padding, [count, 1, 1, patches]));
+  const attend = attentionWith(tf.reshape(padding, [count, 1, 1, patches]));
+  return (queries, keys, values) => {
+    const chunk = chunkLength(queries.shape, patches);
+    if (chunk === undefined) return attend(queries, keys, values);
+    return attendInChunks(queries, keys, values, tf.reshape(padding, [count, 1, 1, 1, patches]), chunk);
+  };
 }
 
 /**
