@@ -4,8 +4,8 @@
  * from the outputs and the scores' log-sum-exp is that of Dao et al. 2022, FlashAttention, algorithm 4).
  */
 import * as tf from '@tensorflow/tfjs';
-import { runAfter } from '../engine/compile.js';
 import { batchedProduct } from '../engine/operations.js';
+import { runAfter } from '../engine/record.js';
 
 /** Bytes of whole scores beyond which attention is worked on in chunks; a chunk's scores take half of it. */
 const MOST_SCORE_BYTES = 2 ** 27;
