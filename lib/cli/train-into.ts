@@ -1,10 +1,10 @@
 /** What `sft` and `grpo` share: the model is fetched, trained in a run folder as cells are, and the result is printed. */
 import { askedPrecision } from '../engine/backend.js';
-import { fileDigest } from '../engine/file-digest.js';
-import { weightsFile } from '../model/model.js';
+import { planDigests } from '../study/cells/plan-digests.js';
 import type { RunStart } from '../study/cells/start-model.js';
-import { type RunControl, type TrainingPlan, trainRun } from '../study/cells/train-run.js';
-import { type Json, RunDirectory } from '../train/run-directory.js';
+import { planCode, type RunControl, type RunResult, type TrainingPlan, trainRun } from '../study/cells/train-run.js';
+import type { Json } from '../train/run-configuration.js';
+import { RunDirectory } from '../train/run-directory.js';
 import { warningText } from '../train/warnings.js';
 import { loraSettings } from './lora-options.js';
 import { fetchModel } from './model-option.js';
@@ -16,7 +16,7 @@ import { checkUsage } from './usage.js';
 /**
  * Trains in a run folder, saves the checkpoint to `final/` and prints where it lies. A run that is finished is only reported.
  *
- * @param identity what the run is known by beside the kind, the model, the adapters and the precision
+ * @param identity what the run is known by beside the kind, the adapters, the precision, the contents of model and rows, and the code
  * @param plan the run from a start
  */
 export async function trainInto(
@@ -29,23 +29,24 @@ export async function trainInto(
   const precision = checkUsage(askedPrecision);
   const control = checkpointControl(options);
   const checkpoint = await fetchModel(options.model);
+  const work = plan({ checkpoint, ...(lora ? { lora } : {}) });
   const configuration = {
     kind,
-    model: fileDigest(weightsFile(checkpoint)),
     ...(lora ? { lora } : {}),
     ...(precision === 'float32' ? {} : { precision }),
     ...identity,
+    ...planDigests(work),
   } as unknown as Json;
-  const place = { folder: options.out, configuration };
-  const start = { checkpoint, ...(lora ? { lora } : {}) };
+  const place = { folder: options.out, configuration, code: planCode(work) };
   const progress = showProgress(kind);
+  let trained: RunResult;
   try {
-    await trainRun(place, async () => plan(start), { ...control, ...listeners(progress) });
+    trained = await trainRun(place, async () => work, { ...control, ...listeners(progress) });
   } finally {
     progress.stop();
   }
-  const run = RunDirectory.open(options.out, configuration);
-  const result = { ...run.result<Awaited<ReturnType<typeof trainRun>>>()!, last: run.metrics().at(-1)! };
+  const last = RunDirectory.open(options.out, configuration).metrics().at(-1);
+  const result = { ...trained, ...(last ? { last } : {}) };
   const better = result.best
     ? `; the best on held-out items (accuracy ${result.best.score.toFixed(3)}, after step ${result.best.step}) in ${result.best.checkpoint}`
     : '';

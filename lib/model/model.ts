@@ -7,7 +7,13 @@ import type { Precision } from '../engine/backend.js';
 import { downloadTensor, uploadTensor } from '../engine/transfer.js';
 import type { RgbImage } from '../records/image.js';
 import { type ChatTemplate, loadChatTemplate } from './chat-template.js';
-import { INDEX_FILE, readCheckpointTensors, SINGLE_FILE, writeCheckpointTensors } from './checkpoint-files.js';
+import {
+  INDEX_FILE,
+  readCheckpointTensors,
+  readShards,
+  SINGLE_FILE,
+  writeCheckpointTensors,
+} from './checkpoint-files.js';
 import { type ModelConfig, readConfig } from './configuration.js';
 import { finitePieces } from './finite-weights.js';
 import { type EncodedPrompt, Generator } from './generate.js';
@@ -210,6 +216,29 @@ export function weightsFile(folder: string): string {
   if (isAdapterFolder(folder)) return path.join(folder, 'adapter_model.safetensors');
   const single = path.join(folder, SINGLE_FILE);
   return existsSync(single) ? single : path.join(folder, INDEX_FILE);
+}
+
+/**
+ * The files that a checkpoint is loaded from, by their names: configuration, tokenizer, chat template, processors and weights. Of
+ * adapters they are PEFT's two and, with `base/` before their names, those of the base model.
+ */
+export function modelFiles(folder: string): { [name: string]: string } {
+  if (isAdapterFolder(folder)) {
+    const base = Object.entries(modelFiles(adapterBase(folder)));
+    return {
+      ...existingFiles(folder, ['adapter_config.json', 'adapter_model.safetensors']),
+      ...Object.fromEntries(base.map(([name, file]) => [`base/${name}`, file])),
+    };
+  }
+  const index = path.join(folder, INDEX_FILE);
+  const single = path.join(folder, SINGLE_FILE);
+  const weights = existsSync(single) || !existsSync(index) ? [SINGLE_FILE] : [INDEX_FILE, ...readShards(index).keys()];
+  return existingFiles(folder, ['config.json', ...COMPANIONS, ...weights]);
+}
+
+function existingFiles(folder: string, names: readonly string[]): { [name: string]: string } {
+  const files = names.map((name) => [name, path.join(folder, name)] as const);
+  return Object.fromEntries(files.filter(([, file]) => existsSync(file)));
 }
 
 /** Frees the weights and the compiled steps. */

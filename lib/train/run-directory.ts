@@ -1,5 +1,4 @@
 /** The run directory: the configuration of a run, its metrics step by step, and the checkpoints to go on from. */
-import { createHash } from 'node:crypto';
 import {
   appendFileSync,
   existsSync,
@@ -16,25 +15,8 @@ import { startEngine } from '../engine/backend.js';
 import { type LoggedCompletion, readCompletions, writeCompletions } from './completions.js';
 import { describeEnvironment } from './environment.js';
 import type { StepMetrics } from './metrics.js';
+import { canonicalJson, changesText, type Json } from './run-configuration.js';
 import { LOG_FILES, type RunLog, startRunLog } from './run-log.js';
-
-/** Plain JSON. */
-export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
-
-/** JSON with sorted keys, so that equal configurations have equal text. */
-export function canonicalJson(value: Json): string {
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
-  if (value === null || typeof value !== 'object') return JSON.stringify(value);
-  const members = Object.keys(value)
-    .sort()
-    .map((key) => `${JSON.stringify(key)}:${canonicalJson(value[key] as Json)}`);
-  return `{${members.join(',')}}`;
-}
-
-/** The name of a configuration in folder names: the first 12 hexadecimal digits of its SHA-256. */
-export function configurationHash(configuration: Json): string {
-  return createHash('sha256').update(canonicalJson(configuration)).digest('hex').slice(0, 12);
-}
 
 /** The checkpoint with the highest score on held-out items so far; of equals the earliest. */
 export interface BestCheckpoint {
@@ -103,7 +85,8 @@ export class RunDirectory {
     if (description !== undefined) {
       if (canonicalJson(description.configuration) !== canonicalJson(configuration)) {
         throw new Error(
-          `${folder} holds a run of another configuration (see its run.json); choose another folder or remove it`,
+          `${folder} holds a run of another configuration (${changesText(description.configuration, configuration)}); choose ` +
+            'another folder, or remove this one to train in it anew',
         );
       }
       return run;
@@ -159,12 +142,6 @@ export class RunDirectory {
 
   private describe(description: Description): void {
     writeFileAtomic(path.join(this.folder, 'run.json'), `${JSON.stringify(description, null, 2)}\n`);
-  }
-
-  /** Reads the result of a finished run; undefined while it is not finished. */
-  result<T>(): T | undefined {
-    const file = path.join(this.folder, 'result.json');
-    return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as T) : undefined;
   }
 
   /** Marks the run as finished. */

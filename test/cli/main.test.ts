@@ -130,6 +130,28 @@ test('a disk that takes no more leaves no half checkpoint, and the run ends once
   assert.ok(existsSync(path.join(out('full'), 'final', 'model.safetensors')));
 });
 
+test('the finished run of a folder is not served to other pictures or another image processor: what changed is named', async () => {
+  const file = path.join(path.dirname(data), 'few.jsonl');
+  const settings = ['--out', out('full'), '--epochs=1', '--batchSize=8'];
+  const images = path.join(path.dirname(data), 'other images');
+  cpSync(path.join(path.dirname(data), 'images'), images, { recursive: true });
+  const shown = readFileSync(file, 'utf8').split('\n').slice(0, 2);
+  const [one, other] = shown.map((line) => path.join(images, `${JSON.parse(line).id}.png`));
+  cpSync(other!, one!);
+  const pictures = await runHere(['sft', '--data', file, '--model', base, '--images', images, ...settings]);
+  assert.equal(pictures.status, 1);
+  assert.match(pictures.stderr, /full holds a run of another configuration \(other pictures\); choose another folder/);
+
+  cpSync(base, out('processor'), { recursive: true });
+  const processor = path.join(out('processor'), 'preprocessor_config.json');
+  writeFileSync(processor, JSON.stringify({ ...JSON.parse(readFileSync(processor, 'utf8')), image_std: [1, 1, 1] }));
+  const processed = await runHere(['sft', '--data', file, '--model', out('processor'), ...settings]);
+  assert.equal(processed.status, 1);
+  assert.match(processed.stderr, /another configuration \(other checkpoint\.preprocessor_config\.json\)/);
+  const again = await runHere(['sft', '--data', file, '--model', base, ...settings]);
+  assert.equal(again.status, 0, again.stderr);
+});
+
 test('adapters from the command line: trained in both phases, generated with, merged into a checkpoint that says the same', async () => {
   const file = path.join(path.dirname(data), 'few.jsonl');
   writeFileSync(file, readFileSync(data, 'utf8').split('\n').slice(0, 8).join('\n'));

@@ -12,7 +12,8 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
-import { canonicalJson, configurationHash, RunDirectory } from '../../lib/train/run-directory.js';
+import { canonicalJson, changesText, configurationHash } from '../../lib/train/run-configuration.js';
+import { RunDirectory } from '../../lib/train/run-directory.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-run-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -21,6 +22,17 @@ test('the hash of a configuration does not depend on the order of its keys', () 
   assert.equal(canonicalJson({ b: [1, { d: 2, c: 3 }], a: null }), '{"a":null,"b":[1,{"c":3,"d":2}]}');
   assert.equal(configurationHash({ a: 1, b: 2 }), configurationHash({ b: 2, a: 1 }));
   assert.notEqual(configurationHash({ a: 1 }), configurationHash({ a: 2 }));
+});
+
+test('two configurations are told apart by their fields; of digests the field is enough', () => {
+  const before = { data: 'a'.repeat(16), settings: { beta: 0.04, steps: 3 }, rewards: [['x', 1]] };
+  const now = { data: 'b'.repeat(16), settings: { beta: 0, steps: 3 }, rewards: [['x', 2]], lora: { rank: 2 } };
+  assert.equal(
+    changesText(before, now),
+    'other data; settings.beta was 0.04, now 0; rewards was [["x",1]], now [["x",2]]; lora was not set, now {"rank":2}',
+  );
+  const many = Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`field${i}`, i]));
+  assert.match(changesText({}, many), /^field0 was not set, now 0; .*field4 was not set, now 4; and 3 more$/);
 });
 
 test('the newest complete checkpoint counts; older ones go, half-written ones are swept away', () => {
@@ -76,7 +88,10 @@ test('run.json holds the configuration, which alone is the run, and each start w
     ],
   );
   assert.ok(Math.abs(Date.parse(held.starts[1].time) - Date.now()) < 60_000);
-  assert.throws(() => RunDirectory.open(run.folder, { seed: 4 }), /another configuration/);
+  assert.throws(
+    () => RunDirectory.open(run.folder, { seed: 4 }),
+    /another configuration \(seed was 3, now 4\); choose/,
+  );
 });
 
 test('a folder that is not a run is refused, and nothing in it is touched', () => {
@@ -131,11 +146,4 @@ test('rewinding drops rows from a step on, and a line that a crash cut off is no
   ]);
   appendFileSync(path.join(run.folder, 'metrics.jsonl'), 'spilt coffee\n');
   assert.throws(() => run.metrics(), /metrics\.jsonl, line 3 is not JSON of a step: spilt coffee; put the file back/);
-});
-
-test('a finished run gives its result, an unfinished one none', () => {
-  const run = RunDirectory.open(path.join(folder, 'result'), {});
-  assert.equal(run.result(), undefined);
-  run.finish({ steps: 3 });
-  assert.deepEqual(RunDirectory.open(run.folder, {}).result(), { steps: 3 });
 });

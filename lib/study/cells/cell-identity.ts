@@ -18,7 +18,7 @@ import type { RewardName } from '../../rewards/rewards.js';
 import { nameOfScorer } from '../../rewards/scorers.js';
 import type { PromptStyle } from '../../tasks/prompts.js';
 import { TASKS, type TestSet } from '../../tasks/tasks.js';
-import { configurationHash, type Json } from '../../train/run-directory.js';
+import { configurationHash, type Json } from '../../train/run-configuration.js';
 import { longestCompletion } from '../profile.js';
 import type { Study } from '../workspace.js';
 import type { BaseCell, Cell } from './cell.js';

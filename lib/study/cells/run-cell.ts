@@ -9,7 +9,8 @@ import type { RewardName } from '../../rewards/rewards.js';
 import type { PromptStyle } from '../../tasks/prompts.js';
 import { TASKS, type TaskName, type TestSet, testSetsOf } from '../../tasks/tasks.js';
 import type { Metrics, StepMetrics } from '../../train/metrics.js';
-import { type Json, RunDirectory } from '../../train/run-directory.js';
+import type { Json } from '../../train/run-configuration.js';
+import { RunDirectory } from '../../train/run-directory.js';
 import { recordsFile } from '../data/data-folder.js';
 import { longestCompletion } from '../profile.js';
 import type { Study } from '../workspace.js';
@@ -18,7 +19,7 @@ import { cellFolder, evaluationFile, heldOutFile, staleCell, staleText } from '.
 import { cellRows, testRows } from './cell-rows.js';
 import { evaluateRows } from './evaluate-rows.js';
 import { prepareQuestions, prepareSftRows, styleOfTarget } from './prepared-rows.js';
-import { type RunControl, type TrainingPlan, trainRun } from './train-run.js';
+import { type RunControl, readRunResult, type TrainingPlan, trainRun } from './train-run.js';
 import { type ValidationSettings, validationOnRows } from './validation.js';
 import { validationRows } from './validation-rows.js';
 
@@ -124,10 +125,14 @@ export async function measureHeldOut(
   });
 }
 
-/** Reads the `result.json` of a finished cell; undefined while it is not finished. Makes no folder. */
+/**
+ * Reads the `result.json` of a finished cell; undefined while it is not finished. Makes no folder.
+ *
+ * @throws Error when the file is not the result of a run
+ */
 export function finishedCell(study: Study, cell: Cell): CellResult | undefined {
   if (!hasData(study, cell.task)) return undefined;
-  return readJson<CellResult>(path.join(cellFolder(study, cell), 'result.json'));
+  return readRunResult(cellFolder(study, cell)) as CellResult | undefined;
 }
 
 /** Reads the result of `evaluateCell`; undefined before that was called. */

@@ -2,7 +2,7 @@
  * One training run from its start to its result, the same for cells, commands and notebooks: who holds the folder, what the run
  * starts from, training, the trained and the best checkpoint, the code that trained them, `result.json`.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { writeFileAtomic } from '../../engine/atomic-write.js';
 import { startEngine } from '../../engine/backend.js';
@@ -12,9 +12,10 @@ import { nameOfScorer } from '../../rewards/scorers.js';
 import type { GrpoSettings } from '../../train/grpo-settings.js';
 import type { LoopControl } from '../../train/loop.js';
 import type { NamedReward } from '../../train/rollout.js';
-import { type Json, RunDirectory } from '../../train/run-directory.js';
+import type { Json } from '../../train/run-configuration.js';
+import { RunDirectory } from '../../train/run-directory.js';
 import type { SftSettings } from '../../train/sft.js';
-import { type CodeVersion, trainingCode } from './code-version.js';
+import { type CodeVersion, changedSources, trainingCode } from './code-version.js';
 import type { QuestionRow, SftRow } from './prepared-rows.js';
 import { lockFolder } from './run-lock.js';
 import type { RunStart } from './start-model.js';
@@ -46,6 +47,8 @@ export interface RunPlace {
   folder: string;
   /** What the run is known by: a folder that holds a run of another configuration is refused. */
   configuration: Json;
+  /** The code that trains the run, unless the folder's name says it: a folder with a run that other code trains is refused. */
+  code?: CodeVersion;
   /** The folder that the paths of the result are relative to. Default: they begin as `folder` does. */
   pathsFrom?: string;
 }
@@ -69,7 +72,8 @@ export interface RunResult {
  *
  * @param plan is asked for once this process holds the folder and the run is not finished
  * @throws TrainingStopped when interrupted
- * @throws Error when another process trains the run, or the folder holds something else
+ * @throws Error when another process trains the run, when the folder holds something else or a run of other code, or when what a
+ *   finished run left is damaged
  */
 export async function trainRun(
   place: RunPlace,
@@ -77,10 +81,16 @@ export async function trainRun(
   control: RunControl = {},
 ): Promise<RunResult> {
   const { folder, configuration } = place;
-  RunDirectory.check(folder, configuration);
+  const shown = (checkpoint: string) =>
+    place.pathsFrom === undefined ? checkpoint : path.relative(place.pathsFrom, checkpoint);
+  const checkFolder = () => {
+    if (RunDirectory.check(folder, configuration) && place.code) checkCode(folder, place.code);
+  };
+  checkFolder();
   return lockFolder(folder, async () => {
-    const finished = RunDirectory.check(folder, configuration)?.result<RunResult>();
-    if (finished) return finished;
+    checkFolder();
+    const finished = readRunResult(folder);
+    if (finished) return locateCheckpoints(finished, folder, shown);
     await startEngine();
     const work = await plan();
     const code = planCode(work);
@@ -93,8 +103,6 @@ export async function trainRun(
     const { final, best } = await trainPlan(work, openRun, control);
     const run = opened!;
     const metrics = run.metrics();
-    const shown = (checkpoint: string) =>
-      place.pathsFrom === undefined ? checkpoint : path.relative(place.pathsFrom, checkpoint);
     const result: RunResult = {
       checkpoint: shown(final),
       ...(best ? { best: { checkpoint: shown(best.folder), step: best.step, score: best.score } } : {}),
@@ -120,10 +128,69 @@ function trainPlan(plan: TrainingPlan, openRun: () => RunDirectory, control: Run
   return trainGrpoRows({ start, rows: plan.rows, rewards, settings: plan.settings, evaluate }, openRun, control);
 }
 
-function planCode(plan: TrainingPlan): CodeVersion {
+/**
+ * Reads the `result.json` of a run's folder; undefined while the run is not finished.
+ *
+ * @throws Error when the file is not the result of a run
+ */
+export function readRunResult(folder: string): RunResult | undefined {
+  const file = path.join(folder, 'result.json');
+  if (!existsSync(file)) return undefined;
+  let result: Partial<RunResult> | null = null;
+  try {
+    result = JSON.parse(readFileSync(file, 'utf8')) as Partial<RunResult> | null;
+  } catch {
+    // Text that is not JSON is no result either.
+  }
+  if (typeof result?.checkpoint !== 'string' || typeof result.steps !== 'number')
+    throw new Error(
+      `${file} is not the result of a run; put it back from a copy, or remove it: the run then goes on from its last checkpoint`,
+    );
+  return result as RunResult;
+}
+
+/**
+ * The result of a finished run with the paths of this call: an earlier one may have come from another folder.
+ *
+ * @throws Error when a checkpoint of the run is gone
+ */
+function locateCheckpoints(result: RunResult, folder: string, shown: (checkpoint: string) => string): RunResult {
+  const locate = (stored: string) => {
+    const checkpoint = path.join(folder, path.basename(stored));
+    if (!existsSync(checkpoint))
+      throw new Error(
+        `the run in ${folder} is finished, but its checkpoint ${checkpoint} is gone; put it back, or remove ` +
+          `${path.join(folder, 'result.json')}: the run then goes on from its last checkpoint and saves it again`,
+      );
+    return shown(checkpoint);
+  };
+  const { best } = result;
+  return {
+    ...result,
+    checkpoint: locate(result.checkpoint),
+    ...(best ? { best: { ...best, checkpoint: locate(best.checkpoint) } } : {}),
+  };
+}
+
+/** The code that trains a plan. */
+export function planCode(plan: TrainingPlan): CodeVersion {
   const scorer = plan.validation?.settings.evaluateEvery ? nameOfScorer(plan.validation.score) : undefined;
   const rewards = plan.kind === 'grpo' ? plan.rewards.map(([name]) => name) : [];
   return trainingCode({ kind: plan.kind, rewards, scorer });
+}
+
+/** @throws Error when other code trains the run in a folder, naming the modules that differ */
+function checkCode(folder: string, now: CodeVersion): void {
+  const file = path.join(folder, 'code.json');
+  if (!existsSync(file)) return;
+  const before = JSON.parse(readFileSync(file, 'utf8')) as CodeVersion;
+  if (before.version === now.version) return;
+  const changed = changedSources(before, now);
+  const modules = changed.length === 0 ? 'which module imports which' : changed.join(', ');
+  throw new Error(
+    `${folder} holds a run that other code trains (since changed: ${modules}); choose another folder, or remove this one to ` +
+      'train in it anew',
+  );
 }
 
 /** Writes down beside a run which code trains it; a run that goes on keeps what its first start wrote. */

@@ -1,6 +1,6 @@
 /** The grid of a study: every cell that its tables, figures and claims need. Each occurs once, after the cell that it starts from. */
 import { TASK_NAMES, type TaskName, testSetsOf } from '../../tasks/tasks.js';
-import { canonicalJson, type Json } from '../../train/run-directory.js';
+import { canonicalJson, type Json } from '../../train/run-configuration.js';
 import type { BaseCell, Cell, SftCell } from '../cells/cell.js';
 import type { Study } from '../workspace.js';
 import { ABLATIONS, type AblationName, ablationBase, ablationCells, startMeasure } from './ablations.js';

@@ -1,16 +1,31 @@
 /** The path that cells and commands train on: who holds the folder, what a run starts from, and what it leaves. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import os, { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { startEngine } from '../../../lib/engine/backend.js';
 import { LORA_DEFAULTS, mergeAdapters } from '../../../lib/model/lora.js';
 import { disposeModel, loadModel } from '../../../lib/model/model.js';
-import { prepareQuestions, prepareSftRows } from '../../../lib/study/cells/prepared-rows.js';
+import type { RgbImage } from '../../../lib/records/image.js';
+import type { CodeVersion } from '../../../lib/study/cells/code-version.js';
+import { planDigests } from '../../../lib/study/cells/plan-digests.js';
+import { prepareQuestions, prepareSftRows, type SftRow } from '../../../lib/study/cells/prepared-rows.js';
 import { type TrainingPlan, trainRun } from '../../../lib/study/cells/train-run.js';
 import { loadRows } from '../../../lib/study/data/load-rows.js';
 import type { Study } from '../../../lib/study/workspace.js';
+import { changesText } from '../../../lib/train/run-configuration.js';
 import { tinyGrpo, tinySft, tinyStudy } from '../../support/tiny-study.js';
 
 let study: Study;
@@ -55,10 +70,59 @@ test('a run leaves its checkpoint, its code and its result; run again, it is tak
   assert.ok('train/sft' in code.files && !('train/grpo' in code.files));
   assert.ok(!existsSync(path.join(run, '.lock')));
   assert.deepEqual(await trainRun(place('once'), neverPlanned), result);
+  // Called from another folder, it has other paths.
+  const elsewhere = { ...place('once'), folder: path.relative(process.cwd(), run) };
+  assert.equal((await trainRun(elsewhere, neverPlanned)).checkpoint, path.join(elsewhere.folder, 'final'));
   const relative = await trainRun({ ...place('relative'), pathsFrom: folder }, () =>
     sftPlan({ checkpoint: study.base }),
   );
   assert.equal(relative.checkpoint, path.join('relative', 'final'));
+});
+
+test('a finished run that other code trained, whose result is damaged or whose checkpoint is gone is not served', async () => {
+  const { folder: run } = place('once');
+  const codeFile = path.join(run, 'code.json');
+  const code = JSON.parse(readFileSync(codeFile, 'utf8')) as CodeVersion;
+  const served = { ...place('once'), code };
+  await trainRun(served, neverPlanned);
+  const otherCode = { version: '0', files: { ...code.files, 'train/sft': 'edited' } };
+  await assert.rejects(
+    trainRun({ ...served, code: otherCode }, neverPlanned),
+    /once holds a run that other code trains \(since changed: train\/sft\); choose another folder, or remove this one/,
+  );
+  const resultFile = path.join(run, 'result.json');
+  const result = readFileSync(resultFile);
+  for (const text of ['{}', 'null', '{"check']) {
+    writeFileSync(resultFile, text);
+    await assert.rejects(
+      trainRun(served, neverPlanned),
+      /result\.json is not the result of a run; put it back from a copy/,
+    );
+  }
+  writeFileSync(resultFile, result);
+  renameSync(path.join(run, 'final'), path.join(run, 'moved'));
+  await assert.rejects(
+    trainRun(served, neverPlanned),
+    /its checkpoint .*final is gone; put it back, or remove .*result\.json/,
+  );
+  renameSync(path.join(run, 'moved'), path.join(run, 'final'));
+  await trainRun(served, neverPlanned);
+});
+
+test('the digests of a plan change with any file of the start, any text and any pixel', async () => {
+  const start = path.join(folder, 'changing');
+  cpSync(study.base, start, { recursive: true });
+  const plan = await sftPlan({ checkpoint: start });
+  const before = planDigests(plan);
+  for (const name of ['config.json', 'tokenizer.json', 'preprocessor_config.json', 'model.safetensors'])
+    assert.ok(name in before.checkpoint, name);
+  appendFileSync(path.join(start, 'preprocessor_config.json'), '\n');
+  const [row] = plan.rows as SftRow[];
+  const [picture] = row!.pictures as RgbImage[];
+  picture!.data[0]! ^= 1;
+  row!.completion += '.';
+  const now = planDigests(plan);
+  assert.equal(changesText(before, now), 'other checkpoint.preprocessor_config.json; other prompts; other pictures');
 });
 
 test('a folder that another process holds, and one of another run, are refused before anything is planned', async () => {

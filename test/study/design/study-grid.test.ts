@@ -16,7 +16,7 @@ import { PAPER_PROFILE, QUICK, STANDARD, TINY, taskProfile } from '../../../lib/
 import type { Study } from '../../../lib/study/workspace.js';
 import { TASK_NAMES } from '../../../lib/tasks/tasks.js';
 import { checkGrpo } from '../../../lib/train/grpo-settings.js';
-import { canonicalJson, type Json } from '../../../lib/train/run-directory.js';
+import { canonicalJson, type Json } from '../../../lib/train/run-configuration.js';
 import { checkSft, sftSteps } from '../../../lib/train/sft.js';
 
 const study: Study = { profile: QUICK, folder: '/nowhere', base: '/nowhere' };

@@ -1,0 +1,50 @@
+/** The contents that a run depends on beside its settings: the files of its start, and its rows as the model is shown them. */
+import { createHash } from 'node:crypto';
+import { fileDigest } from '../../engine/file-digest.js';
+import { modelFiles } from '../../model/model.js';
+import type { PreparedRow, QuestionRow, SftRow } from './prepared-rows.js';
+import type { TrainingPlan } from './train-run.js';
+
+/** Digests by what they are of, so that one can say which of them has changed. */
+export type PlanDigests = {
+  /** Of each file of the start: configuration, tokenizer, chat template, processors, weights. */
+  checkpoint: { [file: string]: string };
+  prompts: string;
+  pictures: string;
+  /** With validation. */
+  heldOutPrompts?: string;
+  heldOutPictures?: string;
+};
+
+/** Reads all that a run depends on and digests it. */
+export function planDigests({ start, rows, validation }: TrainingPlan): PlanDigests {
+  const files = Object.entries(modelFiles(start.checkpoint));
+  return {
+    checkpoint: Object.fromEntries(files.map(([name, file]) => [name, fileDigest(file)])),
+    prompts: textsDigest(rows),
+    pictures: picturesDigest(rows),
+    ...(validation
+      ? { heldOutPrompts: textsDigest(validation.rows), heldOutPictures: picturesDigest(validation.rows) }
+      : {}),
+  };
+}
+
+/** The digest of what is asked and what should be answered. Ids count, as draws are seeded by them. */
+function textsDigest(rows: readonly (SftRow | QuestionRow)[]): string {
+  const hash = createHash('sha256');
+  for (const { pictures: _, ...texts } of rows) hash.update(JSON.stringify(Object.entries(texts).sort()));
+  return hash.digest('hex');
+}
+
+/** The digest of the pictures of all rows, in order: of their files, or of their pixels. */
+function picturesDigest(rows: readonly PreparedRow[]): string {
+  const hash = createHash('sha256');
+  for (const { pictures } of rows) {
+    hash.update(`${pictures.length} `);
+    for (const picture of pictures) {
+      if (typeof picture === 'string') hash.update(fileDigest(picture));
+      else hash.update(`${picture.width} ${picture.height} `).update(picture.data);
+    }
+  }
+  return hash.digest('hex');
+}
