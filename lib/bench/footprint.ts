@@ -4,6 +4,7 @@
  */
 import { type ModelConfig, parseConfig } from '../model/configuration.js';
 import { parameterShapes } from '../model/parameters.js';
+import { UPDATE_GROUP_BYTES, updateGroups } from '../train/adamw.js';
 import { QWEN2_VL_2B } from './qwen2-vl-2b.js';
 
 /** One step of SFT, or of GRPO where each prompt has several completions. */
@@ -39,7 +40,7 @@ export interface Footprint {
   moments: number;
   /** What the forward pass keeps for the backward pass of one micro-batch. */
   activations: number;
-  /** New weights and moments, written before the old are freed. */
+  /** New weights and moments of one group of parameters, written before the old are freed, and what is computed in between. */
   update: number;
   /** Keys and values of all prompts and completions, while they are drawn. */
   cache: number;
@@ -55,6 +56,8 @@ const [HEAD_CHUNK, HEAD_COPIES] = [16_384, 4];
  * where it computes the layer again.
  */
 const [IN_PROGRESS, RECOMPUTED] = [0.5, 2.65];
+/** Measured: tensors of its shape that the update of a parameter makes, three of which are new weights and moments. */
+const UPDATE_COPIES = 8;
 
 /**
  * The memory of a step of the kit. What the process itself and TensorFlow's libraries take, about 0.4 GB, comes on top.
@@ -67,7 +70,8 @@ export function stepFootprint(config: ModelConfig, work: StepWork): Footprint {
   const weights = BYTES * scalars(config, () => true);
   const adapters = work.loraRank === undefined ? 0 : BYTES * trained;
   const reference = work.samples && work.loraRank === undefined ? BYTES * trained : 0;
-  const [gradients, moments, update] = [BYTES * trained, 2 * BYTES * trained, 3 * BYTES * trained];
+  const [gradients, moments] = [BYTES * trained, 2 * BYTES * trained];
+  const update = UPDATE_COPIES * BYTES * largestUpdateGroup(config, work);
   const activations = keptActivations(config, work);
   const rows = work.prompts * (work.promptTokens + work.completions * work.completionTokens);
   const cache = work.samples ? 2 * BYTES * config.layers * config.keyValueHeads * config.headSize * rows : 0;
@@ -128,6 +132,20 @@ export function stepOperations(config: ModelConfig, work: StepWork): number {
   const backward = (work.loraRank === undefined ? 2 : 1) + again;
   const passes = 1 + (work.samples ? 2 : 0);
   return (passes + backward) * decoder + (passes + (visionTrains(work) ? 2 : 0)) * tower;
+}
+
+/** Scalars of the largest group of parameters that AdamW updates together. */
+function largestUpdateGroup(config: ModelConfig, work: StepWork): number {
+  const trained = trainedScalars(config, work);
+  // Adapters are small: their groups are as large as a group may be.
+  if (work.loraRank !== undefined) return Math.min(trained, UPDATE_GROUP_BYTES / BYTES);
+  const sizes: { [name: string]: { size: number } } = {};
+  for (const [name, shape] of parameterShapes(config)) {
+    if (work.freezeVision && name.startsWith('visual.')) continue;
+    sizes[name] = { size: shape.reduce((a, b) => a * b, 1) };
+  }
+  const groups = updateGroups(sizes, UPDATE_GROUP_BYTES);
+  return Math.max(...groups.map((names) => names.reduce((sum, name) => sum + sizes[name]!.size, 0)));
 }
 
 function trainedScalars(config: ModelConfig, { loraRank, freezeVision }: StepWork): number {

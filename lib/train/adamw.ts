@@ -35,7 +35,7 @@ type UpdateOutput = { parameters: tf.Tensor[]; first: tf.Tensor[]; second: tf.Te
  * Bytes of parameters that are updated together. While a group is updated its old and new tensors lie side by side; of all
  * others one of each kind is held. So an update needs 12 bytes a parameter beside the gradient, and this much more.
  */
-const GROUP_BYTES = 2 ** 26;
+export const UPDATE_GROUP_BYTES = 2 ** 26;
 
 /** The optimizer's state: first and second moments, and the number of updates taken. */
 export class AdamW {
@@ -48,7 +48,7 @@ export class AdamW {
   /** @param groupBytes of parameters that are updated together */
   constructor(
     private readonly settings: AdamWSettings,
-    private readonly groupBytes = GROUP_BYTES,
+    private readonly groupBytes = UPDATE_GROUP_BYTES,
   ) {
     this.squares = compile('sums of squares', sumsOfSquares, {});
     this.update = compile('adamw', adamwUpdate, settings);
@@ -157,16 +157,14 @@ export class AdamW {
   }
 }
 
-/** The parameters' names in a fixed order, on which neither sums nor groups may depend by chance. */
-function namesOf(parameters: TensorMap): string[] {
-  return Object.keys(parameters).sort();
-}
-
-/** The names in groups whose float32 tensors take at most so many bytes together; a larger tensor is a group of its own. */
-export function updateGroups(parameters: TensorMap, mostBytes: number): string[][] {
+/**
+ * The names in groups whose float32 tensors take at most so many bytes together; a larger tensor is a group of its own. Names go
+ * in a fixed order, so that neither sums nor groups depend on how the parameters came.
+ */
+export function updateGroups(parameters: { readonly [name: string]: { size: number } }, mostBytes: number): string[][] {
   const groups: string[][] = [];
   let bytes = Number.POSITIVE_INFINITY;
-  for (const name of namesOf(parameters)) {
+  for (const name of Object.keys(parameters).sort()) {
     const size = 4 * parameters[name]!.size;
     if (bytes + size > mostBytes) {
       groups.push([]);

@@ -24,10 +24,10 @@ const SFT: StepWork = {
 test('bytes of a tiny model, by hand', () => {
   const count = countParameters(TINY_CONFIG);
   const sft = stepFootprint(TINY_CONFIG, SFT);
-  // Weights 4, gradients 4, two moments 8, their successors 12 bytes a parameter.
+  // Weights 4, gradients 4, two moments 8 bytes a parameter; all are one group of the update, which makes 8 tensors of each shape.
   assert.deepEqual(
     [sft.weights, sft.gradients, sft.moments, sft.update, sft.reference, sft.cache],
-    [4 * count, 4 * count, 8 * count, 12 * count, 0, 0],
+    [4 * count, 4 * count, 8 * count, 8 * 4 * count, 0, 0],
   );
   // A row of 16 tokens, hidden 16, one key-value head of 8, inner 24, two heads, two layers and half of one at work:
   // 2.5 (16 (7 x 16 + 2 x 8 + 4 x 24) + 2 x 16^2) = 10240; logits 4 x 6 x 32 = 768;
@@ -76,3 +76,9 @@ for (const [name, change] of [
     assert.ok(measured > 0.75 * expected && measured < 1.25 * expected, `${measured} MB, expected ${expected}`);
   });
 }
+
+test('the update of the 2B holds one group of parameters in copies: that of its embedding, the largest tensor', () => {
+  const work = { ...SFT, freezeVision: true };
+  // 151,936 tokens x 1,536 numbers of 4 bytes, eight times; the group holds nothing else, as it is larger than a group may be.
+  assert.equal(stepFootprint(PUBLISHED['Qwen2-VL-2B']!, work).update, 8 * 4 * 151_936 * 1536);
+});
