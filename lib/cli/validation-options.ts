@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { fileDigest } from '../engine/file-digest.js';
 import type { SamplingSettings } from '../model/sampling.js';
 import { checkValidation, type ValidationSettings } from '../study/cells/validation.js';
-import { type LoadedRows, loadRecords } from '../study/data/load-rows.js';
+import { loadRecordFiles, type RowFiles } from '../study/data/load-rows.js';
 import { checkUsage, parseWholeNumber, UsageError } from './usage.js';
 
 export interface ValidationOptions {
@@ -15,7 +15,7 @@ export interface ValidationOptions {
 
 /** What evaluation during training needs. */
 export interface HeldOut {
-  rows: LoadedRows;
+  rows: RowFiles;
   settings: ValidationSettings;
   /** Its part of what the run is known by. */
   identity: object;
@@ -38,14 +38,14 @@ export function addValidationOptions(command: Command): Command {
 export async function loadHeldOut(
   options: ValidationOptions,
   sampling: SamplingSettings & { maxNewTokens: number },
-  training: LoadedRows,
+  training: RowFiles,
 ): Promise<HeldOut | undefined> {
   const evaluateEvery = parseWholeNumber('--evaluate-every', options.evaluateEvery);
   const samples = parseWholeNumber('--validation-samples', options.validationSamples, 1);
   if (evaluateEvery === 0) return undefined;
   if (options.validation === undefined)
     throw new UsageError('--evaluate-every needs held-out records: give them with --validation FILE');
-  const rows = await loadRecords(options.validation, options.images);
+  const rows = await loadRecordFiles(options.validation, options.images);
   const trained = new Set(training.records.map((record) => record.id));
   const seen = rows.records.filter((record) => trained.has(record.id));
   if (seen.length > 0)

@@ -102,6 +102,14 @@ export function summarize(items: EvaluatedItem[]): Evaluation {
   };
 }
 
+/**
+ * The share of completions that were cut at the token limit. What a cut one would have gone on to say is not known, so an accuracy with
+ * many of them is one of the limit, not of the model.
+ */
+export function shareCut({ items }: Pick<Evaluation, 'items'>): number {
+  return items.filter((item) => !item.ended).length / items.length;
+}
+
 function scoreInterval(scores: readonly number[]): [number, number] {
   if (scores.every((score) => score === 0 || score === 1)) {
     return wilsonInterval(scores.filter((score) => score === 1).length, scores.length);

@@ -206,11 +206,16 @@ export function processedGrid(image: RgbImage, processor: ImageProcessor): Image
   return [1, height / processor.patchSize, width / processor.patchSize];
 }
 
-/** Resizes an image if its size must change (bicubic), normalises it, and cuts it into patches. */
+/** Resizes an image to the size that is cut into patches (bicubic); an image of that size stays the same object. */
+export function resizeImage(image: RgbImage, processor: ImageProcessor): RgbImage {
+  const { height, width } = targetSize(image, processor);
+  if (height === image.height && width === image.width) return image;
+  return resizeBicubic(image, height, width, processor.resampling);
+}
+
+/** Resizes an image if its size must change, normalises it, and cuts it into patches. */
 export function processImage(image: RgbImage, processor: ImageProcessor): ProcessedImage {
-  const size = targetSize(image, processor);
-  if (size.height === image.height && size.width === image.width) return patchify(image, processor);
-  return patchify(resizeBicubic(image, size.height, size.width, processor.resampling), processor);
+  return patchify(resizeImage(image, processor), processor);
 }
 
 /**

@@ -19,13 +19,7 @@ import { finitePieces } from './finite-weights.js';
 import { type EncodedPrompt, Generator } from './generate.js';
 import { endTokens } from './generation-config.js';
 import { adapterBase, cachedModel, idOfFolder } from './hub-cache.js';
-import {
-  checkPatches,
-  type ImageProcessor,
-  loadImageProcessor,
-  processedGrid,
-  processImage,
-} from './image-processor.js';
+import { checkPatches, type ImageProcessor, loadImageProcessor, patchify, resizeImage } from './image-processor.js';
 import { hasAdapters, isAdapterFolder, loadAdapters, saveAdapters } from './lora.js';
 import { OUTPUT_HEAD, TOKEN_EMBEDDING } from './modules.js';
 import { parameterShapes } from './parameters.js';
@@ -248,21 +242,21 @@ export function disposeModel(model: Model): void {
 }
 
 /**
- * Encodes one user turn, images first, then the text, and opens the assistant's turn. Images are cut into patches when they are
- * used and not before, since patches take eight times the memory.
+ * Encodes one user turn, images first, then the text, and opens the assistant's turn. The prompt holds its images as they are resized,
+ * so a large original can be freed. They are cut into patches when they are used and not before, since patches take eight times the
+ * memory.
  */
 export function encodePrompt(model: Model, images: readonly RgbImage[], text: string): EncodedPrompt {
   const { imageProcessor: processor, config } = model;
   const content = [...images.map(() => ({ type: 'image' }) as const), { type: 'text', text } as const];
-  const counts = images.map((image) => {
-    const [t, h, w] = processedGrid(image, processor);
-    return (t * h * w) / config.vision.mergeSize ** 2;
-  });
+  const resized = images.map((image) => resizeImage(image, processor));
+  const patches = resized.map(({ height, width }) => (height / processor.patchSize) * (width / processor.patchSize));
+  const counts = patches.map((count) => count / config.vision.mergeSize ** 2);
   const tokens = model.template.encode(model.tokenizer, [{ role: 'user', content }], counts, true);
   return {
     tokens,
     get images() {
-      return images.map((image) => processImage(image, processor));
+      return resized.map((image) => patchify(image, processor));
     },
   };
 }

@@ -221,6 +221,30 @@ test('wrong usage of any command exits with 2 and says what is possible', async 
   assert.ok(!existsSync(out('usage')));
 });
 
+test('evaluate says the share of completions that were cut, in text and JSON, and warns of many', () => {
+  const file = path.join(path.dirname(data), 'two.jsonl');
+  writeFileSync(file, readFileSync(data, 'utf8').split('\n').slice(0, 2).join('\n'));
+  const asked = ['evaluate', '--data', file, '--model', base, '--max-new-tokens', '1'];
+  const text = runProcess(asked);
+  assert.equal(text.status, 0, text.stderr);
+  assert.match(text.stdout, /; 100\.0 % cut at 1 tokens/);
+  assert.match(text.stderr, /warning: 100\.0 % of the completions were cut at 1 tokens.*raise --max-new-tokens/);
+  assert.equal(JSON.parse(runProcess([...asked, '--json']).stdout).cut, 1);
+});
+
+test('a picture that cannot be read is refused before any work, though pictures are decoded when they are needed', async () => {
+  const file = path.join(path.dirname(data), 'unreadable.jsonl');
+  const [row] = readFileSync(data, 'utf8').split('\n');
+  writeFileSync(path.join(path.dirname(data), 'images', 'unreadable.png'), 'no picture');
+  writeFileSync(file, JSON.stringify({ ...JSON.parse(row!), image: 'unreadable.png' }));
+  for (const command of [['evaluate'], ['sft', '--out', out('unreadable')]]) {
+    const { status, stderr } = await runHere([...command, '--data', file, '--model', base]);
+    assert.equal(status, 1);
+    assert.match(stderr, /unreadable\.png: not an image that can be read/);
+  }
+  assert.ok(!existsSync(out('unreadable')));
+});
+
 test('generate prints one JSON object: ids, grid, positions, logits, text', () => {
   const image = path.join(
     path.dirname(data),

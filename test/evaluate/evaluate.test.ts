@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type EvaluatedItem, summarize } from '../../lib/evaluate/evaluate.js';
+import { type EvaluatedItem, shareCut, summarize } from '../../lib/evaluate/evaluate.js';
 import { meanInterval, wilsonInterval } from '../../lib/evaluate/interval.js';
 
 const items = (scores: readonly number[]): EvaluatedItem[] =>
@@ -23,4 +23,10 @@ test('partial credit: the mean score, with Student’s interval, held within 0 a
   assert.ok(Math.abs(interval[0] - 0.2336) < 1e-3);
   assert.equal(interval[0], meanInterval(scores).interval[0]);
   assert.equal(interval[1], 1);
+});
+
+test('the share of completions that were cut at the limit', () => {
+  const [first, ...others] = items([1, 0, 1, 1]);
+  assert.equal(shareCut({ items: [{ ...first!, ended: false }, ...others] }), 0.25);
+  assert.equal(shareCut({ items: others }), 0);
 });

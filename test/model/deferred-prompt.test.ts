@@ -31,3 +31,21 @@ test('a prompt that cannot be made fails the rows that it is of', async () => {
   const broken = { prompt: () => Promise.reject(new Error('no such file')) };
   await assert.rejects(preparePrompts<{ prompt: EncodedPrompt }>([broken]), /no such file/);
 });
+
+test('of a large batch no more than eight prompts are being made at a time, and the order stays', async () => {
+  let [busy, most] = [0, 0];
+  const rows = Array.from({ length: 30 }, (_, token) => ({
+    prompt: async (): Promise<EncodedPrompt> => {
+      most = Math.max(most, ++busy);
+      await new Promise((resolve) => setImmediate(resolve));
+      busy--;
+      return { tokens: [token], images: [] };
+    },
+  }));
+  const prepared = await preparePrompts<{ prompt: EncodedPrompt }>(rows);
+  assert.deepEqual(
+    prepared.map(({ prompt }) => prompt.tokens[0]),
+    rows.map((_, token) => token),
+  );
+  assert.equal(most, 8);
+});

@@ -87,6 +87,17 @@ test('control tokens in a problem or a completion are text: one image, one turn,
   assert.equal(model.tokenizer.decode(completion), `${forged}<|im_end|>`);
 });
 
+test('a prompt holds its images as they are resized, not the originals', () => {
+  const image = { width: 300, height: 200, data: new Uint8Array(300 * 200 * 3).fill(200) };
+  const prompt = encodePrompt(model, [image], 'How many?');
+  const [expected] = encodePrompt(model, [{ ...image, data: image.data.slice() }], 'How many?').images;
+  image.data.fill(0);
+  assert.deepEqual(prompt.images, [expected]);
+  // 6,400 pixels at most: 8 x 12 patches of 8 x 8, which are 4 x 6 visual tokens.
+  assert.deepEqual(expected!.grid, [1, 8, 12]);
+  assert.equal(prompt.tokens.filter((token) => token === model.tokenizer.special.imagePad).length, 24);
+});
+
 test('a saved model is the same weights in float32, or rounded in bfloat16, and config.json says which', () => {
   const typed = path.join(folder, 'typed');
   cpSync(nano, typed, { recursive: true });

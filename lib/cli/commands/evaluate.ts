@@ -1,16 +1,20 @@
 /** `reason-rft evaluate`: the accuracy of a checkpoint on records. */
 import type { Command } from 'commander';
 import { startEngine } from '../../engine/backend.js';
+import { shareCut } from '../../evaluate/evaluate.js';
 import { loadModel } from '../../model/model.js';
 import { evaluateRows } from '../../study/cells/evaluate-rows.js';
 import { prepareQuestions } from '../../study/cells/prepared-rows.js';
-import { loadRecords } from '../../study/data/load-rows.js';
+import { loadRecordFiles } from '../../study/data/load-rows.js';
 import { fetchModel, MODEL_FLAGS, MODEL_IDS } from '../model-option.js';
 import { printResult } from '../print-result.js';
 import { showProgress } from '../progress.js';
 import { parseStyle } from '../style-option.js';
 import { RECORDS_TASK_OPTION, taskOfRecords } from '../task-option.js';
 import { parseWholeNumber, UsageError } from '../usage.js';
+
+/** A larger share of completions that were cut is warned of. */
+const MOST_CUT = 0.05;
 
 interface EvaluateOptions {
   data: string;
@@ -50,7 +54,7 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
     throw new UsageError(`--scorer must be kit or released, got '${scorer}'`);
   const askedTokens =
     options.maxNewTokens === undefined ? undefined : parseWholeNumber('--max-new-tokens', options.maxNewTokens, 1);
-  const rows = await loadRecords(options.data, options.images);
+  const rows = await loadRecordFiles(options.data, options.images);
   const task = taskOfRecords(options.data, rows.records, options.task);
   const maxNewTokens = askedTokens ?? task.nanoCompletionTokens;
   await startEngine();
@@ -60,10 +64,17 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
   const onProgress = (done: number, total: number) => progress.update(done, total);
   const result = await evaluateRows(model, prepareQuestions(rows, style), { maxNewTokens, score, onProgress });
   progress.stop();
+  const cut = shareCut(result);
   const percent = (share: number) => (100 * share).toFixed(1);
+  if (cut > MOST_CUT)
+    process.stderr.write(
+      `warning: ${percent(cut)} % of the completions were cut at ${maxNewTokens} tokens, before they came to an end, and are scored as they ` +
+        'stand; the accuracy is that of the limit: raise --max-new-tokens\n',
+    );
   printResult(
     options.json,
-    result,
-    `accuracy ${percent(result.accuracy)} % [${result.interval.map(percent).join(', ')}] of ${result.count}; ${percent(result.formatted)} % in the format asked for`,
+    { ...result, cut },
+    `accuracy ${percent(result.accuracy)} % [${result.interval.map(percent).join(', ')}] of ${result.count}; ` +
+      `${percent(result.formatted)} % in the format asked for; ${percent(cut)} % cut at ${maxNewTokens} tokens`,
   );
 }

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { fileDigest } from '../../engine/file-digest.js';
 import { REWARDS, type RewardName } from '../../rewards/rewards.js';
 import { prepareQuestions } from '../../study/cells/prepared-rows.js';
-import { loadRecords } from '../../study/data/load-rows.js';
+import { loadRecordFiles } from '../../study/data/load-rows.js';
 import { QUICK } from '../../study/profile.js';
 import { checkGrpo, GRPO_PRESETS, type GrpoPreset, type GrpoSettings } from '../../train/grpo-settings.js';
 import { addRunOptions, type RunOptions } from '../run-options.js';
@@ -42,7 +42,7 @@ async function grpo(options: GrpoOptions, command: Command): Promise<void> {
   // What the command line alone can say to be wrong is said before any file is read.
   checkUsage(() => checkGrpo(mergeSettings(preset, options.config, settingPairs(command.args))));
   if (options.rewards !== undefined) parseRewards(options.rewards);
-  const rows = await loadRecords(options.data, options.images);
+  const rows = await loadRecordFiles(options.data, options.images);
   const task = taskOfRecords(options.data, rows.records, options.task);
   if (options.preset === 'nano') preset.maxNewTokens = task.nanoCompletionTokens;
   const settings = mergeSettings(preset, options.config, settingPairs(command.args));

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { fileDigest } from '../../engine/file-digest.js';
 import { prepareQuestions, prepareSftRows, styleOfTarget } from '../../study/cells/prepared-rows.js';
-import { loadRecords } from '../../study/data/load-rows.js';
+import { loadRecordFiles } from '../../study/data/load-rows.js';
 import { QUICK } from '../../study/profile.js';
 import { checkSft, REASON_RFT_SFT, type SftSettings } from '../../train/sft.js';
 import { addRunOptions, type RunOptions } from '../run-options.js';
@@ -34,7 +34,7 @@ async function sft(options: SftOptions, command: Command): Promise<void> {
   checkUsage(() => checkSft(settings));
   const { target } = options;
   if (target !== 'answer' && target !== 'cot') throw new UsageError(`--target must be answer or cot, got '${target}'`);
-  const rows = await loadRecords(options.data, options.images);
+  const rows = await loadRecordFiles(options.data, options.images);
   const task = taskOfRecords(options.data, rows.records, options.task);
   const sampling = { ...QUICK.grpo, maxNewTokens: task.nanoCompletionTokens };
   const heldOut = await loadHeldOut(options, sampling, rows);

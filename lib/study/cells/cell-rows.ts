@@ -9,12 +9,13 @@ import { imageNames, readRecords } from '../../records/records.js';
 import type { PromptStyle } from '../../tasks/prompts.js';
 import { TASKS, type TaskName, type TestSet, testSetsOf } from '../../tasks/tasks.js';
 import { dataFolder, missingData, recordsFile } from '../data/data-folder.js';
+import type { RowFiles } from '../data/load-rows.js';
 import { shuffleLabels } from '../data/shuffled-labels.js';
 import { spoilRows } from '../data/spoiled-rows.js';
 import type { Study } from '../workspace.js';
 import type { Cell } from './cell.js';
 import { readPictures } from './encode-rows.js';
-import { type PreparedRow, prepareQuestions, prepareSftRows, type RowFiles, type Rows } from './prepared-rows.js';
+import { type PreparedRow, prepareQuestions, prepareSftRows, type Rows } from './prepared-rows.js';
 import { validationRows } from './validation-rows.js';
 
 /**

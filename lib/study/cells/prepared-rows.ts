@@ -1,15 +1,8 @@
 /** Rows as a model is shown them: the text of the prompt, the pictures, and the text that should come of them. */
 import type { RgbImage } from '../../records/image.js';
-import type { TaskRecord } from '../../records/record.js';
 import { type PromptStyle, writeTarget } from '../../tasks/prompts.js';
 import { recordPrompt } from '../../tasks/tasks.js';
-import type { LoadedRows } from '../data/load-rows.js';
-
-/** Records with the files of their pictures: those of a large set would not fit in memory. */
-export interface RowFiles {
-  records: TaskRecord[];
-  files: string[][];
-}
+import type { LoadedRows, RowFiles } from '../data/load-rows.js';
 
 /** Records with their pictures, or with the files of these. */
 export type Rows = LoadedRows | RowFiles;

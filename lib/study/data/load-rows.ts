@@ -1,4 +1,4 @@
-/** Loads written rows with their images. */
+/** Loads written rows, with their images or with the files of these. */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { imageFile, type RgbImage, readImage } from '../../records/image.js';
@@ -8,11 +8,20 @@ import type { TaskName, TestSet } from '../../tasks/tasks.js';
 import type { Study } from '../workspace.js';
 import { missingData, recordsFile } from './data-folder.js';
 
+/** Pictures that are decoded at once while they are checked. */
+const CHECKED_AT_ONCE = 8;
+
 /** Rows with their images, as training and evaluation use them. */
 export interface LoadedRows {
   records: TaskRecord[];
   /** The images of each record, in the order of its file names. */
   images: RgbImage[][];
+}
+
+/** Records with the files of their pictures: those of a large set would not fit in memory. */
+export interface RowFiles {
+  records: TaskRecord[];
+  files: string[][];
 }
 
 /**
@@ -37,4 +46,23 @@ export async function loadRecords(file: string, folder = path.join(path.dirname(
     records.map((record) => Promise.all(imageNames(record).map((name) => readImage(imageFile(folder, name))))),
   );
   return { records, images };
+}
+
+/**
+ * Loads a file of records. The pictures stay in their files, to be decoded when a batch needs them; each is decoded once here, a few at
+ * a time, so that a broken one is known before any work has begun.
+ *
+ * @param folder holds the images; default: `images/` beside the file
+ * @throws Error naming the bad rows or the picture that cannot be read
+ */
+export async function loadRecordFiles(
+  file: string,
+  folder = path.join(path.dirname(file), 'images'),
+): Promise<RowFiles> {
+  const records = readRecords(file, folder);
+  const files = records.map((record) => imageNames(record).map((name) => imageFile(folder, name)));
+  const pictures = [...new Set(files.flat())];
+  for (let first = 0; first < pictures.length; first += CHECKED_AT_ONCE)
+    await Promise.all(pictures.slice(first, first + CHECKED_AT_ONCE).map(readImage));
+  return { records, files };
 }
