@@ -1,4 +1,5 @@
 /** The program `reason-rft`: its commands, each in a file of `commands/`, and its exit codes. */
+import { constants } from 'node:os';
 import { Command, CommanderError } from 'commander';
 import { TrainingStopped } from '../train/loop.js';
 import { UsageError } from './usage.js';
@@ -21,7 +22,8 @@ const COMMANDS: { readonly [name: string]: () => Promise<(program: Command) => v
 };
 
 const EXIT_CODES =
-  '\nExit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted (a checkpoint is left; run the same again to go on).';
+  '\nExit codes: 0 done, 1 failed, 2 wrong usage; stopped by Ctrl-C 130, by SIGTERM 143, by a closed terminal 129 (a checkpoint ' +
+  'is left; run the same again to go on).';
 
 /**
  * Runs the command that arguments ask for.
@@ -49,6 +51,7 @@ export async function runCommand(args: readonly string[]): Promise<number> {
 /** The exit code that an error leads to. */
 function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-  if (error instanceof TrainingStopped || (error as Error).name === 'AbortError') return 130;
+  if (error instanceof TrainingStopped) return 128 + constants.signals[error.signal ?? 'SIGINT'];
+  if ((error as Error).name === 'AbortError') return 130;
   return error instanceof UsageError ? 2 : 1;
 }

@@ -37,7 +37,7 @@ export interface LoopControl {
   onStep?: StepListener;
   /** Hears what the metrics warn of; the run's `warnings.jsonl` holds it too. */
   onWarning?: (warning: TrainingWarning) => void;
-  /** Aborting it stops the loop at the next step boundary; an interrupt (SIGINT) does the same. */
+  /** Aborting it stops the loop at the next step boundary; each of the `STOP_SIGNALS` does the same. */
   signal?: AbortSignal;
 }
 
@@ -51,12 +51,18 @@ export interface LoopOptions extends LoopControl, TrainingState {
   step: (index: number) => Promise<Metrics>;
 }
 
+/** What asks a process to end: Ctrl-C, a cluster or the system, and a terminal that was closed. */
+export const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+export type StopSignal = (typeof STOP_SIGNALS)[number];
+
 /** The loop throws this when it was stopped before its last step; the run directory holds a checkpoint to go on from. */
 export class TrainingStopped extends Error {
   constructor(
     readonly done: number,
     readonly steps: number,
     folder: string,
+    /** Absent when the caller stopped it. */
+    readonly signal?: StopSignal,
   ) {
     super(
       `stopped after step ${done} of ${steps}; a checkpoint lies in ${folder}: run the same again to go on from it`,
@@ -80,8 +86,13 @@ export async function runLoop(options: LoopOptions): Promise<void> {
   checkInterval('evaluate.every', evaluate?.every ?? 1);
   await startEngine();
   let stopRequested = signal?.aborted ?? false;
+  let stopSignal: StopSignal | undefined;
   const requestStop = () => {
     stopRequested = true;
+  };
+  const stopOnSignal = (name: NodeJS.Signals) => {
+    stopSignal ??= name as StopSignal;
+    requestStop();
   };
   signal?.addEventListener('abort', requestStop);
   let { done, best } = restore(options);
@@ -89,7 +100,7 @@ export async function runLoop(options: LoopOptions): Promise<void> {
   // A notebook kernel breaks the synchronous part of a cell on SIGINT, and a listener added in that part would leave the
   // kernel to exit at the next one; after a turn of the event loop it is safe.
   await new Promise((resolve) => setImmediate(resolve));
-  process.on('SIGINT', requestStop);
+  for (const name of STOP_SIGNALS) process.on(name, stopOnSignal);
   try {
     while (done < steps) {
       // The engine computes on this thread: without a pause no plot, no interrupt and no message would get through.
@@ -99,7 +110,7 @@ export async function runLoop(options: LoopOptions): Promise<void> {
           checkState(options);
           save(options, done, best);
         });
-        throw new TrainingStopped(done, steps, run.folder);
+        throw new TrainingStopped(done, steps, run.folder, stopSignal);
       }
       const index = done++;
       const isLast = done === steps;
@@ -130,7 +141,7 @@ export async function runLoop(options: LoopOptions): Promise<void> {
       if (improved || saves) save(options, done, best);
     }
   } finally {
-    process.off('SIGINT', requestStop);
+    for (const name of STOP_SIGNALS) process.off(name, stopOnSignal);
     signal?.removeEventListener('abort', requestStop);
   }
 }

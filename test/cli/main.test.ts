@@ -310,21 +310,27 @@ test('evaluation while training: held-out records are needed, and must be held o
   assert.ok(existsSync(path.join(best.checkpoint, 'model.safetensors')));
 });
 
-test('an interrupted run exits with 130, goes on, and ends as one that was not interrupted', async () => {
+test('an interrupted run exits with 130, one whose terminal was closed with 129; it goes on, and ends as one that was not', async () => {
   const args = (name: string) => ['grpo', '--model', base, '--data', data, '--out', out(name), ...grpo];
   const whole = runProcess(args('whole'));
   assert.equal(whole.status, 0, whole.stderr);
-  const child = spawn(process.execPath, [...PROGRAM, ...args('halves')], { stdio: 'ignore' });
-  const metrics = path.join(out('halves'), 'metrics.jsonl');
-  while (!existsSync(metrics) && child.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 5));
-  child.kill('SIGINT');
-  assert.equal(await new Promise((resolve) => child.on('close', resolve)), 130);
-  assert.ok(!existsSync(path.join(out('halves'), 'final')));
-  const [checkpoint] = readdirSync(path.join(out('halves'), 'checkpoints'));
-  assert.match(checkpoint!, /^step-00000[1-3]$/);
-  assert.equal(runProcess(args('halves')).status, 0);
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGHUP', 129],
+  ] as const) {
+    const child = spawn(process.execPath, [...PROGRAM, ...args(signal)], { stdio: ['ignore', 'ignore', 'pipe'] });
+    const metrics = path.join(out(signal), 'metrics.jsonl');
+    while (!existsSync(metrics) && child.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 5));
+    if (signal === 'SIGHUP') child.stderr.destroy();
+    child.kill(signal);
+    assert.equal(await new Promise((resolve) => child.on('exit', resolve)), code);
+    assert.ok(!existsSync(path.join(out(signal), 'final')));
+    const [checkpoint] = readdirSync(path.join(out(signal), 'checkpoints'));
+    assert.match(checkpoint!, /^step-00000[1-3]$/);
+  }
+  assert.equal(runProcess(args('SIGHUP')).status, 0);
   for (const name of ['metrics.jsonl', 'completions/completions_00003.parquet', 'final/model.safetensors']) {
-    assert.deepEqual(readFileSync(path.join(out('halves'), name)), readFileSync(path.join(out('whole'), name)), name);
+    assert.deepEqual(readFileSync(path.join(out('SIGHUP'), name)), readFileSync(path.join(out('whole'), name)), name);
   }
   const other = runProcess([...args('whole'), '--beta', '0']);
   assert.equal(other.status, 1);

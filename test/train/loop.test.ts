@@ -8,7 +8,7 @@ import * as tf from '@tensorflow/tfjs';
 import { startEngine } from '../../lib/engine/backend.js';
 import { writeSafetensors } from '../../lib/model/safetensors.js';
 import { ADAMW_DEFAULTS, AdamW, type TensorMap } from '../../lib/train/adamw.js';
-import { type LoopOptions, runLoop, TrainingStopped } from '../../lib/train/loop.js';
+import { type LoopOptions, runLoop, STOP_SIGNALS, TrainingStopped } from '../../lib/train/loop.js';
 import { RunDirectory } from '../../lib/train/run-directory.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-loop-'));
@@ -98,6 +98,24 @@ test('stopped anywhere and resumed, the metrics, the best and the weights are th
       assert.equal(readFileSync(place(name, file), 'utf8'), readFileSync(place('whole', file), 'utf8'), file);
     }
   }
+});
+
+test('SIGINT, SIGTERM and SIGHUP stop a run at the end of a step, with a checkpoint', async () => {
+  const listeners = () => STOP_SIGNALS.map((signal) => process.listenerCount(signal));
+  const before = listeners();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    const onStep = (done: number) => {
+      if (done === 2) process.kill(process.pid, signal);
+    };
+    const stopped = (error: TrainingStopped) => {
+      assert.ok(error instanceof TrainingStopped);
+      assert.equal(error.signal, signal);
+      assert.equal(RunDirectory.open(place(signal), { name: signal }).latestCheckpoint()?.step, error.done);
+      return true;
+    };
+    await assert.rejects(train(signal, { onStep, checkpointEvery: 99, steps: 1000 }), stopped);
+  }
+  assert.deepEqual(listeners(), before);
 });
 
 test('a start tells its step and its environment', async () => {

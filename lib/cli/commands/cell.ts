@@ -42,7 +42,7 @@ async function runCell(options: CellOptions): Promise<void> {
   const controller = new AbortController();
   const stop = () => controller.abort();
   // A cluster that stops a job sends SIGTERM; the loss of the runner that started this process comes as a disconnection.
-  process.once('SIGTERM', stop).on('disconnect', stop);
+  process.once('SIGTERM', stop).once('SIGHUP', stop).on('disconnect', stop);
   process.channel?.unref();
   if (options.job === undefined) await makeData(study, cell.cell.task);
   const progress = showProgress(cell.name);

@@ -13,6 +13,7 @@ import { RayJobs } from '../../study/running/ray-jobs.js';
 import { type GridReport, type RunJob, runGrid, runJobHere } from '../../study/running/runner.js';
 import type { Study } from '../../study/workspace.js';
 import { TASK_NAMES } from '../../tasks/tasks.js';
+import { STOP_SIGNALS } from '../../train/loop.js';
 import { showGrid } from '../grid-progress.js';
 import { listCells, listText, reportText } from '../grid-report.js';
 import { makeData } from '../make-data.js';
@@ -95,10 +96,12 @@ async function runStudy(options: StudyOptions): Promise<void> {
 /** A signal that the first interrupt sets. The second one is the system's own: it ends this process at once. */
 function stopAtInterrupt(): AbortSignal {
   const controller = new AbortController();
-  process.once('SIGINT', () => {
-    process.stderr.write('stopping at the end of the step; the same again goes on\n');
-    controller.abort();
-  });
+  for (const name of STOP_SIGNALS) {
+    process.once(name, () => {
+      process.stderr.write('stopping at the end of the step; the same again goes on\n');
+      controller.abort();
+    });
+  }
   return controller.signal;
 }
 
