@@ -36,6 +36,7 @@ export async function runCommand(args: readonly string[]): Promise<number> {
       .description('Reinforcement fine-tuning of Qwen2-VL models: the functions that the notebooks call.')
       .addHelpText('afterAll', EXIT_CODES)
       .exitOverride();
+    checkEncoding(args);
     const [asked = ''] = args;
     const names = Object.hasOwn(COMMANDS, asked) ? [asked] : Object.keys(COMMANDS);
     for (const name of names) (await COMMANDS[name]!())(program);
@@ -46,6 +47,17 @@ export async function runCommand(args: readonly string[]): Promise<number> {
     if (!(error instanceof CommanderError)) process.stderr.write(`reason-rft: ${(error as Error).message}\n`);
     return exitCodeOf(error);
   }
+}
+
+/**
+ * Node puts the sign U+FFFD in the place of bytes that are no UTF-8. A folder of another name would be made then, and found by nobody.
+ *
+ * @throws UsageError naming the argument
+ */
+function checkEncoding(args: readonly string[]): void {
+  const broken = args.find((argument) => argument.includes('\uFFFD'));
+  if (broken !== undefined)
+    throw new UsageError(`the argument '${broken}' holds a byte that is no UTF-8; name files and folders in UTF-8`);
 }
 
 /** The exit code that an error leads to. */

@@ -1,6 +1,6 @@
 /** Settings from a file and from `--key value` pairs, laid over defaults. Every key and value is checked before anything is written. */
 import { readFileSync } from 'node:fs';
-import { UsageError } from './usage.js';
+import { checkBound, UsageError } from './usage.js';
 
 /** A settings object: numbers, texts, switches and one level of groups of them. */
 export type SettingsObject = { [key: string]: unknown };
@@ -9,7 +9,7 @@ export type SettingsObject = { [key: string]: unknown };
  * Lays a configuration file and then `key=value` pairs over defaults.
  *
  * @param pairs keys may be dotted, such as `schedule.learningRate`
- * @throws UsageError naming an unknown key with those that exist, or a value that is not of the default's kind
+ * @throws UsageError naming an unknown key with those that exist, or a value that is not of the default's kind or beyond its bound
  */
 export function mergeSettings<T extends object>(
   defaults: T,
@@ -63,6 +63,7 @@ function overlay(target: SettingsObject, changes: SettingsObject, prefix: string
         `${source}: '${name}' must be a ${typeof known}, such as ${String(known)}, but is ${JSON.stringify(value)}`,
       );
     } else {
+      if (typeof value === 'number') checkBound(name, value, `${source}: `);
       target[key] = value;
     }
   }

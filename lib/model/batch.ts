@@ -215,7 +215,9 @@ function appendTokens(
   { imageTokenId, vision }: ModelConfig,
 ): void {
   const grids = images.map((image) => image.grid);
-  laid.positions.push(...positionIds(tokens, grids, imageTokenId, vision.mergeSize, start));
+  // One by one: a call with as many arguments as a long text has tokens would overflow the stack.
+  for (const position of positionIds(tokens, grids, imageTokenId, vision.mergeSize, start))
+    laid.positions.push(position);
   const places = grids.flatMap(([t, h, w], image) =>
     Array.from({ length: (t * h * w) / vision.mergeSize ** 2 }, (_, within) => ({
       image: laid.images.length + image,

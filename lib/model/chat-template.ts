@@ -1,7 +1,8 @@
 /** From messages to tokens, through the checkpoint's own chat template (Jinja). */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { Template } from '@huggingface/jinja';
+import type { Template } from '@huggingface/jinja';
+import { parseBounded, renderBounded } from './bounded-template.js';
 import type { Tokenizer } from './tokenizer.js';
 
 /** One turn of a conversation. */
@@ -31,7 +32,7 @@ export class ChatTemplate {
   private readonly template: Template;
 
   constructor(source: string) {
-    this.template = new Template(source);
+    this.template = parseBounded(source);
   }
 
   /**
@@ -41,7 +42,8 @@ export class ChatTemplate {
    *
    * @param visualTokens number of visual tokens of each image, in order
    * @param continues true to open the assistant's turn at the end
-   * @throws Error when the numbers of images and of their places differ, or the template drops or repeats a text
+   * @throws Error when the numbers of images and of their places differ, or the template drops or repeats a text, or
+   *   comes to no end
    */
   encode(
     tokenizer: Tokenizer,
@@ -57,7 +59,7 @@ export class ChatTemplate {
         return { type: 'text', text: `${OPEN}${texts.push(part.text) - 1}${CLOSE}` };
       }),
     }));
-    const rendered = this.template.render({ messages: marked, add_generation_prompt: continues });
+    const rendered = renderBounded(this.template, { messages: marked, add_generation_prompt: continues });
     const ids: number[] = [];
     let image = 0;
     let text = 0;

@@ -97,7 +97,7 @@ export function targetedModules(parameters: MutableWeights, targetModules: strin
 export function checkLora({ rank, alpha, seed }: LoraSettings): void {
   if (!Number.isInteger(rank) || rank < 1)
     throw new Error(`lora: rank must be a whole number of 1 or more, got ${rank}`);
-  if (!(alpha > 0)) throw new Error(`lora: alpha must be above 0, got ${alpha}`);
+  if (!(alpha > 0 && alpha < Infinity)) throw new Error(`lora: alpha must be above 0 and finite, got ${alpha}`);
   if (!Number.isInteger(seed)) throw new Error(`lora: seed must be a whole number, got ${seed}`);
 }
 

@@ -17,7 +17,8 @@ export const GREEDY: SamplingSettings = { temperature: 0, topK: 0, topP: 1 };
 
 /** Checks settings. @throws Error naming the one that is impossible */
 export function checkSampling({ temperature, topK, topP }: SamplingSettings): void {
-  if (!(temperature >= 0)) throw new Error(`temperature must be 0 (greedy) or above, got ${temperature}`);
+  if (!(temperature >= 0 && temperature < Infinity))
+    throw new Error(`temperature must be 0 (greedy) or above, and finite, got ${temperature}`);
   if (!Number.isInteger(topK) || topK < 0)
     throw new Error(`topK must be a whole number, 0 for all tokens, got ${topK}`);
   if (!(topP > 0 && topP <= 1)) throw new Error(`topP must be above 0 and at most 1, got ${topP}`);

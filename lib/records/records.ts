@@ -6,10 +6,17 @@ import { writeFileAtomic } from '../engine/atomic-write.js';
 import { pathWithin } from './image.js';
 import type { TaskRecord } from './record.js';
 
+/** The most characters of a text. Models of this kind read some 32,000 tokens, which are 130,000 characters of English. */
+const LONGEST_TEXT = 100_000;
+
 /** A field that must be a string. */
-export const stringField = z.string({
-  error: ({ input }) => (input === undefined ? 'is missing' : `is not a string, but ${kind(input)}`),
-});
+export const stringField = z
+  .string({
+    error: ({ input }) => (input === undefined ? 'is missing' : `is not a string, but ${kind(input)}`),
+  })
+  .max(LONGEST_TEXT, {
+    error: ({ input }) => `has ${(input as string).length} characters; at most ${LONGEST_TEXT} are possible`,
+  });
 /** A field that must be a string and not empty. */
 export const textField = stringField.min(1, 'is empty');
 

@@ -56,6 +56,25 @@ test('an impossible value and a configuration of the wrong kind are refused the 
   assert.ok(!existsSync(out('bad')));
 });
 
+test('a setting beyond its bound is refused by name, with the bound, from a file as from the command line', async () => {
+  const file = out('boundless.json');
+  for (const [command, json, message] of [
+    ['sft', '{"epochs": 1e999}', /boundless\.json: epochs may be at most 10000, got Infinity/],
+    ['sft', '{"batchSize": 1e300}', /batchSize may be at most 100000, got 1e\+300/],
+    ['sft', '{"schedule": {"learningRate": 1e300}}', /schedule\.learningRate may be at most 1000000000, got/],
+    ['grpo', '{"completions": 1e9}', /completions may be at most 10000, got 1000000000/],
+    ['grpo', '{"seed": 1e300}', /seed may be at most 9007199254740991, got/],
+  ] as const) {
+    writeFileSync(file, json);
+    const { status, stderr } = await runHere([command, '--data', data, '--out', out('boundless'), '--config', file]);
+    assert.equal(status, 2, json);
+    assert.match(stderr, message);
+  }
+  const typed = await runHere(['sft', '--data', data, '--out', out('boundless'), '--batchSize', '1e300']);
+  assert.match(typed.stderr, /command line: batchSize may be at most 100000/);
+  assert.ok(!existsSync(out('boundless')));
+});
+
 test('a malformed record is named by file and row, exit code 1, nothing written', () => {
   const file = path.join(path.dirname(data), 'broken.jsonl');
   const lines = readFileSync(data, 'utf8').split('\n');
@@ -205,6 +224,15 @@ test('wrong usage of any command exits with 2 and says what is possible', async 
     [['generate', '--prompt', 'x', '--top-p', '0'], /topP must be above 0/],
     [['evaluate', '--data', data, '--max-new-tokens', '0'], /--max-new-tokens must be a whole number of 1 or more/],
     [['grpo', '--data', data, '--out', out('usage'), '--rewards', 'format_reward='], /weight of format_reward/],
+    [
+      ['grpo', '--data', data, '--out', out('usage'), '--rewards', 'format_reward,accuracy_reward,format_reward=2'],
+      /--rewards names format_reward twice/,
+    ],
+    [['sft', '--data', data, '--out', out('usage\uFFFD')], /'.*usage\uFFFD' holds a byte that is no UTF-8/],
+    [
+      ['evaluate', '--data', data, '--max-new-tokens', '1e12'],
+      /--max-new-tokens may be at most 1000000, got 1000000000000/,
+    ],
     [
       ['grpo', '--data', data, '--out', out('usage'), '--preset', 'ppo'],
       /no preset 'ppo'; choose nano, reason-rft or trl/,

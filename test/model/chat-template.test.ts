@@ -27,6 +27,15 @@ describe('ChatTemplate.encode', () => {
         '<|vision_start|><|image_pad|><|image_pad|><|image_pad|><|vision_end|>How many?<|im_end|>\n<|im_start|>assistant\n',
     );
   });
+  it('ends a template that loops for ever, and one that asks for an endless list', () => {
+    const nested = '{% for i in range(90000) %}{% for j in range(90000) %}{% endfor %}{% endfor %}';
+    const attempt = (source: string) => () => new ChatTemplate(source).encode(tokenizer, [user(text('a'))], [], true);
+    assert.throws(
+      attempt('{% for i in range(1000000000) %}{% endfor %}'),
+      /range of 1000000000 numbers; at most 100000/,
+    );
+    assert.throws(attempt(nested), /chat template of the checkpoint came to no end within 5 s/);
+  });
   it('writes a finished conversation', () => {
     const messages: Message[] = [user(text('How many?')), { role: 'assistant', content: [text('7')] }];
     const expected = '<|im_start|>user\nHow many?<|im_end|>\n<|im_start|>assistant\n7<|im_end|>\n';

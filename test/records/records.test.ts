@@ -82,6 +82,12 @@ test('every bad row is named at once, with file, row, field and reason', () => {
   }
 });
 
+test('a text that no model could read is refused with its row and the limit', () => {
+  const long = JSON.stringify({ ...row('2'), problem: 'a'.repeat(10_000_000) });
+  const message = failure(`${JSON.stringify(row('1'))}\n${long}`);
+  assert.match(message, /rows\.jsonl, row 2, field 'problem': has 10000000 characters; at most 100000 are possible/);
+});
+
 test('an image outside the folder is refused, though it exists', () => {
   for (const image of ['../secret.png', path.join(folder, 'secret.png'), 'x/../../secret.png', '.', '..']) {
     assert.match(failure(JSON.stringify({ ...row('1'), image })), /lies outside/, image);

@@ -64,13 +64,17 @@ async function grpo(options: GrpoOptions, command: Command): Promise<void> {
 /**
  * The rewards of a list such as `accuracy_reward,format_reward=0.5`, with their weights.
  *
- * @throws UsageError naming an unknown reward, or a weight that is no number
+ * @throws UsageError naming an unknown reward, one that is named twice, or a weight that is no number
  */
 function parseRewards(list: string): [name: RewardName, weight: number][] {
+  const names = new Set<string>();
   return list.split(',').map((entry) => {
     const [name, weight = '1'] = entry.split('=') as [string, string?];
     if (!Object.hasOwn(REWARDS, name))
       throw new UsageError(`there is no reward '${name}'; choose from ${Object.keys(REWARDS).join(', ')}`);
+    if (names.has(name))
+      throw new UsageError(`--rewards names ${name} twice; name it once, with a weight: ${name}=2 counts it twice`);
+    names.add(name);
     if (weight.trim() === '' || !Number.isFinite(Number(weight)))
       throw new UsageError(`the weight of ${name} must be a number, got '${weight}'`);
     return [name as RewardName, Number(weight)];
