@@ -92,7 +92,7 @@ export { trendText } from './study/results/wording.js';
 
 export type { BaseCell, Cell, CellResult, GrpoCell, SftCell } from './study/cells/cell.js';
 export { evaluateCell, measureHeldOut, runCell } from './study/cells/run-cell.js';
-export { type ValidationSettings, validation } from './study/cells/validation.js';
+export { scheduleValidation, type ValidationSettings } from './study/cells/validation.js';
 export { validationSettings } from './study/cells/validation-rows.js';
 export { curateTrainingRows } from './study/data/curate-rows.js';
 export { writeStudyData } from './study/data/data-folder.js';

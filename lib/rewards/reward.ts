@@ -1,11 +1,11 @@
-/** What a reward function is: from a completion and its row to a number. */
+/** The type of a reward function: from a completion and its row to a number. */
 
-/** What a reward function may know beside the completion. */
+/** All that a reward function may read beside the completion. */
 export interface RewardRow {
-  /** The gold answer. */
+  /** The gold answer, by TRL's name for this column. */
   solution: string;
-  /** Names the completion's place in the run, for rewards that need random numbers. */
-  draw: string;
+  /** A text that is this completion's alone in the run: seed, step, prompt and completion. Rewards make random numbers from it. */
+  randomKey: string;
   /** All completions of the prompt, for rewards that compare. */
   group: readonly string[];
   /** The training step, from 0. In an evaluation it is Infinity, later than any step that a reward waits for. */

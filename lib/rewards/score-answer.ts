@@ -3,4 +3,4 @@ import { accuracyReward } from './accuracy.js';
 import type { Scorer } from './scorer.js';
 
 /** Counting and structure perception: 1 if the answer is equal as text or as a number, else 0. */
-export const scoreAnswer: Scorer = (completion, solution) => accuracyReward(completion, { solution });
+export const scoreAnswer: Scorer = (completion, goldAnswer) => accuracyReward(completion, { solution: goldAnswer });

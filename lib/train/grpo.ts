@@ -2,8 +2,8 @@
  * Group Relative Policy Optimization (Shao et al. 2024, DeepSeekMath, algorithm 1) for vision-language models.
  *
  * Each step:
- *   1. take the next prompts and draw G completions of each from the current weights      (rollout.ts);
- *   2. score every completion with the reward functions, and turn rewards into advantages  (advantage.ts);
+ *   1. take the next prompts and sample G completions of each from the current weights      (rollout.ts);
+ *   2. compute every completion's rewards, and turn rewards into advantages                 (advantage.ts);
  *   3. take one or more optimizer updates on the policy loss                               (policy-update.ts, policy-loss.ts).
  */
 import * as tf from '@tensorflow/tfjs';
@@ -16,15 +16,15 @@ import { partParameters, tokensBefore } from './batches.js';
 import { checkGrpo, type GrpoSettings } from './grpo-settings.js';
 import { type LoopControl, runLoop } from './loop.js';
 import type { Metrics } from './metrics.js';
-import { policyStep, scoreStep } from './policy-step.js';
+import { logProbStep, policyStep } from './policy-step.js';
 import {
+  canReuseSamplingLogProbs,
+  computeLogProbs,
+  logProbsFromSampling,
   miniBatches,
-  needsOld,
-  notedScores,
+  needsOldLogProbs,
   policyGradients,
-  type Scores,
-  scoreRollout,
-  scoresAreNoted,
+  type TokenLogProbs,
 } from './policy-update.js';
 import { type GrpoExample, type NamedReward, type Rollout, rollOut } from './rollout.js';
 import type { RunDirectory } from './run-directory.js';
@@ -66,24 +66,24 @@ export async function trainGrpo(
   const optimizer = new AdamW({ ...ADAMW_DEFAULTS });
   const logitTemperature = settings.temperatureInLoss ? settings.temperature : 1;
   const policy = policyStep(model.config, { ...settings, logitTemperature });
-  const score = scoreStep(model.config, logitTemperature);
+  const forward = logProbStep(model.config, logitTemperature);
   let seenTokens: number | undefined;
 
-  const scoresOf = (rollout: Rollout, parameters: TensorMap): Scores | undefined => {
-    if (!needsOld(settings) && settings.topEntropyShare === 1) return undefined;
-    if (scoresAreNoted(settings)) return notedScores(rollout);
-    return scoreRollout(score, parameters, rollout, model.config, settings.promptsPerMicroBatch);
+  const findOldLogProbs = (rollout: Rollout, parameters: TensorMap): TokenLogProbs | undefined => {
+    if (!needsOldLogProbs(settings) && settings.topEntropyShare === 1) return undefined;
+    if (canReuseSamplingLogProbs(settings)) return logProbsFromSampling(rollout);
+    return computeLogProbs(forward, parameters, rollout, model.config, settings.promptsPerMicroBatch);
   };
 
   const step = async (index: number): Promise<Metrics> => {
     const parameters = { ...frozen, ...trainable };
     const { rollout, metrics, log } = await rollOut({ model, parameters, examples, rewards, settings, step: index });
     run.writeCompletions(index, log);
-    const scores = scoresOf(rollout, parameters);
+    const old = findOldLogProbs(rollout, parameters);
     const learningRate = learningRateAt(schedule, index, steps);
     const updates: Metrics[] = [];
     for (let pass = 0; pass < settings.updatesPerRollout; pass++) {
-      for (const update of miniBatches(rollout, settings, scores)) {
+      for (const update of miniBatches(rollout, settings, old)) {
         const tensors = { trainable, frozen, reference: { ...ownReference, ...refreshed } };
         const { gradients, metrics } = policyGradients(policy, tensors, update, model.config, settings);
         const norm = optimizer.apply(trainable, gradients, learningRate, startTensors);
@@ -106,7 +106,17 @@ export async function trainGrpo(
     const { checkpointEvery = 20, keepCheckpoints, evaluate, onStep, onWarning, signal } = options;
     const control = { checkpointEvery, keepCheckpoints, evaluate, onStep, onWarning, signal };
     const state: { [name: string]: TensorMap } = settings.referenceRefreshEvery > 0 ? { reference: refreshed } : {};
-    await runLoop({ run, steps, trainable, frozen, keep: startTensors, state, optimizer, step, ...control });
+    await runLoop({
+      run,
+      steps,
+      trainable,
+      frozen,
+      tensorsNotToFree: startTensors,
+      state,
+      optimizer,
+      step,
+      ...control,
+    });
   } finally {
     Object.assign(model.parameters, trainable);
     const live = new Set(Object.values(model.parameters));
@@ -114,7 +124,7 @@ export async function trainGrpo(
     tf.dispose(refreshed);
     optimizer.dispose();
     policy.dispose();
-    score.dispose();
+    forward.dispose();
   }
 }
 

@@ -7,7 +7,7 @@ import type { BestCheckpoint, RunDirectory } from './run-directory.js';
 import { checkState, readState, restoreState, type TrainingState, writeState } from './training-state.js';
 import type { TrainingWarning } from './warnings.js';
 
-/** Hears of each step, with the number of steps completed: a live plot or a progress bar. */
+/** Is called after each step with the number of steps completed: a live plot or a progress bar. */
 export type StepListener = (done: number, steps: number, metrics: Metrics) => void;
 
 /** The outcome of one evaluation of the model as it trains. */
@@ -28,14 +28,14 @@ export interface EvaluationSchedule {
 
 /** The settings of a run's course, which a caller hands to any trainer. None of them changes what the model learns. */
 export interface LoopControl {
-  /** The loop leaves a checkpoint after every so many steps, and when it is stopped. Default: the trainer's. */
+  /** Steps between checkpoints; the loop leaves one too when it is stopped. Default: the trainer's. */
   checkpointEvery?: number;
-  /** So many of the newest checkpoints stay, and the best one besides. Default: 2. */
+  /** The number of newest checkpoints that stay, beside the best one. Default: 2. */
   keepCheckpoints?: number;
   /** Default: no evaluation. */
   evaluate?: EvaluationSchedule;
   onStep?: StepListener;
-  /** Hears what the metrics warn of; the run's `warnings.jsonl` holds it too. */
+  /** Is called with each warning that the metrics give; the run's `warnings.jsonl` holds it too. */
   onWarning?: (warning: TrainingWarning) => void;
   /** Aborting it stops the loop at the next step boundary; each of the `STOP_SIGNALS` does the same. */
   signal?: AbortSignal;
@@ -164,15 +164,15 @@ async function attempt<T>(run: RunDirectory, part: string, work: () => Promise<T
     return await work();
   } catch (error) {
     const last = run.latestCheckpoint();
-    const where = last ? `the last good checkpoint is ${last.folder}` : 'no checkpoint was left yet';
-    throw new Error(`${part} failed: ${(error as Error).message}; ${where}`, { cause: error });
+    const resumeText = last ? `the last good checkpoint is ${last.folder}` : 'no checkpoint was left yet';
+    throw new Error(`${part} failed: ${(error as Error).message}; ${resumeText}`, { cause: error });
   }
 }
 
 /** @throws Error naming the first metric that is not a finite number. */
 function checkFinite(metrics: Metrics): Metrics {
-  const broken = Object.entries(metrics).find(([, value]) => !Number.isFinite(value));
-  if (broken) throw new Error(`the metric '${broken[0]}' is ${broken[1]}`);
+  const notFinite = Object.entries(metrics).find(([, value]) => !Number.isFinite(value));
+  if (notFinite) throw new Error(`the metric '${notFinite[0]}' is ${notFinite[1]}`);
   return metrics;
 }
 
@@ -188,12 +188,12 @@ async function evaluateNow(
 
 /** Leaves a checkpoint, unless there is one of this step. @param best the best checkpoint so far, this one included */
 function save(options: LoopOptions, done: number, best: BestCheckpoint | undefined): void {
-  const { run, keepCheckpoints: keep } = options;
+  const { run, keepCheckpoints } = options;
   if (run.latestCheckpoint()?.step === done) return;
-  run.saveCheckpoint(done, (folder) => writeState(folder, options), { keep, best });
+  run.saveCheckpoint(done, (folder) => writeState(folder, options), { keep: keepCheckpoints, best });
 }
 
-/** Puts the tensors of the newest sound checkpoint in place of those at hand. */
+/** Replaces the tensors in memory by those of the newest sound checkpoint. */
 function restore(options: LoopOptions): { done: number; best: BestCheckpoint | undefined } {
   const checkpoint = options.run.openNewestCheckpoint((folder) => readState(folder, options));
   if (!checkpoint) return { done: 0, best: undefined };

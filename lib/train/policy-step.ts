@@ -1,4 +1,4 @@
-/** The compiled steps of a policy: scoring completions, and the loss of a micro-batch with its gradient. */
+/** The compiled steps of a policy: the log-probabilities of completions, and the loss of a micro-batch with its gradient. */
 import * as tf from '@tensorflow/tfjs';
 import { type CompiledStep, compile } from '../engine/compile.js';
 import { stopGradient } from '../engine/operations.js';
@@ -20,19 +20,19 @@ export interface PolicyStepSettings extends PolicyLossSettings {
   gradientCheckpointing: boolean;
 }
 
-export type ScoreInput = { parameters: TensorMap; batch: TokenBatch; targets: Targets };
+export type LogProbInput = { parameters: TensorMap; batch: TokenBatch; targets: Targets };
 /** Log-probability of each target and the entropy of its prediction in nats, both `[targets]`. */
-export type ScoreOutput = { logProbs: tf.Tensor1D; entropies: tf.Tensor1D };
+export type LogProbOutput = { logProbs: tf.Tensor1D; entropies: tf.Tensor1D };
 
-/** Compiles the forward pass alone. */
-export function scoreStep(config: ModelConfig, logitTemperature: number): CompiledStep<ScoreInput, ScoreOutput> {
-  return compile('score', scoreTargets, { config, logitTemperature });
+/** Compiles the forward pass alone, for log-probabilities and entropies. */
+export function logProbStep(config: ModelConfig, logitTemperature: number): CompiledStep<LogProbInput, LogProbOutput> {
+  return compile('score', predictLogProbs, { config, logitTemperature });
 }
 
-function scoreTargets(
-  { parameters, batch, targets }: ScoreInput,
+function predictLogProbs(
+  { parameters, batch, targets }: LogProbInput,
   { config, logitTemperature }: { config: ModelConfig; logitTemperature: number },
-): ScoreOutput {
+): LogProbOutput {
   const hidden = hiddenStates(parameters, batch, config);
   const { logProbs, entropies } = predictTargets(parameters, hidden, targets, { temperature: logitTemperature });
   return { logProbs, entropies };
@@ -91,7 +91,7 @@ export const POLICY_STEP_FIELDS: EveryField<PolicyStepSettings> = {
   gradientCheckpointing: true,
 };
 
-/** What the compiled loss knows beside its tensors. It is the key of its graphs too, and the loss can read nothing else. */
+/** The plain values that the compiled loss reads. They are the key of its graphs too, and the loss can read no others. */
 interface PolicyConstants {
   config: ModelConfig;
   settings: PolicyStepSettings;
@@ -104,8 +104,10 @@ interface PolicyConstants {
  */
 export function policyStep(config: ModelConfig, settings: PolicyStepSettings): CompiledStep<PolicyInput, PolicyOutput> {
   const fields = Object.keys(POLICY_STEP_FIELDS) as (keyof PolicyStepSettings)[];
-  const own = Object.fromEntries(fields.map((name) => [name, settings[name]])) as unknown as PolicyStepSettings;
-  return compile('policy', policyGradient, { config, settings: own });
+  const stepSettings = Object.fromEntries(
+    fields.map((name) => [name, settings[name]]),
+  ) as unknown as PolicyStepSettings;
+  return compile('policy', policyGradient, { config, settings: stepSettings });
 }
 
 /** Loss, metrics and gradient of one micro-batch. */

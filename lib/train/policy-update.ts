@@ -10,7 +10,7 @@ import { addGradients } from './gradients.js';
 import type { GrpoSettings } from './grpo-settings.js';
 import type { Metrics } from './metrics.js';
 import { hasSequenceRatio, tokenWeights } from './policy-loss.js';
-import type { PolicyInput, PolicyOutput, ScoreInput, ScoreOutput } from './policy-step.js';
+import type { LogProbInput, LogProbOutput, PolicyInput, PolicyOutput } from './policy-step.js';
 import type { Rollout } from './rollout.js';
 import { readScalar } from './scalar.js';
 
@@ -20,10 +20,10 @@ const LENGTH_STEP = 128;
 /** A number for each token of each completion, `[prompts][G]` of `[tokens]`. */
 export type PerToken = Float32Array[][];
 
-/** The scores of a rollout's tokens by the weights that wrote it. */
-export interface Scores {
+/** Log-probabilities (and entropies) of the rollout's tokens under the policy that sampled them. */
+export interface TokenLogProbs {
   logProbs: PerToken;
-  /** In nats; the rollout itself notes none. */
+  /** In nats; absent from log-probabilities that were kept from sampling. */
   entropies?: PerToken;
 }
 
@@ -39,58 +39,58 @@ function groupRows(rollout: Rollout, prompts: readonly number[]): Row[] {
   }));
 }
 
-/** The log-probabilities that the rollout noted when it drew the tokens; see `scoresAreNoted`. */
-export function notedScores({ completions }: Rollout): Scores {
+/** The log-probabilities that sampling gave with the tokens; see `canReuseSamplingLogProbs`. */
+export function logProbsFromSampling({ completions }: Rollout): TokenLogProbs {
   return { logProbs: completions.map((group) => group.map(({ logProbs }) => Float32Array.from(logProbs))) };
 }
 
 /**
- * Whether a rollout's own log-probabilities are, to float32's rounding, the numbers that a pass over it would give, and are all
- * that is needed. That is so when the loss divides logits by the same temperature, when products are in float32 (in bfloat16
+ * Whether the log-probabilities from sampling can be used again: they are, to float32's rounding, what another forward pass would give, and
+ * no entropies are needed. That is so when the loss divides logits by the same temperature, when products are in float32 (in bfloat16
  * decoding rounds in other places), and when no entropies are needed.
  */
-export function scoresAreNoted(settings: GrpoSettings): boolean {
+export function canReuseSamplingLogProbs(settings: GrpoSettings): boolean {
   const sameTemperature = settings.temperatureInLoss || settings.temperature === 1;
   return sameTemperature && settings.topEntropyShare === 1 && matrixPrecision() === 'float32';
 }
 
-/** Scores every completion of a rollout, micro-batch by micro-batch. */
-export function scoreRollout(
-  score: CompiledStep<ScoreInput, ScoreOutput>,
+/** Computes the log-probabilities and entropies of all of a rollout's tokens in a forward pass, micro-batch by micro-batch. */
+export function computeLogProbs(
+  logProbStep: CompiledStep<LogProbInput, LogProbOutput>,
   parameters: TensorMap,
   rollout: Rollout,
   config: ModelConfig,
   promptsPerMicroBatch: number,
-): Scores {
+): TokenLogProbs {
   const empty = (): PerToken =>
     rollout.completions.map((group) => group.map(({ tokens }) => new Float32Array(tokens.length)));
-  const scores = { logProbs: empty(), entropies: empty() };
-  const all = rollout.examples.map((_, p) => p);
-  for (const prompts of cutIntoRuns(all, promptsPerMicroBatch)) {
+  const tokenLogProbs = { logProbs: empty(), entropies: empty() };
+  const allPrompts = rollout.examples.map((_, p) => p);
+  for (const prompts of cutIntoRuns(allPrompts, promptsPerMicroBatch)) {
     const collated = collate(groupRows(rollout, prompts), config, { lengthStep: LENGTH_STEP });
-    const { logProbs, entropies } = score({ parameters, batch: collated.batch, targets: collated.targets });
-    const [l, h] = [logProbs.dataSync(), entropies.dataSync()];
+    const { logProbs, entropies } = logProbStep({ parameters, batch: collated.batch, targets: collated.targets });
+    const [logProbValues, entropyValues] = [logProbs.dataSync(), entropies.dataSync()];
     collated.origin.forEach(({ row, segment, index }, i) => {
-      scores.logProbs[prompts[row]!]![segment]![index] = l[i]!;
-      scores.entropies[prompts[row]!]![segment]![index] = h[i]!;
+      tokenLogProbs.logProbs[prompts[row]!]![segment]![index] = logProbValues[i]!;
+      tokenLogProbs.entropies[prompts[row]!]![segment]![index] = entropyValues[i]!;
     });
     tf.dispose([logProbs, entropies]);
     disposeBatch(collated);
   }
-  return scores;
+  return tokenLogProbs;
 }
 
 /** The smallest entropy among the share of tokens with the highest: the quantile 1 - share, as in torch.quantile. */
 export function entropyThreshold(entropies: readonly number[], share: number): number {
   if (entropies.length === 0) return 0;
   const sorted = [...entropies].sort((a, b) => a - b);
-  const place = (1 - share) * (sorted.length - 1);
-  const [below, above] = [sorted[Math.floor(place)]!, sorted[Math.ceil(place)]!];
-  return below + (above - below) * (place - Math.floor(place));
+  const rank = (1 - share) * (sorted.length - 1);
+  const [below, above] = [sorted[Math.floor(rank)]!, sorted[Math.ceil(rank)]!];
+  return below + (above - below) * (rank - Math.floor(rank));
 }
 
-/** The number of tokens of each completion that count in the loss, `[prompts][G]`; with `maskTruncated` 0 for one that was cut. */
-function countedTokens({ completions }: Rollout, { maskTruncated }: GrpoSettings): number[][] {
+/** The tokens of each completion that count in the loss, `[prompts][G]`; with `maskTruncated` 0 for a completion that was cut. */
+function lossLengths({ completions }: Rollout, { maskTruncated }: GrpoSettings): number[][] {
   return completions.map((group) => group.map(({ tokens, ended }) => (maskTruncated && !ended ? 0 : tokens.length)));
 }
 
@@ -99,17 +99,17 @@ export interface Update {
   rollout: Rollout;
   /** The update's prompts, as indices into the rollout. */
   prompts: readonly number[];
-  /** By the weights that wrote the rollout; absent when they have not moved since. */
-  scores?: Scores;
+  /** Under the policy that sampled the rollout; absent when its weights have not moved since. */
+  old?: TokenLogProbs;
 }
 
 /** The updates of one pass over a rollout, each on its share of the prompts. */
-export function miniBatches(rollout: Rollout, settings: GrpoSettings, scores?: Scores): Update[] {
-  const all = rollout.examples.map((_, p) => p);
-  return cutIntoRuns(all, rollout.examples.length / settings.miniBatches).map((prompts) => ({
+export function miniBatches(rollout: Rollout, settings: GrpoSettings, old?: TokenLogProbs): Update[] {
+  const allPrompts = rollout.examples.map((_, p) => p);
+  return cutIntoRuns(allPrompts, rollout.examples.length / settings.miniBatches).map((prompts) => ({
     rollout,
     prompts,
-    scores,
+    old,
   }));
 }
 
@@ -121,21 +121,21 @@ export function miniBatches(rollout: Rollout, settings: GrpoSettings, scores?: S
 export function policyGradients(
   policy: CompiledStep<PolicyInput, PolicyOutput>,
   { trainable, frozen, reference }: { trainable: TensorMap; frozen: TensorMap; reference: TensorMap },
-  { rollout, prompts, scores }: Update,
+  { rollout, prompts, old }: Update,
   config: ModelConfig,
   settings: GrpoSettings,
 ): { gradients: TensorMap; metrics: Metrics } {
-  const counted = countedTokens(rollout, settings);
-  const lengths = prompts.flatMap((p) => counted[p]!);
+  const trainedLengths = lossLengths(rollout, settings);
+  const lengths = prompts.flatMap((p) => trainedLengths[p]!);
   const tokens = Math.max(1, sum(lengths));
   const weights = tokenWeights(settings.lossType, lengths, {
     maxNewTokens: settings.maxNewTokens,
-    rolloutTokens: sum(counted.flat()) / settings.miniBatches,
+    rolloutTokens: sum(trainedLengths.flat()) / settings.miniBatches,
   });
-  const inPolicy = policyTokens(counted, settings, scores);
+  const isPolicyToken = policyTokenTest(trainedLengths, settings, old);
   const entropyTokens = Math.max(
     1,
-    sum(prompts.flatMap((p) => counted[p]!.map((n, g) => countIn(n, (t) => inPolicy(p, g, t))))),
+    sum(prompts.flatMap((p) => trainedLengths[p]!.map((n, g) => countTokensWhere(n, (t) => isPolicyToken(p, g, t))))),
   );
   const totals = { loss: 0, kl: 0, entropy: 0, clippedLow: 0, clippedHigh: 0 };
   let gradients: TensorMap | undefined;
@@ -143,16 +143,16 @@ export function policyGradients(
     const collated = collate(groupRows(rollout, microBatch), config, { lengthStep: LENGTH_STEP });
     const fill = (value: (prompt: number, completion: number, token: number) => number) =>
       perTarget(collated, ({ row, segment, index }) => value(microBatch[row]!, segment, index));
-    const counts = (p: number, g: number) => counted[p]![g]! > 0;
+    const isCounted = (p: number, g: number) => trainedLengths[p]![g]! > 0;
     const input = {
       advantages: fill((p, g) => rollout.advantages[p]![g]!),
       weights: fill((p, g) => weights[prompts.indexOf(p) * settings.completions + g]!),
-      shares: fill((p, g) => (counts(p, g) ? 1 / tokens : 0)),
-      ...(scores && needsOld(settings) ? { old: fill((p, g, t) => scores.logProbs[p]![g]![t]!) } : {}),
-      ...(settings.topEntropyShare < 1 ? { policyMask: fill((p, g, t) => Number(inPolicy(p, g, t))) } : {}),
+      shares: fill((p, g) => (isCounted(p, g) ? 1 / tokens : 0)),
+      ...(old && needsOldLogProbs(settings) ? { old: fill((p, g, t) => old.logProbs[p]![g]![t]!) } : {}),
+      ...(settings.topEntropyShare < 1 ? { policyMask: fill((p, g, t) => Number(isPolicyToken(p, g, t))) } : {}),
       ...(settings.entropyBonus === 0
         ? {}
-        : { entropyShares: fill((p, g, t) => (counts(p, g) && inPolicy(p, g, t) ? 1 / entropyTokens : 0)) }),
+        : { entropyShares: fill((p, g, t) => (isCounted(p, g) && isPolicyToken(p, g, t) ? 1 / entropyTokens : 0)) }),
       ...(hasSequenceRatio(settings) ? { sequences: sequencesOf(collated, rollout, microBatch) } : {}),
     };
     const { batch, targets } = collated;
@@ -179,29 +179,30 @@ export function policyGradients(
 }
 
 /** Whether the weights move between a rollout's updates. Each ratio then needs the log-probability at sampling. */
-export function needsOld({ updatesPerRollout, miniBatches }: GrpoSettings): boolean {
+export function needsOldLogProbs({ updatesPerRollout, miniBatches }: GrpoSettings): boolean {
   return updatesPerRollout > 1 || miniBatches > 1;
 }
 
-/** Says which tokens the policy term trains on: with `topEntropyShare` below 1, those above the whole rollout's threshold. */
-function policyTokens(
-  counted: readonly (readonly number[])[],
+/** Makes the test for the tokens that the policy term trains on: with `topEntropyShare` below 1, those above the whole rollout's threshold. */
+function policyTokenTest(
+  trainedLengths: readonly (readonly number[])[],
   { topEntropyShare }: GrpoSettings,
-  scores: Scores | undefined,
+  old: TokenLogProbs | undefined,
 ): (prompt: number, completion: number, token: number) => boolean {
-  const entropies = scores?.entropies;
+  const entropies = old?.entropies;
   if (topEntropyShare === 1 || !entropies) return () => true;
   const pool = entropies.flatMap((group, p) =>
-    group.flatMap((completion, g) => (counted[p]![g] === 0 ? [] : [...completion])),
+    group.flatMap((completion, g) => (trainedLengths[p]![g] === 0 ? [] : [...completion])),
   );
   const threshold = entropyThreshold(pool, topEntropyShare);
   return (p, g, t) => entropies[p]![g]![t]! >= threshold;
 }
 
-function countIn(length: number, passes: (token: number) => boolean): number {
-  let count = 0;
-  for (let t = 0; t < length; t++) if (passes(t)) count++;
-  return count;
+/** The number of tokens, of `length`, that pass a test. */
+function countTokensWhere(length: number, passes: (token: number) => boolean): number {
+  let matches = 0;
+  for (let t = 0; t < length; t++) if (passes(t)) matches++;
+  return matches;
 }
 
 function sum(values: readonly number[]): number {
@@ -214,8 +215,8 @@ function perTarget(
   value: (origin: CollatedBatch['origin'][number]) => number,
 ): tf.Tensor1D {
   const values = new Float32Array(targets.token.shape[0]);
-  origin.forEach((place, i) => {
-    values[i] = value(place);
+  origin.forEach((target, i) => {
+    values[i] = value(target);
   });
   return tf.tensor1d(values);
 }

@@ -4,7 +4,7 @@ import { Random } from '../engine/random.js';
 import { type Deferred, preparePrompts } from '../model/deferred-prompt.js';
 import type { Completion, EncodedPrompt } from '../model/generate.js';
 import type { Model } from '../model/model.js';
-import type { RewardFunction } from '../rewards/reward.js';
+import type { RewardFunction, RewardRow } from '../rewards/reward.js';
 import type { TensorMap } from './adamw.js';
 import {
   type Advantages,
@@ -19,12 +19,12 @@ import type { LoggedCompletion } from './completions.js';
 import type { GrpoSettings } from './grpo-settings.js';
 import type { Metrics } from './metrics.js';
 
-/** A prompt with what its reward functions need to know. */
+/** A prompt, and the gold answer that its reward functions read. */
 export interface GrpoExample {
   /** The record's id, for the log of completions. */
   id: string;
   prompt: EncodedPrompt;
-  /** The gold answer. */
+  /** The gold answer; it goes to reward functions by TRL's name for this column. */
   solution: string;
 }
 
@@ -54,20 +54,20 @@ interface Group {
   rewards: (number | null)[][];
 }
 
-/** What a step draws its completions from. */
+/** All that the rollout of a step needs. */
 export interface RolloutOptions {
   model: Model;
-  /** The current policy's. */
+  /** The weights of the current policy. */
   parameters: TensorMap;
   examples: readonly Deferred<GrpoExample>[];
   rewards: readonly NamedReward[];
   settings: GrpoSettings;
-  /** The first is 0. */
+  /** The step; the first is 0. */
   step: number;
 }
 
 /**
- * Draws the completions of one step, scores them and compares them within their groups.
+ * Samples the completions of one step, and computes their rewards and their advantages within their groups.
  *
  * With `resamplingRounds`, groups whose rewards are all equal are replaced by groups of fresh prompts, drawn from a stream
  * of the seed, the step and the round, as long as dead groups and rounds are left. The rewards and lengths reported are
@@ -77,40 +77,40 @@ export async function rollOut(
   options: RolloutOptions,
 ): Promise<{ rollout: Rollout; metrics: Metrics; log: LoggedCompletion[] }> {
   const { examples, rewards, settings, step } = options;
-  const first = await draw(
+  const firstGroups = await sampleCompletions(
     options,
     batchOf(examples, step, { batchSize: settings.promptsPerStep, seed: settings.seed }),
     0,
   );
-  const groups = [...first];
-  const drawn = [...first];
-  let { dead } = compare(groups, rewards, settings);
+  const groups = [...firstGroups];
+  const drawnGroups = [...firstGroups];
+  let { dead } = advantagesOf(groups, rewards, settings);
   const metrics: Metrics = {
-    ...rewardMetrics(first, rewards, settings),
-    ...lengthMetrics(first.flatMap((group) => group.completions)),
+    ...rewardMetrics(firstGroups, rewards, settings),
+    ...lengthMetrics(firstGroups.flatMap((group) => group.completions)),
   };
   for (let round = 1; round <= settings.resamplingRounds && dead.includes(true); round++) {
-    const used = new Set(drawn.map((group) => group.example.id));
-    const places = dead.flatMap((isDead, p) => (isDead ? [p] : []));
+    const used = new Set(drawnGroups.map((group) => group.example.id));
+    const deadIndices = dead.flatMap((isDead, p) => (isDead ? [p] : []));
     const unused = examples.filter((example) => !used.has(example.id));
-    const fresh = new Random(settings.seed, `refill/${step}/${round}`).shuffle(unused).slice(0, places.length);
+    const fresh = new Random(settings.seed, `refill/${step}/${round}`).shuffle(unused).slice(0, deadIndices.length);
     if (fresh.length === 0) break;
-    const replacements = await draw(options, fresh, round);
-    drawn.push(...replacements);
+    const replacements = await sampleCompletions(options, fresh, round);
+    drawnGroups.push(...replacements);
     replacements.forEach((group, i) => {
-      groups[places[i]!] = group;
+      groups[deadIndices[i]!] = group;
     });
-    dead = compare(groups, rewards, settings).dead;
+    dead = advantagesOf(groups, rewards, settings).dead;
   }
   if (settings.resamplingRounds > 0) {
-    metrics['dynamic_sampling/drawn'] = drawn.length / first.length;
+    metrics['dynamic_sampling/drawn'] = drawnGroups.length / firstGroups.length;
     metrics['dynamic_sampling/dead'] = mean(dead.map(Number));
   }
-  metrics.num_tokens = drawn.reduce((sum, group) => sum + groupTokens(group), 0);
-  const { advantages } = compare(groups, rewards, settings);
-  const log = drawn.flatMap((group) => {
-    const place = groups.indexOf(group);
-    return logGroup(group, rewards, step, place < 0 ? undefined : advantages[place]);
+  metrics.num_tokens = drawnGroups.reduce((sum, group) => sum + groupTokens(group), 0);
+  const { advantages } = advantagesOf(groups, rewards, settings);
+  const log = drawnGroups.flatMap((group) => {
+    const indexInGroups = groups.indexOf(group);
+    return logGroup(group, rewards, step, indexInGroups < 0 ? undefined : advantages[indexInGroups]);
   });
   const rollout = {
     examples: groups.map((group) => group.example),
@@ -120,8 +120,8 @@ export async function rollOut(
   return { rollout, metrics, log };
 }
 
-/** Draws completions of the prompts, from random streams that the step, the round and the prompt's place name. */
-async function draw(
+/** Samples completions of the prompts. The names of their random streams hold the step, the round and the prompt's index. */
+async function sampleCompletions(
   { model, parameters, rewards, settings, step }: RolloutOptions,
   deferred: readonly Deferred<GrpoExample>[],
   round: number,
@@ -137,16 +137,20 @@ async function draw(
   );
   return prompts.map((example, p) => {
     const texts = completions[p]!.map((completion) => model.tokenizer.decode(withoutEnd(completion)));
-    const place = (g: number) => `${settings.seed}/${streams[p]}/${g}`;
-    const row = (g: number) => ({ solution: example.solution, draw: place(g), group: texts, step });
-    const scores = rewards.map(({ reward }) => texts.map((text, g) => reward(text, row(g))));
+    const rewardRow = (g: number): RewardRow => ({
+      solution: example.solution,
+      randomKey: `${settings.seed}/${streams[p]}/${g}`,
+      group: texts,
+      step,
+    });
+    const rewardsByFunction = rewards.map(({ reward }) => texts.map((text, g) => reward(text, rewardRow(g))));
     const prompt = model.tokenizer.decode(example.prompt.tokens, { skipSpecial: true });
-    return { example, prompt, completions: completions[p]!, texts, rewards: scores };
+    return { example, prompt, completions: completions[p]!, texts, rewards: rewardsByFunction };
   });
 }
 
-/** Compares the completions of each group: their advantages, by the setting `aggregation`. */
-function compare(groups: readonly Group[], rewards: readonly NamedReward[], settings: GrpoSettings): Advantages {
+/** The advantages of each group's completions, by the setting `aggregation`. */
+function advantagesOf(groups: readonly Group[], rewards: readonly NamedReward[], settings: GrpoSettings): Advantages {
   const tables = rewards.map((_, k) => groups.map((group) => group.rewards[k]!));
   const weights = rewards.map(({ weight }) => weight);
   return settings.aggregation === 'normalize_then_sum'
@@ -154,24 +158,25 @@ function compare(groups: readonly Group[], rewards: readonly NamedReward[], sett
     : groupAdvantages(weightedSum(tables, weights), settings.scaling);
 }
 
-function totals(group: Group, rewards: readonly NamedReward[]): (number | null)[] {
+/** The weighted sum of the rewards of each completion of a group. */
+function weightedRewards(group: Group, rewards: readonly NamedReward[]): (number | null)[] {
   const weights = rewards.map(({ weight }) => weight);
   return weightedSum(
-    group.rewards.map((scores) => [scores]),
+    group.rewards.map((rewardsOfFunction) => [rewardsOfFunction]),
     weights,
   )[0]!;
 }
 
 function rewardMetrics(groups: readonly Group[], rewards: readonly NamedReward[], settings: GrpoSettings): Metrics {
-  const { groupDeviations, dead } = compare(groups, rewards, settings);
-  const known = (values: readonly (number | null)[]) => values.filter((x): x is number => x !== null);
+  const { groupDeviations, dead } = advantagesOf(groups, rewards, settings);
+  const withoutNull = (values: readonly (number | null)[]) => values.filter((x): x is number => x !== null);
   const metrics: Metrics = {
-    reward: mean(known(groups.flatMap((group) => totals(group, rewards)))),
+    reward: mean(withoutNull(groups.flatMap((group) => weightedRewards(group, rewards)))),
     reward_std: mean(groupDeviations),
     frac_reward_zero_std: mean(dead.map(Number)),
   };
   rewards.forEach(({ name }, k) => {
-    const values = known(groups.flatMap((group) => group.rewards[k]!));
+    const values = withoutNull(groups.flatMap((group) => group.rewards[k]!));
     metrics[`rewards/${name}/mean`] = mean(values);
     metrics[`rewards/${name}/std`] = sampleDeviation(values);
   });
@@ -197,14 +202,14 @@ function groupTokens({ example, completions }: Group): number {
   return completions.reduce((sum, { tokens }) => sum + tokens.length, example.prompt.tokens.length);
 }
 
-/** @param advantages absent for a dead group that was replaced */
+/** The group's completions for the log. @param advantages absent for a dead group that was replaced */
 function logGroup(
   group: Group,
   rewards: readonly NamedReward[],
   step: number,
   advantages: readonly number[] | undefined,
 ): LoggedCompletion[] {
-  const sums = totals(group, rewards);
+  const sums = weightedRewards(group, rewards);
   return group.texts.map((text, g) => ({
     step,
     id: group.example.id,

@@ -8,8 +8,8 @@ import type { AdamW, TensorMap } from './adamw.js';
 export interface TrainingState {
   /** The parameters that move: each step replaces them in place, checkpoints save them, a resume restores them. */
   trainable: TensorMap;
-  /** Tensors that a resume replaces and yet must not free: a reference model's. */
-  keep?: ReadonlySet<tf.Tensor>;
+  /** Tensors that a resume replaces and yet must not free, such as those of a reference model. */
+  tensorsNotToFree?: ReadonlySet<tf.Tensor>;
   optimizer: AdamW;
   /** Further tensors that steps move, by the name of their file in a checkpoint: saved and restored in place too. */
   state?: { readonly [name: string]: TensorMap };
@@ -85,12 +85,12 @@ export function readState(folder: string, { trainable, state = {} }: TrainingSta
   }
 }
 
-/** Puts the tensors that were read in place of those at hand, and frees these. */
+/** Replaces the tensors in memory by those that were read, and frees the old ones. */
 export function restoreState(
-  { trainable, keep, optimizer, state = {} }: TrainingState,
+  { trainable, tensorsNotToFree, optimizer, state = {} }: TrainingState,
   { tensors: { trainable: weights, optimizer: moments, ...others }, updates }: SavedState,
 ): void {
-  tf.dispose(Object.values(trainable).filter((tensor) => !keep?.has(tensor)));
+  tf.dispose(Object.values(trainable).filter((tensor) => !tensorsNotToFree?.has(tensor)));
   Object.assign(trainable, weights);
   optimizer.restore({ moments: moments!, updates });
   for (const [name, tensors] of Object.entries(state)) {

@@ -15,8 +15,8 @@ import { REASON_RFT_GRPO } from '../../lib/train/grpo-settings.js';
 import { likelihoodStep } from '../../lib/train/likelihood.js';
 import { likelihoodGradients } from '../../lib/train/likelihood-update.js';
 import type { LossType } from '../../lib/train/policy-loss.js';
-import { policyStep, scoreStep } from '../../lib/train/policy-step.js';
-import { miniBatches, policyGradients, scoreRollout } from '../../lib/train/policy-update.js';
+import { logProbStep, policyStep } from '../../lib/train/policy-step.js';
+import { computeLogProbs, miniBatches, policyGradients } from '../../lib/train/policy-update.js';
 import type { Rollout } from '../../lib/train/rollout.js';
 import { eagerly } from '../support/eagerly.js';
 import {
@@ -133,7 +133,7 @@ for (const family of FAMILIES) {
       const times = (scale: number) =>
         Object.fromEntries(Object.entries(model.parameters).map(([name, tensor]) => [name, tf.mul(tensor, scale)]));
       const [sampling, reference] = [times(samplingScale), times(referenceScale)];
-      const scores = scoreRollout(scoreStep(model.config, 1), sampling, rollout, model.config, 2);
+      const scores = computeLogProbs(logProbStep(model.config, 1), sampling, rollout, model.config, 2);
       for (const [lossType, wanted] of Object.entries(losses)) {
         const settings = {
           ...REASON_RFT_GRPO,

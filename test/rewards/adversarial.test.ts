@@ -7,7 +7,8 @@ import { REWARDS } from '../../lib/rewards/rewards.js';
 const rewards: { [name: string]: (text: string, row: { solution: string }) => number | null } = Object.fromEntries(
   Object.entries(REWARDS).map(([name, reward]) => [
     name,
-    (text, row) => reward(text, { ...row, draw: text.slice(0, 9), group: [text, '', '<answer>6</answer>'], step: 800 }),
+    (text, row) =>
+      reward(text, { ...row, randomKey: text.slice(0, 9), group: [text, '', '<answer>6</answer>'], step: 800 }),
   ]),
 );
 /** Where it is not 0 to 1: worst is a match by name alone (-0.5), and 0.05 times lambda, which lies within half. */

@@ -11,7 +11,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { startEngine } from '../../lib/engine/backend.js';
 import { disposeModel } from '../../lib/model/model.js';
-import { validation } from '../../lib/study/cells/validation.js';
+import { scheduleValidation } from '../../lib/study/cells/validation.js';
 import { AdamW } from '../../lib/train/adamw.js';
 import { trainGrpo } from '../../lib/train/grpo.js';
 import { REASON_RFT_GRPO } from '../../lib/train/grpo-settings.js';
@@ -98,7 +98,7 @@ async function main(): Promise<void> {
   // Prompts of one shape, and as many completions in validation as in training: each step is recorded once a life.
   const examples = tinyExamples(14).filter(({ prompt }) => prompt.images.length > 0);
   const run = RunDirectory.open(folder, { evaluation });
-  const heldOut = validation({
+  const heldOut = scheduleValidation({
     model,
     items: examples.slice(6, 8).map((example) => ({ ...example, family: 'count' })),
     settings: {

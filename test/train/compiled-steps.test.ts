@@ -11,8 +11,8 @@ import { ADAMW_DEFAULTS, AdamW } from '../../lib/train/adamw.js';
 import { type GrpoSettings, REASON_RFT_GRPO } from '../../lib/train/grpo-settings.js';
 import { likelihoodStep } from '../../lib/train/likelihood.js';
 import { likelihoodGradients } from '../../lib/train/likelihood-update.js';
-import { policyStep, scoreStep } from '../../lib/train/policy-step.js';
-import { miniBatches, policyGradients, scoreRollout } from '../../lib/train/policy-update.js';
+import { logProbStep, policyStep } from '../../lib/train/policy-step.js';
+import { computeLogProbs, miniBatches, policyGradients } from '../../lib/train/policy-update.js';
 import type { Rollout } from '../../lib/train/rollout.js';
 import { eagerly } from '../support/eagerly.js';
 import { TINY_CONFIG, tinyParameters } from '../support/tiny-model.js';
@@ -76,8 +76,8 @@ const STEPS: { [name: string]: () => number[] } = {
     });
   },
   score: () => {
-    const { logProbs, entropies } = scoreRollout(
-      scoreStep(TINY_CONFIG, 0.8),
+    const { logProbs, entropies } = computeLogProbs(
+      logProbStep(TINY_CONFIG, 0.8),
       tinyParameters(),
       rollout(),
       TINY_CONFIG,
@@ -96,7 +96,7 @@ const STEPS: { [name: string]: () => number[] } = {
     return [...flat(gradients), ...Object.values(metrics)];
   },
   policy: () => {
-    const scores = scoreRollout(scoreStep(TINY_CONFIG, 1), tinyParameters(2), rollout(), TINY_CONFIG, 2);
+    const scores = computeLogProbs(logProbStep(TINY_CONFIG, 1), tinyParameters(2), rollout(), TINY_CONFIG, 2);
     return [false, true].flatMap((gradientCheckpointing) => {
       const settings = { ...SETTINGS, gradientCheckpointing };
       const policy = policyStep(TINY_CONFIG, { ...settings, logitTemperature: 1 });

@@ -9,7 +9,7 @@ import { startEngine } from '../../lib/engine/backend.js';
 import { LORA_DEFAULTS } from '../../lib/model/lora.js';
 import { disposeModel } from '../../lib/model/model.js';
 import { scoreAnswer } from '../../lib/rewards/score-answer.js';
-import { validation } from '../../lib/study/cells/validation.js';
+import { scheduleValidation } from '../../lib/study/cells/validation.js';
 import { validationSettings } from '../../lib/study/cells/validation-rows.js';
 import { QUICK } from '../../lib/study/profile.js';
 import { openStudy } from '../../lib/study/workspace.js';
@@ -96,7 +96,7 @@ test('every metric that runs log has its row', async () => {
       rewards,
       settings: { ...settings, lossType, epsilonHigh },
       run,
-      evaluate: validation({ model, items, settings: heldOut, rewards, score: scoreAnswer }),
+      evaluate: scheduleValidation({ model, items, settings: heldOut, rewards, score: scoreAnswer }),
     });
     for (const name of Object.keys(run.metrics()[0]!))
       logged.add(name.replace('/short/', '/{name}/').replace('pass@2', 'pass@k'));

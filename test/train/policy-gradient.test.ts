@@ -10,8 +10,8 @@ import { collate } from '../../lib/model/batch.js';
 import { type GrpoSettings, REASON_RFT_GRPO } from '../../lib/train/grpo-settings.js';
 import { likelihoodStep } from '../../lib/train/likelihood.js';
 import type { LossType } from '../../lib/train/policy-loss.js';
-import { policyStep, scoreStep } from '../../lib/train/policy-step.js';
-import { miniBatches, policyGradients, scoreRollout } from '../../lib/train/policy-update.js';
+import { logProbStep, policyStep } from '../../lib/train/policy-step.js';
+import { computeLogProbs, miniBatches, policyGradients } from '../../lib/train/policy-update.js';
 import type { Rollout } from '../../lib/train/rollout.js';
 import { referenceScores, slopeAt, type Weights } from '../support/reference-model.js';
 import { TOY_CONFIG, toyPrompt, toyTensors, toyWeights, worstRelativeError } from '../support/toy-model.js';
@@ -131,8 +131,8 @@ function objective(settings: GrpoSettings): (w: Weights) => number {
 function kitGradient(settings: GrpoSettings) {
   const trainable = toyTensors(now);
   const logitTemperature = settings.temperatureInLoss ? settings.temperature : 1;
-  const score = scoreStep(TOY_CONFIG, logitTemperature);
-  const scores = scoreRollout(score, toyTensors(sampling), ROLLOUT, TOY_CONFIG, 2);
+  const score = logProbStep(TOY_CONFIG, logitTemperature);
+  const scores = computeLogProbs(score, toyTensors(sampling), ROLLOUT, TOY_CONFIG, 2);
   const policy = policyStep(TOY_CONFIG, { ...settings, logitTemperature });
   const tensors = { trainable, frozen: {}, reference: toyTensors(reference) };
   const [update] = miniBatches(ROLLOUT, settings, scores);

@@ -6,14 +6,14 @@ import { Random } from '../../lib/engine/random.js';
 import { Generator } from '../../lib/model/generate.js';
 import { ADAMW_DEFAULTS, AdamW } from '../../lib/train/adamw.js';
 import { type GrpoSettings, REASON_RFT_GRPO } from '../../lib/train/grpo-settings.js';
-import { policyStep, scoreStep } from '../../lib/train/policy-step.js';
+import { logProbStep, policyStep } from '../../lib/train/policy-step.js';
 import {
+  canReuseSamplingLogProbs,
+  computeLogProbs,
   entropyThreshold,
+  logProbsFromSampling,
   miniBatches,
-  notedScores,
   policyGradients,
-  scoreRollout,
-  scoresAreNoted,
 } from '../../lib/train/policy-update.js';
 import type { Rollout } from '../../lib/train/rollout.js';
 import { TINY_CONFIG, tinyParameters, tinyPrompt } from '../support/tiny-model.js';
@@ -68,8 +68,8 @@ function update(of: Rollout, settings: GrpoSettings) {
   const trainable = tinyParameters(1);
   const sampling = tinyParameters(SAMPLING_SEED);
   sampling['model.norm.weight'] = sampling['model.norm.weight']!.mul(1.05);
-  const score = scoreStep(TINY_CONFIG, 1);
-  const scores = scoreRollout(score, sampling, of, TINY_CONFIG, settings.promptsPerMicroBatch);
+  const score = logProbStep(TINY_CONFIG, 1);
+  const scores = computeLogProbs(score, sampling, of, TINY_CONFIG, settings.promptsPerMicroBatch);
   const policy = policyStep(TINY_CONFIG, { ...settings, logitTemperature: 1 });
   const tensors = { trainable, frozen: {}, reference: tinyParameters(2) };
   const { gradients, metrics } = policyGradients(
@@ -124,24 +124,24 @@ for (const lossType of ['grpo', 'bnpo', 'dr_grpo', 'dapo', 'cispo', 'sapo', 'gsp
 
 test('log-probabilities noted at sampling are those of a pass over the rollout, at the temperature of both', () => {
   const settings: GrpoSettings = { ...SETTINGS, temperature: 0.7, topK: 0, topP: 1, temperatureInLoss: true };
-  assert.equal(scoresAreNoted(settings), true);
+  assert.equal(canReuseSamplingLogProbs(settings), true);
   const examples = [0, 1, 2].map((p) => ({ id: String(p), prompt: tinyPrompt(p, [22, 23]), solution: '' }));
   const parameters = tinyParameters(1);
   const generator = new Generator(TINY_CONFIG, [31]);
   const prompts = examples.map(({ prompt }) => prompt);
   const completions = generator.generate(parameters, prompts, settings);
   const drawn: Rollout = { examples, completions, advantages: [] };
-  const passed = scoreRollout(scoreStep(TINY_CONFIG, 0.7), parameters, drawn, TINY_CONFIG, 3).logProbs.flat();
-  const noted = notedScores(drawn).logProbs.flat();
+  const passed = computeLogProbs(logProbStep(TINY_CONFIG, 0.7), parameters, drawn, TINY_CONFIG, 3).logProbs.flat();
+  const noted = logProbsFromSampling(drawn).logProbs.flat();
   noted.forEach((each, i) => {
     each.forEach((x, t) => {
       assert.ok(Math.abs(x - passed[i]![t]!) < 1e-5, `completion ${i}, token ${t}: ${x} against ${passed[i]![t]}`);
     });
   });
   // At another temperature than the loss's, and where entropies are asked for, they are not.
-  assert.equal(scoresAreNoted({ ...settings, temperatureInLoss: false }), false);
-  assert.equal(scoresAreNoted({ ...settings, temperature: 1, temperatureInLoss: false }), true);
-  assert.equal(scoresAreNoted({ ...settings, topEntropyShare: 0.2 }), false);
+  assert.equal(canReuseSamplingLogProbs({ ...settings, temperatureInLoss: false }), false);
+  assert.equal(canReuseSamplingLogProbs({ ...settings, temperature: 1, temperatureInLoss: false }), true);
+  assert.equal(canReuseSamplingLogProbs({ ...settings, topEntropyShare: 0.2 }), false);
 });
 
 test('gradient checkpointing: the same gradient and weights', () => {
@@ -156,7 +156,7 @@ test('two mini-batches: dapo gradients add up to twice the whole rollout’s, ea
   const of = rollout(STRAIGHT);
   const parameters = tinyParameters(1);
   const policy = policyStep(TINY_CONFIG, { ...settings, logitTemperature: 1 });
-  const scores = scoreRollout(scoreStep(TINY_CONFIG, 1), parameters, of, TINY_CONFIG, 6);
+  const scores = computeLogProbs(logProbStep(TINY_CONFIG, 1), parameters, of, TINY_CONFIG, 6);
   const tensors = { trainable: parameters, frozen: {}, reference: tinyParameters(2) };
   const losses = (each: GrpoSettings) =>
     miniBatches(of, each, scores).map((one) => policyGradients(policy, tensors, one, TINY_CONFIG, each).metrics.loss!);

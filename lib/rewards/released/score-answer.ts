@@ -12,10 +12,10 @@ import { equalAnswers } from '../symbolic.js';
  * Where this differs from the released code: that finds an expression within prose, by math-verify, and here the text must be
  * the answer and nothing else.
  */
-export const releasedScoreAnswer: Scorer = (completion, solution) => {
+export const releasedScoreAnswer: Scorer = (completion, goldAnswer) => {
   const tagged = taggedAnswer(completion);
-  if (tagged === undefined ? completion.trim() === solution.trim() : tagged === solution) return 1;
+  if (tagged === undefined ? completion.trim() === goldAnswer.trim() : tagged === goldAnswer) return 1;
   // A letter is no mathematics: b is not B there.
-  if (/^\s*[A-D]\s*$/.test(solution)) return 0;
-  return equalAnswers(tagged ?? completion, solution) ? 1 : 0;
+  if (/^\s*[A-D]\s*$/.test(goldAnswer)) return 0;
+  return equalAnswers(tagged ?? completion, goldAnswer) ? 1 : 0;
 };

@@ -13,8 +13,8 @@ import { parseReleasedCalls } from './function-match.js';
  * - there, calls are matched in the order of a Python set, which differs from run to run where two would do; here, in the order
  *   in which they stand.
  */
-export const releasedScoreTransformation: Scorer = (completion, solution) =>
-  matchCalls(parseReleasedCalls(lineAnswer(completion) ?? completion), parseReleasedCalls(solution), 'partial');
+export const releasedScoreTransformation: Scorer = (completion, goldAnswer) =>
+  matchCalls(parseReleasedCalls(lineAnswer(completion) ?? completion), parseReleasedCalls(goldAnswer), 'partial');
 
 /** The text of the first answer whose tags stand on one line. */
 function lineAnswer(completion: string): string | undefined {

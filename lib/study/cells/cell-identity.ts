@@ -1,12 +1,12 @@
 /**
- * What makes a cell the run that it is, and with that where it lies: in `cells/{kind}-{configuration}-{code}`.
+ * Computes a cell's identity, and from it the folder of its run: `cells/{kind}-{configuration}-{code}`.
  *
  * - The configuration is the cell's settings; the rows that it trains on, as a model is shown them, and with validation the
  *   held-out rows; its start, which is the base model's weights or the start cell's own configuration; the precision.
  * - The code is that which trains the cell and its start cell (`code-version.ts`).
  *
- * The file of a measurement has in its name a digest of the rows, of the length of completions and of the scorer's name, and the
- * version of the code that measures.
+ * The name of an evaluation's file holds a digest of the rows, of the length of completions and of the scorer's name, and the version of
+ * the code that evaluates.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
@@ -27,9 +27,9 @@ import { type CodeVersion, changedSources, measuringCode, trainingCode } from '.
 import { styleOfTarget } from './prepared-rows.js';
 import type { ValidationSettings } from './validation.js';
 
-/** The folder of a cell: that of this code, or when the study accepts that, the one that other code has finished. */
+/** Returns the folder for the current code; with `acceptStale`, the newest folder finished by other code. */
 export function cellFolder(study: Study, cell: Cell): string {
-  return staleCell(study, cell)?.accepted ?? currentFolder(study, cell);
+  return staleCell(study, cell)?.usableFolder ?? currentFolder(study, cell);
 }
 
 /** A cell that other code has finished and this code has not. */
@@ -37,24 +37,25 @@ export interface StaleCell {
   folder: string;
   /** The modules whose contents differ, by their names below `lib`; not those of the start cell. */
   changed: string[];
-  /** The folder again, when the study accepts it. */
-  accepted?: string;
+  /** The folder again, if the study accepts stale cells. */
+  usableFolder?: string;
 }
 
 /** Finds the newest folder of a cell that other code has finished; undefined when this code has finished the cell. */
 export function staleCell(study: Study, cell: Cell): StaleCell | undefined {
   const current = currentFolder(study, cell);
   if (existsSync(path.join(current, 'result.json'))) return undefined;
-  const folder = newestOther(current, (other) => path.join(other, 'result.json'));
+  const folder = newestOther(current, (candidate) => path.join(candidate, 'result.json'));
   if (folder === undefined) return undefined;
   const file = path.join(folder, 'code.json');
   const before: CodeVersion = existsSync(file)
     ? (JSON.parse(readFileSync(file, 'utf8')) as CodeVersion)
     : { version: '', files: {} };
   const now = cellCode(cell);
-  const modules = changedSources(before, now);
-  const changed = modules.length === 0 && before.version !== now.version ? ['which module imports which'] : modules;
-  return { folder, changed, ...(study.acceptStale ? { accepted: folder } : {}) };
+  const changedModules = changedSources(before, now);
+  const changed =
+    changedModules.length === 0 && before.version !== now.version ? ['which module imports which'] : changedModules;
+  return { folder, changed, ...(study.acceptStale ? { usableFolder: folder } : {}) };
 }
 
 /** Says in words which code has trained a stale cell. */
@@ -72,7 +73,7 @@ export function evaluationFile(study: Study, cell: Cell | BaseCell, set: TestSet
     testRowsDigest(study, set, task, style),
     longestCompletion(study.profile, task),
     scorer,
-    ...measuredModel(study, cell),
+    ...modelIdentity(study, cell),
   ];
   const name = `evaluation-${set}-${style}-${shortHash(identity)}`;
   return measurementFile(study, cell, name, measuringCode('evaluation', scorer));
@@ -83,7 +84,7 @@ export function heldOutFile(study: Study, cell: Cell | BaseCell, settings: Valid
   const { task } = cell;
   const scorer = nameOfScorer(TASKS[task].score);
   const rows = heldOutRowsDigest(study, task, settings.items, 'think');
-  const identity = [rows, settings, scorer, ...measuredModel(study, cell)];
+  const identity = [rows, settings, scorer, ...modelIdentity(study, cell)];
   return measurementFile(study, cell, `held-out-${shortHash(identity)}`, measuringCode('validation', scorer));
 }
 
@@ -91,11 +92,11 @@ function measurementFile(study: Study, cell: Cell | BaseCell, name: string, code
   const folder = cell.kind === 'base' ? path.join(study.folder, 'cells', `base-${cell.task}`) : cellFolder(study, cell);
   const file = path.join(folder, `${name}-${code.version}.json`);
   if (!study.acceptStale || existsSync(file)) return file;
-  return newestOther(file, (other) => other) ?? file;
+  return newestOther(file, (candidate) => candidate) ?? file;
 }
 
-/** What a measurement depends on beside rows and settings. The folder of a trained cell says the rest. */
-function measuredModel(study: Study, cell: Cell | BaseCell): Json[] {
+/** The precision and, for the base model, its weights. For a trained cell the folder name already identifies the weights. */
+function modelIdentity(study: Study, cell: Cell | BaseCell): Json[] {
   return [askedPrecision(), cell.kind === 'base' ? baseDigest(study) : ''];
 }
 
@@ -139,33 +140,33 @@ export function cellCode(cell: Cell): CodeVersion {
 /**
  * Finds the newest of the files or folders whose names differ from one in the code's version alone, at the name's end.
  *
- * @param proof the file of each that has to be there
+ * @param requiredFile the file that must exist for a candidate to count
  */
-function newestOther(current: string, proof: (other: string) => string): string | undefined {
+function newestOther(current: string, requiredFile: (candidate: string) => string): string | undefined {
   const [parent, name] = [path.dirname(current), path.basename(current)];
   const extension = path.extname(name);
   const stem = name.slice(0, name.lastIndexOf('-') + 1);
-  const isAlike = (other: string) =>
-    other !== name &&
-    other.startsWith(stem) &&
-    other.endsWith(extension) &&
-    /^[0-9a-f]{8}$/.test(other.slice(stem.length, other.length - extension.length));
+  const isAlike = (candidate: string) =>
+    candidate !== name &&
+    candidate.startsWith(stem) &&
+    candidate.endsWith(extension) &&
+    /^[0-9a-f]{8}$/.test(candidate.slice(stem.length, candidate.length - extension.length));
   if (!existsSync(parent)) return undefined;
   return readdirSync(parent)
     .filter(isAlike)
-    .map((other) => path.join(parent, other))
-    .filter((other) => existsSync(proof(other)))
-    .sort((a, b) => statSync(proof(b)).mtimeMs - statSync(proof(a)).mtimeMs)[0];
+    .map((candidate) => path.join(parent, candidate))
+    .filter((candidate) => existsSync(requiredFile(candidate)))
+    .sort((a, b) => statSync(requiredFile(b)).mtimeMs - statSync(requiredFile(a)).mtimeMs)[0];
 }
 
 const digests = new Map<string, string>();
 
 function baseDigest(study: Study): string {
   const file = weightsFile(study.base);
-  // Known by time and size too: a live kernel must notice that the weights are others.
+  // The key holds time and size too, so that a kernel that stays open notices when the weights are replaced.
   const { mtimeMs, size } = statSync(file);
   const key = `${file} ${mtimeMs} ${size}`;
-  const known = digests.get(key) ?? fileDigest(file);
-  digests.set(key, known);
-  return known;
+  const digest = digests.get(key) ?? fileDigest(file);
+  digests.set(key, digest);
+  return digest;
 }

@@ -1,4 +1,4 @@
-/** Trains, measures and reads the cells of a study. A rerun computes only what changed: every result lies where its identity says. */
+/** Trains, evaluates and reads the cells of a study. The folder of a result follows from its identity, so a rerun computes only what changed. */
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { writeFileAtomic } from '../../engine/atomic-write.js';
@@ -20,7 +20,7 @@ import { cellRows, testRows } from './cell-rows.js';
 import { evaluateRows } from './evaluate-rows.js';
 import { prepareQuestions, prepareSftRows, styleOfTarget } from './prepared-rows.js';
 import { type RunControl, readRunResult, type TrainingPlan, trainRun } from './train-run.js';
-import { type ValidationSettings, validationOnRows } from './validation.js';
+import { scheduleValidationOnRows, type ValidationSettings } from './validation.js';
 import { validationRows } from './validation-rows.js';
 
 /** Reads the metrics that a cell has logged so far, for a live plot that goes on where it stopped. */
@@ -35,8 +35,9 @@ export function cellRun(study: Study, cell: Cell): RunDirectory {
 }
 
 /**
- * Trains a cell, or goes on where it was stopped, or takes its result when it is finished. A start cell is trained first. A cell
- * that other code trained is trained again, beside the old one, unless the study accepts that; stderr says which of the two.
+ * Trains a cell, or goes on where it was stopped, or reads its result when it is finished. A start cell is trained first. A cell
+ * that other code trained is trained again, beside the old one, unless `study.acceptStale`, which reuses the old result; a warning on
+ * stderr says which happened.
  *
  * @throws TrainingStopped when interrupted
  * @throws Error when another process trains it
@@ -49,12 +50,12 @@ export async function runCell(study: Study, cell: Cell, control: RunControl = {}
     cell.kind === 'grpo' && cell.start !== 'base'
       ? (await runCell(study, cell.start, { signal: control.signal })).checkpoint
       : study.base;
-  const place = {
+  const location = {
     folder: cellFolder(study, cell),
     configuration: cell as unknown as Json,
     pathsFrom: study.folder,
   };
-  return trainRun(place, () => planCell(study, cell, path.resolve(study.folder, start)), control);
+  return trainRun(location, () => planCell(study, cell, path.resolve(study.folder, start)), control);
 }
 
 /** The run of a cell, with its rows. @param checkpoint the folder that it starts from */
@@ -75,19 +76,19 @@ function planValidation(study: Study, cell: Cell, settings: ValidationSettings):
   return { settings, rows, score: TASKS[cell.task].score };
 }
 
-/** The lines that were said of stale cells: each is said once a process. */
-const saidLines = new Set<string>();
+/** Warnings already printed; each is printed once per process. */
+const printedWarnings = new Set<string>();
 
 function warnOfStale(study: Study, cell: Cell): void {
   const stale = staleCell(study, cell);
   if (!stale) return;
-  const consequence = stale.accepted
+  const consequence = stale.usableFolder
     ? 'taken as it is'
     : 'training again, beside it (REASON_RFT_ACCEPT_STALE=1 takes it as it is)';
-  const line = `${stale.folder} was ${staleText(stale)}: ${consequence}`;
-  if (saidLines.has(line)) return;
-  saidLines.add(line);
-  console.warn(line);
+  const warning = `${stale.folder} was ${staleText(stale)}: ${consequence}`;
+  if (printedWarnings.has(warning)) return;
+  printedWarnings.add(warning);
+  console.warn(warning);
 }
 
 /**
@@ -120,7 +121,7 @@ export async function measureHeldOut(
 ): Promise<Metrics> {
   return measureOnce(study, cell, heldOutFile(study, cell, settings), async (model) => {
     const rows = prepareQuestions(validationRows(study, cell.task, settings.items), 'think');
-    const { measure } = validationOnRows({ rows, settings, score: TASKS[cell.task].score })(model)!;
+    const { measure } = scheduleValidationOnRows({ rows, settings, score: TASKS[cell.task].score })(model)!;
     return (await measure(model.parameters, 0)).metrics;
   });
 }
@@ -163,11 +164,11 @@ async function measureOnce<T>(
   file: string,
   measure: (model: Model) => Promise<T>,
 ): Promise<T> {
-  const trained = cell.kind === 'base' ? undefined : await runCell(study, cell);
-  const kept = readJson<T>(file);
-  if (kept !== undefined) return kept;
+  const trainedCell = cell.kind === 'base' ? undefined : await runCell(study, cell);
+  const earlierResult = readJson<T>(file);
+  if (earlierResult !== undefined) return earlierResult;
   await startEngine();
-  const model = loadModel(trained ? path.resolve(study.folder, trained.checkpoint) : study.base);
+  const model = loadModel(trainedCell ? path.resolve(study.folder, trainedCell.checkpoint) : study.base);
   try {
     const result = await measure(model);
     writeFileAtomic(file, `${JSON.stringify(result)}\n`);

@@ -1,6 +1,6 @@
 /**
- * One training run from its start to its result, the same for cells, commands and notebooks: who holds the folder, what the run
- * starts from, training, the trained and the best checkpoint, the code that trained them, `result.json`.
+ * One training run from its start to its result, the same for cells, commands and notebooks. It locks the folder, loads the start, trains,
+ * saves the trained and the best checkpoint, notes the code that trained them, and writes `result.json`.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -21,12 +21,12 @@ import { lockFolder } from './run-lock.js';
 import type { RunStart } from './start-model.js';
 import { trainGrpoRows } from './train-grpo.js';
 import { trainSftRows } from './train-sft.js';
-import { type ValidationSettings, validationOnRows } from './validation.js';
+import { scheduleValidationOnRows, type ValidationSettings } from './validation.js';
 
 /** The course of a run, which a caller may set. Nothing of it changes what the model learns. */
 export type RunControl = Omit<LoopControl, 'evaluate'>;
 
-/** What a run trains, on what, and how. */
+/** All that a run trains from: its start, its rows and its settings. */
 export type TrainingPlan = {
   start: RunStart;
   /** Evaluation on held-out rows while it trains. Default: none. */
@@ -42,10 +42,10 @@ export type TrainingPlan = {
     }
 );
 
-/** Where a run lies. */
+/** The folder of a run, and its configuration. */
 export interface RunPlace {
   folder: string;
-  /** What the run is known by: a folder that holds a run of another configuration is refused. */
+  /** The configuration of the run. A folder that holds a run of another configuration is refused. */
   configuration: Json;
   /** The code that trains the run, unless the folder's name says it: a folder with a run that other code trains is refused. */
   code?: CodeVersion;
@@ -67,49 +67,49 @@ export interface RunResult {
 }
 
 /**
- * Trains a run, or goes on where it was stopped, or takes its result when it is finished. One process at a time does so in a
+ * Trains a run, or goes on where it was stopped, or reads its result when it is finished. One process at a time does so in a
  * folder. A start that cannot be loaded leaves nothing there.
  *
- * @param plan is asked for once this process holds the folder and the run is not finished
+ * @param plan makes the plan. It is called only if the run is not finished, and after this process has locked the folder
  * @throws TrainingStopped when interrupted
  * @throws Error when another process trains the run, when the folder holds something else or a run of other code, or when what a
  *   finished run left is damaged
  */
 export async function trainRun(
-  place: RunPlace,
+  location: RunPlace,
   plan: () => Promise<TrainingPlan>,
   control: RunControl = {},
 ): Promise<RunResult> {
-  const { folder, configuration } = place;
-  const shown = (checkpoint: string) =>
-    place.pathsFrom === undefined ? checkpoint : path.relative(place.pathsFrom, checkpoint);
+  const { folder, configuration } = location;
+  const resultPath = (checkpoint: string) =>
+    location.pathsFrom === undefined ? checkpoint : path.relative(location.pathsFrom, checkpoint);
   const checkFolder = () => {
-    if (RunDirectory.check(folder, configuration) && place.code) checkCode(folder, place.code);
+    if (RunDirectory.check(folder, configuration) && location.code) checkCode(folder, location.code);
   };
   checkFolder();
   return lockFolder(folder, async () => {
     checkFolder();
     const finished = readRunResult(folder);
-    if (finished) return locateCheckpoints(finished, folder, shown);
+    if (finished) return locateCheckpoints(finished, folder, resultPath);
     await startEngine();
-    const work = await plan();
-    const code = planCode(work);
+    const readyPlan = await plan();
+    const code = planCode(readyPlan);
     let opened: RunDirectory | undefined;
     const openRun = () => {
       opened = RunDirectory.open(folder, configuration);
-      keepCode(folder, code);
+      writeCodeVersion(folder, code);
       return opened;
     };
-    const { final, best } = await trainPlan(work, openRun, control);
+    const { final, best } = await trainPlan(readyPlan, openRun, control);
     const run = opened!;
     const metrics = run.metrics();
     const result: RunResult = {
-      checkpoint: shown(final),
-      ...(best ? { best: { checkpoint: shown(best.folder), step: best.step, score: best.score } } : {}),
-      trainingRows: work.rows.length,
+      checkpoint: resultPath(final),
+      ...(best ? { best: { checkpoint: resultPath(best.folder), step: best.step, score: best.score } } : {}),
+      trainingRows: readyPlan.rows.length,
       wallSeconds: run.rows<{ step_time: number }>('timing.jsonl').reduce((sum, row) => sum + row.step_time, 0),
       tokens: metrics.at(-1)!.num_tokens!,
-      seed: work.settings.seed,
+      seed: readyPlan.settings.seed,
       steps: metrics.length,
     };
     run.finish(result);
@@ -120,11 +120,11 @@ export async function trainRun(
 function trainPlan(plan: TrainingPlan, openRun: () => RunDirectory, control: RunControl) {
   const { start, validation } = plan;
   if (plan.kind === 'sft') {
-    const evaluate = validation && validationOnRows(validation);
+    const evaluate = validation && scheduleValidationOnRows(validation);
     return trainSftRows({ start, rows: plan.rows, settings: plan.settings, evaluate }, openRun, control);
   }
   const rewards: NamedReward[] = plan.rewards.map(([name, weight]) => ({ name, weight, reward: REWARDS[name] }));
-  const evaluate = validation && validationOnRows({ ...validation, rewards });
+  const evaluate = validation && scheduleValidationOnRows({ ...validation, rewards });
   return trainGrpoRows({ start, rows: plan.rows, rewards, settings: plan.settings, evaluate }, openRun, control);
 }
 
@@ -193,8 +193,8 @@ function checkCode(folder: string, now: CodeVersion): void {
   );
 }
 
-/** Writes down beside a run which code trains it; a run that goes on keeps what its first start wrote. */
-function keepCode(folder: string, code: CodeVersion): void {
+/** Writes the version of the code that trains a run into its folder. A run that goes on keeps the version of its first start. */
+function writeCodeVersion(folder: string, code: CodeVersion): void {
   const file = path.join(folder, 'code.json');
   if (!existsSync(file)) writeFileAtomic(file, `${JSON.stringify(code, null, 2)}\n`);
 }

@@ -48,14 +48,14 @@ export function checkValidation(settings: ValidationSettings): void {
 /** The number of completions that are sampled together. */
 const BATCH = 128;
 
-/** The items that a model is validated on, and the functions that judge it. */
-export interface ValidationTerms {
+/** How and on which items a model is validated, and the functions that judge its completions. */
+export interface ValidationOptions {
   settings: ValidationSettings;
   /** Prompts that the model is neither trained nor tested on. */
   items: readonly Deferred<EvaluationItem>[];
-  /** Those of the training; default: none. */
+  /** The rewards that the run trains on; default: none. */
   rewards?: readonly NamedReward[];
-  /** The task's own. */
+  /** Scores a completion against the gold answer; the task's own scorer. */
   score: Scorer;
 }
 
@@ -73,13 +73,13 @@ export interface ValidationTerms {
  * @returns undefined when `evaluateEvery` is 0
  * @throws Error naming an impossible setting
  */
-export function validation({
+export function scheduleValidation({
   model,
   items,
   settings,
   rewards = [],
   score,
-}: { model: Model } & ValidationTerms): EvaluationSchedule | undefined {
+}: { model: Model } & ValidationOptions): EvaluationSchedule | undefined {
   checkValidation(settings);
   if (settings.evaluateEvery === 0) return undefined;
   if (items.length === 0) throw new Error('validation: there are no held-out items');
@@ -88,23 +88,23 @@ export function validation({
     const greedy = await evaluateModel({ ...model, parameters }, items, { maxNewTokens, score });
     const { accuracy, formatted } = greedy;
     const samples = await sampleItems(model, parameters, items, settings);
-    const right = samples.map((texts, i) => texts.map((text) => score(text, items[i]!.solution) === 1));
-    const metrics: Metrics = { accuracy, format: formatted, 'pass@1': meanPassAtK(right, 1) };
-    if (settings.samples > 1) metrics[`pass@${settings.samples}`] = meanPassAtK(right, settings.samples);
+    const isRight = samples.map((texts, i) => texts.map((text) => score(text, items[i]!.solution) === 1));
+    const metrics: Metrics = { accuracy, format: formatted, 'pass@1': meanPassAtK(isRight, 1) };
+    if (settings.samples > 1) metrics[`pass@${settings.samples}`] = meanPassAtK(isRight, settings.samples);
     Object.assign(metrics, rewardMeans(rewards, samples, items));
     return { metrics, score: accuracy };
   };
   return { every: settings.evaluateEvery, measure };
 }
 
-/** The same on prepared rows, for a model that is loaded later. */
-export function validationOnRows({
+/** Does the same on prepared rows, for a model that is loaded later. */
+export function scheduleValidationOnRows({
   rows,
-  ...terms
-}: Omit<ValidationTerms, 'items'> & { rows: readonly QuestionRow[] }): (
+  ...options
+}: Omit<ValidationOptions, 'items'> & { rows: readonly QuestionRow[] }): (
   model: Model,
 ) => EvaluationSchedule | undefined {
-  return (model) => validation({ model, items: encodeQuestions(model, rows), ...terms });
+  return (model) => scheduleValidation({ model, items: encodeQuestions(model, rows), ...options });
 }
 
 /** Draws `samples` completions of each item. @returns their texts, `[items][samples]` */
@@ -141,21 +141,21 @@ function rewardMeans(
   items: readonly Pick<EvaluationItem, 'id' | 'solution'>[],
 ): Metrics {
   if (rewards.length === 0) return {};
-  const totals = samples.map((texts) => texts.map(() => 0));
+  const weightedRewards = samples.map((texts) => texts.map(() => 0));
   const metrics: Metrics = { reward: 0 };
   for (const { name, weight, reward } of rewards) {
-    const known: number[] = [];
+    const applicable: number[] = [];
     samples.forEach((texts, i) => {
       texts.forEach((text, g) => {
         const { id, solution } = items[i]!;
-        const value = reward(text, { solution, draw: `validation/${id}/${g}`, group: texts, step: Infinity });
+        const value = reward(text, { solution, randomKey: `validation/${id}/${g}`, group: texts, step: Infinity });
         if (value === null) return;
-        known.push(value);
-        totals[i]![g]! += weight * value;
+        applicable.push(value);
+        weightedRewards[i]![g]! += weight * value;
       });
     });
-    metrics[`rewards/${name}/mean`] = mean(known);
+    metrics[`rewards/${name}/mean`] = mean(applicable);
   }
-  metrics.reward = mean(totals.flat());
+  metrics.reward = mean(weightedRewards.flat());
   return metrics;
 }

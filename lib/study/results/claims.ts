@@ -157,7 +157,7 @@ function compareWithStarts(study: Study, task: TaskName): Comparisons {
 
 /** The reward of a completion that stands alone. It may use the gold answer, and neither a group, a random number nor a step. */
 function computeReward(name: RewardName, completion: string, goldAnswer: string): number {
-  const row = { solution: goldAnswer, draw: '', group: [completion], step: Number.POSITIVE_INFINITY };
+  const row = { solution: goldAnswer, randomKey: '', group: [completion], step: Number.POSITIVE_INFINITY };
   const reward: (text: string, row: RewardRow) => number | null = REWARDS[name];
   return reward(completion, row) ?? 0;
 }

@@ -15,7 +15,7 @@ import { cellFolder } from '../../../lib/study/cells/cell-identity.js';
 import { encodeQuestions } from '../../../lib/study/cells/encode-rows.js';
 import { prepareQuestions } from '../../../lib/study/cells/prepared-rows.js';
 import { cellRun, runCell } from '../../../lib/study/cells/run-cell.js';
-import { validation } from '../../../lib/study/cells/validation.js';
+import { scheduleValidation } from '../../../lib/study/cells/validation.js';
 import { validationRows, validationSettings } from '../../../lib/study/cells/validation-rows.js';
 import { curateTrainingRows } from '../../../lib/study/data/curate-rows.js';
 import { writeStudyData } from '../../../lib/study/data/data-folder.js';
@@ -87,7 +87,7 @@ test('accuracy is greedy, pass@k and reward are of the samples, each by its own 
       },
     },
   ];
-  const evaluate = validation({ model, items, settings, rewards, score })!;
+  const evaluate = scheduleValidation({ model, items, settings, rewards, score })!;
   assert.equal(evaluate.every, 10);
   const { metrics, score: best } = await evaluate.measure(model.parameters, 10);
 
@@ -118,7 +118,7 @@ test('accuracy is greedy, pass@k and reward are of the samples, each by its own 
 test('what is measured is the parameters handed over, the same each time, and leaves no tensors', async () => {
   const items = itemsOf(validationRows(study, 'counting', 4));
   const rewards = [{ name: 'length', weight: 1, reward: (text: string) => text.length }];
-  const { measure } = validation({ model, items, settings, rewards, score: scoreAnswer })!;
+  const { measure } = scheduleValidation({ model, items, settings, rewards, score: scoreAnswer })!;
   const first = await measure(model.parameters, 10);
   const before = tf.memory().numTensors;
   assert.deepEqual(await measure(model.parameters, 20), first);
@@ -132,12 +132,12 @@ test('what is measured is the parameters handed over, the same each time, and le
 test('0 is never; impossible settings and an empty set are named', () => {
   const items = itemsOf(validationRows(study, 'counting', 1));
   const attempt = (changes: object) => () =>
-    validation({ model, items, settings: { ...settings, ...changes }, score: scoreAnswer });
+    scheduleValidation({ model, items, settings: { ...settings, ...changes }, score: scoreAnswer });
   assert.equal(attempt({ evaluateEvery: 0 })(), undefined);
   assert.throws(attempt({ evaluateEvery: -1 }), /evaluateEvery must be a whole number of 0 or more/);
   assert.throws(attempt({ samples: 0 }), /samples must be a whole number of 1 or more/);
   assert.throws(attempt({ temperature: 0 }), /temperature 0 makes all samples/);
-  assert.throws(() => validation({ model, items: [], settings, score: scoreAnswer }), /no held-out items/);
+  assert.throws(() => scheduleValidation({ model, items: [], settings, score: scoreAnswer }), /no held-out items/);
 });
 
 test('a cell with validation logs it, keeps its best checkpoint as a model, and is another run than one without', async () => {
