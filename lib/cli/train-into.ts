@@ -1,4 +1,4 @@
-/** What `sft` and `grpo` share: the model is fetched, trained in a run folder as cells are, and the result is printed. */
+/** Fetches the model, trains it in a run folder as cells are trained, and prints the result; `sft` and `grpo` share this. */
 import { askedPrecision } from '../engine/backend.js';
 import { planDigests } from '../study/cells/plan-digests.js';
 import type { RunStart } from '../study/cells/start-model.js';
@@ -14,12 +14,12 @@ import { checkpointControl, type RunOptions } from './run-options.js';
 import { checkUsage } from './usage.js';
 
 /**
- * Trains in a run folder, saves the checkpoint to `final/` and prints where it lies. A run that is finished is only reported.
+ * Trains in a run folder, saves the checkpoint to `final/` and prints where it lies. If already finished, prints the stored result.
  *
  * @param identity what the run is known by beside the kind, the adapters, the precision, the contents of model and rows, and the code
- * @param plan the run from a start
+ * @param plan makes the plan of the run from its start
  */
-export async function trainInto(
+export async function trainAndReport(
   kind: 'sft' | 'grpo',
   options: RunOptions,
   identity: object,
@@ -37,30 +37,30 @@ export async function trainInto(
     ...identity,
     ...planDigests(work),
   } as unknown as Json;
-  const place = { folder: options.out, configuration, code: planCode(work) };
+  const location = { folder: options.out, configuration, code: planCode(work) };
   const progress = showProgress(kind);
   let trained: RunResult;
   try {
-    trained = await trainRun(place, async () => work, { ...control, ...listeners(progress) });
+    trained = await trainRun(location, async () => work, { ...control, ...listeners(progress) });
   } finally {
     progress.stop();
   }
   const last = RunDirectory.open(options.out, configuration).metrics().at(-1);
   const result = { ...trained, ...(last ? { last } : {}) };
-  const better = result.best
+  const bestText = result.best
     ? `; the best on held-out items (accuracy ${result.best.score.toFixed(3)}, after step ${result.best.step}) in ${result.best.checkpoint}`
     : '';
-  printResult(options.json, result, `the checkpoint lies in ${result.checkpoint}${better}`);
+  printResult(options.json, result, `the checkpoint lies in ${result.checkpoint}${bestText}`);
 }
 
 /** Shows each step on the progress bar and each warning on stderr. */
 function listeners(progress: ReturnType<typeof showProgress>): Pick<RunControl, 'onStep' | 'onWarning'> {
-  let heldOut = '';
+  let heldOutText = '';
   return {
     onStep: (done, steps, { loss, reward, eval_accuracy }) => {
-      if (eval_accuracy !== undefined) heldOut = `  accuracy ${eval_accuracy.toFixed(3)} after step ${done}`;
+      if (eval_accuracy !== undefined) heldOutText = `  accuracy ${eval_accuracy.toFixed(3)} after step ${done}`;
       const shown = reward === undefined ? `loss ${loss!.toFixed(3)}` : `reward ${reward.toFixed(3)}`;
-      progress.update(done, steps, shown + heldOut);
+      progress.update(done, steps, shown + heldOutText);
     },
     onWarning: (warning) => process.stderr.write(`${warningText(warning)}\n`),
   };

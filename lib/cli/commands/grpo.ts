@@ -9,7 +9,7 @@ import { checkGrpo, GRPO_PRESETS, type GrpoPreset, type GrpoSettings } from '../
 import { addRunOptions, type RunOptions } from '../run-options.js';
 import { mergeSettings, settingPairs } from '../settings.js';
 import { taskOfRecords } from '../task-option.js';
-import { trainInto } from '../train-into.js';
+import { trainAndReport } from '../train-into.js';
 import { checkUsage, UsageError } from '../usage.js';
 import { loadHeldOut } from '../validation-options.js';
 
@@ -51,7 +51,7 @@ async function grpo(options: GrpoOptions, command: Command): Promise<void> {
   const heldOut = await loadHeldOut(options, settings, rows);
   const trained = { rows: prepareQuestions(rows, 'think'), rewards, settings };
   const identity = { data: fileDigest(options.data), rewards, settings, ...heldOut?.identity };
-  await trainInto('grpo', options, identity, (start) => {
+  await trainAndReport('grpo', options, identity, (start) => {
     const validation = heldOut && {
       settings: heldOut.settings,
       rows: prepareQuestions(heldOut.rows, 'think'),

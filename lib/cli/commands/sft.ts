@@ -8,7 +8,7 @@ import { checkSft, REASON_RFT_SFT, type SftSettings } from '../../train/sft.js';
 import { addRunOptions, type RunOptions } from '../run-options.js';
 import { mergeSettings, settingPairs } from '../settings.js';
 import { taskOfRecords } from '../task-option.js';
-import { trainInto } from '../train-into.js';
+import { trainAndReport } from '../train-into.js';
 import { checkUsage, UsageError } from '../usage.js';
 import { loadHeldOut } from '../validation-options.js';
 
@@ -40,7 +40,7 @@ async function sft(options: SftOptions, command: Command): Promise<void> {
   const heldOut = await loadHeldOut(options, sampling, rows);
   const trained = { rows: prepareSftRows(rows, target), settings };
   const identity = { data: fileDigest(options.data), target, settings, ...heldOut?.identity };
-  await trainInto('sft', options, identity, (start) => {
+  await trainAndReport('sft', options, identity, (start) => {
     const validation = heldOut && {
       settings: heldOut.settings,
       rows: prepareQuestions(heldOut.rows, styleOfTarget(target)),

@@ -7,8 +7,9 @@ import { type CountingProgram, type Filter, intersection, runProgram } from './p
 import { attributesOf, describeFilter, NOUNS, PLURALS } from './wording.js';
 
 /** The objects of a class one by one, and their number: "small red metal sphere, large red rubber sphere: 2". */
-function tally(filter: Filter, objects: readonly Filter[]): string {
-  // The objects of a class are listed one by one, because a glance gets their number wrong. That of all objects it gets right.
+function tallyText(filter: Filter, objects: readonly Filter[]): string {
+  // The objects of a class are listed one by one, because a glance gets their number wrong. A glance counts *all* objects correctly, so
+  // those are not listed.
   const listed =
     Object.keys(filter).length === 0 ? [] : objects.map((object) => describeFilter(attributesOf(object), false));
   return [...(listed.length > 0 ? [listed.join(', ')] : []), String(objects.length)].join(': ');
@@ -20,15 +21,15 @@ function tally(filter: Filter, objects: readonly Filter[]): string {
  */
 export function writeCountingSolution(program: CountingProgram, scene: Scene): string {
   const { start, effects } = runProgram(program, scene);
-  const sentences = [`${describeFilter(program.ask)}: ${tally(program.ask, start)}.`];
+  const sentences = [`${describeFilter(program.ask)}: ${tallyText(program.ask, start)}.`];
   effects.forEach(({ change, before, difference, gone }, i) => {
     const size = Math.abs(difference);
     const sign = change.op === 'add' ? '+' : '-';
-    const both = intersection(program.ask, change.filter);
-    if (!both) sentences.push(`${describeFilter(change.filter)} are not ${describeFilter(program.ask)}.`);
+    const affectedClass = intersection(program.ask, change.filter);
+    if (!affectedClass) sentences.push(`${describeFilter(change.filter)} are not ${describeFilter(program.ask)}.`);
     else if (change.op === 'subtract-all') {
       const earlier = effects.slice(0, i).some((effect) => effect.change.op !== 'add');
-      sentences.push(`${describeFilter(both)}${earlier ? ' left' : ''}: ${tally(both, gone)}.`);
+      sentences.push(`${describeFilter(affectedClass)}${earlier ? ' left' : ''}: ${tallyText(affectedClass, gone)}.`);
     }
     sentences.push(`${before} ${sign} ${size} = ${before + difference}.`);
   });
@@ -38,7 +39,7 @@ export function writeCountingSolution(program: CountingProgram, scene: Scene): s
 }
 
 /**
- * Derives the answer again from a solution alone. It begins with the first count. Each sum must start from the value before it, use the
+ * Derives the answer again from a solution alone. The value starts as the first count. Each sum must start from the value before it, use the
  * count stated just before it, and add up. Objects that are listed before a count must be of its class, and as many as it says.
  *
  * @returns the answer, or the reason, in words, why there is none

@@ -62,22 +62,28 @@ export const PLACES: readonly Place[] = Array.from(
   { length: GRID_SIDE ** 2 },
   (_, i): Place => [i % GRID_SIDE, Math.floor(i / GRID_SIDE)],
 ).filter(isPlace);
-/** The widest reach on the ground of a shape of scale 1, a cube's: 0.76 times the root of 2; and TRANCE's least gap. */
+/** Half the diagonal of a unit cube's base (0.76 times the root of 2): no shape of scale 1 reaches further on the ground. */
 const REACH = 1.075;
+/** TRANCE's minimal gap between two objects. */
 const GAP = 0.15;
 /** The angle of each camera round the scene, in radians. */
-const TURN = { center: 0, left: -Math.PI / 4, right: Math.PI / 4 } as const;
+const CAMERA_ANGLES = { center: 0, left: -Math.PI / 4, right: Math.PI / 4 } as const;
 
 /** The scene from another side: its camera moves round the middle of the grid. */
 export function seenFrom(scene: Scene, view: GridView): Scene {
-  const [c, s] = [Math.cos(TURN[view]), Math.sin(TURN[view])];
-  const turn = ([x, y, z]: Vec3): Vec3 => [c * x - s * y, s * x + c * y, z];
-  const camera: SceneCamera = { ...scene.camera, eye: turn(scene.camera.eye), target: turn(scene.camera.target) };
+  const [c, s] = [Math.cos(CAMERA_ANGLES[view]), Math.sin(CAMERA_ANGLES[view])];
+  const rotateAroundGrid = ([x, y, z]: Vec3): Vec3 => [c * x - s * y, s * x + c * y, z];
+  const camera: SceneCamera = {
+    ...scene.camera,
+    eye: rotateAroundGrid(scene.camera.eye),
+    target: rotateAroundGrid(scene.camera.target),
+  };
   return { ...scene, camera };
 }
 
 /** Draws a scene on the grid, seen from the centre. No two objects are alike, and each is well visible from all three sides. */
 export function sampleGridScene(random: Random, objects: number): Scene {
+  // This ends because the grid has room for 10 objects, so that a good share of proposals is sound.
   for (;;) {
     const scene = proposeGridScene(random, objects);
     if (scene && isSound(scene)) return scene;
@@ -102,14 +108,14 @@ function proposeGridScene(random: Random, count: number): Scene | undefined {
       y: (row - 2) * GRID_STEP,
       yaw: random.between(0, 2 * Math.PI),
     };
-    if (objects.every((other) => apart(object, other))) objects.push(object);
+    if (objects.every((other) => areClearAndDistinct(object, other))) objects.push(object);
   }
   if (objects.length < count) return undefined;
   return { look: 'blocks', objects, camera, light, grain: random.int(2 ** 31), scales: SCALES, board: BOARD };
 }
 
 /** Whether two objects stand clear of each other and are not alike. */
-function apart(a: SceneObject, b: SceneObject): boolean {
+function areClearAndDistinct(a: SceneObject, b: SceneObject): boolean {
   const gap = REACH * (SCALES[a.size] + SCALES[b.size]) + GAP;
   const alike = a.size === b.size && a.color === b.color && a.material === b.material && a.shape === b.shape;
   return !alike && Math.hypot(a.x - b.x, a.y - b.y) >= gap;
@@ -117,7 +123,8 @@ function apart(a: SceneObject, b: SceneObject): boolean {
 
 function isSound(scene: Scene): boolean {
   const { objects } = scene;
-  if (!objects.every((a, i) => isPlace(placeOf(a)) && objects.slice(i + 1).every((b) => apart(a, b)))) return false;
+  if (!objects.every((a, i) => isPlace(placeOf(a)) && objects.slice(i + 1).every((b) => areClearAndDistinct(a, b))))
+    return false;
   return (['center', 'left', 'right'] as const).every((view) => {
     const { visible, alone } = visibility(seenFrom(scene, view));
     return objects.every((_, i) => visible[i]! >= LEAST_SHARE * alone[i]!);
@@ -126,11 +133,13 @@ function isSound(scene: Scene): boolean {
 
 /**
  * Draws an initial scene and what `level` changes make of it, both seen from the centre. The number of objects and the kinds of change
- * are drawn before any scene is refused. Otherwise full scenes and moves, which fit less often, would be rarer.
+ * are fixed before rejection sampling, which would otherwise under-represent full scenes and moves.
  */
 function sampleScenes(level: TransformationLevel, objects: number, random: Random): TransformationScenes {
-  const slots = Array.from({ length: objects }, () => CHANGE_KINDS).flat();
-  const kinds = random.shuffle(slots).slice(0, level);
+  // Each kind stands here once for each object, so that no kind is drawn more often than there are objects to change.
+  const kindsOfObjects = Array.from({ length: objects }, () => CHANGE_KINDS).flat();
+  const kinds = random.shuffle(kindsOfObjects).slice(0, level);
+  // This ends because an initial scene that no tried change suits is replaced by a new one after 20 tries.
   for (;;) {
     const initial = sampleGridScene(random, objects);
     for (let tries = 0; tries < 20; tries++) {
