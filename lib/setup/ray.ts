@@ -17,8 +17,21 @@ export function installedRay(): string | undefined {
   return readStamp(STAMP) === REQUIREMENT ? path.join(BIN, 'ray') : undefined;
 }
 
+/**
+ * Ray puts its own paths into the command lines of its processes and cuts these at spaces, so it does not start in such a folder.
+ *
+ * @throws SetupFailure when there is a space in the path
+ */
+export function checkRayPath(folder: string): void {
+  if (/\s/.test(folder))
+    throw new SetupFailure(
+      `ray: Ray does not start in a folder whose path has a space in it, and this one is '${folder}'; move the repository to a path without one`,
+    );
+}
+
 /** Installs Ray if it is missing, some 400 MB, and returns the program. @throws SetupFailure */
 export async function setUpRay(): Promise<string> {
+  checkRayPath(ROOT);
   const installed = installedRay();
   if (installed) return installed;
   const python = findPython();
