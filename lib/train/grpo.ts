@@ -16,6 +16,7 @@ import { partParameters, tokensBefore } from './batches.js';
 import { checkGrpo, type GrpoSettings } from './grpo-settings.js';
 import { type LoopControl, runLoop } from './loop.js';
 import type { Metrics } from './metrics.js';
+import type { NamedReward } from './named-reward.js';
 import { logProbStep, policyStep } from './policy-step.js';
 import {
   canReuseSamplingLogProbs,
@@ -26,7 +27,7 @@ import {
   policyGradients,
   type TokenLogProbs,
 } from './policy-update.js';
-import { type GrpoExample, type NamedReward, type Rollout, rollOut } from './rollout.js';
+import { type GrpoExample, type Rollout, rollOut } from './rollout.js';
 import type { RunDirectory } from './run-directory.js';
 import { learningRateAt } from './schedule.js';
 

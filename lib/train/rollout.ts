@@ -4,7 +4,7 @@ import { Random } from '../engine/random.js';
 import { type Deferred, preparePrompts } from '../model/deferred-prompt.js';
 import type { Completion, EncodedPrompt } from '../model/generate.js';
 import type { Model } from '../model/model.js';
-import type { RewardFunction, RewardRow } from '../rewards/reward.js';
+import type { RewardRow } from '../rewards/reward.js';
 import type { TensorMap } from './adamw.js';
 import {
   type Advantages,
@@ -18,6 +18,7 @@ import { batchOf } from './batches.js';
 import type { LoggedCompletion } from './completions.js';
 import type { GrpoSettings } from './grpo-settings.js';
 import type { Metrics } from './metrics.js';
+import { type NamedReward, rewardCompletion } from './named-reward.js';
 
 /** A prompt, and the gold answer that its reward functions read. */
 export interface GrpoExample {
@@ -26,13 +27,6 @@ export interface GrpoExample {
   prompt: EncodedPrompt;
   /** The gold answer; it goes to reward functions by TRL's name for this column. */
   solution: string;
-}
-
-/** A reward function, the name under which it is logged, and its weight in the sum. */
-export interface NamedReward {
-  name: string;
-  weight: number;
-  reward: RewardFunction;
 }
 
 /** Groups of completions with their advantages, which the policy trains on. */
@@ -143,7 +137,9 @@ async function sampleCompletions(
       group: texts,
       step,
     });
-    const rewardsByFunction = rewards.map(({ reward }) => texts.map((text, g) => reward(text, rewardRow(g))));
+    const rewardsByFunction = rewards.map((reward) =>
+      texts.map((text, g) => rewardCompletion(reward, text, example.id, rewardRow(g))),
+    );
     const prompt = model.tokenizer.decode(example.prompt.tokens, { skipSpecial: true });
     return { example, prompt, completions: completions[p]!, texts, rewards: rewardsByFunction };
   });

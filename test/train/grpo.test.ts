@@ -11,7 +11,7 @@ import { randomReward } from '../../lib/rewards/random-control.js';
 import { trainGrpo } from '../../lib/train/grpo.js';
 import { GRPO_PRESETS, type GrpoSettings, REASON_RFT_GRPO } from '../../lib/train/grpo-settings.js';
 import { TrainingStopped } from '../../lib/train/loop.js';
-import type { NamedReward } from '../../lib/train/rollout.js';
+import { type NamedReward, rewardCompletion } from '../../lib/train/named-reward.js';
 import { RunDirectory } from '../../lib/train/run-directory.js';
 import type { TrainingWarning } from '../../lib/train/warnings.js';
 import { tinyExamples, tinyPolicy } from '../support/tiny-policy.js';
@@ -153,12 +153,32 @@ test('random rewards are drawn anew for each completion, and again the same in t
   assert.deepEqual(again.run.metrics(), run.metrics());
 });
 
-test('a reward that is not a number stops the run before it spoils the weights, with the step and a tensor named', async () => {
-  let asked = 0;
-  const broken: NamedReward = { name: 'broken', weight: 1, reward: () => (++asked > 16 ? Number.NaN : asked) };
-  await assert.rejects(
-    train('broken', {}, { rewards: [broken] }),
-    /step 2 of 3 failed: .*not finite is '[a-z][\w.]+'; no checkpoint was left yet/,
+test('a reward that is no finite number stops the run before the update, with reward, row and completion named', async () => {
+  const fail = () => {
+    throw new TypeError('no table');
+  };
+  const answers: [string, () => unknown, RegExp][] = [
+    ['nan', () => Number.NaN, /'broken' must return a finite number or null, but returned NaN for row '\d+' and the/],
+    ['infinite', () => Number.POSITIVE_INFINITY, /returned Infinity for row/],
+    ['undefined', () => undefined, /returned undefined for row/],
+    ['string', () => '1', /returned the string "1" for row/],
+    ['promise', () => Promise.resolve(1), /returned a promise \(a reward cannot be async\) for row/],
+    ['boolean', () => true, /returned true for row/],
+    ['failing', fail, /the reward 'broken' failed \(no table\) for row '\d+' and the completion "[\d ]*"/],
+  ];
+  for (const [name, answer, message] of answers) {
+    let asked = 0;
+    const reward = () => (++asked > 16 ? answer() : asked) as number;
+    const broken: NamedReward = { name: 'broken', weight: 1, reward };
+    const place = `broken ${name === 'nan' ? name : 'at once'}`;
+    if (name !== 'nan') asked = 16;
+    await assert.rejects(train(place, {}, { rewards: [broken] }), message);
+    assert.equal(RunDirectory.open(path.join(folder, place), { name: place }).metrics().length, name === 'nan' ? 1 : 0);
+  }
+  const row = { solution: '', randomKey: '', group: [], step: 0 };
+  assert.throws(
+    () => rewardCompletion({ name: 'x', weight: 1, reward: () => Number.NaN }, 'a'.repeat(200), '7', row),
+    /row '7' and the completion "a{80} \.\.\."$/,
   );
 });
 

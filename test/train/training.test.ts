@@ -17,7 +17,8 @@ import type { Scene } from '../../lib/tasks/world/scene.js';
 import { trainGrpo } from '../../lib/train/grpo.js';
 import { type GrpoSettings, REASON_RFT_GRPO } from '../../lib/train/grpo-settings.js';
 import { TrainingStopped } from '../../lib/train/loop.js';
-import type { GrpoExample, NamedReward } from '../../lib/train/rollout.js';
+import type { NamedReward } from '../../lib/train/named-reward.js';
+import type { GrpoExample } from '../../lib/train/rollout.js';
 import { RunDirectory } from '../../lib/train/run-directory.js';
 import { type SftExample, type SftSettings, trainSft } from '../../lib/train/sft.js';
 

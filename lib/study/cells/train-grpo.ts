@@ -3,7 +3,7 @@ import type { Model } from '../../model/model.js';
 import { trainGrpo } from '../../train/grpo.js';
 import type { GrpoSettings } from '../../train/grpo-settings.js';
 import type { EvaluationSchedule, LoopControl } from '../../train/loop.js';
-import type { NamedReward } from '../../train/rollout.js';
+import type { NamedReward } from '../../train/named-reward.js';
 import type { RunDirectory } from '../../train/run-directory.js';
 import type { TrainedCheckpoints } from '../../train/trained.js';
 import { encodeGrpoRows } from './encode-rows.js';

@@ -11,7 +11,7 @@ import type { Scorer } from '../../rewards/scorer.js';
 import { nameOfScorer } from '../../rewards/scorers.js';
 import type { GrpoSettings } from '../../train/grpo-settings.js';
 import type { LoopControl } from '../../train/loop.js';
-import type { NamedReward } from '../../train/rollout.js';
+import type { NamedReward } from '../../train/named-reward.js';
 import type { Json } from '../../train/run-configuration.js';
 import { RunDirectory } from '../../train/run-directory.js';
 import type { SftSettings } from '../../train/sft.js';

@@ -13,7 +13,7 @@ import type { TensorMap } from '../../train/adamw.js';
 import { mean } from '../../train/advantage.js';
 import type { EvaluationSchedule } from '../../train/loop.js';
 import type { Metrics } from '../../train/metrics.js';
-import type { NamedReward } from '../../train/rollout.js';
+import { type NamedReward, rewardCompletion } from '../../train/named-reward.js';
 import { encodeQuestions } from './encode-rows.js';
 import type { QuestionRow } from './prepared-rows.js';
 
@@ -143,18 +143,19 @@ function rewardMeans(
   if (rewards.length === 0) return {};
   const weightedRewards = samples.map((texts) => texts.map(() => 0));
   const metrics: Metrics = { reward: 0 };
-  for (const { name, weight, reward } of rewards) {
+  for (const reward of rewards) {
     const applicable: number[] = [];
     samples.forEach((texts, i) => {
       texts.forEach((text, g) => {
         const { id, solution } = items[i]!;
-        const value = reward(text, { solution, randomKey: `validation/${id}/${g}`, group: texts, step: Infinity });
+        const row = { solution, randomKey: `validation/${id}/${g}`, group: texts, step: Infinity };
+        const value = rewardCompletion(reward, text, id, row);
         if (value === null) return;
         applicable.push(value);
-        weightedRewards[i]![g]! += weight * value;
+        weightedRewards[i]![g]! += reward.weight * value;
       });
     });
-    metrics[`rewards/${name}/mean`] = mean(applicable);
+    metrics[`rewards/${reward.name}/mean`] = mean(applicable);
   }
   metrics.reward = mean(weightedRewards.flat());
   return metrics;

@@ -115,6 +115,16 @@ test('accuracy is greedy, pass@k and reward are of the samples, each by its own 
   assert.equal(metrics.reward, (2 * applies.reduce((sum, text) => sum + text.length, 0)) / 8);
 });
 
+test('a reward that is no number is named with the row and the completion', async () => {
+  const items = itemsOf(validationRows(study, 'counting', 1));
+  const rewards = [{ name: 'unsure', weight: 1, reward: () => Number.NaN }];
+  const { measure } = scheduleValidation({ model, items, settings, rewards, score: scoreAnswer })!;
+  await assert.rejects(
+    async () => measure(model.parameters, 10),
+    new RegExp(`the reward 'unsure' must return a finite number or null, but returned NaN for row '${items[0]!.id}'`),
+  );
+});
+
 test('what is measured is the parameters handed over, the same each time, and leaves no tensors', async () => {
   const items = itemsOf(validationRows(study, 'counting', 4));
   const rewards = [{ name: 'length', weight: 1, reward: (text: string) => text.length }];
