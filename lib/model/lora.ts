@@ -64,6 +64,12 @@ export function withoutAdapters(parameters: MutableWeights): MutableWeights {
   return Object.fromEntries(Object.entries(parameters).filter(([name]) => !isAdapterTensor(name)));
 }
 
+/** Whether every adapter has B at zero, as `addAdapters` makes it: the model then computes what its base does. */
+export function adaptersAreNew(parameters: MutableWeights): boolean {
+  const names = Object.keys(parameters).filter((name) => name.endsWith('.lora_B.weight'));
+  return names.every((name) => tf.tidy(() => tf.all(tf.equal(parameters[name]!, 0)).dataSync()[0] === 1));
+}
+
 /** The modules that can have an adapter: every linear map of decoder, vision tower and merger. */
 export function linearModules(parameters: MutableWeights): string[] {
   return Object.entries(parameters)

@@ -8,7 +8,7 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import type { Deferred } from '../model/deferred-prompt.js';
-import { hasAdapters, withoutAdapters } from '../model/lora.js';
+import { adaptersAreNew, hasAdapters, withoutAdapters } from '../model/lora.js';
 import type { Model } from '../model/model.js';
 import { ADAMW_DEFAULTS, AdamW, type TensorMap } from './adamw.js';
 import { mean } from './advantage.js';
@@ -54,11 +54,14 @@ export async function trainGrpo(
   if (examples.length === 0) throw new Error('grpo: there are no prompts to train on');
   if (rewards.length === 0) throw new Error('grpo: there is no reward function');
   if (settings.referenceRefreshEvery > 0 && hasAdapters(model.parameters))
-    throw new Error('grpo: with LoRA the reference is the base model, which stays; set referenceRefreshEvery to 0');
+    throw new Error(
+      'grpo: with LoRA the reference is what the run starts from, which stays; set referenceRefreshEvery to 0',
+    );
 
   const { schedule, beta, steps } = settings;
-  // With adapters the reference is the base model, whose tensors are there anyway.
-  const start: TensorMap = beta > 0 ? withoutAdapters(model.parameters) : {};
+  // The reference is the checkpoint that the run starts from. With new adapters that is the base, whose tensors are there anyway.
+  const reference = adaptersAreNew(model.parameters) ? withoutAdapters(model.parameters) : { ...model.parameters };
+  const start: TensorMap = beta > 0 ? reference : {};
   const startTensors = new Set(Object.values(start));
   const { trainable, frozen } = partParameters(model.parameters, settings);
   const frozenTensors = new Set(Object.values(frozen));

@@ -175,7 +175,8 @@ test('adapters from the command line: trained in both phases, generated with, me
   const file = path.join(path.dirname(data), 'few.jsonl');
   writeFileSync(file, readFileSync(data, 'utf8').split('\n').slice(0, 8).join('\n'));
   const lora = ['--lora-rank', '2', '--lora-modules', 'q_proj,v_proj,qkv'];
-  const settings = ['--epochs=1', '--batchSize=8', '--freezeVision', 'false'];
+  const rate = ['--schedule.learningRate', '0.1', '--schedule.warmupSteps', '0'];
+  const settings = ['--epochs=1', '--batchSize=8', '--freezeVision', 'false', ...rate];
   const sft = runProcess(['sft', '--data', file, '--model', base, '--out', out('lora-sft'), ...settings, ...lora]);
   assert.equal(sft.status, 0, sft.stderr);
   assert.deepEqual(readdirSync(path.join(out('lora-sft'), 'final')).sort(), [
@@ -185,6 +186,9 @@ test('adapters from the command line: trained in both phases, generated with, me
   const start = ['--model', path.join(out('lora-sft'), 'final')];
   const stage2 = runProcess(['grpo', '--data', file, '--out', out('lora-grpo'), ...start, ...grpo]);
   assert.equal(stage2.status, 0, stage2.stderr);
+  // Nothing has moved yet when the first step measures its KL to the checkpoint that the run starts from.
+  const [step] = readFileSync(path.join(out('lora-grpo'), 'metrics.jsonl'), 'utf8').split('\n');
+  assert.ok(Math.abs(JSON.parse(step!).kl) < 1e-6, step);
   const adapters = path.join(out('lora-grpo'), 'final');
   const merged = runProcess(['merge', '--model', adapters, '--out', out('merged')]);
   assert.equal(merged.status, 0, merged.stderr);

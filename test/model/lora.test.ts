@@ -193,7 +193,7 @@ test('GRPO with LoRA: the reference is the base, so the KL is 0 at first and gro
     settings: { ...settings, referenceRefreshEvery: 1 },
     run: RunDirectory.open(path.join(folder, 'refresh'), {}),
   });
-  await assert.rejects(refreshing, /the reference is the base model/);
+  await assert.rejects(refreshing, /the reference is what the run starts from/);
 });
 
 test('saved and loaded, adapters give the same logits bit for bit; the files are PEFT’s', () => {
