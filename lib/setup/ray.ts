@@ -47,7 +47,7 @@ export async function setUpRay(): Promise<string> {
 }
 
 /**
- * Starts a cluster of this machine on its own address. SIGINT or SIGTERM to the process ends it.
+ * Starts a cluster of this machine, which listens on 127.0.0.1 alone: whoever reaches a Ray cluster can run programs there. SIGINT or SIGTERM to the process ends it.
  *
  * @param options `port` of the dashboard, and arguments of Ray's own, such as `--num-cpus=2`
  */
@@ -57,5 +57,8 @@ export function startRay(
 ): ChildProcess {
   const address = ['--node-ip-address=127.0.0.1', '--dashboard-host=127.0.0.1', `--dashboard-port=${port}`];
   const command = ['start', '--head', '--block', '--disable-usage-stats', ...address, ...args];
-  return spawn(program, command, { cwd: ROOT, stdio: quiet ? 'ignore' : 'inherit' });
+  // Ray takes the machine's address on the network in the place of 127.0.0.1, so that other machines can join, and then listens on every
+  // interface. Only this variable stops that: it says that no other machine joins, and all of Ray's processes listen on 127.0.0.1.
+  const env = { ...process.env, RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER: '0' };
+  return spawn(program, command, { cwd: ROOT, env, stdio: quiet ? 'ignore' : 'inherit' });
 }

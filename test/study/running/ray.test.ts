@@ -1,8 +1,11 @@
 /** Jobs on a cluster: against a server that answers as Ray's documented interface does, then on Ray itself if it is installed. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+
+import { type AddressInfo, connect } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -172,6 +175,17 @@ test('an answer that is none is reported in a line: nobody there, a refusal, som
   refusal = undefined;
 });
 
+/** The addresses under which other machines reach this one. */
+function addressesOnTheNetwork(): string[] {
+  const addresses = Object.values(networkInterfaces()).flatMap((ofInterface) => ofInterface ?? []);
+  return addresses.filter(({ internal, family }) => !internal && family === 'IPv4').map(({ address: host }) => host);
+}
+
+async function connectTo(host: string, port: number): Promise<void> {
+  const socket = connect({ host, port, timeout: 5000 });
+  await once(socket, 'connect').finally(() => socket.destroy());
+}
+
 const program = installedRay();
 const skip = program ? false : 'Ray is not installed: npm run ray installs it';
 test('on Ray: a killed cell is tried again and ends with the numbers of this process; one that fails is listed', {
@@ -187,6 +201,7 @@ test('on Ray: a killed cell is tried again and ends with the numbers of this pro
       assert.ok(Date.now() < deadline && cluster.exitCode === null, 'Ray did not come up');
       await sleep(500);
     }
+    for (const host of addressesOnTheNetwork()) await assert.rejects(connectTo(host, 6399), /ECONNREFUSED/);
     const start = tinySft(other);
     const cell = tinyGrpo(other, start, 8);
     const bad = { ...cell, settings: { ...cell.settings, completions: 1 } };
