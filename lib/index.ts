@@ -57,12 +57,22 @@ export type { Scorer } from './rewards/scorer.js';
 // ---- The model: checkpoints, prompts, generation, adapters ----------------------------------------------------------------------
 
 export { footprintTable } from './bench/footprint-table.js';
+export { type Weight, widen } from './engine/packed.js';
 export { type ModelConfig, readConfig } from './model/configuration.js';
 export type { Completion, EncodedPrompt, GenerationSettings } from './model/generate.js';
+export type { WeightType } from './model/held-weights.js';
 export { modelFolder } from './model/hub.js';
 export { adapterBase } from './model/hub-cache.js';
 export { addAdapters, LORA_DEFAULTS, type LoraSettings, mergeAdapters } from './model/lora.js';
-export { disposeModel, encodeCompletion, encodePrompt, loadModel, type Model, saveModel } from './model/model.js';
+export {
+  disposeModel,
+  encodeCompletion,
+  encodePrompt,
+  type LoadOptions,
+  loadModel,
+  type Model,
+  saveModel,
+} from './model/model.js';
 export { countParameters } from './model/parameters.js';
 export { GREEDY, type SamplingSettings } from './model/sampling.js';
 

@@ -1,6 +1,7 @@
 /** The options that `sft` and `grpo` share: records, model, run folder, adapters and checkpoints. */
 import type { Command } from 'commander';
 import type { LoopControl } from '../train/loop.js';
+import { DTYPE_OPTION } from './dtype-option.js';
 import { addLoraOptions, type LoraOptions } from './lora-options.js';
 import { MODEL_FLAGS, MODEL_IDS } from './model-option.js';
 import { RECORDS_TASK_OPTION } from './task-option.js';
@@ -11,6 +12,7 @@ export interface RunOptions extends LoraOptions, ValidationOptions {
   data: string;
   out: string;
   model?: string;
+  dtype: string;
   task?: string;
   preset: string;
   config?: string;
@@ -25,6 +27,7 @@ export function addRunOptions(command: Command): Command {
     .requiredOption('--data <file>', 'records (JSON Lines), images/ beside them')
     .requiredOption('--out <dir>', 'run folder; an unfinished run goes on')
     .option(MODEL_FLAGS, `start checkpoint; ${MODEL_IDS}`)
+    .option(...DTYPE_OPTION)
     .option(...RECORDS_TASK_OPTION)
     .option('--images <dir>', 'where the images of all records lie (default: images/ beside the records)')
     .option('--config <file>', 'settings as JSON')

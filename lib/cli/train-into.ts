@@ -6,6 +6,7 @@ import { planCode, type RunControl, type RunResult, type TrainingPlan, trainRun 
 import type { Json } from '../train/run-configuration.js';
 import { RunDirectory } from '../train/run-directory.js';
 import { warningText } from '../train/warnings.js';
+import { parseDtype } from './dtype-option.js';
 import { loraSettings } from './lora-options.js';
 import { fetchModel } from './model-option.js';
 import { printResult } from './print-result.js';
@@ -26,14 +27,17 @@ export async function trainAndReport(
   plan: (start: RunStart) => TrainingPlan,
 ): Promise<void> {
   const lora = loraSettings(options);
+  const dtype = parseDtype(options.dtype);
   const precision = checkUsage(askedPrecision);
   const control = checkpointControl(options);
   const checkpoint = await fetchModel(options.model);
-  const work = plan({ checkpoint, ...(lora ? { lora } : {}) });
+  const work = plan({ checkpoint, dtype, ...(lora ? { lora } : {}) });
   const configuration = {
     kind,
     ...(lora ? { lora } : {}),
     ...(precision === 'float32' ? {} : { precision }),
+    // The others give the same numbers as each other.
+    ...(dtype === 'bfloat16' ? { dtype } : {}),
     ...identity,
     ...planDigests(work),
   } as unknown as Json;

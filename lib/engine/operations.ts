@@ -1,7 +1,16 @@
 /** The few tensor operations that tfjs lacks or differentiates slowly, each with its gradient in closed form. */
 import * as tf from '@tensorflow/tfjs';
 import { matrixPrecision } from './backend.js';
-import { flagAttribute, isTensorFlow, nodeBackend, type OperationAttribute, typeAttribute } from './tfjs-node.js';
+import { isPacked, mapTensor, type PackedWeight, unpack, type Weight, widen } from './packed.js';
+import { runAfter } from './record.js';
+import {
+  DT_BFLOAT16,
+  flagAttribute,
+  isTensorFlow,
+  nodeBackend,
+  type OperationAttribute,
+  typeAttribute,
+} from './tfjs-node.js';
 
 type Save = (tensors: tf.Tensor[]) => void;
 
@@ -127,13 +136,16 @@ function sumRows(x: tf.Tensor): tf.Tensor {
  * An affine map with the weight stored as PyTorch does. With the engine's precision at bfloat16 the product's factors are
  * rounded to it, forward and backward.
  *
+ * A packed weight gives the numbers that the same weight in float32 would give, and takes no gradient. It is widened for each product
+ * anew, once the product's other factor is there (see `widenAfter`).
+ *
  * @param x `[rows, in]`
  * @param weight `[out, in]`
  * @param bias `[out]`, where there is one
  * @returns `[rows, out]`
  */
-export function linear(x: tf.Tensor2D, weight: tf.Tensor, bias?: tf.Tensor): tf.Tensor2D {
-  const product = transposedProduct(x, weight as tf.Tensor2D);
+export function linear(x: tf.Tensor2D, weight: Weight, bias?: tf.Tensor): tf.Tensor2D {
+  const product = isPacked(weight) ? packedProduct(x, weight) : transposedProduct(x, weight as tf.Tensor2D);
   return (bias ? tf.add(product, bias) : product) as tf.Tensor2D;
 }
 
@@ -160,6 +172,19 @@ function transposedProduct(x: tf.Tensor2D, w: tf.Tensor2D): tf.Tensor {
       w: () => matrixProduct(dy, x!, true, false),
     }),
     inputs: { x, w },
+  });
+}
+
+/** `x w^T` with a packed weight; its gradient, `dx = dy w`. */
+function packedProduct(x: tf.Tensor2D, { packed }: PackedWeight): tf.Tensor {
+  return (tf.engine() as unknown as GradientEngine).runKernelFunc({
+    forwardFunc: (_, save) => {
+      save([packed]);
+      return matrixProduct(x, { packed: runAfter(packed, x) }, false, true);
+    },
+    // The wait for the gradient also keeps the widened weight of the forward pass from being kept for this one.
+    backwardsFunc: (dy, [w]) => ({ x: () => matrixProduct(dy, { packed: runAfter(w!, dy) }, false, false) }),
+    inputs: { x },
   });
 }
 
@@ -190,28 +215,29 @@ export function batchedProduct(a: tf.Tensor, b: tf.Tensor, transposeB = false): 
   });
 }
 
-/** TensorFlow's number for the type bfloat16. tfjs has no tensors of it. */
-const DT_BFLOAT16 = 14;
-
 /**
- * A product of two float32 matrices in the engine's precision: with bfloat16, factors and result are rounded to it. This calls
- * TensorFlow's `MatMul` itself, since `tf.matMul` would wrap the batched one in three reshapes.
+ * A product of two matrices in the engine's precision: with bfloat16, factors and result are rounded to it. This calls TensorFlow's
+ * `MatMul` itself, since `tf.matMul` would wrap the batched one in three reshapes.
  */
-function matrixProduct(a: tf.Tensor, b: tf.Tensor, transposeA: boolean, transposeB: boolean): tf.Tensor {
-  if (!isTensorFlow()) return tf.matMul(a as tf.Tensor2D, b as tf.Tensor2D, transposeA, transposeB) as tf.Tensor;
+function matrixProduct(a: tf.Tensor, b: Weight, transposeA: boolean, transposeB: boolean): tf.Tensor {
+  if (!isTensorFlow()) return tf.matMul(a as tf.Tensor2D, widen(b) as tf.Tensor2D, transposeA, transposeB) as tf.Tensor;
   const backend = nodeBackend();
   const { binding } = backend;
   const flags = [flagAttribute('transpose_a', transposeA), flagAttribute('transpose_b', transposeB)];
-  const ids = backend.getInputTensorIds([a, b]);
   if (matrixPrecision() === 'float32') {
+    const wide = widen(b);
+    const ids = backend.getInputTensorIds([a, wide]);
     const [product] = binding.executeOp('MatMul', [typeAttribute('T', binding.TF_FLOAT), ...flags], ids, 1);
+    if (wide !== b) wide.dispose();
     return backend.createOutputTensor(product!);
   }
   const cast = (id: number, from: number, to: number) => {
     const attributes = [typeAttribute('SrcT', from), typeAttribute('DstT', to), flagAttribute('Truncate', false)];
     return binding.executeOp('Cast', attributes, [id], 1)[0]!;
   };
-  const factors = ids.map((id) => cast(id, binding.TF_FLOAT, DT_BFLOAT16).id);
+  const rounded = (x: Weight) =>
+    isPacked(x) ? unpack(x) : cast(backend.getInputTensorIds([x])[0]!, binding.TF_FLOAT, DT_BFLOAT16).id;
+  const factors = [rounded(a), rounded(b)];
   const [product] = binding.executeOp('MatMul', [typeAttribute('T', DT_BFLOAT16), ...flags], factors, 1);
   const out = backend.createOutputTensor(cast(product!.id, DT_BFLOAT16, binding.TF_FLOAT));
   for (const id of [...factors, product!.id]) binding.deleteTensor(id);
@@ -273,27 +299,33 @@ export function gelu(x: tf.Tensor): tf.Tensor {
  * Rows of a table by index. tfjs's own gather reads the indices back to check them, which would break a compiled step, so
  * this calls TensorFlow's. On wasm, which lacks the gradient's scatter, a one-hot product does the same.
  *
- * @param table `[entries, width]`
+ * @param table `[entries, width]`; of a packed one only the rows that are taken are widened
  * @param indices int32 `[rows]`, each in [0, entries); not differentiated
  * @returns `[rows, width]`; its gradient adds the rows of dy that came from one entry
  */
-export function takeRows(table: tf.Tensor2D, indices: tf.Tensor1D): tf.Tensor2D {
-  const entries = table.shape[0];
+export function takeRows(table: Weight, indices: tf.Tensor1D): tf.Tensor2D {
+  if (isPacked(table)) return widen(mapTensor(table, (packed) => gatherRows(packed, indices))) as tf.Tensor2D;
+  const entries = table.shape[0]!;
   if (!isTensorFlow()) {
-    return tf.matMul(tf.cast(tf.oneHot(indices, entries), 'float32'), table) as tf.Tensor2D;
+    return tf.matMul(tf.cast(tf.oneHot(indices, entries), 'float32'), table as tf.Tensor2D) as tf.Tensor2D;
   }
-  const attributes = [typeOf('Tparams', 'float32'), typeOf('Tindices', 'int32'), typeOf('Taxis', 'int32')];
   const rows = withGradient(
     ([x], save) => {
       save([indices]);
       return {
-        value: nodeBackend().executeSingleOutput('GatherV2', attributes, [x!, indices, tf.scalar(0, 'int32')]),
+        value: gatherRows(x!, indices),
         grad: (dy, [indices]) => [tf.unsortedSegmentSum(dy, indices as tf.Tensor1D, entries)],
       };
     },
     [table],
   );
   return rows as tf.Tensor2D;
+}
+
+/** TensorFlow's gather along the first axis, without a gradient. */
+function gatherRows(table: tf.Tensor, indices: tf.Tensor1D): tf.Tensor {
+  const attributes = [typeOf('Tparams', 'float32'), typeOf('Tindices', 'int32'), typeOf('Taxis', 'int32')];
+  return nodeBackend().executeSingleOutput('GatherV2', attributes, [table, indices, tf.scalar(0, 'int32')]);
 }
 
 /** A tensor's value without its gradient. */

@@ -10,6 +10,7 @@ import { SharedMemory } from './shared-memory.js';
 import { flattenTree, refillTree, type TensorTree } from './tensor-tree.js';
 import {
   type Binding,
+  DT_BFLOAT16,
   type NodeBackend,
   nodeBackend,
   type OperationAttribute,
@@ -103,7 +104,7 @@ class GraphRecorder {
   readonly binding: Binding;
   private readonly real: Binding;
   private readonly memory: SharedMemory;
-  /** The node that makes a tensor, by the tensor's number; its type; and, of floats with an axis, its shape. */
+  /** The node that makes a tensor, by the tensor's number; its type; and, of floats (16 bits too) with an axis, its shape. */
   private readonly nodeOf = new Map<number, string>();
   private readonly typeOf = new Map<number, number>();
   private readonly shapeOf = new Map<number, string>();
@@ -213,7 +214,7 @@ class GraphRecorder {
   private note({ id, dtype, shape }: TensorMetadata, node: string): void {
     this.nodeOf.set(id, node);
     this.typeOf.set(id, dtype);
-    if (dtype === this.real.TF_FLOAT && shape.length > 0) this.shapeOf.set(id, `[${shape}]`);
+    if ((dtype === this.real.TF_FLOAT || dtype === DT_BFLOAT16) && shape.length > 0) this.shapeOf.set(id, `[${shape}]`);
   }
 
   private fail(problem: string): never {

@@ -61,6 +61,9 @@ export interface NodeBackend {
   ): tf.Tensor[];
 }
 
+/** TensorFlow's number for the type bfloat16. tfjs has no tensors of it. */
+export const DT_BFLOAT16 = 14;
+
 /** True where TensorFlow computes, and not wasm: only then may the functions below be called. */
 export function isTensorFlow(): boolean {
   return tf.getBackend() === 'tensorflow';

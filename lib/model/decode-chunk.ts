@@ -7,7 +7,7 @@ import { batchedProduct, linear, meanOfRows, rmsNorm, swiGlu, takeRows } from '.
 import type { DecodeState, PromptCache, Shard } from './cache.js';
 import type { ModelConfig } from './configuration.js';
 import { logits } from './log-probability.js';
-import { biasOf, decoderLayer, finalNorm, type Module, tokenEmbedding, weightOf } from './modules.js';
+import { biasOf, decoderLayer, finalNorm, type Module, normOf, tokenEmbedding, weightOf } from './modules.js';
 import { rotaryFrequencies } from './mrope.js';
 import { effectiveWeight, project } from './projection.js';
 import { type SamplingSettings, sampleTokens } from './sampling.js';
@@ -62,7 +62,7 @@ function mapsOneByOne(parameters: ModelWeights, layer: number, config: ModelConf
   const modules = decoderLayer(config, layer);
   const map = (module: Module, x: tf.Tensor2D) => project(parameters, module, x);
   const norm = (module: Module, x: tf.Tensor2D) =>
-    rmsNorm(x, weightOf(parameters, module), config.rmsNormEps) as tf.Tensor2D;
+    rmsNorm(x, normOf(parameters, module), config.rmsNormEps) as tf.Tensor2D;
   const scale = 1 / Math.sqrt(config.headSize);
   return {
     queriesKeysValues: (x) => {
@@ -91,12 +91,12 @@ function mapsSideBySide(parameters: ModelWeights, layer: number, config: ModelCo
     tf.mul(x, tf.rsqrt(tf.add(meanOfRows(tf.square(x)), config.rmsNormEps))) as tf.Tensor2D;
   const qkvWeight = tf.mul(
     tf.concat([tf.mul(weight(modules.queries), scale), weight(modules.keys), weight(modules.values)], 0),
-    weightOf(parameters, modules.attentionNorm),
+    normOf(parameters, modules.attentionNorm),
   );
   const qkvBias = tf.concat([tf.mul(bias(modules.queries), scale), bias(modules.keys), bias(modules.values)]);
   const gateUp = tf.mul(
     tf.concat([weight(modules.gate), weight(modules.up)], 0),
-    weightOf(parameters, modules.perceptronNorm),
+    normOf(parameters, modules.perceptronNorm),
   );
   const [output, down] = [weight(modules.output), weight(modules.down)];
   return {
@@ -131,11 +131,11 @@ function decodeShard(
     for (const end of endTokenIds) done = tf.maximum(done, tf.cast(tf.equal(token, end), 'int32'));
     tokens.push(token);
     logProbs.push(sampled.logProbs);
-    let x = takeRows(weightOf(parameters, tokenEmbedding(config)) as tf.Tensor2D, token);
+    let x = takeRows(weightOf(parameters, tokenEmbedding(config)), token);
     layers.forEach((layer, i) => {
       x = decodeLayer(layer, x, past[i]!, recent[i]!, angles[t]!, biases[t]!, config);
     });
-    hidden = rmsNorm(x, weightOf(parameters, finalNorm(config)), config.rmsNormEps) as tf.Tensor2D;
+    hidden = rmsNorm(x, normOf(parameters, finalNorm(config)), config.rmsNormEps) as tf.Tensor2D;
   });
   return {
     state: {

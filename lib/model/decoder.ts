@@ -2,9 +2,10 @@
 import * as tf from '@tensorflow/tfjs';
 import { checkpointed } from '../engine/checkpoint.js';
 import { rmsNorm, rotate, swiGlu } from '../engine/operations.js';
+import { mapTensor, tensorOf } from '../engine/packed.js';
 import type { Attention } from './attention.js';
 import type { ModelConfig } from './configuration.js';
-import { decoderLayer, finalNorm, layerPrefix, type Module, weightOf } from './modules.js';
+import { decoderLayer, finalNorm, layerPrefix, type Module, normOf } from './modules.js';
 import type { RotaryAngles } from './mrope.js';
 import { project } from './projection.js';
 import type { ModelWeights } from './tensors.js';
@@ -29,7 +30,7 @@ export function decode(
   const runLayer = checkpoint ? decodeLayerAgain : decodeLayer;
   let hidden: tf.Tensor2D = x;
   for (let i = 0; i < config.layers; i++) hidden = runLayer(parameters, hidden, batch, i, angles, attention, config);
-  return rmsNorm(hidden, weightOf(parameters, finalNorm(config)), config.rmsNormEps) as tf.Tensor2D;
+  return rmsNorm(hidden, normOf(parameters, finalNorm(config)), config.rmsNormEps) as tf.Tensor2D;
 }
 
 /** A layer under gradient checkpointing. */
@@ -37,12 +38,14 @@ const decodeLayerAgain: typeof decodeLayer = (parameters, x, batch, layer, angle
   const names = Object.keys(parameters).filter((name) => name.startsWith(layerPrefix(layer)));
   return checkpointed(
     ([x, ...tensors], [cos, sin, ...masks]) => {
-      const layerWeights = Object.fromEntries(names.map((name, i) => [name, tensors[i]!]));
+      const layerWeights = Object.fromEntries(
+        names.map((name, i) => [name, mapTensor(parameters[name]!, () => tensors[i]!)]),
+      );
       const sameAttention = { ...attention, masks };
       const sameAngles = { cos: cos!, sin: sin! };
       return decodeLayer(layerWeights, x as tf.Tensor2D, batch, layer, sameAngles, sameAttention, config);
     },
-    [x, ...names.map((name) => parameters[name]!)],
+    [x, ...names.map((name) => tensorOf(parameters[name]!))],
     [angles.cos, angles.sin, ...attention.masks],
   );
 };
@@ -59,7 +62,7 @@ function decodeLayer(
   const modules = decoderLayer(config, layer);
   const { heads, headSize, rmsNormEps } = config;
   const map = (module: Module, x: tf.Tensor) => project(parameters, module, x as tf.Tensor2D);
-  const norm = (module: Module, x: tf.Tensor) => rmsNorm(x, weightOf(parameters, module), rmsNormEps);
+  const norm = (module: Module, x: tf.Tensor) => rmsNorm(x, normOf(parameters, module), rmsNormEps);
   const splitHeads = (x: tf.Tensor2D) =>
     tf.transpose(tf.reshape(x, [batch, -1, x.shape[1] / headSize, headSize]), [0, 2, 1, 3]) as tf.Tensor4D;
 

@@ -18,12 +18,32 @@ export function* finitePieces(pieces: Iterable<Float32Array>, name: string, plac
     for (let i = 0; i < piece.length; i++) zero += piece[i]! * 0;
     if (Number.isNaN(zero)) {
       const index = piece.findIndex((x) => !Number.isFinite(x));
-      throw new Error(
-        `${place}: '${name}' holds ${piece[index]} (number ${before + index + 1} of the tensor), and a weight must be finite; ` +
-          'take an earlier checkpoint, or write or download this one again',
-      );
+      throw notFinite(name, place, String(piece[index]), before + index);
     }
     before += piece.length;
     yield piece;
   }
+}
+
+/** The bits of a bfloat16 number's exponent: all are set in an infinity and in NaN, and in no other number. */
+const EXPONENT = 0x7f80;
+
+/** The same for the bits of bfloat16 numbers. */
+export function* finiteHalves(pieces: Iterable<Uint16Array>, name: string, place: string): Generator<Uint16Array> {
+  let before = 0;
+  for (const piece of pieces) {
+    for (let i = 0; i < piece.length; i++) {
+      if ((piece[i]! & EXPONENT) === EXPONENT)
+        throw notFinite(name, place, (piece[i]! & 0x7f) === 0 ? 'an infinity' : 'NaN', before + i);
+    }
+    before += piece.length;
+    yield piece;
+  }
+}
+
+function notFinite(name: string, place: string, number: string, index: number): Error {
+  return new Error(
+    `${place}: '${name}' holds ${number} (number ${index + 1} of the tensor), and a weight must be finite; ` +
+      'take an earlier checkpoint, or write or download this one again',
+  );
 }

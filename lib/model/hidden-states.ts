@@ -13,7 +13,7 @@ import { encodeImages } from './vision.js';
 
 /** Token embeddings, with visual tokens in the places of image tokens, `[batch x tokens, hidden]`. */
 function embed(parameters: ModelWeights, batch: TokenBatch, config: ModelConfig): tf.Tensor2D {
-  const table = weightOf(parameters, tokenEmbedding(config)) as tf.Tensor2D;
+  const table = weightOf(parameters, tokenEmbedding(config));
   const text = takeRows(table, tf.reshape(batch.tokens, [-1]));
   if (!batch.images) return text;
   const visual = encodeInParts(parameters, batch.images, config);

@@ -4,6 +4,7 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { linear, logProbability, takeRows } from '../engine/operations.js';
+import { isPacked, mapTensor, shapeOf, tensorOf, type Weight, widenAfter } from '../engine/packed.js';
 import { runAfter } from '../engine/record.js';
 import { OUTPUT_HEAD, TOKEN_EMBEDDING } from './modules.js';
 import type { ModelWeights } from './tensors.js';
@@ -32,8 +33,8 @@ export interface Predictions {
 const CHUNK = 16_384;
 
 /** The output projection, `[vocab, hidden]`. With tied embeddings it is the embedding's table. */
-export function headOf(parameters: ModelWeights): tf.Tensor2D {
-  return (parameters[`${OUTPUT_HEAD}.weight`] ?? parameters[`${TOKEN_EMBEDDING}.weight`]) as tf.Tensor2D;
+export function headOf(parameters: ModelWeights): Weight {
+  return parameters[`${OUTPUT_HEAD}.weight`] ?? parameters[`${TOKEN_EMBEDDING}.weight`]!;
 }
 
 /** Logits over the vocabulary of some hidden states, `[rows, hidden]` to `[rows, vocab]`. */
@@ -59,7 +60,8 @@ export function predictTargets(
   const head = headOf(parameters);
   const raw = takeRows(hidden, targets.from);
   const rows = temperature === 1 ? raw : (tf.div(raw, temperature) as tf.Tensor2D);
-  if (head.shape[0] > chunk) return predictInChunks(rows, head, targets.token, chunk, headIsFrozen);
+  if (shapeOf(head)[0]! > chunk)
+    return predictInChunks(rows, head, targets.token, chunk, headIsFrozen || isPacked(head));
   const allLogits = linear(rows, head);
   const hits = tf.equal(tf.cast(tf.argMax(allLogits, 1), 'int32'), targets.token);
   return {
@@ -85,14 +87,15 @@ function predictionEntropy(logits: tf.Tensor2D): tf.Tensor1D {
  */
 function predictInChunks(
   rows: tf.Tensor2D,
-  head: tf.Tensor2D,
+  head: Weight,
   tokens: tf.Tensor1D,
   size: number,
   headIsFrozen: boolean,
 ): Predictions {
-  const vocab = head.shape[0];
+  const vocab = shapeOf(head)[0]!;
   const starts = Array.from({ length: Math.ceil(vocab / size) }, (_, i) => i * size);
-  const part = (w: tf.Tensor, from: number) => tf.slice(w, [from, 0], [Math.min(size, vocab - from), -1]);
+  const part = (carrier: tf.Tensor, from: number) =>
+    mapTensor(head, () => tf.slice(carrier, [from, 0], [Math.min(size, vocab - from), -1]));
   /** 1 at the target, `[rows, chunk]`; a row of zeros where it lies in another chunk. */
   const target = (token: tf.Tensor, from: number, width: number) => {
     const places = tf.sub(tf.expandDims(token, 1), tf.scalar(from, 'int32'));
@@ -101,7 +104,7 @@ function predictInChunks(
 
   const operation = tf.customGrad((...args) => {
     const save = args.pop() as unknown as (tensors: tf.Tensor[]) => void;
-    const [x, w = head] = args as [tf.Tensor2D, tf.Tensor2D | undefined];
+    const [x, w = tensorOf(head)] = args as [tf.Tensor2D, tf.Tensor2D | undefined];
     let largest: tf.Tensor = tf.fill([x.shape[0]], Number.NEGATIVE_INFINITY);
     let [sum, weighted, targetLogits]: tf.Tensor[] = [
       tf.zerosLike(largest),
@@ -128,8 +131,9 @@ function predictInChunks(
       let dx: tf.Tensor = tf.zerosLike(x);
       const dw: tf.Tensor2D[] = [];
       for (const from of starts) {
-        const headPart = part(w, from);
-        const chunkLogits = linear(runAfter(x, from === 0 ? dy : dx), headPart);
+        const previous = from === 0 ? dy : dx;
+        const headPart = widenAfter(part(w, from), previous);
+        const chunkLogits = linear(runAfter(x, previous), headPart);
         const logs = tf.sub(chunkLogits, tf.expandDims(logZ, 1));
         const p = tf.exp(logs);
         const slopeOfLogProb = tf.mul(dLogProb, tf.sub(target(tokens, from, chunkLogits.shape[1]), p));
@@ -144,7 +148,7 @@ function predictInChunks(
     };
     return { value: tf.stack([tf.sub(targetLogits!, logZ), entropy, hits]), gradFunc };
   });
-  const value = headIsFrozen ? operation(rows) : operation(rows, head);
+  const value = headIsFrozen ? operation(rows) : operation(rows, tensorOf(head));
   const [logProbs, entropies, hits] = tf.unstack(value) as [tf.Tensor1D, tf.Tensor1D, tf.Tensor1D];
   return { logProbs, entropies, hits };
 }

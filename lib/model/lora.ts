@@ -7,6 +7,7 @@ import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { z } from 'zod';
 import { writeFileAtomic } from '../engine/atomic-write.js';
+import { shapeOf, widen } from '../engine/packed.js';
 import { Random } from '../engine/random.js';
 import { finitePieces } from './finite-weights.js';
 import { OUTPUT_HEAD, TOKEN_EMBEDDING } from './modules.js';
@@ -73,7 +74,7 @@ export function adaptersAreNew(parameters: MutableWeights): boolean {
 /** The modules that can have an adapter: every linear map of decoder, vision tower and merger. */
 export function linearModules(parameters: MutableWeights): string[] {
   return Object.entries(parameters)
-    .filter(([name, tensor]) => name.endsWith('.weight') && tensor.rank === 2 && !isAdapterTensor(name))
+    .filter(([name, weight]) => name.endsWith('.weight') && shapeOf(weight).length === 2 && !isAdapterTensor(name))
     .map(([name]) => name.slice(0, -'.weight'.length))
     .filter((module) => module !== TOKEN_EMBEDDING && module !== OUTPUT_HEAD);
 }
@@ -119,7 +120,7 @@ export function addAdapters(parameters: MutableWeights, settings: LoraSettings):
     throw new Error('lora: the model has adapters already; merge them first, or train them on');
   const { rank, seed } = settings;
   for (const module of targetedModules(parameters, settings.targetModules)) {
-    const [out, into] = parameters[`${module}.weight`]!.shape as [number, number];
+    const [out, into] = shapeOf(parameters[`${module}.weight`]!) as [number, number];
     const random = new Random(seed, `lora/${module}`);
     const bound = 1 / Math.sqrt(into);
     const a = Float32Array.from({ length: rank * into }, () => random.between(-bound, bound));
@@ -133,7 +134,7 @@ function scalingOf({ rank, alpha, rankStabilized }: Pick<LoraSettings, 'rank' | 
   return alpha / (rankStabilized ? Math.sqrt(rank) : rank);
 }
 
-/** Adds the adapters into the weights and removes them, in place. */
+/** Adds the adapters into the weights and removes them, in place. A weight that had an adapter is float32 from then on. */
 export function mergeAdapters(parameters: MutableWeights): void {
   for (const module of linearModules(parameters)) {
     if (!parameters[`${module}.lora_A.weight`]) continue;
@@ -208,8 +209,8 @@ export function saveAdapters(
   const modules = linearModules(parameters).filter((module) => parameters[`${module}.lora_A.weight`]);
   if (modules.length === 0) throw new Error('lora: the model has no adapters to save');
   const kinds = modules.map((module) => {
-    const rank = parameters[`${module}.lora_A.weight`]!.shape[0]!;
-    return { rank, scaling: parameters[`${module}.lora_scaling`]!.dataSync()[0]! };
+    const rank = shapeOf(parameters[`${module}.lora_A.weight`]!)[0]!;
+    return { rank, scaling: widen(parameters[`${module}.lora_scaling`]!).dataSync()[0]! };
   });
   const [{ rank, scaling }] = kinds as [(typeof kinds)[number]];
   if (kinds.some((kind) => kind.rank !== rank || kind.scaling !== scaling))
@@ -238,7 +239,7 @@ export function saveAdapters(
   writeFileAtomic(path.join(folder, 'adapter_config.json'), `${JSON.stringify(config, null, 2)}\n`);
   const tensors: HostTensor[] = modules.flatMap((module) =>
     (['lora_A.weight', 'lora_B.weight'] as const).map((part) => {
-      const tensor = parameters[`${module}.${part}`]!;
+      const tensor = widen(parameters[`${module}.${part}`]!);
       const name = `base_model.model.${moduleName(module)}.${part}`;
       return { name, shape: tensor.shape, data: tensor.dataSync() as Float32Array };
     }),
@@ -265,7 +266,7 @@ export function loadAdapters(parameters: MutableWeights, folder: string): void {
       const module = publishedName(match[1]!);
       const weight = parameters[`${module}.weight`];
       if (!weight) throw new Error(`${file} adapts '${module}', which this model does not have`);
-      const [out, into] = weight.shape as [number, number];
+      const [out, into] = shapeOf(weight) as [number, number];
       const expected = match[2] === 'lora_A.weight' ? [config.r, into] : [out, config.r];
       if (String(expected) !== String(shape))
         throw new Error(`${file}: '${name}' is [${shape}], but model and rank ask for [${expected}]`);

@@ -4,7 +4,7 @@ import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { writeFileAtomic, writeFolderAtomic } from '../engine/atomic-write.js';
 import type { Precision } from '../engine/backend.js';
-import { downloadTensor, uploadTensor } from '../engine/transfer.js';
+import { shapeOf } from '../engine/packed.js';
 import type { RgbImage } from '../records/image.js';
 import { type ChatTemplate, loadChatTemplate } from './chat-template.js';
 import {
@@ -15,9 +15,9 @@ import {
   writeCheckpointTensors,
 } from './checkpoint-files.js';
 import { type ModelConfig, readConfig } from './configuration.js';
-import { finitePieces } from './finite-weights.js';
 import { type EncodedPrompt, Generator } from './generate.js';
 import { endTokens } from './generation-config.js';
+import { equalWeights, loadWeight, readWeight, type WeightType } from './held-weights.js';
 import { adapterBase, cachedModel, idOfFolder } from './hub-cache.js';
 import { checkPatches, type ImageProcessor, loadImageProcessor, patchify, resizeImage } from './image-processor.js';
 import { hasAdapters, isAdapterFolder, loadAdapters, saveAdapters } from './lora.js';
@@ -42,23 +42,29 @@ export interface Model {
   generator: Generator;
 }
 
+/** How a model is loaded. */
+export interface LoadOptions {
+  /** The type that the weights are held in. Default: `auto`, as the checkpoint has them. */
+  dtype?: WeightType;
+}
+
 /**
- * Loads a model: its configuration, weights, tokenizer, chat template and image processor. Weights are held as float32, whatever type
- * they are stored in, and loading takes hardly more memory than that.
+ * Loads a model: its configuration, weights, tokenizer, chat template and image processor. Loading takes hardly more memory than the
+ * weights do when they are held.
  *
  * @param name a checkpoint folder; the folder of an adapter, which is loaded with its base model; or the id of a model that
  *   `modelFolder` has fetched
  * @throws Error when a tensor is missing, has another shape than the configuration says, holds a number that is not finite, or is not
  *   part of the model; when embedding and head are tied and yet differ; when the image processor cuts other patches than the model reads
  */
-export function loadModel(name: string): Model {
+export function loadModel(name: string, { dtype = 'auto' }: LoadOptions = {}): Model {
   const folder = existsSync(name) ? name : cachedModel(name);
   if (folder === undefined)
     throw new Error(
       `there is no folder '${name}', nor is it a model in the hub's cache; to fetch one by its id: loadModel(await modelFolder('${name}'))`,
     );
-  if (!isAdapterFolder(folder)) return loadCheckpoint(folder);
-  const model = loadCheckpoint(adapterBase(folder));
+  if (!isAdapterFolder(folder)) return loadCheckpoint(folder, dtype);
+  const model = loadCheckpoint(adapterBase(folder), dtype);
   try {
     loadAdapters(model.parameters, folder);
   } catch (error) {
@@ -70,7 +76,7 @@ export function loadModel(name: string): Model {
 
 const [HEAD_WEIGHT, TABLE_WEIGHT] = [`${OUTPUT_HEAD}.weight`, `${TOKEN_EMBEDDING}.weight`] as const;
 
-function loadCheckpoint(folder: string): Model {
+function loadCheckpoint(folder: string, dtype: WeightType): Model {
   const config = readConfig(folder);
   const tokenizer = loadTokenizer(folder);
   const template = loadChatTemplate(folder);
@@ -80,16 +86,17 @@ function loadCheckpoint(folder: string): Model {
   const parameters: MutableWeights = {};
   let tensorLayout: TensorLayout = 'published';
   try {
-    for (const { name: stored, shape, pieces } of readCheckpointTensors(folder)) {
-      const name = publishedName(stored);
-      if (name !== stored) tensorLayout = 'modules';
+    for (const stored of readCheckpointTensors(folder)) {
+      const { shape } = stored;
+      const name = publishedName(stored.name);
+      if (name !== stored.name) tensorLayout = 'modules';
       // A head that is tied to the embedding should not be stored, but some checkpoints hold a copy.
       const tied = config.tieWordEmbeddings && name === HEAD_WEIGHT;
       const expected = tied ? [config.vocabSize, config.hiddenSize] : missing.get(name);
       if (!expected) throw new Error(`${folder} holds '${name}', which this configuration does not have`);
       if (String(expected) !== String(shape))
         throw new Error(`${folder}: '${name}' is [${shape}], but config.json says [${expected}]`);
-      parameters[name] = uploadTensor(shape, finitePieces(pieces(), stored, folder));
+      parameters[name] = loadWeight(stored, dtype, folder);
       missing.delete(name);
     }
     const [first] = missing.keys();
@@ -120,13 +127,12 @@ function loadCheckpoint(folder: string): Model {
 function dropHeadCopy(parameters: MutableWeights, folder: string): void {
   const { [HEAD_WEIGHT]: head, [TABLE_WEIGHT]: table } = parameters;
   if (!head) return;
-  const equal = tf.tidy(() => tf.all(tf.equal(head, table!)).dataSync()[0] === 1);
-  if (!equal)
+  if (!equalWeights(head, table!))
     throw new Error(
       `${folder}: config.json ties the head to the embedding (tie_word_embeddings), but the stored '${HEAD_WEIGHT}' differs ` +
         `from '${TABLE_WEIGHT}'; set tie_word_embeddings to false to use it, or remove it from the file`,
     );
-  head.dispose();
+  tf.dispose(head);
   delete parameters[HEAD_WEIGHT];
 }
 
@@ -182,9 +188,9 @@ export function saveModel(model: Model, folder: string, { dtype = 'float32', sha
       const source = path.join(model.folder, name);
       if (existsSync(source)) copyFileSync(source, path.join(partial, name));
     }
-    const tensors = Object.entries(model.parameters).map(([published, tensor]) => {
+    const tensors = Object.entries(model.parameters).map(([published, weight]) => {
       const name = model.tensorLayout === 'modules' ? moduleName(published) : published;
-      return { name, shape: tensor.shape, data: () => downloadTensor(tensor) };
+      return { name, shape: shapeOf(weight), data: () => readWeight(weight) };
     });
     writeCheckpointTensors(partial, tensors, { dtype: dtype === 'bfloat16' ? 'BF16' : 'F32', shardBytes });
   });

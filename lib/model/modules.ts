@@ -5,6 +5,7 @@
  * Names are those of the published checkpoints, shapes are in PyTorch's layout.
  */
 import type * as tf from '@tensorflow/tfjs';
+import { type Weight, widen } from '../engine/packed.js';
 import type { ModelConfig } from './configuration.js';
 import type { VisionConfig } from './family.js';
 import type { ModelWeights } from './tensors.js';
@@ -29,14 +30,20 @@ function norm(name: string, width: number, bias: boolean): Module {
   return { name, weight: [width], bias, writesResidual: false };
 }
 
-/** The weight of a module. */
-export function weightOf(parameters: ModelWeights, { name }: Module): tf.Tensor {
+/** The weight of a linear map or a table, which may be packed. */
+export function weightOf(parameters: ModelWeights, { name }: Pick<Module, 'name'>): Weight {
   return parameters[`${name}.weight`]!;
 }
 
+/** The weight of a norm, `[width]`. */
+export function normOf(parameters: ModelWeights, module: Module): tf.Tensor {
+  return widen(weightOf(parameters, module));
+}
+
 /** The bias of a module; undefined where it has none. */
-export function biasOf(parameters: ModelWeights, { name }: Module): tf.Tensor | undefined {
-  return parameters[`${name}.bias`];
+export function biasOf(parameters: ModelWeights, { name }: Pick<Module, 'name'>): tf.Tensor | undefined {
+  const bias = parameters[`${name}.bias`];
+  return bias && widen(bias);
 }
 
 /** What the names of a decoder layer's tensors begin with. */

@@ -1,6 +1,8 @@
 /** The linear maps of the model, each with its low-rank adapter (LoRA) where it has one. */
 import * as tf from '@tensorflow/tfjs';
 import { linear } from '../engine/operations.js';
+import { widen } from '../engine/packed.js';
+import { biasOf, weightOf } from './modules.js';
 import type { ModelWeights } from './tensors.js';
 
 /**
@@ -11,17 +13,17 @@ import type { ModelWeights } from './tensors.js';
  * @param x `[rows, in]`
  * @returns `[rows, out]`
  */
-export function project(parameters: ModelWeights, { name }: { name: string }, x: tf.Tensor2D): tf.Tensor2D {
-  const out = linear(x, parameters[`${name}.weight`]!, parameters[`${name}.bias`]);
-  const adapter = adapterOf(parameters, name);
+export function project(parameters: ModelWeights, module: { name: string }, x: tf.Tensor2D): tf.Tensor2D {
+  const out = linear(x, weightOf(parameters, module), biasOf(parameters, module));
+  const adapter = adapterOf(parameters, module.name);
   if (!adapter) return out;
   return tf.add(out, tf.mul(linear(linear(x, adapter.a), adapter.b), adapter.scaling)) as tf.Tensor2D;
 }
 
-/** The weight of a module with its adapter added in, `[out, in]`. */
-export function effectiveWeight(parameters: ModelWeights, { name }: { name: string }): tf.Tensor2D {
-  const weight = parameters[`${name}.weight`] as tf.Tensor2D;
-  const adapter = adapterOf(parameters, name);
+/** The weight of a module in float32 with its adapter added in, `[out, in]`. */
+export function effectiveWeight(parameters: ModelWeights, module: { name: string }): tf.Tensor2D {
+  const weight = widen(weightOf(parameters, module)) as tf.Tensor2D;
+  const adapter = adapterOf(parameters, module.name);
   if (!adapter) return weight;
   return tf.add(weight, tf.mul(tf.matMul(adapter.b, adapter.a), adapter.scaling)) as tf.Tensor2D;
 }
@@ -36,8 +38,11 @@ interface Adapter {
 }
 
 function adapterOf(parameters: ModelWeights, module: string): Adapter | undefined {
-  const a = parameters[`${module}.lora_A.weight`];
+  const part = (name: string) => {
+    const weight = parameters[`${module}.${name}`];
+    return weight && widen(weight);
+  };
+  const a = part('lora_A.weight');
   if (!a) return undefined;
-  const [b, scaling] = [parameters[`${module}.lora_B.weight`]!, parameters[`${module}.lora_scaling`]!];
-  return { a: a as tf.Tensor2D, b: b as tf.Tensor2D, scaling };
+  return { a: a as tf.Tensor2D, b: part('lora_B.weight') as tf.Tensor2D, scaling: part('lora_scaling')! };
 }

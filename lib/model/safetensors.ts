@@ -15,11 +15,15 @@ export interface HostTensor {
 export interface StoredTensor {
   name: string;
   shape: number[];
+  /** The type of its numbers in the file. */
+  dtype: ReadableType;
   /**
    * Reads its numbers in order as float32, in pieces of about 1 MB that are whole rows along the first axis. The next piece
    * overwrites the one before, and all must be read before the next tensor is asked for.
    */
   pieces(): Generator<Float32Array>;
+  /** Reads the numbers of a tensor of 16 bits as they lie in the file, in pieces as `pieces` does. @throws Error for one of 32 bits */
+  halves(): Generator<Uint16Array>;
 }
 
 /** A tensor to be written: its numbers, or a function that gives them piece by piece. */
@@ -44,7 +48,9 @@ const BYTES: { readonly [dtype: string]: number } = {
   U8: 1,
   BOOL: 1,
 };
-const READABLE = new Set(['F32', 'F16', 'BF16']);
+/** The types that the model reads. */
+export type ReadableType = 'F32' | 'F16' | 'BF16';
+
 /** The format's own limit on the header, in bytes. */
 const LARGEST_HEADER = 100_000_000;
 
@@ -86,9 +92,11 @@ export function* storedTensors(file: string): Generator<StoredTensor> {
     const staging: Staging = { floats: new Float32Array(0), halves: new Uint16Array(0) };
     for (const entry of entries) {
       const { name, shape, dtype } = entry;
-      if (!READABLE.has(dtype))
+      if (dtype !== 'F32' && dtype !== 'F16' && dtype !== 'BF16')
         throw new Error(`${file}: tensor '${name}' is ${dtype}; the model needs F32, F16 or BF16`);
-      yield { name, shape, pieces: () => readPieces(descriptor, start, entry, staging) };
+      const readable: ReadableEntry = { ...entry, dtype };
+      const pieces = () => readPieces(descriptor, start, readable, staging);
+      yield { name, shape, dtype, pieces, halves: () => readHalves(descriptor, start, readable, staging) };
     }
   } finally {
     closeSync(descriptor);
@@ -168,25 +176,60 @@ interface Staging {
   halves: Uint16Array;
 }
 
+type ReadableEntry = Entry & { dtype: ReadableType };
+
 function* readPieces(
   descriptor: number,
   start: number,
-  { shape, dtype, from }: Entry,
+  entry: ReadableEntry,
   staging: Staging,
 ): Generator<Float32Array> {
+  const most = pieceLengths(entry.shape)[0] ?? 0;
+  if (staging.floats.length < most) staging.floats = new Float32Array(most);
+  if (entry.dtype === 'F32') {
+    yield* readInPieces(descriptor, start, entry, staging.floats);
+    return;
+  }
+  const widen = entry.dtype === 'BF16' ? widenBfloat16 : widenFloat16;
+  for (const halves of readHalves(descriptor, start, entry, staging)) {
+    const piece = staging.floats.subarray(0, halves.length);
+    widen(halves, piece);
+    yield piece;
+  }
+}
+
+function* readHalves(
+  descriptor: number,
+  start: number,
+  entry: ReadableEntry,
+  staging: Staging,
+): Generator<Uint16Array> {
+  if (entry.dtype === 'F32') throw new Error(`tensor '${entry.name}' is F32 and has no numbers of 16 bits`);
+  const most = pieceLengths(entry.shape)[0] ?? 0;
+  if (staging.halves.length < most) staging.halves = new Uint16Array(most);
+  yield* readInPieces(descriptor, start, entry, staging.halves);
+}
+
+/** Numbers in each piece of a tensor of this shape; no piece has more than the first. */
+function pieceLengths(shape: readonly number[]): number[] {
   const [rows, width] = [shape[0] ?? 1, rowLength(shape)];
-  if (rows * width === 0) return;
-  const step = Math.min(rows, rowsPerPiece(shape));
-  if (staging.floats.length < step * width) staging.floats = new Float32Array(step * width);
-  if (dtype !== 'F32' && staging.halves.length < step * width) staging.halves = new Uint16Array(step * width);
-  for (let row = 0; row < rows; row += step) {
-    const count = Math.min(step, rows - row) * width;
-    const stored = (dtype === 'F32' ? staging.floats : staging.halves).subarray(0, count);
-    const bytes = new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength);
-    readInto(descriptor, start + from + row * width * BYTES[dtype]!, bytes);
-    const piece = staging.floats.subarray(0, count);
-    if (dtype === 'BF16') widenBfloat16(staging.halves, piece);
-    if (dtype === 'F16') widenFloat16(staging.halves, piece);
+  if (rows * width === 0) return [];
+  const step = rowsPerPiece(shape);
+  return Array.from({ length: Math.ceil(rows / step) }, (_, i) => Math.min(step, rows - i * step) * width);
+}
+
+/** Reads a tensor's numbers as they lie in the file, each piece into the same memory, which has the numbers' type. */
+function* readInPieces<T extends Float32Array | Uint16Array>(
+  descriptor: number,
+  start: number,
+  { shape, from }: Entry,
+  room: T,
+): Generator<T> {
+  let position = start + from;
+  for (const length of pieceLengths(shape)) {
+    const piece = room.subarray(0, length) as T;
+    readInto(descriptor, position, new Uint8Array(piece.buffer, piece.byteOffset, piece.byteLength));
+    position += piece.byteLength;
     yield piece;
   }
 }

@@ -1,14 +1,16 @@
 /** Types that several files of the model share. This file imports none of them, so that imports never run in a circle. */
 import type * as tf from '@tensorflow/tfjs';
+import type { Weight } from '../engine/packed.js';
 
 /**
  * A model's weights by their published names, such as `model.layers.0.mlp.up_proj.weight`. The matrices of adapters stand among
- * them (see `projection.ts`), so that the model is a function of this map and a batch.
+ * them (see `projection.ts`), so that the model is a function of this map and a batch. A weight
+ * that no step trains may be packed, in bfloat16.
  */
-export type ModelWeights = { readonly [name: string]: tf.Tensor };
+export type ModelWeights = { readonly [name: string]: Weight };
 
-/** The same map where its tensors may be added, replaced and removed, as loading, training and adapters do. */
-export type MutableWeights = { [name: string]: tf.Tensor };
+/** The same map where its weights may be added, replaced and removed, as loading, training and adapters do. */
+export type MutableWeights = { [name: string]: Weight };
 
 /** Patches of one image along time, height and width, before merging. */
 export type ImageGrid = [number, number, number];

@@ -1,8 +1,9 @@
 /** The vision towers of all families: from patches to visual tokens in the decoder's width. */
 import * as tf from '@tensorflow/tfjs';
 import { gelu, layerNorm, linear, quickGelu, rmsNorm, rotate, swiGlu } from '../engine/operations.js';
+import { mapTensor } from '../engine/packed.js';
 import type { VisionConfig } from './family.js';
-import { biasOf, type Module, patchEmbedding, patchMerger, visionBlock, weightOf } from './modules.js';
+import { biasOf, type Module, normOf, patchEmbedding, patchMerger, visionBlock, weightOf } from './modules.js';
 import { project } from './projection.js';
 import type { ImageBatch, ImageGrid, ModelWeights } from './tensors.js';
 import { type PatchAttention, sortByWindow, wholeAttention, windowAttention } from './window-attention.js';
@@ -53,7 +54,7 @@ function encodePatches(
 ): tf.Tensor2D {
   const [count, , patchWidth] = images.pixels.shape;
   const kernel = weightOf(parameters, patchEmbedding(config));
-  const weight = tf.reshape(kernel, [config.embedSize, patchWidth]);
+  const weight = mapTensor(kernel, (tensor) => tf.reshape(tensor, [config.embedSize, -1]));
   let x: tf.Tensor2D = linear(tf.reshape(images.pixels, [-1, patchWidth]), weight);
   const angles = patchAngles(images.places, config);
   const map: ApplyMap = (module, x) => project(parameters, module, x as tf.Tensor2D);
@@ -73,7 +74,7 @@ type VisionBlock = ReturnType<typeof visionBlock>;
 
 /** Layer normalisation where the norm has a bias, else root-mean-square normalisation. */
 function normalise(parameters: ModelWeights, norm: Module, x: tf.Tensor): tf.Tensor {
-  const [weight, bias] = [weightOf(parameters, norm), biasOf(parameters, norm)];
+  const [weight, bias] = [normOf(parameters, norm), biasOf(parameters, norm)];
   return bias ? layerNorm(x, weight, bias, EPS) : rmsNorm(x, weight, EPS);
 }
 

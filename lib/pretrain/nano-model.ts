@@ -1,4 +1,5 @@
 /** The nano model before it has learned anything: architecture, tokenizer and image processor in Qwen2-VL's own files. */
+
 import * as tf from '@tensorflow/tfjs';
 import { ChatTemplate, NANO_CHAT_TEMPLATE } from '../model/chat-template.js';
 import { parseConfig, type Qwen2VLConfigFile } from '../model/configuration.js';
@@ -10,6 +11,7 @@ import { Tokenizer } from '../model/tokenizer.js';
 import { promptVocabulary } from '../tasks/prompts.js';
 import type { Task } from '../tasks/task.js';
 import { TASKS } from '../tasks/tasks.js';
+import type { TensorMap } from '../train/adamw.js';
 import { lessonVocabulary } from './lessons/curriculum.js';
 import { buildNanoTokenizer } from './nano-tokenizer.js';
 
@@ -91,20 +93,23 @@ function nanoVocabulary(): string[] {
   ];
 }
 
+/** A model of which all weights are to be trained, so that none is packed. */
+type NewModel = Model & { parameters: TensorMap };
+
 /**
  * Makes the model with random weights, and the files of its checkpoint except for the weights.
  *
  * @param seed the seed of the weights
  */
-export function newNanoModel(seed: number): { model: Model; files: { readonly [name: string]: object } } {
+export function newNanoModel(seed: number): { model: NewModel; files: { readonly [name: string]: object } } {
   const { tokenizer: json, tokenizerConfig } = buildNanoTokenizer(nanoVocabulary());
   const tokenizer = new Tokenizer(json, tokenizerConfig);
   const configFile = nanoConfigFile(tokenizer.vocabSize, tokenizer.special);
   const config = parseConfig(configFile);
   const initial = initialParameters(config, seed);
-  const parameters: Model['parameters'] = {};
+  const parameters: TensorMap = {};
   for (const [name, shape] of parameterShapes(config)) parameters[name] = tf.tensor(initial.get(name)!, shape);
-  const model: Model = {
+  const model: NewModel = {
     ...{ folder: '', config, tokenizer, imageProcessor: PROCESSOR, parameters, tensorLayout: 'published' },
     template: new ChatTemplate(NANO_CHAT_TEMPLATE),
     generator: new Generator(config, [tokenizer.special.imEnd]),

@@ -1,7 +1,10 @@
 /** What SFT and GRPO share: which examples a step takes, which parameters move, how many tokens have been counted. */
+import * as tf from '@tensorflow/tfjs';
+import { isPacked, widen } from '../engine/packed.js';
 import { Random } from '../engine/random.js';
 import { hasAdapters, isAdapterParameter } from '../model/lora.js';
 import { isVisionParameter } from '../model/parameters.js';
+import type { ModelWeights, MutableWeights } from '../model/tensors.js';
 import type { TensorMap } from './adamw.js';
 import type { RunDirectory } from './run-directory.js';
 
@@ -33,12 +36,16 @@ export function cutIntoRuns<T>(items: readonly T[], size: number): T[][] {
 /**
  * Parts the parameters into those that a run trains and those that it leaves. Of a model with adapters only the adapters train.
  *
+ * What trains is float32: a packed weight among it is widened, in `parameters` too, and freed, one after the other.
+ *
+ * @param keep tensors that must survive, such as those of a reference model
  * @throws Error when nothing would be trained
  */
 export function partParameters(
-  parameters: TensorMap,
+  parameters: MutableWeights,
   { freezeVision }: { freezeVision: boolean },
-): { trainable: TensorMap; frozen: TensorMap } {
+  keep: ReadonlySet<tf.Tensor> = new Set(),
+): { trainable: TensorMap; frozen: ModelWeights } {
   const adapted = hasAdapters(parameters);
   const trains = (name: string) => (!adapted || isAdapterParameter(name)) && !(freezeVision && isVisionParameter(name));
   const entries = Object.entries(parameters);
@@ -46,8 +53,15 @@ export function partParameters(
     throw new Error(
       'nothing is left to train: the adapters are all in the vision tower, which freezeVision holds still',
     );
+  const trainable: TensorMap = {};
+  for (const [name, weight] of entries) {
+    if (!trains(name)) continue;
+    trainable[name] = widen(weight);
+    parameters[name] = trainable[name];
+    if (isPacked(weight) && !keep.has(weight.packed)) tf.dispose(weight.packed);
+  }
   return {
-    trainable: Object.fromEntries(entries.filter(([name]) => trains(name))),
+    trainable,
     frozen: Object.fromEntries(entries.filter(([name]) => !trains(name))),
   };
 }

@@ -7,9 +7,11 @@
  *   3. take one or more optimizer updates on the policy loss                               (policy-update.ts, policy-loss.ts).
  */
 import * as tf from '@tensorflow/tfjs';
+import { flattenTree } from '../engine/tensor-tree.js';
 import type { Deferred } from '../model/deferred-prompt.js';
 import { adaptersAreNew, hasAdapters, withoutAdapters } from '../model/lora.js';
 import type { Model } from '../model/model.js';
+import type { ModelWeights } from '../model/tensors.js';
 import { ADAMW_DEFAULTS, AdamW, type TensorMap } from './adamw.js';
 import { mean } from './advantage.js';
 import { partParameters, tokensBefore } from './batches.js';
@@ -61,11 +63,11 @@ export async function trainGrpo(
   const { schedule, beta, steps } = settings;
   // The reference is the checkpoint that the run starts from. With new adapters that is the base, whose tensors are there anyway.
   const reference = adaptersAreNew(model.parameters) ? withoutAdapters(model.parameters) : { ...model.parameters };
-  const start: TensorMap = beta > 0 ? reference : {};
-  const startTensors = new Set(Object.values(start));
-  const { trainable, frozen } = partParameters(model.parameters, settings);
-  const frozenTensors = new Set(Object.values(frozen));
-  const ownReference = Object.fromEntries(Object.entries(start).filter(([, tensor]) => !frozenTensors.has(tensor)));
+  const start: ModelWeights = beta > 0 ? reference : {};
+  const startTensors = new Set(flattenTree(start));
+  const { trainable, frozen } = partParameters(model.parameters, settings, startTensors);
+  const frozenWeights = new Set(Object.values(frozen));
+  const ownReference = Object.fromEntries(Object.entries(start).filter(([, weight]) => !frozenWeights.has(weight)));
   const refreshed: TensorMap = settings.referenceRefreshEvery > 0 ? copyTensors(trainable) : {};
   const optimizer = new AdamW({ ...ADAMW_DEFAULTS });
   const logitTemperature = settings.temperatureInLoss ? settings.temperature : 1;
@@ -73,7 +75,7 @@ export async function trainGrpo(
   const forward = logProbStep(model.config, logitTemperature);
   let seenTokens: number | undefined;
 
-  const findOldLogProbs = (rollout: Rollout, parameters: TensorMap): TokenLogProbs | undefined => {
+  const findOldLogProbs = (rollout: Rollout, parameters: ModelWeights): TokenLogProbs | undefined => {
     if (!needsOldLogProbs(settings) && settings.topEntropyShare === 1) return undefined;
     if (canReuseSamplingLogProbs(settings)) return logProbsFromSampling(rollout);
     return computeLogProbs(forward, parameters, rollout, model.config, settings.promptsPerMicroBatch);
@@ -123,7 +125,7 @@ export async function trainGrpo(
     });
   } finally {
     Object.assign(model.parameters, trainable);
-    const live = new Set(Object.values(model.parameters));
+    const live = new Set(flattenTree(model.parameters));
     tf.dispose([...startTensors].filter((tensor) => !live.has(tensor)));
     tf.dispose(refreshed);
     optimizer.dispose();

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { CompiledStep } from '../engine/compile.js';
 import { type CollatedBatch, collate, disposeBatch, type Row } from '../model/batch.js';
 import type { ModelConfig } from '../model/configuration.js';
+import type { ModelWeights } from '../model/tensors.js';
 import type { TensorMap } from './adamw.js';
 import { addGradients } from './gradients.js';
 import type { LikelihoodInput, LikelihoodOutput } from './likelihood.js';
@@ -19,7 +20,7 @@ import { readScalar } from './scalar.js';
  */
 export function likelihoodGradients(
   likelihood: CompiledStep<LikelihoodInput, LikelihoodOutput>,
-  { trainable, frozen }: { trainable: TensorMap; frozen: TensorMap },
+  { trainable, frozen }: { trainable: TensorMap; frozen: ModelWeights },
   microBatches: readonly (readonly Row[])[],
   config: ModelConfig,
   options: { lengthStep?: number } = {},

@@ -4,13 +4,13 @@ import { type CompiledStep, compile } from '../engine/compile.js';
 import type { ModelConfig } from '../model/configuration.js';
 import { hiddenStates } from '../model/hidden-states.js';
 import { headOf, predictTargets, type Targets } from '../model/log-probability.js';
-import type { TokenBatch } from '../model/tensors.js';
+import type { ModelWeights, TokenBatch } from '../model/tensors.js';
 import type { TensorMap } from './adamw.js';
 import { gradientsOf } from './gradients.js';
 
 export type LikelihoodInput = {
   trainable: TensorMap;
-  frozen: TensorMap;
+  frozen: ModelWeights;
   batch: TokenBatch;
   targets: Targets;
   /** How much each target weighs in the loss, `[targets]`; 0 for padding. */

@@ -1,7 +1,7 @@
 /** The loop that every trainer runs in: resume, step, log, checkpoint, evaluate, stop at a step boundary when asked. */
 import { startEngine } from '../engine/backend.js';
 import { peakMemory, resetPeakMemory } from '../engine/memory.js';
-import type { TensorMap } from './adamw.js';
+import type { ModelWeights } from '../model/tensors.js';
 import type { Metrics } from './metrics.js';
 import type { BestCheckpoint, RunDirectory } from './run-directory.js';
 import { checkState, readState, restoreState, type TrainingState, writeState } from './training-state.js';
@@ -23,7 +23,7 @@ export interface EvaluationSchedule {
   /** Steps between evaluations; the model is also evaluated after the last step. */
   every: number;
   /** Evaluates the parameters as they are after `done` steps; all its randomness must follow from seeds. */
-  measure: (parameters: TensorMap, done: number) => Promise<TrainingEvaluation>;
+  measure: (parameters: ModelWeights, done: number) => Promise<TrainingEvaluation>;
 }
 
 /** The settings of a run's course, which a caller hands to any trainer. None of them changes what the model learns. */
@@ -46,7 +46,7 @@ export interface LoopOptions extends LoopControl, TrainingState {
   steps: number;
   checkpointEvery: number;
   /** The parameters that stay; with those that move, the model that is evaluated. */
-  frozen?: TensorMap;
+  frozen?: ModelWeights;
   /** Does step `index` (the first is 0); all its randomness must follow from seed and index. */
   step: (index: number) => Promise<Metrics>;
 }

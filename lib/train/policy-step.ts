@@ -5,7 +5,7 @@ import { stopGradient } from '../engine/operations.js';
 import type { ModelConfig } from '../model/configuration.js';
 import { hiddenStates } from '../model/hidden-states.js';
 import { headOf, type Predictions, predictTargets, type Targets } from '../model/log-probability.js';
-import type { TokenBatch } from '../model/tensors.js';
+import type { ModelWeights, TokenBatch } from '../model/tensors.js';
 import type { TensorMap } from './adamw.js';
 import { gradientsOf } from './gradients.js';
 import { importanceRatio, type PolicyLossSettings, policyTerms, type Sequences } from './policy-loss.js';
@@ -20,7 +20,7 @@ export interface PolicyStepSettings extends PolicyLossSettings {
   gradientCheckpointing: boolean;
 }
 
-export type LogProbInput = { parameters: TensorMap; batch: TokenBatch; targets: Targets };
+export type LogProbInput = { parameters: ModelWeights; batch: TokenBatch; targets: Targets };
 /** Log-probability of each target and the entropy of its prediction in nats, both `[targets]`. */
 export type LogProbOutput = { logProbs: tf.Tensor1D; entropies: tf.Tensor1D };
 
@@ -40,9 +40,9 @@ function predictLogProbs(
 
 export type PolicyInput = {
   trainable: TensorMap;
-  frozen: TensorMap;
+  frozen: ModelWeights;
   /** Parameters of the reference model without those that it shares with `frozen`: a tensor that comes in twice is held twice. */
-  reference: TensorMap;
+  reference: ModelWeights;
   batch: TokenBatch;
   targets: Targets;
   /** The completion's advantage for each target, `[targets]`. */
@@ -114,7 +114,7 @@ export function policyStep(config: ModelConfig, settings: PolicyStepSettings): C
 function policyGradient(input: PolicyInput, { config, settings }: PolicyConstants): PolicyOutput {
   const { logitTemperature, beta, entropyBonus, gradientCheckpointing: checkpoint } = settings;
   const { trainable, frozen, reference, batch, targets, weights, shares, policyMask, entropyShares } = input;
-  const predict = (parameters: TensorMap): Predictions => {
+  const predict = (parameters: ModelWeights): Predictions => {
     const hidden = hiddenStates(parameters, batch, config, { checkpoint });
     const headIsFrozen = Object.values(frozen).includes(headOf(parameters));
     return predictTargets(parameters, hidden, targets, { temperature: logitTemperature, headIsFrozen });

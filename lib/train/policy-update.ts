@@ -4,6 +4,7 @@ import { matrixPrecision } from '../engine/backend.js';
 import type { CompiledStep } from '../engine/compile.js';
 import { type CollatedBatch, collate, disposeBatch, type Row } from '../model/batch.js';
 import type { ModelConfig } from '../model/configuration.js';
+import type { ModelWeights } from '../model/tensors.js';
 import type { TensorMap } from './adamw.js';
 import { cutIntoRuns } from './batches.js';
 import { addGradients } from './gradients.js';
@@ -57,7 +58,7 @@ export function canReuseSamplingLogProbs(settings: GrpoSettings): boolean {
 /** Computes the log-probabilities and entropies of all of a rollout's tokens in a forward pass, micro-batch by micro-batch. */
 export function computeLogProbs(
   logProbStep: CompiledStep<LogProbInput, LogProbOutput>,
-  parameters: TensorMap,
+  parameters: ModelWeights,
   rollout: Rollout,
   config: ModelConfig,
   promptsPerMicroBatch: number,
@@ -120,7 +121,7 @@ export function miniBatches(rollout: Rollout, settings: GrpoSettings, old?: Toke
  */
 export function policyGradients(
   policy: CompiledStep<PolicyInput, PolicyOutput>,
-  { trainable, frozen, reference }: { trainable: TensorMap; frozen: TensorMap; reference: TensorMap },
+  { trainable, frozen, reference }: { trainable: TensorMap; frozen: ModelWeights; reference: ModelWeights },
   { rollout, prompts, old }: Update,
   config: ModelConfig,
   settings: GrpoSettings,

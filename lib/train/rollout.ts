@@ -4,8 +4,8 @@ import { Random } from '../engine/random.js';
 import { type Deferred, preparePrompts } from '../model/deferred-prompt.js';
 import type { Completion, EncodedPrompt } from '../model/generate.js';
 import type { Model } from '../model/model.js';
+import type { ModelWeights } from '../model/tensors.js';
 import type { RewardRow } from '../rewards/reward.js';
-import type { TensorMap } from './adamw.js';
 import {
   type Advantages,
   groupAdvantages,
@@ -52,7 +52,7 @@ interface Group {
 export interface RolloutOptions {
   model: Model;
   /** The weights of the current policy. */
-  parameters: TensorMap;
+  parameters: ModelWeights;
   examples: readonly Deferred<GrpoExample>[];
   rewards: readonly NamedReward[];
   settings: GrpoSettings;

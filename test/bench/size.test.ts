@@ -7,6 +7,7 @@ import { SIZES } from '../../lib/bench/qwen2-vl-2b.js';
 import { writeRandomCheckpoint } from '../../lib/bench/random-checkpoint.js';
 import { sizeTable } from '../../lib/bench/size.js';
 import { startEngine } from '../../lib/engine/backend.js';
+import { widen } from '../../lib/engine/packed.js';
 import { parseConfig } from '../../lib/model/configuration.js';
 import { disposeModel, encodePrompt, loadModel } from '../../lib/model/model.js';
 import { countParameters } from '../../lib/model/parameters.js';
@@ -37,7 +38,7 @@ test('a random checkpoint loads, with special tokens at their real ids and matri
     const { tokens } = encodePrompt(model, [image], 'How many cubes are there?');
     assert.equal(tokens.filter((token) => token === 151_655).length, 4);
     const deviation = (name: string) => {
-      const values = model.parameters[name]!.dataSync() as Float32Array;
+      const values = widen(model.parameters[name]!).dataSync() as Float32Array;
       return Math.sqrt(values.reduce((sum, x) => sum + x * x, 0) / values.length);
     };
     assert.ok(Math.abs(deviation('model.layers.0.mlp.up_proj.weight') - 0.02) < 0.001);

@@ -217,6 +217,28 @@ test('a run folder that another process trains in is refused, and left as it is'
   assert.deepEqual(readdirSync(out('locked')), ['.lock']);
 });
 
+test('--dtype is part of what a run is known by where it changes numbers: bfloat16 is, auto and float32 are one', () => {
+  const file = path.join(path.dirname(data), 'fewer.jsonl');
+  writeFileSync(file, readFileSync(data, 'utf8').split('\n').slice(0, 2).join('\n'));
+  const sft = (name: string, dtype: string) => {
+    const settings = ['--epochs=1', '--batchSize=2', '--lora-rank', '2', '--lora-modules', 'q_proj'];
+    return runProcess(['sft', '--data', file, '--model', base, '--out', out(name), '--dtype', dtype, ...settings]);
+  };
+  for (const [name, dtype] of [
+    ['dtype-auto', 'auto'],
+    ['dtype-auto', 'float32'],
+    ['dtype-bfloat16', 'bfloat16'],
+  ] as const) {
+    const { status, stderr } = sft(name, dtype);
+    assert.equal(status, 0, stderr);
+  }
+  const other = sft('dtype-auto', 'bfloat16');
+  assert.notEqual(other.status, 0);
+  assert.match(other.stderr, /dtype/);
+  const loss = (name: string) => JSON.parse(readFileSync(path.join(out(name), 'metrics.jsonl'), 'utf8')).loss;
+  assert.notEqual(loss('dtype-auto'), loss('dtype-bfloat16'), 'the base of a float32 checkpoint was rounded');
+});
+
 test('wrong usage of any command exits with 2 and says what is possible', async () => {
   const cases: [string[], RegExp][] = [
     [['curate', '--task', 'chess'], /no task 'chess'; choose counting, structure, transformation/],
@@ -243,6 +265,9 @@ test('wrong usage of any command exits with 2 and says what is possible', async 
     ],
     [['sft', '--data', data, '--out', out('usage'), '--preset', 'trl'], /choose nano or reason-rft/],
     [['sft', '--data', data, '--out', out('usage'), '--lora-rank', '2', '--lora-alpha', 'x'], /alpha must be above 0/],
+    [['sft', '--data', data, '--out', out('usage'), '--dtype', 'half'], /--dtype must be auto, float32 or bfloat16/],
+    [['generate', '--prompt', 'x', '--dtype', 'int8'], /--dtype must be auto, float32 or bfloat16/],
+    [['evaluate', '--data', data, '--dtype', 'f32'], /--dtype must be auto, float32 or bfloat16/],
     [['merge', '--model', base, '--out', out('usage')], /holds no adapter_config\.json/],
   ];
   for (const [args, message] of cases) {

@@ -5,6 +5,7 @@ import * as tf from '@tensorflow/tfjs';
 import { askedPrecision, startEngine } from '../../lib/engine/backend.js';
 import { compile } from '../../lib/engine/compile.js';
 import { linear } from '../../lib/engine/operations.js';
+import { type Weight, widen } from '../../lib/engine/packed.js';
 
 before(async () => {
   await startEngine({ precision: 'bfloat16' });
@@ -36,6 +37,30 @@ test('a product and its gradients lie within 1 % of float32’s, eager and compi
   const before = tf.memory().numTensors;
   tf.dispose(tf.tidy(() => run({ x, w, slope })));
   tf.dispose(compiled({ x, w, slope }));
+  assert.equal(tf.memory().numTensors, before);
+});
+
+test('a packed weight is a factor as it lies: the numbers are those of the widened weight', () => {
+  // Any bits that are no NaN or infinity will do: here those of small whole numbers' float32.
+  const packed = { packed: tf.add(tf.range(0, 32 * 32), 3).reshape([32, 32]) };
+  const x = tf.randomNormal([48, 64], 0, 1, 'float32', 1) as tf.Tensor2D;
+  const run = ({ x, w }: { x: tf.Tensor; w: Weight }) => ({
+    y: linear(x as tf.Tensor2D, w),
+    dx: tf.grad((x: tf.Tensor) => tf.square(linear(x as tf.Tensor2D, w)))(x),
+  });
+  const compiled = compile('packed product', run);
+  const expected = run({ x, w: widen(packed) });
+  const before = tf.memory().numTensors;
+  for (const actual of [tf.tidy(() => run({ x, w: packed })), compiled({ x, w: packed })]) {
+    for (const name of ['y', 'dx'] as const) {
+      assert.ok(
+        expected[name].dataSync().some((value) => value !== 0 && Number.isFinite(value)),
+        name,
+      );
+      assert.deepEqual(actual[name].dataSync(), expected[name].dataSync(), name);
+    }
+    tf.dispose(actual);
+  }
   assert.equal(tf.memory().numTensors, before);
 });
 

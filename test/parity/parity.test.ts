@@ -2,6 +2,7 @@
  * Numbers of transformers, PyTorch, TRL and PEFT against the kit's, on random tiny checkpoints of both families, from text and
  * image files on: see make_fixtures.py.
  */
+
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -11,6 +12,7 @@ import type { EncodedPrompt } from '../../lib/model/generate.js';
 import { disposeModel, encodeCompletion, loadModel, type Model } from '../../lib/model/model.js';
 import { positionIds } from '../../lib/model/mrope.js';
 import { GREEDY } from '../../lib/model/sampling.js';
+import { partParameters } from '../../lib/train/batches.js';
 import { REASON_RFT_GRPO } from '../../lib/train/grpo-settings.js';
 import { likelihoodStep } from '../../lib/train/likelihood.js';
 import { likelihoodGradients } from '../../lib/train/likelihood-update.js';
@@ -107,7 +109,7 @@ for (const family of FAMILIES) {
         batch.reduce((sum, { segments }) => sum + segments[0]!.tokens.length, 0),
         trained,
       );
-      const tensors = { trainable: model.parameters, frozen: {} };
+      const tensors = { ...partParameters(model.parameters, { freezeVision: false }) };
       const step = likelihoodStep(model.config);
       const { gradients, metrics } = likelihoodGradients(step, tensors, [batch], model.config);
       assert.ok(Math.abs(metrics.loss! - loss) < 1e-5, `loss ${metrics.loss} against ${loss}`);
@@ -142,7 +144,7 @@ for (const family of FAMILIES) {
           ...{ steps: 1, promptsPerStep: 2, completions: 2, promptsPerMicroBatch: 2, updatesPerRollout: 2 },
         };
         const policy = policyStep(model.config, { ...settings, logitTemperature: 1 });
-        const tensors = { trainable: model.parameters, frozen: {}, reference };
+        const tensors = { ...partParameters(model.parameters, { freezeVision: false }), reference };
         const [update] = miniBatches(rollout, settings, scores);
         const compute = () => policyGradients(policy, tensors, update!, model.config, settings);
         // One loss as a compiled step is enough, since each would build a graph of its own.

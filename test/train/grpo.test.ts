@@ -1,4 +1,5 @@
 /** GRPO's options in whole steps, on a model of a few thousand parameters that knows nothing. */
+
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,6 +7,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { startEngine } from '../../lib/engine/backend.js';
+import { widen } from '../../lib/engine/packed.js';
 import { disposeModel } from '../../lib/model/model.js';
 import { randomReward } from '../../lib/rewards/random-control.js';
 import { trainGrpo } from '../../lib/train/grpo.js';
@@ -72,7 +74,7 @@ async function train(
       signal: controller.signal,
     });
     const names = Object.keys(model.parameters).sort();
-    return { run, weights: names.flatMap((each) => Array.from(model.parameters[each]!.dataSync())), warnings };
+    return { run, weights: names.flatMap((each) => Array.from(widen(model.parameters[each]!).dataSync())), warnings };
   } finally {
     disposeModel(model);
   }

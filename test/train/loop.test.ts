@@ -1,4 +1,5 @@
 /** The loop on a model of one number: what is logged, evaluated, kept, and said when a step fails. */
+
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,7 +7,9 @@ import path from 'node:path';
 import { after, before, mock, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { startEngine } from '../../lib/engine/backend.js';
+import { widen } from '../../lib/engine/packed.js';
 import { writeSafetensors } from '../../lib/model/safetensors.js';
+import type { ModelWeights } from '../../lib/model/tensors.js';
 import { ADAMW_DEFAULTS, AdamW, type TensorMap } from '../../lib/train/adamw.js';
 import { type LoopOptions, runLoop, STOP_SIGNALS, TrainingStopped } from '../../lib/train/loop.js';
 import { RunDirectory } from '../../lib/train/run-directory.js';
@@ -50,9 +53,9 @@ const SCORES: { [done: number]: number } = { 2: 0.25, 4: 0.5, 6: 0.5, 8: 0.125 }
 const measured: number[] = [];
 const evaluate = {
   every: 2,
-  measure: async (parameters: TensorMap, done: number) => {
+  measure: async (parameters: ModelWeights, done: number) => {
     measured.push(done);
-    return { metrics: { accuracy: SCORES[done]!, x: parameters.x!.dataSync()[0]! }, score: SCORES[done]! };
+    return { metrics: { accuracy: SCORES[done]!, x: widen(parameters.x!).dataSync()[0]! }, score: SCORES[done]! };
   },
 };
 const place = (...names: string[]) => path.join(folder, ...names);
@@ -73,7 +76,7 @@ test('evaluation is logged with its step, of the weights after it, and the earli
 });
 
 test('the last step is evaluated too, and leaves a checkpoint where it is the best', async () => {
-  const measure = async (_: TensorMap, done: number) => ({ metrics: { accuracy: done }, score: done });
+  const measure = async (_: ModelWeights, done: number) => ({ metrics: { accuracy: done }, score: done });
   await train('rising', { evaluate: { every: 5, measure } });
   const run = RunDirectory.open(place('rising'), { name: 'rising' });
   assert.deepEqual(

@@ -1,10 +1,12 @@
 /** A supervised update is the same however its examples are cut, packed, padded or ordered; and which tokens it trains. */
+
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { startEngine } from '../../lib/engine/backend.js';
+import { widen } from '../../lib/engine/packed.js';
 import { collate, type Row } from '../../lib/model/batch.js';
 import { disposeModel } from '../../lib/model/model.js';
 import { isVisionParameter } from '../../lib/model/parameters.js';
@@ -55,7 +57,7 @@ async function update(changes: Partial<SftSettings>, examples: readonly SftExamp
   const run = RunDirectory.open(path.join(folder, `update-${runs++}`), {});
   await trainSft({ model, examples, settings: { ...SETTINGS, ...changes }, run });
   const names = Object.keys(model.parameters).sort();
-  const weights = names.flatMap((name) => Array.from(model.parameters[name]!.dataSync()));
+  const weights = names.flatMap((name) => Array.from(widen(model.parameters[name]!).dataSync()));
   disposeModel(model);
   return { metrics: run.metrics()[0]!, weights };
 }

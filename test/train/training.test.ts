@@ -1,4 +1,5 @@
 /** Whole training runs on the shipped model: what is learned, what is kept, what a resume gives. */
+
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,6 +7,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { startEngine } from '../../lib/engine/backend.js';
+import { widen } from '../../lib/engine/packed.js';
 import { Random } from '../../lib/engine/random.js';
 import { disposeModel, encodeCompletion, encodePrompt, loadModel, type Model } from '../../lib/model/model.js';
 import { formatReward } from '../../lib/rewards/format.js';
@@ -116,7 +118,7 @@ function weightDigest(model: Model): string {
 
 test('SFT lowers the loss, leaves the vision tower alone and logs every metric', async () => {
   const model = loadModel(base);
-  const vision = model.parameters['visual.merger.mlp.0.weight']!.dataSync().slice();
+  const vision = widen(model.parameters['visual.merger.mlp.0.weight']!).dataSync().slice();
   const run = RunDirectory.open(path.join(folder, 'sft'), {});
   await trainSft({ model, examples: sftExamples(model), settings: sft, run });
   const metrics = run.metrics();
@@ -125,7 +127,7 @@ test('SFT lowers the loss, leaves the vision tower alone and logs every metric',
   for (const name of ['mean_token_accuracy', 'entropy', 'num_tokens', 'learning_rate', 'grad_norm', 'epoch']) {
     assert.ok(Number.isFinite(metrics[0]![name]), name);
   }
-  assert.deepEqual(model.parameters['visual.merger.mlp.0.weight']!.dataSync(), vision);
+  assert.deepEqual(widen(model.parameters['visual.merger.mlp.0.weight']!).dataSync(), vision);
   disposeModel(model);
 });
 

@@ -6,6 +6,7 @@ import { loadModel } from '../../model/model.js';
 import { evaluateRows } from '../../study/cells/evaluate-rows.js';
 import { prepareQuestions } from '../../study/cells/prepared-rows.js';
 import { loadRecordFiles } from '../../study/data/load-rows.js';
+import { DTYPE_OPTION, parseDtype } from '../dtype-option.js';
 import { fetchModel, MODEL_FLAGS, MODEL_IDS } from '../model-option.js';
 import { printResult } from '../print-result.js';
 import { showProgress } from '../progress.js';
@@ -20,6 +21,7 @@ interface EvaluateOptions {
   data: string;
   images?: string;
   model?: string;
+  dtype: string;
   task?: string;
   style: string;
   maxNewTokens?: string;
@@ -35,6 +37,7 @@ export function addEvaluate(program: Command): void {
     .requiredOption('--data <file>', 'records (JSON Lines), images/ beside them')
     .option('--images <dir>', 'where their images lie (default: images/ beside the records)')
     .option(MODEL_FLAGS, `checkpoint; ${MODEL_IDS}`)
+    .option(...DTYPE_OPTION)
     .option(...RECORDS_TASK_OPTION)
     .option('--style <style>', 'prompt: think, direct or bare', 'think')
     .option('--max-new-tokens <n>', 'longest completion (default: what the task needs)')
@@ -49,6 +52,7 @@ export function addEvaluate(program: Command): void {
 
 async function evaluate(options: EvaluateOptions): Promise<void> {
   const style = parseStyle(options.style);
+  const dtype = parseDtype(options.dtype);
   const { scorer } = options;
   if (scorer !== 'kit' && scorer !== 'released')
     throw new UsageError(`--scorer must be kit or released, got '${scorer}'`);
@@ -58,7 +62,7 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
   const task = taskOfRecords(options.data, rows.records, options.task);
   const maxNewTokens = askedTokens ?? task.nanoCompletionTokens;
   await startEngine();
-  const model = loadModel(await fetchModel(options.model));
+  const model = loadModel(await fetchModel(options.model), { dtype });
   const progress = showProgress('evaluate');
   const score = scorer === 'released' ? task.releasedScore : task.score;
   const onProgress = (done: number, total: number) => progress.update(done, total);

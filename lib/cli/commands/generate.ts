@@ -4,6 +4,7 @@ import { startEngine } from '../../engine/backend.js';
 import { encodePrompt, loadModel } from '../../model/model.js';
 import { checkSampling } from '../../model/sampling.js';
 import { readImage } from '../../records/image.js';
+import { DTYPE_OPTION, parseDtype } from '../dtype-option.js';
 import { fetchModel, MODEL_FLAGS, MODEL_IDS } from '../model-option.js';
 import { printResult } from '../print-result.js';
 import { parseStyle } from '../style-option.js';
@@ -12,6 +13,7 @@ import { checkUsage, parseWholeNumber, UsageError } from '../usage.js';
 
 interface GenerateOptions {
   model?: string;
+  dtype: string;
   image: string[];
   prompt: string;
   task?: string;
@@ -31,6 +33,7 @@ export function addGenerate(program: Command): void {
     .command('generate')
     .description('one user turn, images first, through the checkpoint’s own chat template')
     .option(MODEL_FLAGS, `checkpoint; ${MODEL_IDS}`)
+    .option(...DTYPE_OPTION)
     .option(
       '--image <file>',
       'an image; give it again for more',
@@ -60,6 +63,7 @@ export function addGenerate(program: Command): void {
 
 async function generate(options: GenerateOptions): Promise<void> {
   const text = promptText(options);
+  const dtype = parseDtype(options.dtype);
   const settings = {
     temperature: options.greedy ? 0 : Number(options.temperature),
     topK: parseWholeNumber('--top-k', options.topK),
@@ -71,7 +75,7 @@ async function generate(options: GenerateOptions): Promise<void> {
   checkUsage(() => checkSampling(settings));
   const images = await Promise.all(options.image.map(readImage));
   await startEngine();
-  const model = loadModel(await fetchModel(options.model));
+  const model = loadModel(await fetchModel(options.model), { dtype });
   const prompt = encodePrompt(model, images, text);
   const completion = model.generator.generate(model.parameters, [prompt], settings)[0]![0]!;
   const decoded = model.tokenizer.decode(completion.ended ? completion.tokens.slice(0, -1) : completion.tokens);

@@ -1,5 +1,6 @@
 /** The model of a training run from its start to its end: load, merge, add adapters, train, save. */
 import path from 'node:path';
+import type { WeightType } from '../../model/held-weights.js';
 import { addAdapters, hasAdapters, type LoraSettings, mergeAdapters } from '../../model/lora.js';
 import { disposeModel, loadModel, type Model, saveModel } from '../../model/model.js';
 import type { RunDirectory } from '../../train/run-directory.js';
@@ -11,6 +12,8 @@ export interface RunStart {
   checkpoint: string;
   /** The adapters that the run trains in place of all weights. */
   lora?: LoraSettings;
+  /** The type that weights are held in. Default: `auto`, see `WeightType`. */
+  dtype?: WeightType;
 }
 
 /**
@@ -20,11 +23,11 @@ export interface RunStart {
  * @param train trains the model in place
  */
 export async function trainFromStart(
-  { checkpoint, lora }: RunStart,
+  { checkpoint, lora, dtype }: RunStart,
   openRun: () => RunDirectory,
   train: (model: Model, run: RunDirectory) => Promise<void>,
 ): Promise<TrainedCheckpoints> {
-  const model = loadModel(checkpoint);
+  const model = loadModel(checkpoint, { dtype });
   try {
     const merges = lora !== undefined && hasAdapters(model.parameters);
     if (merges) mergeAdapters(model.parameters);

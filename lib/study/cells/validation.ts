@@ -8,8 +8,8 @@ import { meanPassAtK } from '../../evaluate/pass-at-k.js';
 import { type Deferred, preparePrompts } from '../../model/deferred-prompt.js';
 import type { Model } from '../../model/model.js';
 import { checkSampling, type SamplingSettings } from '../../model/sampling.js';
+import type { ModelWeights } from '../../model/tensors.js';
 import type { Scorer } from '../../rewards/scorer.js';
-import type { TensorMap } from '../../train/adamw.js';
 import { mean } from '../../train/advantage.js';
 import type { EvaluationSchedule } from '../../train/loop.js';
 import type { Metrics } from '../../train/metrics.js';
@@ -84,7 +84,7 @@ export function scheduleValidation({
   if (settings.evaluateEvery === 0) return undefined;
   if (items.length === 0) throw new Error('validation: there are no held-out items');
   const { maxNewTokens } = settings;
-  const measure = async (parameters: TensorMap) => {
+  const measure = async (parameters: ModelWeights) => {
     const greedy = await evaluateModel({ ...model, parameters }, items, { maxNewTokens, score });
     const { accuracy, formatted } = greedy;
     const samples = await sampleItems(model, parameters, items, settings);
@@ -110,7 +110,7 @@ export function scheduleValidationOnRows({
 /** Draws `samples` completions of each item. @returns their texts, `[items][samples]` */
 async function sampleItems(
   model: Model,
-  parameters: TensorMap,
+  parameters: ModelWeights,
   items: readonly Deferred<EvaluationItem>[],
   settings: ValidationSettings,
 ): Promise<string[][]> {
