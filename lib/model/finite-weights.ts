@@ -33,12 +33,17 @@ export function* finiteHalves(pieces: Iterable<Uint16Array>, name: string, place
   let before = 0;
   for (const piece of pieces) {
     for (let i = 0; i < piece.length; i++) {
-      if ((piece[i]! & EXPONENT) === EXPONENT)
-        throw notFinite(name, place, (piece[i]! & 0x7f) === 0 ? 'an infinity' : 'NaN', before + i);
+      if ((piece[i]! & EXPONENT) === EXPONENT) throw notFinite(name, place, numberOf(piece[i]!), before + i);
     }
     before += piece.length;
     yield piece;
   }
+}
+
+/** What bits with a whole exponent stand for: fraction 0 for an infinity. */
+function numberOf(half: number): string {
+  if ((half & 0x7f) !== 0) return 'NaN';
+  return half & 0x8000 ? '-Infinity' : 'Infinity';
 }
 
 function notFinite(name: string, place: string, number: string, index: number): Error {

@@ -125,7 +125,7 @@ test('a number in 16 bits that is not finite is refused, with the tensor named',
     () => packedWeight([8, 8], numbers(Number.NaN)),
     /one\.safetensors: 'w' holds NaN \(number 62 of the tensor\)/,
   );
-  assert.throws(() => packedWeight([8, 8], numbers(Number.NEGATIVE_INFINITY)), /'w' holds an infinity \(number 62/);
+  assert.throws(() => packedWeight([8, 8], numbers(Number.NEGATIVE_INFINITY)), /'w' holds -Infinity \(number 62/);
   tf.dispose(packedWeight([8, 8], numbers(3.3e38)));
 });
 
