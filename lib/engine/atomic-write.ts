@@ -1,6 +1,7 @@
 /** Writes files and folders whole or not at all: under a temporary name, flushed to disk, then renamed. */
 import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import path from 'node:path';
+import { diskFailure } from './disk.js';
 import { makePartialFolder, placeFolder } from './partial-folder.js';
 
 type Piece = string | Uint8Array;
@@ -68,7 +69,7 @@ class PartialFile {
   abandon(error: NodeJS.ErrnoException): Error {
     if (this.descriptor !== undefined) closeSync(this.descriptor);
     rmSync(this.partial, { force: true });
-    return new Error(`cannot write ${this.file}: ${remedy(error)}`, { cause: error });
+    return diskFailure(`cannot write ${this.file}`, error, ' (nothing was left half-written)');
   }
 }
 
@@ -101,11 +102,4 @@ function moveAside(folder: string): string {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
   return aside;
-}
-
-function remedy(error: NodeJS.ErrnoException): string {
-  if (error.code === 'ENOSPC')
-    return 'the disk is full; free some space and run the same again (nothing was left half-written)';
-  if (error.code === 'EACCES' || error.code === 'EROFS') return 'no permission to write there; choose another folder';
-  return error.message;
 }

@@ -2,9 +2,10 @@
  * Folders that are written under a name of their own and renamed when they are whole. The name says which process writes there,
  * so two processes that write the same folder at once never touch each other's files.
  */
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { makeFolder } from './disk.js';
 
 let made = 0;
 
@@ -36,14 +37,14 @@ export function isGoneMark(mark: string): boolean {
  */
 export function makePartialFolder(target: string): string {
   const { dir, base } = path.parse(path.resolve(target));
-  mkdirSync(dir, { recursive: true });
+  makeFolder(dir);
   for (const name of readdirSync(dir)) {
     if (!name.startsWith(`${base}.`) || !name.endsWith('.partial')) continue;
     const mark = name.slice(base.length + 1, -'.partial'.length).replace(/\.\d+$/, '');
     if (isGoneMark(mark)) rmSync(path.join(dir, name), { recursive: true, force: true });
   }
   const partial = path.join(dir, `${base}.${processMark()}.${made++}.partial`);
-  mkdirSync(partial);
+  makeFolder(partial);
   return partial;
 }
 

@@ -2,7 +2,7 @@
  * Low-rank adapters (LoRA, Hu et al. 2021) on chosen modules, in memory beside the weights and on disk in PEFT's files
  * (`adapter_config.json`, `adapter_model.safetensors`). There is no dropout.
  */
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { z } from 'zod';
@@ -235,7 +235,6 @@ export function saveAdapters(
     inference_mode: true,
     init_lora_weights: true,
   };
-  mkdirSync(folder, { recursive: true });
   writeFileAtomic(path.join(folder, 'adapter_config.json'), `${JSON.stringify(config, null, 2)}\n`);
   const tensors: HostTensor[] = modules.flatMap((module) =>
     (['lora_A.weight', 'lora_B.weight'] as const).map((part) => {

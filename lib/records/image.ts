@@ -1,5 +1,5 @@
 /** Images in memory and in files: tasks draw them, data sets hold them, the image processor reads them. */
-import { existsSync, mkdirSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
 import sharp from 'sharp';
 import { writeFileAtomic } from '../engine/atomic-write.js';
@@ -139,6 +139,5 @@ export async function encodePng(image: RgbImage, scale = 1): Promise<Buffer> {
 
 /** Writes an image as a PNG file, whole or not at all. */
 export async function writePng(file: string, image: RgbImage): Promise<void> {
-  mkdirSync(path.dirname(file), { recursive: true });
   writeFileAtomic(file, await encodePng(image));
 }

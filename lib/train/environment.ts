@@ -5,6 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import type { Engine } from '../engine/backend.js';
+import { changesText } from './run-configuration.js';
 
 export interface Environment {
   /** The kit's version, and the commit of its repository, with `-dirty` when tracked files were changed. */
@@ -57,6 +58,34 @@ export function describeEnvironment(engine: Engine): Environment {
       VARIABLES.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
     ),
   };
+}
+
+/** The variables on which sums and products depend, to their last digit. */
+const ROUNDING_VARIABLES = VARIABLES.filter(
+  (name) => !['CUDA_VISIBLE_DEVICES', 'TF_NUM_INTEROP_THREADS'].includes(name),
+);
+
+/**
+ * Says in what two environments differ that numbers may depend on: machine, threads, TensorFlow and its variables.
+ *
+ * @returns '' when they compute alike
+ */
+export function environmentChanges(before: Environment, now: Environment): string {
+  const computing = ({
+    platform,
+    processor,
+    threads,
+    backend,
+    gpu,
+    tensorflow,
+    tfjs,
+    precision,
+    variables,
+  }: Environment) => ({
+    ...{ platform, processor, threads, backend, gpu, tensorflow, tfjs, precision },
+    ...Object.fromEntries(ROUNDING_VARIABLES.flatMap((name) => (variables?.[name] ? [[name, variables[name]]] : []))),
+  });
+  return changesText(computing(before), computing(now));
 }
 
 /** Reads the kit's own package.json, the nearest above this file. */

@@ -1,9 +1,10 @@
 /** TensorBoard's event files: the scalars of each step, as TFRecords of `Event` messages. */
-import { appendFileSync, existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import protobuf from 'protobufjs';
 import { writeFileAtomic } from '../engine/atomic-write.js';
+import { appendToFile } from '../engine/disk.js';
 import type { Metrics } from './metrics.js';
 
 /** The metrics of a step. */
@@ -58,7 +59,7 @@ export function startEventFile(folder: string, history: readonly ScalarEvent[]):
   return {
     add(event) {
       // One write a step: a kill leaves the record out, or at worst a torn last one. TensorBoard waits for the rest of that.
-      appendFileSync(path.join(folder, name), record(scalars(event)));
+      appendToFile(path.join(folder, name), record(scalars(event)));
     },
   };
 }

@@ -1,19 +1,11 @@
 /** The run directory: the configuration of a run, its metrics step by step, and the checkpoints to go on from. */
-import {
-  appendFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-} from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { writeFileAtomic } from '../engine/atomic-write.js';
 import { startEngine } from '../engine/backend.js';
+import { appendToFile, makeFolder } from '../engine/disk.js';
 import { type LoggedCompletion, readCompletions, writeCompletions } from './completions.js';
-import { describeEnvironment } from './environment.js';
+import { describeEnvironment, type Environment, environmentChanges } from './environment.js';
 import type { StepMetrics } from './metrics.js';
 import { canonicalJson, changesText, type Json } from './run-configuration.js';
 import { LOG_FILES, type RunLog, startRunLog } from './run-log.js';
@@ -113,7 +105,14 @@ export class RunDirectory {
   async startLog(done: number, keepCheckpoints?: number): Promise<RunLog> {
     this.rewind(done);
     this.settleCheckpoints(keepCheckpoints);
-    this.recordStart(done, describeEnvironment(await startEngine()));
+    const environment = describeEnvironment(await startEngine());
+    const before = this.description()?.starts?.at(-1)?.environment;
+    const changes = done > 0 && before ? environmentChanges(before as unknown as Environment, environment) : '';
+    if (changes)
+      console.warn(
+        `${this.folder} goes on in another environment (${changes}): its numbers may differ from those of a run that was not stopped`,
+      );
+    this.recordStart(done, environment);
     return startRunLog(this);
   }
 
@@ -181,7 +180,7 @@ export class RunDirectory {
 
   /** Adds lines to a JSON Lines file of the run, such as `warnings.jsonl`; each row carries its `step`. */
   append<Row extends { step: number }>(name: string, rows: readonly Row[]): void {
-    appendFileSync(path.join(this.folder, name), rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+    appendToFile(path.join(this.folder, name), rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
   }
 
   /** All metrics so far. */
@@ -223,7 +222,7 @@ export class RunDirectory {
     const target = path.join(this.checkpointsFolder, checkpointName(step));
     const partial = `${target}.partial`;
     rmSync(partial, { recursive: true, force: true });
-    mkdirSync(partial, { recursive: true });
+    makeFolder(partial);
     try {
       write(partial);
       writeFileAtomic(path.join(partial, 'step.json'), `${JSON.stringify({ step, best })}\n`);
@@ -348,7 +347,7 @@ export interface Checkpoint {
 /** The contents of `run.json`. */
 interface Description {
   configuration: Json;
-  starts: Json[];
+  starts?: { step: number; time: string; environment: Json }[];
 }
 
 function checkpointName(step: number): string {

@@ -135,6 +135,31 @@ test('a start tells its step and its environment', async () => {
   assert.match(packages['hyparquet-writer'], /^\d+\.\d+\.\d+$/);
 });
 
+test('a run that goes on with other threads is warned of; one in the same environment is not', async () => {
+  const stopAtTwo = () => {
+    const controller = new AbortController();
+    return { signal: controller.signal, onStep: (done: number) => (done % 2 === 0 ? controller.abort() : undefined) };
+  };
+  const warn = mock.method(console, 'warn', () => {});
+  try {
+    await assert.rejects(train('threads', stopAtTwo()), TrainingStopped);
+    await assert.rejects(train('threads', stopAtTwo()), TrainingStopped);
+    assert.equal(warn.mock.callCount(), 0);
+    const description = JSON.parse(readFileSync(place('threads', 'run.json'), 'utf8'));
+    description.starts.at(-1).environment.variables.TF_NUM_INTRAOP_THREADS = '7';
+    writeFileSync(place('threads', 'run.json'), JSON.stringify(description));
+    await train('threads');
+  } finally {
+    warn.mock.restore();
+  }
+  const own = process.env.TF_NUM_INTRAOP_THREADS === undefined ? 'not set' : `"${process.env.TF_NUM_INTRAOP_THREADS}"`;
+  const [line] = warn.mock.calls.map(({ arguments: [text] }) => String(text));
+  assert.match(
+    line!,
+    new RegExp(`in another environment \\(TF_NUM_INTRAOP_THREADS was "7", now ${own}\\): its numbers may`),
+  );
+});
+
 test('a gradient that is not finite stops the run with the step, the tensor and the last good checkpoint', async () => {
   const attempt = train('broken', {}, (index) => (index === 4 ? Number.NaN : 1));
   await assert.rejects(

@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -129,6 +130,15 @@ test('a checkpoint that fails to be written leaves the one before and nothing el
   assert.throws(() => run.saveCheckpoint(2, fail), /disk full/);
   assert.equal(run.latestCheckpoint()?.step, 1);
   assert.ok(!existsSync(path.join(run.folder, 'checkpoints', 'step-000002.partial')));
+});
+
+test('a log that the disk takes no more of is named, with the remedy', { skip: !existsSync('/dev/full') }, () => {
+  const run = RunDirectory.open(path.join(folder, 'full'), {});
+  symlinkSync('/dev/full', path.join(run.folder, 'metrics.jsonl'));
+  assert.throws(
+    () => run.append('metrics.jsonl', [{ step: 0 }]),
+    /cannot add to .*full.metrics\.jsonl: the disk is full; free some space and run the same again/,
+  );
 });
 
 test('rewinding drops rows from a step on, and a line that a crash cut off is not read', () => {

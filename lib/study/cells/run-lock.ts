@@ -1,7 +1,8 @@
 /** One process at a time in the folder of a run: its `.lock` says who that is. */
-import { linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { diskFailure, makeFolder } from '../../engine/disk.js';
 
 /** Who holds a lock. */
 export interface LockHolder {
@@ -27,7 +28,7 @@ const running = new Map<string, Promise<unknown>>();
 export async function lockFolder<T>(folder: string, work: () => Promise<T>): Promise<T> {
   for (let earlier = running.get(folder); earlier; earlier = running.get(folder)) await earlier.catch(() => {});
   const file = path.join(folder, '.lock');
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   acquire(file);
   const done = work().finally(() => {
     running.delete(folder);
@@ -63,7 +64,11 @@ function acquire(file: string): void {
   };
   // It is written aside and then linked, so that nobody sees it empty. Linking fails when there is a lock already.
   const draft = `${file}.${process.pid}.partial`;
-  writeFileSync(draft, `${JSON.stringify(own)}\n`);
+  try {
+    writeFileSync(draft, `${JSON.stringify(own)}\n`);
+  } catch (error) {
+    throw diskFailure(`cannot lock ${path.dirname(file)}`, error as Error);
+  }
   try {
     for (;;) {
       try {

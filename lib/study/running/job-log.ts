@@ -1,6 +1,6 @@
 /** The log of a job: the output of its processes, one after the other. */
-import { appendFileSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
+import { appendToFile, makeFolder } from '../../engine/disk.js';
 
 /** The file of the log. */
 export function jobLog(job: { folder: string }): string {
@@ -9,8 +9,8 @@ export function jobLog(job: { folder: string }): string {
 
 /** Adds a line or more to the log, and makes the folder of the job where it is missing. */
 export function appendToLog(job: { folder: string }, text: string): void {
-  mkdirSync(job.folder, { recursive: true });
-  appendFileSync(jobLog(job), `${text}\n`);
+  makeFolder(job.folder);
+  appendToFile(jobLog(job), `${text}\n`);
 }
 
 /** The last three lines of what a process printed: usually its error. */
