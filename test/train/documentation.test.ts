@@ -120,3 +120,12 @@ test('every metric that runs log has its row', async () => {
     'in the table, never logged',
   );
 });
+
+test('each promise of a run folder names a test that exists', () => {
+  const promises = [...text.matchAll(/`([\w/-]+\.test\.ts)`: ([^;|]+?)(?=;| \|)/g)];
+  assert.ok(promises.length >= 11);
+  for (const [, file, name] of promises) {
+    const source = readFileSync(path.join(__dirname, '..', file!), 'utf8');
+    assert.ok(source.includes(`test('${name}`), `${file} has no test '${name}'`);
+  }
+});
