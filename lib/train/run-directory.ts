@@ -299,7 +299,7 @@ export class RunDirectory {
   }
 
   /** @throws Error naming the first of the steps before `done` that the log of metrics lacks */
-  private checkLog(done: number): void {
+  checkLog(done: number): void {
     const rows = this.metrics();
     const lacking = Array.from({ length: done }, (_, step) => step).find((step) => rows[step]?.step !== step);
     if (lacking !== undefined)

@@ -90,7 +90,10 @@ export async function trainRun(
   return lockFolder(folder, async () => {
     checkFolder();
     const finished = readRunResult(folder);
-    if (finished) return locateCheckpoints(finished, folder, resultPath);
+    if (finished) {
+      warnOfLog(RunDirectory.open(folder, configuration), finished.steps);
+      return locateCheckpoints(finished, folder, resultPath);
+    }
     await startEngine();
     const readyPlan = await plan();
     const code = planCode(readyPlan);
@@ -170,6 +173,18 @@ function locateCheckpoints(result: RunResult, folder: string, shown: (checkpoint
     checkpoint: locate(result.checkpoint),
     ...(best ? { best: { ...best, checkpoint: locate(best.checkpoint) } } : {}),
   };
+}
+
+/** Says on stderr when the log of a finished run is damaged. Its checkpoint is sound all the same. */
+function warnOfLog(run: RunDirectory, steps: number): void {
+  try {
+    run.checkLog(steps);
+  } catch (error) {
+    console.warn(
+      `the run in ${run.folder} is finished, but its log is damaged (${(error as Error).message}): curves and counts of it are ` +
+        'not to be trusted; put the file back from a copy',
+    );
+  }
 }
 
 /** The code that trains a plan. */

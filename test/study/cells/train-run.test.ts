@@ -15,7 +15,7 @@ import {
 } from 'node:fs';
 import os, { tmpdir } from 'node:os';
 import path from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, before, mock, test } from 'node:test';
 import { startEngine } from '../../../lib/engine/backend.js';
 import { widen } from '../../../lib/engine/packed.js';
 import { LORA_DEFAULTS, mergeAdapters } from '../../../lib/model/lora.js';
@@ -109,6 +109,25 @@ test('a finished run that other code trained, whose result is damaged or whose c
   );
   renameSync(path.join(run, 'moved'), path.join(run, 'final'));
   await trainRun(served, neverPlanned);
+});
+
+test('a finished run whose log has lost its lines is served with a word', async () => {
+  const log = path.join(place('once').folder, 'metrics.jsonl');
+  const lines = readFileSync(log);
+  const warn = mock.method(console, 'warn', () => {});
+  try {
+    await trainRun(place('once'), neverPlanned);
+    assert.equal(warn.mock.callCount(), 0);
+    writeFileSync(log, '');
+    await trainRun(place('once'), neverPlanned);
+  } finally {
+    warn.mock.restore();
+    writeFileSync(log, lines);
+  }
+  assert.match(
+    String(warn.mock.calls[0]!.arguments[0]),
+    /is finished, but its log is damaged \(.*line 1 is not that of step 0/,
+  );
 });
 
 test('the digests of a plan change with any file of the start, any text and any pixel', async () => {
