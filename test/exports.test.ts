@@ -39,6 +39,14 @@ function explanations(): string {
   return [...readmes, ...cells].join('\n');
 }
 
+/** The TypeScript files of `lib` or of `test`, without what is installed or built there. */
+function typeScriptFiles(folder: 'lib' | 'test'): string[] {
+  const names = readdirSync(path.join(ROOT, folder), { recursive: true, encoding: 'utf8' });
+  return names
+    .filter((name) => name.endsWith('.ts') && !/^(node_modules|dist)[\\/]/.test(name))
+    .map((name) => path.join(ROOT, folder, name));
+}
+
 test('index.ts names what it exports, in chapters', () => {
   assert.doesNotMatch(index, /export \*/);
   const statements = index.match(/^export /gm)!.length;
@@ -80,6 +88,24 @@ test('every exported name has a doc comment', () => {
     return !new RegExp(`\\*/\\n(export (async )?function ${name}\\b[^{]*;\\n)*${declaration}`).test(source);
   });
   assert.deepEqual(bare, []);
+});
+
+test('every value that a file exports is used by another file, by a test or by index.ts', () => {
+  const files = (['lib', 'test'] as const).flatMap(typeScriptFiles);
+  const words = new Map(files.map((file) => [file, new Set(readFileSync(file, 'utf8').match(/\w+/g))]));
+  const values = files
+    .filter((file) => file.startsWith(LIB + path.sep))
+    .flatMap((file) => {
+      const declarations = readFileSync(file, 'utf8').matchAll(
+        /^export (?:async )?(?:function\*?|const|class) (\w+)/gm,
+      );
+      return [...declarations].map(([, name]) => ({ name: name!, file }));
+    });
+  assert.ok(values.length > 300);
+  const unused = values.filter(
+    ({ name, file }) => !files.some((other) => other !== file && words.get(other)!.has(name)),
+  );
+  assert.deepEqual(unused, []);
 });
 
 test('what is not exported is importable by its path, and so are the public names by one import', () => {

@@ -33,7 +33,7 @@ export const FORBIDDEN = -1e9;
  * @param keys `[batch, keyValueHeads, seen, size]`
  * @returns `[batch, keyValueHeads, heads / keyValueHeads, tokens, seen]`, divided by sqrt(size)
  */
-export function groupedScores(queries: tf.Tensor4D, keys: tf.Tensor4D): tf.Tensor5D {
+function groupedScores(queries: tf.Tensor4D, keys: tf.Tensor4D): tf.Tensor5D {
   const [batch, heads, tokens, size] = queries.shape;
   const [, groups, seen] = keys.shape;
   const rows = tf.reshape(tf.mul(queries, 1 / Math.sqrt(size)), [batch, groups, (heads / groups) * tokens, size]);
@@ -47,7 +47,7 @@ export function groupedScores(queries: tf.Tensor4D, keys: tf.Tensor4D): tf.Tenso
  * @param values `[batch, keyValueHeads, seen, size]`
  * @returns `[batch, heads, tokens, size]`
  */
-export function groupedMix(weights: tf.Tensor5D, values: tf.Tensor4D): tf.Tensor4D {
+function groupedMix(weights: tf.Tensor5D, values: tf.Tensor4D): tf.Tensor4D {
   const [batch, groups, headsPerGroup, tokens, seen] = weights.shape;
   const attended = batchedProduct(tf.reshape(weights, [batch, groups, headsPerGroup * tokens, seen]), values);
   return tf.reshape(attended, [batch, groups * headsPerGroup, tokens, values.shape[3]]) as tf.Tensor4D;

@@ -72,7 +72,7 @@ export function adaptersAreNew(parameters: MutableWeights): boolean {
 }
 
 /** The modules that can have an adapter: every linear map of decoder, vision tower and merger. */
-export function linearModules(parameters: MutableWeights): string[] {
+function linearModules(parameters: MutableWeights): string[] {
   return Object.entries(parameters)
     .filter(([name, weight]) => name.endsWith('.weight') && shapeOf(weight).length === 2 && !isAdapterTensor(name))
     .map(([name]) => name.slice(0, -'.weight'.length))

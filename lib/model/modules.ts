@@ -82,7 +82,7 @@ export function finalNorm(config: ModelConfig): Module {
 }
 
 /** The output projection, `[vocab, hidden]`. */
-export function outputHead(config: ModelConfig): Module {
+function outputHead(config: ModelConfig): Module {
   return linear(OUTPUT_HEAD, config.hiddenSize, config.vocabSize, false);
 }
 

@@ -55,7 +55,7 @@ export class DisplaySlot {
 }
 
 /** Pixels that the output of a cell is wide in JupyterLab on a small screen. */
-export const NOTEBOOK_WIDTH = 860;
+const NOTEBOOK_WIDTH = 860;
 
 /** Shows one output under the running cell. */
 export function show(bundle: DisplayBundle): void {

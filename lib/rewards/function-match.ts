@@ -19,7 +19,7 @@ const MATCHES: readonly ((a: FunctionCall, b: FunctionCall) => boolean)[] = [
  * What each kind of match is worth: `partial` counts all, `full-only` counts whole matches alone (what the released
  * transformation scripts use), `penalty` takes off for partial ones.
  */
-export const MATCH_WEIGHTS = {
+const MATCH_WEIGHTS = {
   partial: [1, 0.5, 0.5, 0.25],
   'full-only': [1, 0, 0, 0],
   penalty: [1, -0.25, -0.25, -0.5],

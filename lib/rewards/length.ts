@@ -2,9 +2,9 @@
 import { accuracyReward } from './accuracy.js';
 
 /** The weight that the released code gives this reward. */
-export const LENGTH_REWARD_WEIGHT = 0.05;
+const LENGTH_REWARD_WEIGHT = 0.05;
 /** The step before which it gives nothing, so that accuracy is learned first. */
-export const LENGTH_REWARD_START = 800;
+const LENGTH_REWARD_START = 800;
 
 /**
  * With lambda = 0.5 - (length - shortest) / (longest - shortest), a correct completion earns lambda and a wrong one

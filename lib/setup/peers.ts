@@ -8,13 +8,10 @@ import { runTool } from './run-tool.js';
 
 const REQUIREMENTS = path.join(ROOT, 'lib', 'bench', 'requirements.txt');
 const PEERS = path.join(ROOT, 'runs', 'bench', 'peers');
-const PYTHON = path.join(PEERS, process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python');
-const STAMP = path.join(PEERS, 'installed.txt');
-
-/** The Python that has the peers' packages; undefined where none were installed yet. */
-export function installedPeers(): string | undefined {
-  return readStamp(STAMP) === undefined ? undefined : PYTHON;
-}
+/** The Python that has the peers' packages, once they are installed. */
+export const PEERS_PYTHON = path.join(PEERS, process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python');
+/** The file that says which packages are installed. */
+export const PEERS_STAMP = path.join(PEERS, 'installed.txt');
 
 /**
  * Installs PyTorch, transformers, PEFT and TRL if they are missing: some 5 GB.
@@ -23,7 +20,7 @@ export function installedPeers(): string | undefined {
  */
 export async function setUpPeers(): Promise<string | undefined> {
   const wanted = readFileSync(REQUIREMENTS, 'utf8');
-  if (readStamp(STAMP) === wanted) return PYTHON;
+  if (readStamp(PEERS_STAMP) === wanted) return PEERS_PYTHON;
   const python = findPython();
   try {
     if ('lacks' in python) throw new Error(python.lacks);
@@ -34,9 +31,9 @@ export async function setUpPeers(): Promise<string | undefined> {
     mkdirSync(path.dirname(PEERS), { recursive: true });
     await runTool('making runs/bench/peers', python.program, [...python.args, '-m', 'venv', PEERS]);
     const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', REQUIREMENTS];
-    await runTool('installing the peers', PYTHON, pip);
-    writeFileSync(STAMP, wanted);
-    return PYTHON;
+    await runTool('installing the peers', PEERS_PYTHON, pip);
+    writeFileSync(PEERS_STAMP, wanted);
+    return PEERS_PYTHON;
   } catch (error) {
     if (error instanceof SetupFailure && error.exitCode === 130) throw error;
     console.error(`bench: no peers, the kit is measured alone: ${(error as Error).message}`);

@@ -19,7 +19,7 @@ export interface BestCheckpoint {
 }
 
 /** The default number of newest checkpoints that stay: one more than needed, should a disk lose the newest. */
-export const KEEP_CHECKPOINTS = 2;
+const KEEP_CHECKPOINTS = 2;
 
 /**
  * The folder of one run. A process that is killed, at any moment, leaves each of these files readable:

@@ -17,7 +17,7 @@ export function warningText({ step, level, message }: TrainingWarning): string {
 }
 
 /** The bounds beyond which a run is warned of. */
-export const WARNING_BOUNDS = {
+const WARNING_BOUNDS = {
   /** Share of completions cut at the length limit. */
   truncated: 0.2,
   /** Share of groups whose rewards are all equal. */

@@ -19,9 +19,9 @@ import {
   saveModel,
 } from '../../lib/model/model.js';
 import type { TensorLayout } from '../../lib/model/tensor-names.js';
-import { installedPeers } from '../../lib/setup/peers.js';
 import { RunDirectory } from '../../lib/train/run-directory.js';
 import { REASON_RFT_SFT, trainSft } from '../../lib/train/sft.js';
+import { installedPeers } from '../support/installed-peers.js';
 import {
   CASES,
   encodeCase,

@@ -114,7 +114,7 @@ window.reasonRftPlotly.then(
 }
 
 /** A live plot in a notebook's cell; made by {@link livePlot}. */
-export class LivePlot {
+class LivePlot {
   private readonly rows: MetricRow[];
   private readonly slot: DisplaySlot;
   private readonly started = performance.now();

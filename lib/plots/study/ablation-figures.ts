@@ -34,7 +34,7 @@ export function ablationFigures(ablations: readonly AblationPoint[], task: TaskN
 }
 
 /** The settings of ablations as lines, the base setting of each bold. */
-export function ablationFigure(points: readonly AblationPoint[], title: string, name: string): StudyFigure {
+function ablationFigure(points: readonly AblationPoint[], title: string, name: string): StudyFigure {
   const ablations = [...new Set(points.map((point) => point.ablation))];
   const sets = testSetsOf(points[0]!.task).filter((set) => points.some((point) => point.testSet === set));
   const groups = ablations.map((ablation): ForestGroup => {

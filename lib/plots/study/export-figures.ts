@@ -49,7 +49,7 @@ export async function exportStudyFigures(
 }
 
 /** The caption of a figure for its file, in lines of at most 100 characters. */
-export function captionText(
+function captionText(
   study: Study,
   results: StudyResults,
   { title, caption, tasks, stage, seeds }: StudyFigure,

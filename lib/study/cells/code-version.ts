@@ -102,7 +102,7 @@ function remember<T>(known: Map<string, T>, source: string, compute: (source: st
 }
 
 /** The imports of a source that are more than types. */
-export function importsOf(source: string): Import[] {
+function importsOf(source: string): Import[] {
   return remember(knownImports, source, readImports);
 }
 

@@ -42,7 +42,7 @@ export function computeResults(study: Study, selection: StudySelection = WHOLE_S
 }
 
 /** The names of the selected cells that are not trained, or not measured as the grid asks. */
-export function missingCells(study: Study, selection: StudySelection): string[] {
+function missingCells(study: Study, selection: StudySelection): string[] {
   return studyGrid(study, selection)
     .filter((cell) => !isFinished(study, cell))
     .map(({ name }) => name);

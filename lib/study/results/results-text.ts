@@ -5,7 +5,7 @@ import type { Estimate, StudyResults } from './results.js';
 import { headSentences, leakageSentence, missingSentence, percentText, seenText } from './wording.js';
 
 /** Lines of cells, the first of them the head, in columns of one width. */
-export function textTable(lines: readonly (readonly string[])[]): string {
+function textTable(lines: readonly (readonly string[])[]): string {
   const widths = lines[0]!.map((_, column) => Math.max(...lines.map((line) => line[column]!.length)));
   const lineText = (line: readonly string[]) => line.map((text, column) => text.padEnd(widths[column]!)).join('  ');
   return lines.map((line) => lineText(line).trimEnd()).join('\n');
