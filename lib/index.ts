@@ -93,7 +93,7 @@ export { type TrainingWarning, warningText } from './train/warnings.js';
 // ---- Evaluation: accuracy, intervals, comparisons -------------------------------------------------------------------------------
 
 export { type Evaluation, type EvaluationItem, evaluateModel } from './evaluate/evaluate.js';
-export { mcNemar, meanInterval, wilsonInterval } from './evaluate/interval.js';
+export { mcNemar, wilsonInterval } from './evaluate/interval.js';
 export { differenceOverSeeds, type Estimate, estimateOverSeeds } from './evaluate/over-seeds.js';
 export { meanPassAtK, passAtK } from './evaluate/pass-at-k.js';
 export { compareStartAndEnd } from './evaluate/trend.js';

@@ -5,7 +5,7 @@ import type { Model } from '../model/model.js';
 import { GREEDY } from '../model/sampling.js';
 import { formatReward } from '../rewards/format.js';
 import type { Scorer } from '../rewards/scorer.js';
-import { meanInterval, wilsonInterval } from './interval.js';
+import { estimateOverSeeds } from './over-seeds.js';
 
 /** A test item, ready for the model. */
 export interface EvaluationItem {
@@ -37,7 +37,7 @@ export interface Evaluation {
   /** The mean score; if all items are right or wrong, the share that is right. */
   accuracy: number;
   count: number;
-  /** 95 % interval of the accuracy: Wilson's if all items are right or wrong, Student's t over items if some earn a part. */
+  /** 95 % interval of the accuracy over the items, as a study has it for one seed: Wilson's (see `estimateOverSeeds`). */
   interval: [number, number];
   /** The share of completions in the format that the prompt asks for. */
   formatted: number;
@@ -92,10 +92,11 @@ export async function evaluateModel(
 export function summarize(items: EvaluatedItem[]): Evaluation {
   const count = items.length;
   const scores = items.map((item) => item.score);
+  const accuracy = scores.reduce((sum, score) => sum + score, 0) / count;
   return {
-    accuracy: scores.reduce((sum, score) => sum + score, 0) / count,
+    accuracy,
     count,
-    interval: scoreInterval(scores),
+    interval: estimateOverSeeds([accuracy], count).interval,
     formatted: items.filter((item) => item.formatted).length / count,
     meanTokens: items.reduce((sum, item) => sum + item.tokens, 0) / count,
     items,
@@ -108,12 +109,4 @@ export function summarize(items: EvaluatedItem[]): Evaluation {
  */
 export function shareCut({ items }: Pick<Evaluation, 'items'>): number {
   return items.filter((item) => !item.ended).length / items.length;
-}
-
-function scoreInterval(scores: readonly number[]): [number, number] {
-  if (scores.every((score) => score === 0 || score === 1)) {
-    return wilsonInterval(scores.filter((score) => score === 1).length, scores.length);
-  }
-  const [low, high] = meanInterval(scores).interval;
-  return [Math.max(0, low), Math.min(1, high)];
 }

@@ -1,6 +1,4 @@
-/** Confidence intervals of shares and means, and a paired test of two systems. */
-import { mean, sampleStandardDeviation } from 'simple-statistics';
-import { studentQuantile } from './student-t.js';
+/** The confidence interval of a share, and a paired test of two systems. */
 
 /** The two-sided 95 % quantile of the normal distribution. (simple-statistics' `probit` is off in the third digit.) */
 export const NORMAL_95 = 1.959963984540054;
@@ -42,18 +40,4 @@ export function mcNemar(onlyFirst: number, onlySecond: number): number {
     logTerm += Math.log((n - i) / (i + 1));
   }
   return Math.min(1, 2 * tail);
-}
-
-/**
- * The mean of some values with its 95 % interval by Student's t: mean +- t(n - 1) s / sqrt(n). With two values the interval reaches
- * 12.7 standard errors to either side, because two values say little.
- *
- * @throws Error for fewer than two values
- */
-export function meanInterval(values: readonly number[]): { mean: number; interval: [number, number] } {
-  if (values.length < 2) throw new Error(`the interval of a mean needs at least two values, got ${values.length}`);
-  const centre = mean([...values]);
-  const half =
-    (studentQuantile(0.95, values.length - 1) * sampleStandardDeviation([...values])) / Math.sqrt(values.length);
-  return { mean: centre, interval: [centre - half, centre + half] };
 }

@@ -211,13 +211,6 @@ function configOfType(file: string, dtype: Precision): string {
   return `${JSON.stringify(config, null, 2)}\n`;
 }
 
-/** The file that identifies a checkpoint's weights: the weights themselves, the index of their shards, or the adapters. */
-export function weightsFile(folder: string): string {
-  if (isAdapterFolder(folder)) return path.join(folder, 'adapter_model.safetensors');
-  const single = path.join(folder, SINGLE_FILE);
-  return existsSync(single) ? single : path.join(folder, INDEX_FILE);
-}
-
 /**
  * The files that a checkpoint is loaded from, by their names: configuration, tokenizer, chat template, processors and weights. Of
  * adapters they are PEFT's two and, with `base/` before their names, those of the base model.

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type EvaluatedItem, shareCut, summarize } from '../../lib/evaluate/evaluate.js';
-import { meanInterval, wilsonInterval } from '../../lib/evaluate/interval.js';
+import { wilsonInterval } from '../../lib/evaluate/interval.js';
+import { estimateOverSeeds } from '../../lib/evaluate/over-seeds.js';
 
 const items = (scores: readonly number[]): EvaluatedItem[] =>
   scores.map((score, i) => ({
@@ -15,14 +16,12 @@ test('right or wrong: the share that is right, with Wilson’s interval', () => 
   assert.deepEqual(interval, wilsonInterval(3, 4));
 });
 
-test('partial credit: the mean score, with Student’s interval, held within 0 and 1', () => {
-  const scores = [1, 0.5, 0.25, 0.5, 1];
-  const { accuracy, interval } = summarize(items(scores));
+test('partial credit: the mean score, with the interval that a study gives it for one seed', () => {
+  const { accuracy, interval } = summarize(items([1, 0.5, 0.25, 0.5, 1]));
   assert.equal(accuracy, 0.65); // 3.25 / 5
-  // s = sqrt(0.45 / 4) = 0.3354; t(4) = 2.776: 0.65 -+ 2.776 * 0.3354 / sqrt(5) = 0.2336 ... 1.0664, cut at 1.
-  assert.ok(Math.abs(interval[0] - 0.2336) < 1e-3);
-  assert.equal(interval[0], meanInterval(scores).interval[0]);
-  assert.equal(interval[1], 1);
+  // Wilson's interval of 3.25 of 5: (0.65 + 3.84 / 10 -+ 1.96 sqrt(0.65 x 0.35 / 5 + 3.84 / 100)) / (1 + 3.84 / 5).
+  assert.ok(Math.abs(interval[0] - 0.2637) < 1e-3 && Math.abs(interval[1] - 0.9059) < 1e-3, String(interval));
+  assert.deepEqual(interval, estimateOverSeeds([0.65], 5).interval);
 });
 
 test('the share of completions that were cut at the limit', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { mcNemar, meanInterval, wilsonInterval } from '../../lib/evaluate/interval.js';
+import { mcNemar, wilsonInterval } from '../../lib/evaluate/interval.js';
 
 const near = (actual: number, expected: number, within = 1e-9) =>
   assert.ok(Math.abs(actual - expected) < within, `${actual} against ${expected}`);
@@ -33,14 +33,4 @@ test('McNemar: the two-sided binomial test of the items on which the systems dif
   // Large counts neither overflow nor vanish: 400 against 600 is 6.3 standard deviations off, p about 3e-10.
   const p = mcNemar(400, 600);
   assert.ok(p > 1e-10 && p < 1e-9, String(p));
-});
-
-test('the mean over seeds, by t', () => {
-  // Mean 2, s = 1, t(2) = 4.30265: 2 +- 4.30265 / sqrt(3) = 2 +- 2.48414.
-  const { mean, interval } = meanInterval([1, 2, 3]);
-  near(mean, 2);
-  near(interval[0], 2 - 2.48414, 1e-5);
-  near(interval[1], 2 + 2.48414, 1e-5);
-  assert.deepEqual(meanInterval([5, 5]).interval, [5, 5]);
-  assert.throws(() => meanInterval([1]), /at least two/);
 });

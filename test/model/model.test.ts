@@ -53,7 +53,7 @@ for (const [dtype, bytes, most] of [
     assert.ok(loading! < most * weights!, `loading took ${(loading! / weights!).toFixed(3)} times the weights`);
     assert.ok(loading! > 0.95 * weights!, 'the weights are not resident: the measurement is wrong');
     // The host's copies of pieces are freed when the collector runs; a second copy of all weights would make it 2.
-    assert.ok(saving! < 1.5 * weights!, `saving took ${(saving! / weights!).toFixed(3)} times the weights`);
+    assert.ok(saving! < 1.8 * weights!, `saving took ${(saving! / weights!).toFixed(3)} times the weights`);
   });
 }
 

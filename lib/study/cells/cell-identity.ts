@@ -2,7 +2,7 @@
  * Computes a cell's identity, and from it the folder of its run: `cells/{kind}-{configuration}-{code}`.
  *
  * - The configuration is the cell's settings; the rows that it trains on, as a model is shown them, and with validation the
- *   held-out rows; its start, which is the base model's weights or the start cell's own configuration; the precision.
+ *   held-out rows; its start, which is the files of the base model or the start cell's own configuration; the precision.
  * - The code is that which trains the cell and its start cell (`code-version.ts`).
  *
  * The name of an evaluation's file holds a digest of the rows, of the length of completions and of the scorer's name, and the version of
@@ -13,7 +13,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { askedPrecision } from '../../engine/backend.js';
 import { fileDigest } from '../../engine/file-digest.js';
-import { weightsFile } from '../../model/model.js';
+import { modelFiles } from '../../model/model.js';
 import type { RewardName } from '../../rewards/rewards.js';
 import { nameOfScorer } from '../../rewards/scorers.js';
 import type { PromptStyle } from '../../tasks/prompts.js';
@@ -161,12 +161,16 @@ function newestOther(current: string, requiredFile: (candidate: string) => strin
 
 const digests = new Map<string, string>();
 
+/** The digest of every file that the base model is loaded from: weights, configuration, tokenizer, template and processors. */
 function baseDigest(study: Study): string {
-  const file = weightsFile(study.base);
-  // The key holds time and size too, so that a kernel that stays open notices when the weights are replaced.
-  const { mtimeMs, size } = statSync(file);
-  const key = `${file} ${mtimeMs} ${size}`;
-  const digest = digests.get(key) ?? fileDigest(file);
-  digests.set(key, digest);
-  return digest;
+  const files = Object.entries(modelFiles(study.base)).sort(([a], [b]) => (a < b ? -1 : 1));
+  const contents = files.map(([name, file]) => {
+    // The key holds time and size too, so that a kernel that stays open notices when a file is replaced.
+    const { mtimeMs, size } = statSync(file);
+    const key = `${file} ${mtimeMs} ${size}`;
+    const digest = digests.get(key) ?? fileDigest(file);
+    digests.set(key, digest);
+    return [name, digest];
+  });
+  return createHash('sha256').update(JSON.stringify(contents)).digest('hex');
 }

@@ -1,7 +1,7 @@
 /** Cells: taken as they are when nothing changed, made again where code or data did, one process in a folder. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { appendFileSync, cpSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
@@ -28,6 +28,29 @@ function age(folder: string): string {
   writeFileSync(file, JSON.stringify({ ...code, files: { ...code.files, 'train/adamw': '0' } }));
   return old;
 }
+
+test('another tokenizer, or another shard behind the same index, makes another cell and another evaluation', () => {
+  const base = path.join(study.folder, 'sharded');
+  cpSync(study.base, base, { recursive: true });
+  renameSync(path.join(base, 'model.safetensors'), path.join(base, 'model-00001-of-00001.safetensors'));
+  const index = { weight_map: { 'model.norm.weight': 'model-00001-of-00001.safetensors' } };
+  writeFileSync(path.join(base, 'model.safetensors.index.json'), JSON.stringify(index));
+  const sharded = { ...study, base };
+  const places = () => [
+    cellFolder(sharded, tinySft(study)),
+    evaluationFile(sharded, { kind: 'base', task: 'counting' }, 'id', 'think'),
+  ];
+  const before = places();
+  for (const name of ['model-00001-of-00001.safetensors', 'tokenizer.json', 'config.json']) {
+    const earlier = places();
+    appendFileSync(path.join(base, name), ' ');
+    places().forEach((place, i) => {
+      assert.notEqual(place, earlier[i], name);
+    });
+  }
+  assert.notDeepEqual(places(), before);
+  rmSync(base, { recursive: true });
+});
 
 test('a finished cell is taken as it is; what other code trained is trained again beside it, or accepted by a plain word', async () => {
   const cell = tinySft(study);
