@@ -61,7 +61,7 @@ export { type Weight, widen } from './engine/packed.js';
 export { type ModelConfig, readConfig } from './model/configuration.js';
 export type { Completion, EncodedPrompt, GenerationSettings } from './model/generate.js';
 export type { WeightType } from './model/held-weights.js';
-export { modelFolder } from './model/hub.js';
+export { fetchModelFolder } from './model/hub.js';
 export { adapterBase } from './model/hub-cache.js';
 export { addAdapters, LORA_DEFAULTS, type LoraSettings, mergeAdapters } from './model/lora.js';
 export {

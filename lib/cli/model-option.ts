@@ -1,5 +1,5 @@
 /** `--model`: a checkpoint's folder, a model of the hub, or the base model that is shipped. */
-import { modelFolder } from '../model/hub.js';
+import { fetchModelFolder } from '../model/hub.js';
 import { shippedModel } from '../study/workspace.js';
 import { showProgress } from './progress.js';
 
@@ -15,7 +15,7 @@ export async function fetchModel(name = shippedModel()): Promise<string> {
   const progress = showProgress('download, MB');
   const megabytes = (bytes: number) => Math.round(bytes / 1e6);
   try {
-    return await modelFolder(name, {
+    return await fetchModelFolder(name, {
       onProgress: (done, total, file) => progress.update(megabytes(done), megabytes(total), file),
     });
   } finally {

@@ -57,7 +57,7 @@ export function adapterBase(folder: string): string {
   const model = existsSync(local) ? local : cachedModel(base);
   if (model === undefined)
     throw new Error(
-      `${folder}: its base model '${base}' is neither a folder nor in the cache; fetch it with modelFolder`,
+      `${folder}: its base model '${base}' is neither a folder nor in the cache; fetch it with fetchModelFolder`,
     );
   return model;
 }

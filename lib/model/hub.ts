@@ -56,7 +56,7 @@ const ATTEMPTS = 3;
  * @throws Error that says what is wrong and what to do: the model is unknown or private, it is not in the cache and
  *   `HF_HUB_OFFLINE` is set, the hub cannot be reached, the disk is too small, or a file arrived damaged
  */
-export async function modelFolder(name: string, options: FetchOptions = {}): Promise<string> {
+export async function fetchModelFolder(name: string, options: FetchOptions = {}): Promise<string> {
   const folder = existsSync(name) ? name : await folderOfId(name, options);
   const base = baseId(folder);
   if (base !== undefined) await folderOfId(base, options);

@@ -53,7 +53,7 @@ export interface LoadOptions {
  * weights do when they are held.
  *
  * @param name a checkpoint folder; the folder of an adapter, which is loaded with its base model; or the id of a model that
- *   `modelFolder` has fetched
+ *   `fetchModelFolder` has fetched
  * @throws Error when a tensor is missing, has another shape than the configuration says, holds a number that is not finite, or is not
  *   part of the model; when embedding and head are tied and yet differ; when the image processor cuts other patches than the model reads
  */
@@ -61,7 +61,7 @@ export function loadModel(name: string, { dtype = 'auto' }: LoadOptions = {}): M
   const folder = existsSync(name) ? name : cachedModel(name);
   if (folder === undefined)
     throw new Error(
-      `there is no folder '${name}', nor is it a model in the hub's cache; to fetch one by its id: loadModel(await modelFolder('${name}'))`,
+      `there is no folder '${name}', nor is it a model in the hub's cache; to fetch one by its id: loadModel(await fetchModelFolder('${name}'))`,
     );
   if (!isAdapterFolder(folder)) return loadCheckpoint(folder, dtype);
   const model = loadCheckpoint(adapterBase(folder), dtype);

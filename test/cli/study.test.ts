@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import type { Cell } from '../../lib/study/cells/cell.js';
-import { cellRun } from '../../lib/study/cells/run-cell.js';
+import { openCellRun } from '../../lib/study/cells/run-cell.js';
 import { studyGrid } from '../../lib/study/design/study-grid.js';
 import { openStudy } from '../../lib/study/workspace.js';
 import { runHere, runProcess } from '../support/command-line.js';
@@ -47,7 +47,7 @@ test('a cell alone, in an empty folder, has the numbers of the grid’s; a cell 
   const study = openStudy('tiny', path.join(folder, 'grid', 'tiny'));
   await writeTinyData(study);
   const asked = ['study', '--profile', 'tiny', '--only', `^${name}$`, '--workers', '0'];
-  const cell = cellRun(study, studyGrid(study).find((cell) => cell.name === name)!.cell as Cell);
+  const cell = openCellRun(study, studyGrid(study).find((cell) => cell.name === name)!.cell as Cell);
   const lock = path.join(cell.folder, '.lock');
   writeFileSync(lock, JSON.stringify({ host: 'elsewhere', pid: 1, began: null, since: 'noon', job: null }));
   const failed = run('grid', ...asked);

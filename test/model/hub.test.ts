@@ -9,7 +9,7 @@ import { hostname, tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { startEngine } from '../../lib/engine/backend.js';
-import { modelFolder } from '../../lib/model/hub.js';
+import { fetchModelFolder } from '../../lib/model/hub.js';
 import { cachedModel } from '../../lib/model/hub-cache.js';
 import { addAdapters, LORA_DEFAULTS } from '../../lib/model/lora.js';
 import { disposeModel, loadModel, saveModel } from '../../lib/model/model.js';
@@ -120,7 +120,7 @@ const partials = () => readdirSync(path.join(storage(), 'blobs')).filter((name) 
 
 test('a model comes into the cache in its usual layout, loads by its id, and is not fetched again', async () => {
   const seen: [number, number][] = [];
-  const downloaded = await modelFolder('kit/nano', { onProgress: (done, total) => seen.push([done, total]) });
+  const downloaded = await fetchModelFolder('kit/nano', { onProgress: (done, total) => seen.push([done, total]) });
   assert.equal(downloaded, path.join(storage(), 'snapshots', COMMIT));
   assert.equal(readFileSync(path.join(storage(), 'refs', 'main'), 'utf8'), COMMIT);
   // Weights in other formats and prose stay where they are.
@@ -137,13 +137,13 @@ test('a model comes into the cache in its usual layout, loads by its id, and is 
   disposeModel(model);
 
   requests = [];
-  assert.equal(await modelFolder('kit/nano'), downloaded);
+  assert.equal(await fetchModelFolder('kit/nano'), downloaded);
   assert.ok(
     requests.every(({ url }) => url.startsWith('/api/')),
     'a file was fetched twice',
   );
   requests = [];
-  assert.equal(await modelFolder(`kit/nano@${COMMIT}`), downloaded);
+  assert.equal(await fetchModelFolder(`kit/nano@${COMMIT}`), downloaded);
   assert.deepEqual(requests, [], 'a commit cannot change, so that nothing is to be asked');
 });
 
@@ -152,7 +152,7 @@ test('a folder wins over an id of the same name, without a request', async () =>
   mkdirSync(path.join(folder, 'kit', 'nano'), { recursive: true });
   process.chdir(folder);
   try {
-    assert.equal(await modelFolder('kit/nano'), 'kit/nano');
+    assert.equal(await fetchModelFolder('kit/nano'), 'kit/nano');
     assert.deepEqual(requests, []);
   } finally {
     process.chdir(here);
@@ -164,7 +164,7 @@ test('a transfer that breaks off goes on where it stopped, within a call and in 
   const weights = files.get('model.safetensors')!;
   // 5 MB in pieces of at most 2: three transfers.
   faults = { cutAfter: 2_000_000 };
-  const downloaded = await modelFolder('kit/nano');
+  const downloaded = await fetchModelFolder('kit/nano');
   assert.deepEqual(readFileSync(path.join(downloaded, 'model.safetensors')), weights);
   const starts = requests.flatMap(({ url, range }) =>
     url.endsWith('model.safetensors') && range !== 'bytes=0-0' ? [Number(/=(\d+)-/.exec(range ?? '=0-')![1])] : [],
@@ -180,14 +180,14 @@ test('a transfer that breaks off goes on where it stopped, within a call and in 
   process.env.HF_HOME = path.join(folder, `home-${homes++}`);
   faults = { cutAfter: 0 };
   await assert.rejects(
-    modelFolder('kit/nano'),
+    fetchModelFolder('kit/nano'),
     /model\.safetensors was interrupted at 0 of \d+ bytes .*goes on from there/,
   );
   assert.equal(cachedModel('kit/nano'), undefined);
   writeFileSync(path.join(storage(), 'blobs', `${sha('sha256', weights)}.incomplete`), weights.subarray(0, 1_000_000));
   faults = {};
   requests = [];
-  const again = await modelFolder('kit/nano');
+  const again = await fetchModelFolder('kit/nano');
   assert.deepEqual(readFileSync(path.join(again, 'model.safetensors')), weights);
   assert.ok(requests.some(({ range }) => range?.startsWith('bytes=1000000-')));
 });
@@ -198,7 +198,7 @@ test('two who fetch the same model at once both have it whole; what a killed pro
   mkdirSync(path.dirname(blob), { recursive: true });
   const ended = spawnSync(process.execPath, ['--version']).pid;
   writeFileSync(`${blob}.${hostname()}-${ended}-1.0.incomplete`, weights.subarray(0, 1_000_000));
-  const folders = await Promise.all([modelFolder('kit/nano'), modelFolder('kit/nano')]);
+  const folders = await Promise.all([fetchModelFolder('kit/nano'), fetchModelFolder('kit/nano')]);
   assert.equal(folders[0], folders[1]);
   assert.deepEqual(readFileSync(path.join(folders[0]!, 'model.safetensors')), weights);
   assert.deepEqual(partials(), []);
@@ -210,48 +210,48 @@ test('a file with another checksum than the hub says is removed, large or small'
     process.env.HF_HOME = path.join(folder, `home-${homes++}`);
     faults = { corrupt };
     await assert.rejects(
-      modelFolder('kit/nano'),
+      fetchModelFolder('kit/nano'),
       new RegExp(`${corrupt.replace('.', '\\.')} of kit/nano arrived damaged`),
     );
     assert.deepEqual(partials(), []);
     assert.equal(cachedModel('kit/nano'), undefined);
     faults = {};
-    await modelFolder('kit/nano');
+    await fetchModelFolder('kit/nano');
   }
 });
 
 test('offline, only the cache counts; without a network, the cache is taken too', async (t) => {
   process.env.HF_HUB_OFFLINE = '1';
-  await assert.rejects(modelFolder('kit/nano'), /kit\/nano is not in the cache .*HF_HUB_OFFLINE forbids/);
+  await assert.rejects(fetchModelFolder('kit/nano'), /kit\/nano is not in the cache .*HF_HUB_OFFLINE forbids/);
   assert.deepEqual(requests, []);
   delete process.env.HF_HUB_OFFLINE;
-  const downloaded = await modelFolder('kit/nano');
+  const downloaded = await fetchModelFolder('kit/nano');
   process.env.HF_HUB_OFFLINE = 'TRUE';
   requests = [];
-  assert.equal(await modelFolder('kit/nano'), downloaded);
+  assert.equal(await fetchModelFolder('kit/nano'), downloaded);
   assert.deepEqual(requests, []);
   delete process.env.HF_HUB_OFFLINE;
 
   // Port 1 of this machine refuses connections.
   process.env.HF_ENDPOINT = 'http://127.0.0.1:1';
   const warn = t.mock.method(console, 'warn', () => {});
-  assert.equal(await modelFolder('kit/nano'), downloaded);
+  assert.equal(await fetchModelFolder('kit/nano'), downloaded);
   assert.match(String(warn.mock.calls[0]!.arguments[0]), /cannot be reached; taking kit\/nano as it is in the cache/);
-  await assert.rejects(modelFolder('kit/other'), /127\.0\.0\.1:1 cannot be reached .*HF_ENDPOINT/);
+  await assert.rejects(fetchModelFolder('kit/other'), /127\.0\.0\.1:1 cannot be reached .*HF_ENDPOINT/);
 });
 
 test('unknown, private and misspelt models, each with what to do', async () => {
   await assert.rejects(
-    modelFolder('kit/nothing'),
+    fetchModelFolder('kit/nothing'),
     /no folder 'kit\/nothing', and .*\/kit\/nothing does not exist, or has no revision 'main'/,
   );
-  await assert.rejects(modelFolder('kit/nano@v9'), /has no revision 'v9'/);
-  await assert.rejects(modelFolder('kit/gated'), /is private or gated: .* set HF_TOKEN/);
+  await assert.rejects(fetchModelFolder('kit/nano@v9'), /has no revision 'v9'/);
+  await assert.rejects(fetchModelFolder('kit/gated'), /is private or gated: .* set HF_TOKEN/);
   process.env.HF_TOKEN = 'hf_good';
-  await modelFolder('kit/gated');
+  await fetchModelFolder('kit/gated');
   assert.throws(() => loadModel('kit/nothing'), /no folder 'kit\/nothing', nor is it a model in the hub's cache/);
   for (const name of ['runs/my-sft/final', 'nano', '../kit/nano', 'kit/nano@../../x'])
-    await assert.rejects(modelFolder(name), /there is no folder '.*', nor is it the id of a model/);
+    await assert.rejects(fetchModelFolder(name), /there is no folder '.*', nor is it the id of a model/);
 });
 
 test("an adapter's base model comes along by its id", async () => {
@@ -264,7 +264,7 @@ test("an adapter's base model comes along by its id", async () => {
   const config = JSON.parse(readFileSync(file, 'utf8'));
   writeFileSync(file, JSON.stringify({ ...config, base_model_name_or_path: 'kit/nano' }));
   assert.throws(() => loadModel(adapter), /base model 'kit\/nano' is neither a folder nor in the cache/);
-  assert.equal(await modelFolder(adapter), adapter);
+  assert.equal(await fetchModelFolder(adapter), adapter);
   const adapted = loadModel(adapter);
   assert.equal(adapted.folder, cachedModel('kit/nano'));
   // Saved again it names its base by id and commit, which other machines know, as this one's cache they do not.

@@ -6,7 +6,7 @@ import { readImage } from '../../records/image.js';
 import type { TaskRecord } from '../../records/record.js';
 import { imageNames, readRecords } from '../../records/records.js';
 import type { GrpoCell } from '../../study/cells/cell.js';
-import { cellRun } from '../../study/cells/run-cell.js';
+import { startedRun } from '../../study/cells/run-cell.js';
 import { dataFolder, recordsFile } from '../../study/data/data-folder.js';
 import type { StudyResults } from '../../study/results/results.js';
 import type { Study } from '../../study/workspace.js';
@@ -30,7 +30,7 @@ export async function rolloutViews(
   step: number,
   prompts: number,
 ): Promise<RolloutView[]> {
-  const logged = await cellRun(study, cell).readCompletions(step - 1);
+  const logged = (await startedRun(study, cell)?.readCompletions(step - 1)) ?? [];
   if (logged.length === 0)
     throw new Error(`no completions of step ${step} were logged; has the cell been trained as far as that?`);
   const records = new Map(readRecords(recordsFile(study, 'train', cell.task)).map((row) => [row.id, row]));

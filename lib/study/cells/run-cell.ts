@@ -23,14 +23,18 @@ import { type RunControl, readRunResult, type TrainingPlan, trainRun } from './t
 import { scheduleValidationOnRows, type ValidationSettings } from './validation.js';
 import { validationRows } from './validation-rows.js';
 
-/** Reads the metrics that a cell has logged so far, for a live plot that goes on where it stopped. */
-export function cellMetrics(study: Study, cell: Cell): StepMetrics[] {
-  const file = path.join(cellFolder(study, cell), 'run.json');
-  return existsSync(file) ? RunDirectory.open(path.dirname(file), cell as unknown as Json).metrics() : [];
+/** The run directory of a cell that has begun to train, or undefined; makes nothing. */
+export function startedRun(study: Study, cell: Cell): RunDirectory | undefined {
+  return RunDirectory.check(cellFolder(study, cell), cell as unknown as Json);
 }
 
-/** Opens the run directory of a cell. */
-export function cellRun(study: Study, cell: Cell): RunDirectory {
+/** Reads the metrics that a cell has logged so far, for a live plot that goes on where it stopped. */
+export function cellMetrics(study: Study, cell: Cell): StepMetrics[] {
+  return startedRun(study, cell)?.metrics() ?? [];
+}
+
+/** Opens the run directory of a cell, and makes it if it is not there. */
+export function openCellRun(study: Study, cell: Cell): RunDirectory {
   return RunDirectory.open(cellFolder(study, cell), cell as unknown as Json);
 }
 

@@ -6,7 +6,7 @@
  */
 import { sum } from 'simple-statistics';
 import { TrainingStopped } from '../../train/loop.js';
-import { cellRun } from '../cells/run-cell.js';
+import { openCellRun } from '../cells/run-cell.js';
 import type { GridCell } from '../design/grid.js';
 import type { Study } from '../workspace.js';
 import { type GridJob, planJobs } from './grid-jobs.js';
@@ -163,6 +163,6 @@ export const runJobHere: RunJob = async (study, job, signal) => {
 /** Opens the run of a job, and writes into its log that it begins. */
 function openRunAndStartLog(study: Study, job: GridJob): void {
   // The run comes first: opening it refuses a folder that holds something else.
-  if (job.cell.kind !== 'base') cellRun(study, job.cell);
+  if (job.cell.kind !== 'base') openCellRun(study, job.cell);
   appendToLog(job, `${new Date().toISOString()} ${job.name}`);
 }

@@ -8,7 +8,7 @@ import { rolloutViews, sampleViews, showStudyFigures } from '../../../lib/plots/
 import { writePng } from '../../../lib/records/image.js';
 import { writeRecords } from '../../../lib/records/records.js';
 import { cellSteps } from '../../../lib/study/cells/cell.js';
-import { cellRun } from '../../../lib/study/cells/run-cell.js';
+import { openCellRun } from '../../../lib/study/cells/run-cell.js';
 import { dataFolder } from '../../../lib/study/data/data-folder.js';
 import { paradigmCell, stageOneCell } from '../../../lib/study/design/paradigms.js';
 import { openStudy } from '../../../lib/study/workspace.js';
@@ -31,7 +31,7 @@ test('rollouts and samples are put together from records, images and logs', asyn
 
   const cell = paradigmCell(study, 'reason-rft', 'counting');
   const G = cell.settings.completions;
-  const run = cellRun(study, cell);
+  const run = openCellRun(study, cell);
   const logged = (step: number, id: string, g: number) => ({
     ...{
       step,

@@ -6,7 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { cellCode, cellFolder, evaluationFile, staleCell, staleText } from '../../../lib/study/cells/cell-identity.js';
-import { cellRun, evaluateCell, finishedEvaluation, runCell } from '../../../lib/study/cells/run-cell.js';
+import { evaluateCell, finishedEvaluation, openCellRun, runCell } from '../../../lib/study/cells/run-cell.js';
 import { lockFolder } from '../../../lib/study/cells/run-lock.js';
 import { dataFolder } from '../../../lib/study/data/data-folder.js';
 import type { Study } from '../../../lib/study/workspace.js';
@@ -122,7 +122,7 @@ test('a cell is known by the rows that it trains on: one picture or word of them
 
 test('a folder has one process: another is told who is in it; a lock whose process is gone is taken over', async () => {
   const cell = { ...tinySft(study), rows: [0, 4] as [number, number] };
-  const lock = path.join(cellRun(study, cell).folder, '.lock');
+  const lock = path.join(openCellRun(study, cell).folder, '.lock');
   const holder = { host: os.hostname(), pid: process.ppid, began: null, since: 'noon', job: null };
   writeFileSync(lock, JSON.stringify(holder));
   await assert.rejects(runCell(study, cell), (error: Error) => {

@@ -14,7 +14,7 @@ import type { SftCell } from '../../../lib/study/cells/cell.js';
 import { cellFolder } from '../../../lib/study/cells/cell-identity.js';
 import { encodeQuestions } from '../../../lib/study/cells/encode-rows.js';
 import { prepareQuestions } from '../../../lib/study/cells/prepared-rows.js';
-import { cellRun, runCell } from '../../../lib/study/cells/run-cell.js';
+import { openCellRun, runCell } from '../../../lib/study/cells/run-cell.js';
 import { scheduleValidation } from '../../../lib/study/cells/validation.js';
 import { validationRows, validationSettings } from '../../../lib/study/cells/validation-rows.js';
 import { curateTrainingRows } from '../../../lib/study/data/curate-rows.js';
@@ -155,7 +155,7 @@ test('a cell with validation logs it, keeps its best checkpoint as a model, and 
   const validated = { ...cell, validation: { ...settings, evaluateEvery: 1 } };
   assert.notEqual(cellFolder(study, validated), cellFolder(study, cell));
   const result = await runCell(study, validated);
-  const run = cellRun(study, validated);
+  const run = openCellRun(study, validated);
   const scores = run.metrics().map((row) => row.eval_accuracy!);
   assert.equal(scores.length, 2, '16 rows in batches of 8, once');
   assert.ok(scores.every((score) => score >= 0 && score <= 1));

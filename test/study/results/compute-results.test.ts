@@ -10,7 +10,7 @@ import type { TaskRecord } from '../../../lib/records/record.js';
 import { imageNames, writeRecords } from '../../../lib/records/records.js';
 import type { BaseCell, Cell } from '../../../lib/study/cells/cell.js';
 import { evaluationFile, heldOutFile } from '../../../lib/study/cells/cell-identity.js';
-import { cellRun } from '../../../lib/study/cells/run-cell.js';
+import { openCellRun } from '../../../lib/study/cells/run-cell.js';
 import { curateTrainingRows } from '../../../lib/study/data/curate-rows.js';
 import { dataFolder, recordsFile, writeStudyData } from '../../../lib/study/data/data-folder.js';
 import {
@@ -50,7 +50,7 @@ function finish(
   seconds = 10,
   rewards: (step: number) => [accuracy: number, format: number] = () => [0, 1],
 ) {
-  const run = cellRun(study, cell);
+  const run = openCellRun(study, cell);
   for (let step = 0; step < 60; step++) {
     const [accuracy, format] = rewards(step);
     const rewardMeans = { 'rewards/accuracy_reward/mean': accuracy, 'rewards/format_reward/mean': format };

@@ -11,7 +11,7 @@ import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { installedRay, startRay } from '../../../lib/setup/ray.js';
 import { cellFolder } from '../../../lib/study/cells/cell-identity.js';
-import { cellRun, runCell } from '../../../lib/study/cells/run-cell.js';
+import { openCellRun, runCell } from '../../../lib/study/cells/run-cell.js';
 import type { GridCell } from '../../../lib/study/design/grid.js';
 import { type GridJob, planJobs } from '../../../lib/study/running/grid-jobs.js';
 import { readJobFile } from '../../../lib/study/running/job-file.js';
@@ -80,7 +80,7 @@ after(() => {
 function jobOf(name: string, cell: GridCell['cell']): GridJob {
   const [job] = planJobs(study, [{ name, cell, evaluations: [] }]);
   if (cell.kind === 'base') mkdirSync(job!.folder, { recursive: true });
-  else cellRun(study, cell);
+  else openCellRun(study, cell);
   return job!;
 }
 
