@@ -6,7 +6,7 @@ export class UsageError extends Error {}
 /**
  * Runs a check whose failure is the user's mistake.
  *
- * @throws UsageError with the message of whatever error the check throws
+ * @throws UsageError if the check throws; it has the message of the error that the check threw
  */
 export function checkUsage<T>(check: () => T): T {
   try {

@@ -9,7 +9,10 @@ import { makeFolder } from './disk.js';
 
 let made = 0;
 
-/** What stands in a name for this process: machine, number, and when it began, as numbers are given again. */
+/**
+ * What stands in a name for this process: its machine, its number, and when it began. The time is needed because a system uses the
+ * numbers of ended processes again.
+ */
 export function processMark(): string {
   return `${os.hostname()}-${process.pid}-${Math.floor(performance.timeOrigin)}`;
 }

@@ -38,7 +38,7 @@ const INFERRED_TYPES: { readonly [op: string]: readonly string[] } = { ExpandDim
 /** Constants up to so many bytes are compared with those that the graph has already. */
 const SMALL_CONSTANT = 64;
 
-/** The recorder at work, for `runAfter`; undefined where nothing is recorded. */
+/** The recorder at work, for `runAfter`; undefined while nothing is recorded. */
 let recorderAtWork: GraphRecorder | undefined;
 
 /**

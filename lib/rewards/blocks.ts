@@ -7,15 +7,15 @@
  * @param names the tags in order, such as `['think', 'answer']`
  */
 export function isBlockSequence(text: string, names: readonly string[]): boolean {
-  let at = 0;
+  let end = 0;
   for (const name of names) {
     const [open, close] = [`<${name}>`, `</${name}>`];
     const [opened, closed] = [text.indexOf(open), text.indexOf(close)];
-    if (opened < at || closed < opened + open.length) return false;
+    if (opened < end || closed < opened + open.length) return false;
     if (text.lastIndexOf(open) !== opened || text.lastIndexOf(close) !== closed) return false;
-    const gap = text.slice(at, opened);
-    if (at === 0 ? gap !== '' : gap.trim() !== '') return false;
-    at = closed + close.length;
+    const gap = text.slice(end, opened);
+    if (end === 0 ? gap !== '' : gap.trim() !== '') return false;
+    end = closed + close.length;
   }
-  return at === text.length;
+  return end === text.length;
 }

@@ -146,7 +146,7 @@ function depth(text: string): number {
 
 /** True for numbers, one-letter variables, the four operations, powers, and the functions listed; collects the variables. */
 function isPlainTerm(node: MathNode, variables: Set<string>): boolean {
-  const each = node as unknown as { type: string; fn?: { name?: string } | string; name?: string; value?: unknown };
+  const term = node as unknown as { type: string; fn?: { name?: string } | string; name?: string; value?: unknown };
   const inside = () => {
     let plain = true;
     node.forEach((child, path) => {
@@ -155,20 +155,20 @@ function isPlainTerm(node: MathNode, variables: Set<string>): boolean {
     });
     return plain;
   };
-  switch (each.type) {
+  switch (term.type) {
     case 'ConstantNode':
-      return typeof each.value === 'number';
+      return typeof term.value === 'number';
     case 'SymbolNode':
-      if (each.name! in CONSTANTS) return true;
-      if (!/^[a-zA-Z]$/.test(each.name!)) return false;
-      variables.add(each.name!);
+      if (term.name! in CONSTANTS) return true;
+      if (!/^[a-zA-Z]$/.test(term.name!)) return false;
+      variables.add(term.name!);
       return true;
     case 'ParenthesisNode':
       return inside();
     case 'OperatorNode':
-      return OPERATORS.has(each.fn as string) && inside();
+      return OPERATORS.has(term.fn as string) && inside();
     case 'FunctionNode':
-      return FUNCTIONS.has((each.fn as { name?: string })?.name ?? '') && inside();
+      return FUNCTIONS.has((term.fn as { name?: string })?.name ?? '') && inside();
     default:
       return false;
   }

@@ -12,7 +12,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const HELP = `npm start              set up what is missing, then run notebooks 01-04 with the quick profile
-                       (npm start -- tiny: in under two minutes, where nothing is learned)
+                       (npm start -- tiny: in under two minutes, but the model learns nothing)
 npm test [-- PLACE]    set up what is missing, then types, lint and tests (all, or those of a file or folder)
 npm run lab            JupyterLab with the TypeScript kernel, on this machine's own address, token on
 npm run doctor         what computes here, what is missing and how to mend it (-- --json)
@@ -117,7 +117,7 @@ function removeOrphans(outputFolder, sourceFolder) {
 
 /** The doctor's report where there are no packages yet to look deeper with. */
 function reportNothing() {
-  const found = {
+  const facts = {
     node: process.versions.node,
     threads: String(os.availableParallelism()),
     memory: `${(os.freemem() / 1e9).toFixed(1)} GB free of ${(os.totalmem() / 1e9).toFixed(1)} GB`,
@@ -125,9 +125,9 @@ function reportNothing() {
   };
   const packages = fs.existsSync(stamp) ? 'npm packages as the lock file has them now' : 'npm packages';
   const missing = [{ what: packages, mend: 'npm start' }];
-  if (args.includes('--json')) console.log(JSON.stringify({ found, missing }, null, 2));
+  if (args.includes('--json')) console.log(JSON.stringify({ found: facts, missing }, null, 2));
   else {
-    for (const [name, value] of Object.entries(found)) console.log(`${name.padEnd(12)}${value}`);
+    for (const [name, value] of Object.entries(facts)) console.log(`${name.padEnd(12)}${value}`);
     console.log(`missing     ${packages}; mend: npm start`);
   }
   process.exit(1);

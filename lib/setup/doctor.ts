@@ -11,7 +11,7 @@ export interface DoctorReport {
   /** What is there, by name. */
   found: { [name: string]: string };
   /** What is missing, with the command that mends it. */
-  missing: { what: string; mend: string }[];
+  missing: { name: string; mend: string }[];
 }
 
 /** Looks around. TensorFlow is loaded in a process of its own, so that a broken one is reported and ends nothing. */
@@ -31,7 +31,7 @@ export function examine(): DoctorReport {
   const gpu = hasGpu();
   const chromium = findChromium();
   const engine = probeEngine();
-  const found = {
+  const facts = {
     engine: engine ?? 'wasm only: TensorFlow cannot be loaded',
     gpu: gpu
       ? engine?.includes('GPU')
@@ -55,11 +55,11 @@ export function examine(): DoctorReport {
   const missing = missingSteps();
   if (!engine && missing.length === 0) {
     missing.push({
-      what: 'a TensorFlow that loads',
+      name: 'a TensorFlow that loads',
       mend: `rm ${path.relative(process.cwd(), BINDING)} && npm start`,
     });
   }
-  return { found, missing };
+  return { found: facts, missing };
 }
 
 /** What computes once `startEngine` ran; undefined where TensorFlow does not load. */
@@ -77,11 +77,12 @@ function probeEngine(): string | undefined {
 /** Prints the report, and returns whether nothing is missing. */
 export function printReport(report: DoctorReport, json: boolean): boolean {
   if (json) {
-    console.log(JSON.stringify(report, null, 2));
+    const missing = report.missing.map(({ name, mend }) => ({ what: name, mend }));
+    console.log(JSON.stringify({ ...report, missing }, null, 2));
     return report.missing.length === 0;
   }
   for (const [name, value] of Object.entries(report.found)) console.log(`${name.padEnd(12)}${value}`);
-  for (const { what, mend } of report.missing) console.log(`missing     ${what}; mend: ${mend}`);
+  for (const { name, mend } of report.missing) console.log(`missing     ${name}; mend: ${mend}`);
   if (report.missing.length === 0) console.log('nothing is missing');
   return report.missing.length === 0;
 }

@@ -141,10 +141,10 @@ export async function setUp(options: SetUpOptions): Promise<void> {
 }
 
 /** The steps that are not done, with the command that mends each. */
-export function missingSteps(): { what: string; mend: string }[] {
+export function missingSteps(): { name: string; mend: string }[] {
   const options = { wasm: false };
   return STEPS.filter((step) => !step.done(options)).map((step) => {
     const lack = step.lacks(options);
-    return { what: step.name, mend: lack ? `${lack}; then: npm start` : 'npm start' };
+    return { name: step.name, mend: lack ? `${lack}; then: npm start` : 'npm start' };
   });
 }

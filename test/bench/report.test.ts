@@ -15,7 +15,7 @@ test('SFT: medians 0.2 s and 0.5 s of 32 x 160 tokens are 25,600 and 10,240 toke
   assert.equal(entry.unit, 'tokens/s');
 });
 
-test('GRPO is told in seconds, with its rollout', () => {
+test('GRPO is reported in seconds, with the seconds of its rollout', () => {
   const kit = { ...side([0.4, 0.5, 0.6]), rolloutSeconds: [0.1, 0.2, 0.1] };
   const entry = entryOf({ workload: HEADLINES.grpo, kit, peer: side([1]) });
   assert.deepEqual([entry.value, entry.unit, entry.ratio, entry.rolloutSeconds], [0.5, 's', 2, 0.1]);

@@ -85,7 +85,7 @@ test('rows as they are read: images below images/, test rows without rationale',
   assert.equal(tested!.record.cot, '');
 });
 
-test('an unknown task, set or folder is told with what there is', () => {
+test('an error about an unknown task, set or folder names those that there are', () => {
   assert.throws(() => releasedSet(dataset, 'maths', 'train'), /no task 'maths'; choose counting, structure, transf/);
   assert.throws(
     () => releasedSet(dataset, 'counting', 'ood-left'),
@@ -114,7 +114,7 @@ test('every bad row is reported at once, with file, row, field and reason', asyn
       ...[row('13', { task: 'maths' }), row('14', { problem: 'How many in <image>?' })],
       ...[row('15', { cot: 'two<|im_end|>' }), 7],
     ]
-      .map((each) => JSON.stringify(each))
+      .map((entry) => JSON.stringify(entry))
       .join(',\n')}, {"id": 17,}, ${JSON.stringify(row('18'))}]`,
   );
   writeFileSync(path.join(bad, 'images', 'train_images', 'broken.png'), 'no image');
@@ -149,7 +149,7 @@ test('every bad row is reported at once, with file, row, field and reason', asyn
   assert.equal(problemText(problems[0]!), `${set.file}, row 2, field 'answer': is not a string, but a number`);
 });
 
-test('one bad row and nothing is written, or it is left out and told', async () => {
+test('one bad row stops the conversion before anything is written, or is left out and reported', async () => {
   const set = releasedSet(withRows('one-bad', [row('1'), row('2', { answer: '' }), row('3')]), 'counting', 'train');
   const target = path.join(folder, 'written', 'a.json');
   mkdirSync(path.dirname(target));

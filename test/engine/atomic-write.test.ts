@@ -72,7 +72,7 @@ test('a disk that takes no more leaves the old file and no other', { skip: proce
   assert.deepEqual(readdirSync(inFolder('full')), ['a']);
 });
 
-test('a full disk is told with its remedy', () => {
+test('the error on a full disk says what to do', () => {
   const fail = () =>
     writeFileAtomic(inFolder('b'), () => {
       throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });

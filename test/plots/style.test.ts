@@ -101,7 +101,9 @@ test('the paradigms keep 7 of 100 steps of lightness apart, for a grey print, an
     assert.ok(step > 6.5, `${a.color} and ${b.color}: ${step.toFixed(1)}`);
     assert.notEqual(a.marker, b.marker);
   }
-  const trained = PARADIGMS.filter((paradigm) => paradigm !== 'zero-shot').map((each) => paradigmStyle(each).dash);
+  const trained = PARADIGMS.filter((paradigm) => paradigm !== 'zero-shot').map(
+    (paradigm) => paradigmStyle(paradigm).dash,
+  );
   assert.equal(new Set(trained).size, trained.length);
 });
 

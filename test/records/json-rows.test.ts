@@ -32,7 +32,7 @@ test('no rows', async () => {
   for (const content of ['', '  \n', '[]', ' [ \n ] ']) assert.deepEqual(await rows(content), [], content);
 });
 
-test('a broken row is told by its number, and reading goes on after it', async () => {
+test('a broken row is reported by its number, and reading goes on after it', async () => {
   const [first, second, third] = await rows('[{"a": 1}, {"b" 2}, {"c": 3}]');
   assert.deepEqual(
     [first, third],

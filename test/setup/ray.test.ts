@@ -20,7 +20,7 @@ test('a path with a space is refused with words', () => {
   checkRayPath('/home/ab/kit');
 });
 
-test('the cluster is told to stay on 127.0.0.1: node, dashboard, and the variable without which Ray changes the address', {
+test('the cluster stays on 127.0.0.1: node, dashboard, and the variable without which Ray changes the address', {
   skip: process.platform === 'win32',
 }, async (t) => {
   const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-ray-'));

@@ -61,7 +61,7 @@ test('the doctor is content only where nothing is missing', (t) => {
   const printed = () => lines.calls.map((call) => String(call.arguments[0])).join('\n');
   assert.equal(printReport({ found: { node: '22.1.0' }, missing: [] }, false), true);
   assert.equal(printed(), 'node        22.1.0\nnothing is missing');
-  assert.equal(printReport({ found: {}, missing: [{ what: 'a kernel', mend: 'npm start' }] }, false), false);
+  assert.equal(printReport({ found: {}, missing: [{ name: 'a kernel', mend: 'npm start' }] }, false), false);
   assert.match(printed(), /missing {5}a kernel; mend: npm start$/);
 });
 

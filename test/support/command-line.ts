@@ -1,4 +1,4 @@
-/** The command line for tests: as a process, or in this one, which saves the start of a process where nothing is trained. */
+/** The command line for tests: as a process, or in this one, which saves the start of a process if the command trains nothing. */
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { mock } from 'node:test';

@@ -61,7 +61,7 @@ function readSummary(data: Buffer): { [tag: string]: number } {
 
 /** The fields of a protocol buffer message: varints as numbers, all else as bytes. */
 function fields(data: Buffer): { field: number; value: number | Buffer }[] {
-  const found: { field: number; value: number | Buffer }[] = [];
+  const read: { field: number; value: number | Buffer }[] = [];
   let at = 0;
   const varint = () => {
     let value = 0;
@@ -75,12 +75,12 @@ function fields(data: Buffer): { field: number; value: number | Buffer }[] {
     const key = varint();
     const kind = key & 7;
     if (kind === 0) {
-      found.push({ field: key >>> 3, value: varint() });
+      read.push({ field: key >>> 3, value: varint() });
       continue;
     }
     const length = kind === 1 ? 8 : kind === 5 ? 4 : varint();
-    found.push({ field: key >>> 3, value: data.subarray(at, at + length) });
+    read.push({ field: key >>> 3, value: data.subarray(at, at + length) });
     at += length;
   }
-  return found;
+  return read;
 }

@@ -1,5 +1,5 @@
 /**
- * A small GRPO run in a process of its own, which ends itself by SIGKILL at the moment that it is told:
+ * A small GRPO run in a process of its own, which ends itself by SIGKILL at the moment that its arguments name:
  *
  *     node --import tsx killed-run.ts FOLDER EVALUATION(on|off) STEPS [WHERE COUNT]
  *
@@ -123,9 +123,9 @@ async function main(): Promise<void> {
     evaluate: heldOut && {
       every: heldOut.every,
       measure: async (...args) => {
-        const found = await heldOut.measure(...args);
+        const measures = await heldOut.measure(...args);
         if (fatal('evaluation')) die();
-        return found;
+        return measures;
       },
     },
   });

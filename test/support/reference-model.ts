@@ -100,8 +100,12 @@ function encodeImage(w: Weights, image: Sequence['images'][number], { vision }: 
     w['visual.patch_embed.proj.weight']!,
   );
   for (let l = 0; l < layers; l++) {
-    const of = (name: string) => w[`visual.blocks.${l}.${name}`]!;
-    const qkv = affine(layerNorm(x, of('norm1.weight'), of('norm1.bias')), of('attn.qkv.weight'), of('attn.qkv.bias'));
+    const weight = (name: string) => w[`visual.blocks.${l}.${name}`]!;
+    const qkv = affine(
+      layerNorm(x, weight('norm1.weight'), weight('norm1.bias')),
+      weight('attn.qkv.weight'),
+      weight('attn.qkv.bias'),
+    );
     const mixed = Array.from({ length: heads }, (_, h) => {
       const [q, k, v] = [0, 1, 2].map((part) => columns(qkv, part * embedSize + h * size, size)) as [
         Matrix,
@@ -111,20 +115,24 @@ function encodeImage(w: Weights, image: Sequence['images'][number], { vision }: 
       const turn = (m: Matrix) => m.map((row, t) => rotate(row, angles[t]!));
       return attend(turn(q), turn(k), v, false);
     });
-    x = add(x, affine(sideBySide(mixed), of('attn.proj.weight'), of('attn.proj.bias')));
-    const inner = affine(layerNorm(x, of('norm2.weight'), of('norm2.bias')), of('mlp.fc1.weight'), of('mlp.fc1.bias'));
+    x = add(x, affine(sideBySide(mixed), weight('attn.proj.weight'), weight('attn.proj.bias')));
+    const inner = affine(
+      layerNorm(x, weight('norm2.weight'), weight('norm2.bias')),
+      weight('mlp.fc1.weight'),
+      weight('mlp.fc1.bias'),
+    );
     const active = inner.map((row) => row.map((v) => v / (1 + Math.exp(-1.702 * v))));
-    x = add(x, affine(active, of('mlp.fc2.weight'), of('mlp.fc2.bias')));
+    x = add(x, affine(active, weight('mlp.fc2.weight'), weight('mlp.fc2.bias')));
   }
-  const of = (name: string) => w[`visual.merger.${name}`]!;
-  const normed = layerNorm(x, of('ln_q.weight'), of('ln_q.bias'));
+  const weight = (name: string) => w[`visual.merger.${name}`]!;
+  const normed = layerNorm(x, weight('ln_q.weight'), weight('ln_q.bias'));
   const joined = mergeSize ** 2;
   const windows = Array.from({ length: normed.length / joined }, (_, i) =>
     normed.slice(i * joined, (i + 1) * joined).flat(),
   );
-  const inner = affine(windows, of('mlp.0.weight'), of('mlp.0.bias'));
+  const inner = affine(windows, weight('mlp.0.weight'), weight('mlp.0.bias'));
   const active = inner.map((row) => row.map((v) => 0.5 * v * (1 + erf(v / Math.SQRT2))));
-  return affine(active, of('mlp.2.weight'), of('mlp.2.bias'));
+  return affine(active, weight('mlp.2.weight'), weight('mlp.2.bias'));
 }
 
 /** Time, height and width position of each token, and the visual token that stands there, if one does. */
@@ -164,10 +172,10 @@ export function referenceLogits(w: Weights, sequence: Sequence, config: ModelCon
   const axis = mropeSection.flatMap((size, a) => Array.from({ length: size }, () => a));
   const angles = laid.map(({ position }) => axis.map((a, i) => position[a]! * ropeTheta ** (-i / (headSize / 2))));
   for (let l = 0; l < layers; l++) {
-    const of = (name: string) => w[`model.layers.${l}.${name}`]!;
-    const before = rmsNorm(x, of('input_layernorm.weight'), rmsNormEps);
+    const weight = (name: string) => w[`model.layers.${l}.${name}`]!;
+    const before = rmsNorm(x, weight('input_layernorm.weight'), rmsNormEps);
     const [q, k, v] = ['q_proj', 'k_proj', 'v_proj'].map((name) =>
-      affine(before, of(`self_attn.${name}.weight`), of(`self_attn.${name}.bias`)),
+      affine(before, weight(`self_attn.${name}.weight`), weight(`self_attn.${name}.bias`)),
     ) as [Matrix, Matrix, Matrix];
     const mixed = Array.from({ length: heads }, (_, h) => {
       const group = Math.floor(h / (heads / keyValueHeads));
@@ -175,12 +183,12 @@ export function referenceLogits(w: Weights, sequence: Sequence, config: ModelCon
         columns(m, at * headSize, headSize).map((row, t) => rotate(row, angles[t]!));
       return attend(turn(q, h), turn(k, group), columns(v, group * headSize, headSize), true);
     });
-    x = add(x, affine(sideBySide(mixed), of('self_attn.o_proj.weight')));
-    const after = rmsNorm(x, of('post_attention_layernorm.weight'), rmsNormEps);
-    const gate = affine(after, of('mlp.gate_proj.weight'));
-    const up = affine(after, of('mlp.up_proj.weight'));
+    x = add(x, affine(sideBySide(mixed), weight('self_attn.o_proj.weight')));
+    const after = rmsNorm(x, weight('post_attention_layernorm.weight'), rmsNormEps);
+    const gate = affine(after, weight('mlp.gate_proj.weight'));
+    const up = affine(after, weight('mlp.up_proj.weight'));
     const inner = gate.map((row, t) => row.map((g, i) => (g / (1 + Math.exp(-g))) * up[t]![i]!));
-    x = add(x, affine(inner, of('mlp.down_proj.weight')));
+    x = add(x, affine(inner, weight('mlp.down_proj.weight')));
   }
   return affine(rmsNorm(x, w['model.norm.weight']!, rmsNormEps), w['lm_head.weight'] ?? table);
 }

@@ -51,18 +51,18 @@ function curve(random: Random, paradigm: TrainingCurve['paradigm'], metric: Trai
   return { paradigm, metric, seeds: [1, 2, 3], perSeed, mean };
 }
 
-/** @param tasks those that the study is of; all unless told */
+/** @param tasks the tasks of the study; without it, all of them */
 export function madeUpResults(tasks: readonly TaskName[] = TASK_NAMES): StudyResults {
   const random = new Random(1, 'made up');
   const seeds = [1, 2, 3];
   const drop = (set: TestSet) => (set === 'id' ? 0 : 0.15);
   const sets = tasks.flatMap((task) => testSetsOf(task).map((testSet) => ({ task, testSet })));
   const trained = PARADIGMS.filter((paradigm) => paradigm !== 'zero-shot');
-  const of = (paradigm: Paradigm, set: TestSet, less = 0) =>
+  const accuracyOf = (paradigm: Paradigm, set: TestSet, less = 0) =>
     estimate(random, LEVELS[paradigm] - drop(set) - less, ITEMS[set], paradigm === 'zero-shot' ? 1 : 3);
   const comparison = (testSet: TestSet, second: string) => ({
     ...{ testSet, first: 'Reason-RFT', second },
-    ...{ firstAccuracy: of('reason-rft', testSet), secondAccuracy: of('cot-sft', testSet) },
+    ...{ firstAccuracy: accuracyOf('reason-rft', testSet), secondAccuracy: accuracyOf('cot-sft', testSet) },
     ...{
       difference: estimate(random, 0.1, ITEMS[testSet]),
       pValues: [0.01, 0.2, 0.0004],
@@ -75,7 +75,13 @@ export function madeUpResults(tasks: readonly TaskName[] = TASK_NAMES): StudyRes
     commit: '0123456789abcdef0123456789abcdef01234567',
     paradigms: sets.flatMap(({ task, testSet }) =>
       PARADIGMS.map((paradigm) => ({
-        ...{ task, paradigm, testSet, accuracy: of(paradigm, testSet), seeds: paradigm === 'zero-shot' ? [] : seeds },
+        ...{
+          task,
+          paradigm,
+          testSet,
+          accuracy: accuracyOf(paradigm, testSet),
+          seeds: paradigm === 'zero-shot' ? [] : seeds,
+        },
         ...{ formatted: estimate(random, 0.9, ITEMS[testSet]), trainingRows: 6400, wallSeconds: 120, tokens: 1e6 },
       })),
     ),
@@ -83,7 +89,7 @@ export function madeUpResults(tasks: readonly TaskName[] = TASK_NAMES): StudyRes
       trained.flatMap((paradigm) =>
         [400, 800, 1600, 3200, 6400, 12800].map((rows, i) => ({
           ...{ task, paradigm: paradigm as Exclude<Paradigm, 'zero-shot'>, rows, testSet, seeds },
-          accuracy: of(paradigm, testSet, 0.05 * (5 - i)),
+          accuracy: accuracyOf(paradigm, testSet, 0.05 * (5 - i)),
         })),
       ),
     ),
@@ -91,7 +97,10 @@ export function madeUpResults(tasks: readonly TaskName[] = TASK_NAMES): StudyRes
       ABLATIONS.flatMap(([ablation, settings, base]) =>
         settings.map((setting, s) => ({
           ...{ task, ablation, setting, base: s === base, testSet, seeds },
-          ...{ accuracy: of('reason-rft', testSet, 0.02 * s), formatted: estimate(random, 0.95, ITEMS[testSet]) },
+          ...{
+            accuracy: accuracyOf('reason-rft', testSet, 0.02 * s),
+            formatted: estimate(random, 0.95, ITEMS[testSet]),
+          },
           ...(s === base ? {} : { difference: estimate(random, 0.05, ITEMS[testSet]) }),
         })),
       ),

@@ -52,7 +52,7 @@ interface Outcome {
   warnings: TrainingWarning[];
 }
 
-/** Trains in a folder of the given name; `stopAfter` steps if given. */
+/** Trains in the folder of this name. With `stopAfter`, the run stops after so many steps. */
 async function train(
   name: string,
   changes: Partial<GrpoSettings>,

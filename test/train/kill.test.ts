@@ -51,8 +51,8 @@ function moments(seed: number, counts: { [where in Moment[0]]?: number }): Momen
 /** One life of the run: the signal that ended it, or null where it finished. */
 function live(place: string, evaluation: string, moment?: Moment): Promise<NodeJS.Signals | null> {
   const byClock = moment !== undefined && (moment[0] === 'start' || moment[0] === 'training');
-  const told = moment && !byClock ? moment.map(String) : [];
-  const child = spawn(process.execPath, [...PROGRAM, place, evaluation, String(STEPS), ...told], {
+  const killArguments = moment && !byClock ? moment.map(String) : [];
+  const child = spawn(process.execPath, [...PROGRAM, place, evaluation, String(STEPS), ...killArguments], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let said = '';

@@ -84,7 +84,7 @@ const thinking: NamedReward = { name: 'think_reward', weight: 1, reward: (text) 
 /** The steps that the newest run reported. */
 const stepsDone: number[] = [];
 
-/** Trains GRPO in a run folder, stopping after `stopAfter` steps if given; the weights and the run's files. */
+/** Trains GRPO in a run folder, and stops after `stopAfter` steps if that is set. Returns the weights and the run's files. */
 async function runGrpo(name: string, settings: GrpoSettings, stopAfter?: number): Promise<RunDirectory> {
   const model = loadModel(base);
   const run = RunDirectory.open(path.join(folder, name), { name: 'grpo test' });

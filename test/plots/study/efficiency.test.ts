@@ -16,7 +16,7 @@ interface Trace {
 const results = madeUpResults(['counting']);
 const figure = efficiencyFigure(
   results.efficiency,
-  results.paradigms.filter((each) => each.paradigm === 'zero-shot'),
+  results.paradigms.filter((result) => result.paradigm === 'zero-shot'),
   ['id', 'ood'],
   'Counting',
   { rows: 640, name: '5 %' },

@@ -52,7 +52,7 @@ test('the same results give the same bytes, in another folder and another browse
   const again = path.join(folder, 'again');
   await exportStudyFigures(study, results, again);
   for (const name of readdirSync(again)) {
-    const [first, second] = ['figures', 'again'].map((each) => readFileSync(path.join(folder, each, name)));
+    const [first, second] = ['figures', 'again'].map((place) => readFileSync(path.join(folder, place, name)));
     assert.ok(first!.equals(second!), name);
   }
 });

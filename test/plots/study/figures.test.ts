@@ -52,7 +52,7 @@ test('captions say how many items and what an interval is; words stand for the p
   assert.match(caption, /where there is one seed, the Wilson interval/);
   assert.match(alt, /Visual counting, Reason-RFT, out of domain: \d+\.\d % \[\d+\.\d, \d+\.\d\]/);
   for (const figure of figures) assert.ok(figure.caption.length > 60 && figure.alt.length > 40, figure.name);
-  for (const { name, caption } of figures.filter((each) => /transformation|^paradigms$/.test(each.name)))
+  for (const { name, caption } of figures.filter((figure) => /transformation|^paradigms$/.test(figure.name)))
     if (!name.startsWith('claims')) assert.match(caption, /partial credit/, name);
 });
 
@@ -122,7 +122,7 @@ test('no words of any figure meet one another or a mark, and none leaves the pag
   const page = await browser.newPage();
   const faults: string[] = [];
   // Structure perception has the panels of counting; of the charts of one ablation each, those of one task stand for all.
-  for (const { name, figure, height } of figures.filter((each) => !/structure|^ablation-t/.test(each.name))) {
+  for (const { name, figure, height } of figures.filter((figure) => !/structure|^ablation-t/.test(figure.name))) {
     const svg = (await renderFigure(figure, 'svg', { width: STUDY_WIDTH, height })).toString('utf8');
     await page.setContent(`<!doctype html><body style="margin:0">${svg}</body>`);
     const boxes = (selector: string) =>

@@ -6,7 +6,7 @@ import { madeUpResults } from '../../support/study-results.js';
 const { phenomena } = madeUpResults(['counting', 'structure']);
 
 test('a column a task and a row a metric; each seed faint, the mean over them', () => {
-  const dip = phenomena.filter((each) => each.phenomenon === 'transient adaptation gap');
+  const dip = phenomena.filter((phenomenon) => phenomenon.phenomenon === 'transient adaptation gap');
   const { data, layout } = phenomenonFigure(dip);
   const traces = data as unknown as { name?: string; x: number[]; xaxis: string; showlegend: boolean }[];
   // Two tasks, two paradigms, three seeds and a mean.
@@ -22,8 +22,9 @@ test('a column a task and a row a metric; each seed faint, the mean over them', 
 });
 
 test('a metric that no curve has takes no row', () => {
-  const of = (name: string) => phenomena.find((each) => each.phenomenon === name)!;
-  const axes = (name: string) => Object.keys(curvesFigure([of(name)], name).layout).filter((key) => /^xaxis/.test(key));
+  const phenomenonNamed = (name: string) => phenomena.find((phenomenon) => phenomenon.phenomenon === name)!;
+  const axes = (name: string) =>
+    Object.keys(curvesFigure([phenomenonNamed(name)], name).layout).filter((key) => /^xaxis/.test(key));
   assert.equal(axes('transient adaptation gap').length, 1);
   assert.equal(axes('reasoning redundancy').length, 3);
 });

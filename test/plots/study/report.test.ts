@@ -102,7 +102,7 @@ test('the tables hold the numbers, ours with intervals and the paper’s', async
   const table = page.locator('table', { hasText: 'Accuracy on visual counting' });
   const row = table.locator('tr', { has: page.locator('th', { hasText: /^Reason-RFT$/ }) });
   const { accuracy } = results.paradigms.find(
-    (each) => each.task === 'counting' && each.paradigm === 'reason-rft' && each.testSet === 'ood',
+    (result) => result.task === 'counting' && result.paradigm === 'reason-rft' && result.testSet === 'ood',
   )!;
   const percent = (value: number) => (100 * value).toFixed(1);
   const cells = await row.locator('td').allTextContents();

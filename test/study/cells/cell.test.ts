@@ -84,12 +84,12 @@ test('a finished cell is taken as it is; what other code trained is trained agai
 
 test('a measure that other code made is made again, or accepted', async () => {
   const cell = { kind: 'base', task: 'counting' } as const;
-  const found = await evaluateCell(study, cell, 'id', 'direct');
+  const evaluation = await evaluateCell(study, cell, 'id', 'direct');
   const file = evaluationFile(study, cell, 'id', 'direct');
   renameSync(file, file.replace(/[0-9a-f]{8}\.json$/, '00000000.json'));
   assert.equal(finishedEvaluation(study, cell, 'id', 'direct'), undefined);
-  assert.deepEqual(finishedEvaluation({ ...study, acceptStale: true }, cell, 'id', 'direct'), found);
-  assert.deepEqual(await evaluateCell(study, cell, 'id', 'direct'), found);
+  assert.deepEqual(finishedEvaluation({ ...study, acceptStale: true }, cell, 'id', 'direct'), evaluation);
+  assert.deepEqual(await evaluateCell(study, cell, 'id', 'direct'), evaluation);
 });
 
 test('a cell is known by the rows that it trains on: one picture or word of them makes another, of other rows none', () => {
@@ -120,7 +120,7 @@ test('a cell is known by the rows that it trains on: one picture or word of them
   assert.notEqual(touched(reword), other);
 });
 
-test('a folder has one process: another is told who is in it; a lock whose process is gone is taken over', async () => {
+test('one process works in a folder: an error tells another who that is; a lock whose process is gone is taken over', async () => {
   const cell = { ...tinySft(study), rows: [0, 4] as [number, number] };
   const lock = path.join(openCellRun(study, cell).folder, '.lock');
   const holder = { host: os.hostname(), pid: process.ppid, began: null, since: 'noon', job: null };

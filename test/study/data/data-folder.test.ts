@@ -65,7 +65,7 @@ test('two who write the same data at once both end well; what a killed process l
   assert.deepEqual(readdirSync(path.dirname(data)), ['counting']);
 });
 
-test('of two who write other data at once, the later one is told', async () => {
+test('when two processes write different data at once, the later one gets an error', async () => {
   const other = openStudy('tiny', path.join(folder, 'other'));
   const tests = sampleTestRows(other, 'counting');
   const { kept } = curateTrainingRows(other, sampleTrainingRows(other, 'counting'), tests);

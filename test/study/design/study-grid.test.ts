@@ -20,7 +20,7 @@ import { canonicalJson, type Json } from '../../../lib/train/run-configuration.j
 import { checkSft, sftSteps } from '../../../lib/train/sft.js';
 
 const study: Study = { profile: QUICK, folder: '/nowhere', base: '/nowhere' };
-const of = (changes: Partial<typeof QUICK>): Study => ({ ...study, profile: { ...QUICK, ...changes } });
+const studyWith = (changes: Partial<typeof QUICK>): Study => ({ ...study, profile: { ...QUICK, ...changes } });
 const text = (value: unknown) => canonicalJson(value as Json);
 const only = (part: GridPart): StudySelection => ({ ...WHOLE_STUDY, parts: [part] });
 
@@ -42,7 +42,7 @@ test('every cell occurs once, with a name of its own, after the cell that it sta
 });
 
 test('cells of three seeds, counted by hand', () => {
-  const three = of({ seeds: [1, 2, 3], efficiency: { ...QUICK.efficiency, seeds: [1] } });
+  const three = studyWith({ seeds: [1, 2, 3], efficiency: { ...QUICK.efficiency, seeds: [1] } });
   const count = (part?: GridPart) => studyGrid(three, part && only(part)).length;
   // A task: the base model; stage 1 and four paradigms of three seeds.
   assert.equal(count('paradigms'), 3 * (1 + 5 * 3));
@@ -128,7 +128,7 @@ test('5 % of the rows and all rows are points of the curve, 1,600 too; they have
     }
   }
   assert.equal(fewRows(study, 'counting'), 320);
-  const three = of({ seeds: [1, 2, 3], efficiency: { ...QUICK.efficiency, seeds: [2] } });
+  const three = studyWith({ seeds: [1, 2, 3], efficiency: { ...QUICK.efficiency, seeds: [2] } });
   assert.deepEqual(
     [320, 800, 6400].map((rows) => efficiencySeeds(three, rows, 'counting')),
     [[1, 2, 3], [2], [1, 2, 3]],

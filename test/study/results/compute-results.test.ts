@@ -44,7 +44,7 @@ before(async () => {
   await writeStudyData(study, curateTrainingRows(study, sampleTrainingRows(study, 'counting'), tests).kept, tests);
 });
 
-/** A run that is finished: so many steps, whose accuracy and format rewards are given. */
+/** Writes the folder of a finished run: its steps with these accuracy and format rewards. */
 function finish(
   cell: Cell,
   seconds = 10,
@@ -116,18 +116,19 @@ test('paradigms: means and intervals over seeds, what stages cost together; a se
     }
   }
   const results = computeResults(study);
-  const of = (paradigm: string) => results.paradigms.find((row) => row.paradigm === paradigm && row.testSet === 'id')!;
-  const rft = of('reason-rft');
+  const resultOf = (paradigm: string) =>
+    results.paradigms.find((row) => row.paradigm === paradigm && row.testSet === 'id')!;
+  const rft = resultOf('reason-rft');
   assert.deepEqual([rft.accuracy.perSeed, rft.accuracy.mean, rft.accuracy.items], [[6 / 8, 7 / 8], 6.5 / 8, 8]);
   // t(1) = 12.706 x 0.0884 / 1.414 = 0.79: cut to 1 above, 0.02 or less below.
   assert.equal(rft.accuracy.interval[1], 1);
   assert.deepEqual([rft.seeds, rft.trainingRows], [[1, 2], 48]);
   // Seeds take 10 and 20 s, and 5 of stage 1: (15 + 25) / 2; tokens 100 and 100.
   assert.deepEqual([rft.wallSeconds, rft.tokens], [20, 200]);
-  assert.deepEqual([of('cot-sft').wallSeconds, of('cot-sft').formatted.mean], [15, 1]);
-  assert.deepEqual([of('ans-sft').seeds, of('ans-sft').accuracy.perSeed], [[1], [1 / 8]]);
+  assert.deepEqual([resultOf('cot-sft').wallSeconds, resultOf('cot-sft').formatted.mean], [15, 1]);
+  assert.deepEqual([resultOf('ans-sft').seeds, resultOf('ans-sft').accuracy.perSeed], [[1], [1 / 8]]);
   assert.deepEqual(
-    [of('zero-shot').seeds, of('zero-shot').accuracy.perSeed, of('zero-shot').trainingRows],
+    [resultOf('zero-shot').seeds, resultOf('zero-shot').accuracy.perSeed, resultOf('zero-shot').trainingRows],
     [[], [0.25], 0],
   );
   assert.ok(

@@ -96,15 +96,18 @@ test('format before accuracy is stratification; both at once, or format from the
 });
 
 test('longer completions of Reason-RFT than of Zero at the end are redundancy', () => {
-  const of = (rft: number, zero: number) =>
+  const redundancyAt = (rft: number, zero: number) =>
     reasoningRedundancy('counting', [
       ...curves('reason-rft', constant(0.5, 'a'), constant(1, 'f'), constant(rft, 'long', 2)),
       ...curves('reason-rft-zero', constant(0.5, 'b'), constant(1, 'g'), constant(zero, 'short', 2)),
     ]);
-  assert.equal(of(60, 30).seen, true);
-  assert.match(of(60, 30).text, /Reason-RFT writes (59|60|61) tokens .* Reason-RFT-Zero writes (29|30|31) tokens/);
-  assert.equal(of(30, 30).seen, false);
-  assert.equal(of(30, 60).seen, false);
+  assert.equal(redundancyAt(60, 30).seen, true);
+  assert.match(
+    redundancyAt(60, 30).text,
+    /Reason-RFT writes (59|60|61) tokens .* Reason-RFT-Zero writes (29|30|31) tokens/,
+  );
+  assert.equal(redundancyAt(30, 30).seen, false);
+  assert.equal(redundancyAt(30, 60).seen, false);
 });
 
 test('without runs, or with very short ones, nothing is said', () => {

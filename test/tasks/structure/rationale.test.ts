@@ -54,16 +54,16 @@ test('a rationale with any number changed, or a sentence left out, doubled or mo
 
 test('what is wrong is said', () => {
   const fault = (cot: string) => (rederiveStructureRationale(cot) as { fault: string }).fault;
-  const told = (worked: string, answer = 'the answer is 4') => fault(`the figure has 8. ${worked}. ${answer}.`);
+  const faultOf = (worked: string, answer = 'the answer is 4') => fault(`the figure has 8. ${worked}. ${answer}.`);
   assert.match(fault(''), /not three sentences/);
   assert.match(fault('I see 8. it is 4. the answer is 4.'), /does not tell the figure's numbers/);
-  assert.match(told('the moon is round, and the value is 8 / 2 = 4'), /names no theorem/);
+  assert.match(faultOf('the moon is round, and the value is 8 / 2 = 4'), /names no theorem/);
   assert.match(
-    told('the angles of a triangle add to 180, and the value is 4'),
+    faultOf('the angles of a triangle add to 180, and the value is 4'),
     /needs 2 numbers, but the figure has 1/,
   );
-  assert.match(told('the middle line is half the base, and the value is 8 / 2 = 5'), /'the .* 8 \/ 2 = 4' follows/);
+  assert.match(faultOf('the middle line is half the base, and the value is 8 / 2 = 5'), /'the .* 8 \/ 2 = 4' follows/);
   const sound = 'the middle line is half the base, and the value is 8 / 2 = 4';
-  assert.match(told(sound, 'the answer is 5'), /but the value is 4/);
-  assert.match(told(sound, 'that is all'), /does not state the answer/);
+  assert.match(faultOf(sound, 'the answer is 5'), /but the value is 4/);
+  assert.match(faultOf(sound, 'that is all'), /does not state the answer/);
 });

@@ -116,13 +116,13 @@ test('structure: letters are uniform, and no constant guess by letter, rank or f
 test('structure: in domain and out of domain share no family, kind of figure, theorem or question', () => {
   assert.deepEqual([...new Set(drawn[0]!.map((row) => row.family))].sort(), structureFamilies('id').sort());
   assert.deepEqual([...new Set(drawn[1]!.map((row) => row.family))].sort(), structureFamilies('ood').sort());
-  for (const of of [
+  for (const propertyOf of [
     (row: TaskRecord) => figureOf(row).kind,
     (row: TaskRecord) => programOf(row).theorem,
     (row: TaskRecord) => row.problem.split(/Choices|Options/)[0]!,
   ]) {
-    const id = new Set(drawn[0]!.map(of));
-    for (const row of drawn[1]!) assert.ok(!id.has(of(row)), of(row));
+    const id = new Set(drawn[0]!.map(propertyOf));
+    for (const row of drawn[1]!) assert.ok(!id.has(propertyOf(row)), propertyOf(row));
   }
 });
 

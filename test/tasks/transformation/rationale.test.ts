@@ -14,23 +14,23 @@ function corruptions(sentence: string): string[] {
   const [, kind, id, was, is, call] = /^the (\w+) of object (\d+) has changed, (.+) to (.+), that is (\S+)$/.exec(
     sentence,
   )!;
-  const told = (k: string, o: string, a: string, b: string, c: string) =>
+  const change = (k: string, o: string, a: string, b: string, c: string) =>
     `the ${k} of object ${o} has changed, ${a} to ${b}, that is ${c}`;
   return [
-    told(kind === 'size' ? 'color' : 'size', id!, was!, is!, call!),
-    told(kind!, String(Number(id) + 1), was!, is!, call!),
-    told(kind!, id!, is!, was!, call!),
-    told(kind!, id!, was!, was!, call!),
-    told(kind!, id!, 'pink', is!, call!),
-    told(kind!, id!, was!, '4 4', call!),
-    told(
+    change(kind === 'size' ? 'color' : 'size', id!, was!, is!, call!),
+    change(kind!, String(Number(id) + 1), was!, is!, call!),
+    change(kind!, id!, is!, was!, call!),
+    change(kind!, id!, was!, was!, call!),
+    change(kind!, id!, 'pink', is!, call!),
+    change(kind!, id!, was!, '4 4', call!),
+    change(
       kind!,
       id!,
       was!,
       is!,
       call!.replace(/\((\d)/, (_, object) => `(${Number(object) + 1}`),
     ),
-    told(kind!, id!, was!, is!, call!.replace(/,\w+\)/, ',pink)')),
+    change(kind!, id!, was!, is!, call!.replace(/,\w+\)/, ',pink)')),
     `${sentence} and more`,
   ];
 }
@@ -67,16 +67,16 @@ test('a sentence left out leads to another answer', () => {
 test('what is wrong is said', () => {
   const problem = 'Initial objects: (0,cube,small,red,metal). What has changed?';
   const reason = (cot: string) => (rederiveTransformationRationale(cot, problem) as { reason: string }).reason;
-  const told = (what: string, change: string, call: string) =>
-    reason(`the ${what} of object 0 has changed, ${change}, that is ${call}.`);
+  const reasonFor = (attribute: string, change: string, call: string) =>
+    reason(`the ${attribute} of object 0 has changed, ${change}, that is ${call}.`);
   assert.match(reason('the color of object 0 has changed'), /full stop/);
   assert.match(reason('nothing moved.'), /names no change/);
-  assert.match(told('color', 'red to green', 'change_color(0,red)'), /makes change_color\(0,green\)/);
-  assert.match(told('color', 'red to pink', 'change_color(0,pink)'), /pink is not a color/);
-  assert.match(told('color', 'blue to red', 'change_color(0,red)'), /listed as red, not blue/);
-  assert.match(told('color', 'red to red', 'change_color(0,red)'), /nothing changes/);
-  assert.match(told('position', '2 2 to 2 2', 'change_position(0,left)'), /nothing moves/);
-  assert.match(told('position', '2 2 to 3 4', 'change_position(0,right)'), /none of the eight/);
-  assert.match(told('position', '2 2 to 5 2', 'change_position(0,right)'), /not on the grid/);
+  assert.match(reasonFor('color', 'red to green', 'change_color(0,red)'), /makes change_color\(0,green\)/);
+  assert.match(reasonFor('color', 'red to pink', 'change_color(0,pink)'), /pink is not a color/);
+  assert.match(reasonFor('color', 'blue to red', 'change_color(0,red)'), /listed as red, not blue/);
+  assert.match(reasonFor('color', 'red to red', 'change_color(0,red)'), /nothing changes/);
+  assert.match(reasonFor('position', '2 2 to 2 2', 'change_position(0,left)'), /nothing moves/);
+  assert.match(reasonFor('position', '2 2 to 3 4', 'change_position(0,right)'), /none of the eight/);
+  assert.match(reasonFor('position', '2 2 to 5 2', 'change_position(0,right)'), /not on the grid/);
   assert.match(reason('the color of object 3 has changed, red to blue, that is change_color(3,blue).'), /no object 3/);
 });

@@ -148,7 +148,7 @@ test('transformation: the camera of the final image changes nothing but the view
   assert.ok(Math.abs(scenesOf(right!).final.camera.eye[0] - 11.31) < 0.15);
 });
 
-test('transformation: two objects that swap their colours can be told in another way, one that is painted cannot', () => {
+test('transformation: another answer describes two objects that swap their colours, but none describes one that is painted', () => {
   const initial: Scene = { ...sampleGridScene(new Random(4), 2) };
   const [a, b] = [initial.objects[0]!, initial.objects[1]!];
   const like = { size: 'small', material: 'rubber', shape: 'cube' } as const;
