@@ -1,7 +1,7 @@
 /** Figures of claims and controls: the two sides of each comparison, and their difference. */
 
 import type { StudyResults } from '../../study/results/results.js';
-import { CLAIM_RULE } from '../../study/results/wording.js';
+import { CLAIM_RULE, CONTROL_RULE, comparisonsSentence } from '../../study/results/wording.js';
 import { TASKS, type TaskName, TEST_SET_NAMES, testSetNamed } from '../../tasks/tasks.js';
 import { forestFigure } from '../forest.js';
 import {
@@ -43,8 +43,7 @@ export function claimsFigure({ claims, seeds }: StudyResults, task: TaskName): S
   return describeFigure(
     { name: `claims-${task}`, title, tasks: [task], seeds, section: 'claims' },
     forestFigure(groups, panels, title),
-    'The comparisons that the claims rest on: two accuracies (of reinforcement, the reward that GRPO trains on), and their difference on the same ' +
-      `items${seeds.length > 1 ? ', seed by seed' : ''}. ${CLAIM_RULE} ${itemsAndSeedsText(estimates)}`,
+    `${comparisonsSentence(seeds.length > 1)} ${CLAIM_RULE} ${itemsAndSeedsText(estimates)}`,
     comparedClaims.map(({ text }) => text).join(' '),
   );
 }
@@ -66,7 +65,7 @@ export function controlsFigure({ controls }: StudyResults): StudyFigure {
   return describeFigure(
     { name: 'controls', title, tasks, seeds: seedsOf(controls), section: 'controls' },
     forestFigure(groups, [{ title: panel, axis: ACCURACY_AXIS, range: [0, 100] }], title),
-    `Accuracy after training on questions whose answers were dealt anew. Hollow: the score of the best constant answer; an interval above it would mean that answers leak. ${itemsAndIntervalText(controls.map(({ accuracy }) => accuracy))}`,
+    `Accuracy after training on questions whose answers were dealt anew. Hollow: chance. ${CONTROL_RULE} ${itemsAndIntervalText(controls.map(({ accuracy }) => accuracy))}`,
     controls.map(({ text }) => text).join(' '),
   );
 }

@@ -3,7 +3,7 @@
 import { PARADIGM_NAMES, PARADIGMS } from '../../study/design/paradigms.js';
 import { PAPER } from '../../study/results/paper.js';
 import type { ClaimVerdict, Estimate, Phenomenon, StudyResults } from '../../study/results/results.js';
-import { controlText, seenText } from '../../study/results/wording.js';
+import { CONTROL_RULE, controlText, seenText } from '../../study/results/wording.js';
 import { TASKS, type TaskName, TEST_SET_NAMES, type TestSet, testSetNamed, testSetsOf } from '../../tasks/tasks.js';
 import type { HtmlCell, HtmlTable } from '../html-table.js';
 
@@ -195,7 +195,7 @@ export function phenomenaTable({ phenomena }: StudyResults): HtmlTable {
 /** The scores after training on labels that say nothing, beside chance. */
 export function controlsTable({ controls }: StudyResults): HtmlTable {
   return {
-    caption: 'Training on labels that say nothing must score at chance',
+    caption: `Training on labels that say nothing. ${CONTROL_RULE}`,
     heads: [
       ['task', 'control', 'test set', numberCell('accuracy (%)'), numberCell('chance (%)'), 'verdict', 'in words'],
     ],

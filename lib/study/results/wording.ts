@@ -109,6 +109,14 @@ export function headSentences({ profile, seeds, selection, paradigms, efficiency
 export const CLAIM_RULE =
   'A claim holds on a task where the 95 % intervals of each comparison lie apart, the way round that the claim says. Where they overlap, the claim is not shown, which is not the same as false.';
 
+/** What the two sides of a claim's comparison and their difference are. */
+export function comparisonsSentence(severalSeeds: boolean): string {
+  return (
+    'The comparisons that the claims rest on: two accuracies (of reinforcement, the reward that GRPO trains on), and their difference on the same ' +
+    `items${severalSeeds ? ', seed by seed' : ''}.`
+  );
+}
+
 /** The names of the models that GRPO starts from, where it is compared with them. */
 export const STARTS = { 'reason-rft': 'its stage 1', 'reason-rft-zero': 'zero-shot, asked for tags too' } as const;
 
@@ -292,6 +300,10 @@ function trendVerdict(difference: number, standardError: number): string {
 }
 
 // Controls, words and leakage.
+
+/** The rule by which a control holds. */
+export const CONTROL_RULE =
+  'A control holds where the interval of its accuracy does not lie above chance, which is the score of the best constant answer. An interval above it would mean that answers leak.';
 
 /** Whether a control holds, in a word. */
 export function controlText(holds: boolean): string {

@@ -1,9 +1,12 @@
 /** The sentences of a study's results: which words stand for which verdict, and that each says its numbers. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { test } from 'node:test';
 import { compareSides } from '../../../lib/study/results/claims.js';
 import type { AblationPoint, Estimate } from '../../../lib/study/results/results.js';
 import {
+  CLAIM_RULE,
   claimSentence,
   findingText,
   headSentences,
@@ -24,6 +27,17 @@ test('shares and differences in percent with one decimal; what rounds to nothing
   assert.equal(percentText(estimate(0.512, 0.48, 0.544)), '51.2 % [48.0, 54.4]');
   assert.equal(pointsText(estimate(0.047, -0.002, 0.096)), '+4.7 points [-0.2, 9.6]');
   assert.equal(pointsText(estimate(-0.0001, -0.1, 0.1)), '+0.0 points [-10.0, 10.0]');
+});
+
+test('notebook 04 and the README state the rule of the claims in its own words', () => {
+  const root = path.join(__dirname, '..', '..', '..');
+  const notebook = JSON.parse(readFileSync(path.join(root, 'notebooks/04-ablations.ipynb'), 'utf8')) as {
+    cells: { source: string[] }[];
+  };
+  const stating = notebook.cells.filter(({ source }) => source.join('').includes(CLAIM_RULE));
+  assert.equal(stating.length, 2);
+  const readme = readFileSync(path.join(root, 'README.md'), 'utf8').replace(/\s+/g, ' ').replaceAll('*', '');
+  assert.ok(readme.includes(CLAIM_RULE.split(' Where ')[0]!));
 });
 
 /** So many items of 100 right, the first ones. */
