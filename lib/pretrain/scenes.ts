@@ -30,8 +30,10 @@ function drawHeldScenes(): Set<string> {
   for (const task of TASK_NAMES) {
     const tests: readonly TaskRecord[] = Object.values<TaskRecord[]>(drawTestRows(STANDARD, task, held)).flat();
     const rows = [...tests, ...drawValidationRows(task, VALIDATION_ROWS, held)];
-    const furtherScenes = lessonsOf(task)?.furtherScenes ?? (() => []);
-    for (const fingerprint of rows.flatMap(furtherScenes)) held.add(fingerprint);
+    const lessons = lessonsOf(task);
+    // Pretraining shows no pictures of such a task, so it shows no scene of its rows.
+    if (lessons === null) continue;
+    for (const fingerprint of rows.flatMap(lessons.furtherScenes)) held.add(fingerprint);
   }
   return held;
 }

@@ -117,12 +117,12 @@ function examine(source: Source<Scene>, random: Random): Examination {
 }
 
 export const COUNTING_LESSONS = {
-  task: 'counting',
   sources: [BLOCKS, VEHICLES],
   kinds: { counting: countingRow },
   looks: {
     blocks: (random: Random) => examine(BLOCKS, random),
     vehicles: (random: Random) => examine(VEHICLES, random),
   },
+  furtherScenes: () => [],
   texts: [],
 } satisfies TaskLessons;

@@ -16,23 +16,40 @@ import { STRUCTURE_LESSONS } from './structure.js';
 import { SUM_TEXTS, schoolRow } from './sums.js';
 import { TRANSFORMATION_LESSONS } from './transformation.js';
 
-const LESSONS = [COUNTING_LESSONS, STRUCTURE_LESSONS, TRANSFORMATION_LESSONS] as const;
+/** What pretraining teaches for each task; null for a task that it teaches nothing for. */
+const LESSONS = {
+  counting: COUNTING_LESSONS,
+  structure: STRUCTURE_LESSONS,
+  transformation: TRANSFORMATION_LESSONS,
+} as const satisfies { readonly [task in TaskName]: TaskLessons | null };
+
+type Lessons = Exclude<(typeof LESSONS)[TaskName], null>;
+/** The names in a part of the lessons, of all tasks. */
+type NamesIn<Part extends 'kinds' | 'looks', OneTask = Lessons> = OneTask extends TaskLessons
+  ? Extract<keyof OneTask[Part], string>
+  : never;
+
+const TAUGHT: readonly Lessons[] = Object.values(LESSONS).filter((lessons) => lessons !== null);
 
 /** Every source of pictures. */
-export const SOURCES = LESSONS.flatMap<(typeof LESSONS)[number]['sources'][number]>(({ sources }) => sources);
+export const SOURCES = TAUGHT.flatMap<Lessons['sources'][number]>(({ sources }) => sources);
 export type SourceName = (typeof SOURCES)[number]['name'];
 
+export type PretrainingLook = NamesIn<'looks'>;
 /** Every look that pretraining shows and is examined in. */
-export const LOOKS = { ...COUNTING_LESSONS.looks, ...STRUCTURE_LESSONS.looks, ...TRANSFORMATION_LESSONS.looks };
-export type PretrainingLook = keyof typeof LOOKS;
+export const LOOKS: { readonly [look in PretrainingLook]: TaskLessons['looks'][string] } = {
+  ...COUNTING_LESSONS.looks,
+  ...STRUCTURE_LESSONS.looks,
+  ...TRANSFORMATION_LESSONS.looks,
+};
 
-const KINDS = {
+export type LessonKind = NamesIn<'kinds'> | 'school';
+const KINDS: { readonly [kind in LessonKind]: TaskLessons['kinds'][string] } = {
   ...COUNTING_LESSONS.kinds,
   ...STRUCTURE_LESSONS.kinds,
   ...TRANSFORMATION_LESSONS.kinds,
   school: schoolRow,
 };
-export type LessonKind = keyof typeof KINDS;
 
 /**
  * Makes a row of a kind.
@@ -45,9 +62,9 @@ export function lessonRow(kind: LessonKind, random: Random, album: Album, mix: L
   return KINDS[kind](random, album, mix);
 }
 
-/** The lessons of a task; undefined for a task that pretraining has no lessons for. */
-export function lessonsOf(task: TaskName): TaskLessons | undefined {
-  return LESSONS.find((lessons) => lessons.task === task);
+/** The lessons of a task; null for a task that pretraining teaches nothing for. */
+export function lessonsOf(task: TaskName): TaskLessons | null {
+  return LESSONS[task];
 }
 
 /** The words and marks that the lessons use and the tasks themselves do not. */
@@ -55,7 +72,7 @@ export function lessonVocabulary(): string[] {
   const texts = [
     ...Object.values(CAPTION_PROMPTS),
     ...SUM_TEXTS,
-    ...LESSONS.flatMap<string>((lessons) => lessons.texts),
+    ...TAUGHT.flatMap<string>((lessons) => lessons.texts),
   ];
   return [...new Set(texts.join(' ').match(/[A-Za-z]+|[^\sA-Za-z\d_]/g))];
 }

@@ -2,7 +2,6 @@
 import type { Random } from '../../engine/random.js';
 import type { RgbImage } from '../../records/image.js';
 import type { TaskRecord } from '../../records/record.js';
-import type { TaskName } from '../../tasks/tasks.js';
 
 /** One exchange about the pictures of a row. */
 export interface Lesson {
@@ -65,14 +64,13 @@ export interface Examination {
 
 /** What pretraining teaches for a task. */
 export interface TaskLessons {
-  readonly task: TaskName;
   readonly sources: readonly Source<unknown>[];
   /** One row-making function for each kind of row. */
   readonly kinds: { readonly [kind: string]: (random: Random, album: Album, mix: LessonMix) => LessonRow };
   /** One function for each look that is examined. It draws an examination. */
   readonly looks: { readonly [look: string]: (random: Random) => Examination };
-  /** The fingerprints of a row's scenes other than the one that `sceneFingerprintOf` covers. Pretraining leaves them out too. */
-  readonly furtherScenes?: (record: TaskRecord) => string[];
+  /** The fingerprints of a row's scenes other than the one that `sceneFingerprintOf` covers, none for a row of one scene. Pretraining leaves them out too. */
+  readonly furtherScenes: (record: TaskRecord) => string[];
   /** These texts hold all words that the lessons use and the task itself does not. */
   readonly texts: readonly string[];
 }

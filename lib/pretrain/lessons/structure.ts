@@ -152,12 +152,12 @@ function examine(source: Source<DrawnFigure>, random: Random): Examination {
 }
 
 export const STRUCTURE_LESSONS = {
-  task: 'structure',
   sources: [TEXTBOOK, EXERCISE],
   kinds: { structure: structureRow },
   looks: {
     textbook: (random: Random) => examine(TEXTBOOK, random),
     exercise: (random: Random) => examine(EXERCISE, random),
   },
+  furtherScenes: () => [],
   texts: [KNOWN_QUESTION, 'Which is 1?'],
 } satisfies TaskLessons;

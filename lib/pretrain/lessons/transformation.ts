@@ -224,7 +224,6 @@ function examine(view: GridView, random: Random): Examination {
 }
 
 export const TRANSFORMATION_LESSONS = {
-  task: 'transformation',
   sources: [GRID, CHANGE, TRANSFORMED],
   kinds: { pair: pairRow, change: changeRow, transformed: transformedRow },
   looks: {
