@@ -1,4 +1,6 @@
-/** `npm run bench`: every workload with this kit and its peers by turns, in one run; `runs/bench.json` and a table. */
+/**
+ * `npm run bench` measures every workload in one run, with this kit and its peers by turns. It writes `runs/bench.json` and prints a table.
+ */
 import { availableParallelism, cpus } from 'node:os';
 import path from 'node:path';
 import { median } from 'simple-statistics';

@@ -1,4 +1,4 @@
-/** Floating-point operations of a training step, counted from the model's shapes. */
+/** Counts the floating-point operations of a training step from the model's shapes. */
 import type { ModelConfig } from '../model/configuration.js';
 import { parameterShapes } from '../model/parameters.js';
 

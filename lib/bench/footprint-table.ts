@@ -1,4 +1,4 @@
-/** The memory and the time that the paper's two models need, as a table for notebooks. */
+/** Makes a table for notebooks of the memory and the time that the paper's two models need. */
 import type { DisplayBundle } from '../plots/notebook.js';
 import { tableBundle } from '../plots/tables.js';
 import { PUBLISHED, type StepWork, stepFootprint, stepOperations } from './footprint.js';

@@ -1,4 +1,4 @@
-/** What both sides of the benchmark read: prompts with images, and checkpoints of several widths. */
+/** Writes what both sides of the benchmark read: prompts with images, and checkpoints of several widths. */
 import { cpSync, existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { writeFileAtomic, writeFolderAtomic } from '../engine/atomic-write.js';

@@ -1,4 +1,4 @@
-/** What a precision does to what is learned: CoT-SFT on the counting task and the accuracy on held-out rows. */
+/** Shows what a precision does to what is learned: it trains CoT-SFT on the counting task and measures the accuracy on held-out rows. */
 import { median } from 'simple-statistics';
 import { Random } from '../engine/random.js';
 import { disposeModel, loadModel } from '../model/model.js';

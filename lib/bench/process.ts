@@ -1,4 +1,4 @@
-/** A worker process of the benchmark: it gets a request a line and answers with a line. */
+/** Talks to a worker process of the benchmark, which gets a request a line and answers with a line. */
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { BenchAnswer, BenchRequest, LearnRequest } from './workload.js';

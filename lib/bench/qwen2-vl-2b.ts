@@ -1,4 +1,4 @@
-/** The shape of Qwen2-VL-2B in its own file formats, and a smaller one with the same vocabulary. */
+/** Describes the shape of Qwen2-VL-2B in its own file formats, and a smaller one with the same vocabulary. */
 
 /** The special tokens of Qwen2-VL in the order of their ids, the first of which is 151,643. */
 export const SPECIAL_TOKENS = [

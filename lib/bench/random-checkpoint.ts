@@ -1,4 +1,4 @@
-/** A checkpoint of random weights in the shape of a published one, for measurements that need its size and not its knowledge. */
+/** Writes a checkpoint of random weights in the shape of a published one, for measurements that need its size and not its knowledge. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { writeFileAtomic, writeFolderAtomic } from '../engine/atomic-write.js';

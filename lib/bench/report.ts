@@ -1,4 +1,4 @@
-/** What the benchmark measured: medians, ratios, the table and the plot. */
+/** Reports what the benchmark measured: medians, ratios, the table and the plot. */
 import { median } from 'simple-statistics';
 import { type PanelFrame, panelFigure } from '../plots/panels.js';
 import { type Figure, seriesStyle } from '../plots/style.js';

@@ -1,4 +1,7 @@
-/** The kit's side of `npm run bench -- --size=...`: one JSON line a phase, with its seconds and the peak of resident memory. */
+/**
+ * Measures the kit's side of `npm run bench -- --size=...`. It prints one JSON line a phase, with its seconds and the peak of resident
+ * memory.
+ */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';

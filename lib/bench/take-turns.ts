@@ -1,4 +1,4 @@
-/** One workload, measured with this kit and its peer by turns, so that both meet the machine in the same minutes. */
+/** Measures one workload with this kit and its peer by turns, so that both meet the machine in the same minutes. */
 import { startWorker, type Worker } from './process.js';
 import type { Measurement, Side } from './report.js';
 import { type BenchAnswer, type BenchRequest, type Workload, workloadText } from './workload.js';

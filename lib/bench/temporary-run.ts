@@ -1,4 +1,4 @@
-/** A run directory that lasts as long as a measurement. */
+/** Makes a run directory that lasts as long as a measurement. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';

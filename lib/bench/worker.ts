@@ -1,4 +1,4 @@
-/** The kit's side of the benchmark: reads one request a line, answers with the seconds of each sample. */
+/** Answers for the kit in the benchmark: it reads one request a line and prints the seconds of each sample. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';

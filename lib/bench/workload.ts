@@ -1,4 +1,4 @@
-/** What the benchmark measures: workloads whose sizes are the same for the kit and for its peers. */
+/** Lists what the benchmark measures: workloads whose sizes are the same for the kit and for its peers. */
 import type { Precision } from '../engine/backend.js';
 
 /** One thing to time. Sizes are those of the whole batch. */

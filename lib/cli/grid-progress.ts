@@ -1,4 +1,4 @@
-/** How far a grid has come, on stderr: a line for each cell that ends, and a bar on a terminal or a line now and then elsewhere. */
+/** Shows on stderr how far a grid has come: a line for each cell that ends, and a bar on a terminal or a line now and then elsewhere. */
 import { MultiBar, Presets } from 'cli-progress';
 import { progressText } from '../plots/live/grid-live.js';
 import type { GridProgress } from '../study/running/progress.js';

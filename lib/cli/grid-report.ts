@@ -1,4 +1,4 @@
-/** What a grid did, and what is left of it, in words. */
+/** Says in words what a grid did, and what is left of it. */
 import { hasData } from '../study/cells/run-cell.js';
 import type { GridCell } from '../study/design/grid.js';
 import { planJobs } from '../study/running/grid-jobs.js';

@@ -1,4 +1,4 @@
-/** A study's data of one task, made from the command line: drawn and curated, or converted from the released dataset. */
+/** Makes a study's data of one task for the command line: it draws and curates rows, or converts the released dataset. */
 import { hasData } from '../study/cells/run-cell.js';
 import { curateTrainingRows } from '../study/data/curate-rows.js';
 import { writeStudyData } from '../study/data/data-folder.js';

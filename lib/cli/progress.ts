@@ -1,4 +1,4 @@
-/** How far a long command has come, on stderr: a bar with the time that is left on a terminal, a line now and then elsewhere. */
+/** Shows on stderr how far a long command has come: a bar with the time that is left on a terminal, a line now and then elsewhere. */
 import { Presets, SingleBar } from 'cli-progress';
 
 /** Seconds between two lines without a terminal. */

@@ -1,4 +1,4 @@
-/** How much of a released file has been read, while a command reads it. */
+/** Shows how much of a released file a command has read so far. */
 import { statSync } from 'node:fs';
 import type { ReleasedSet } from '../data/released/dataset.js';
 import { showProgress } from './progress.js';

@@ -1,4 +1,7 @@
-/** Settings from a file and from `--key value` pairs, laid over defaults. Every key and value is checked before anything is written. */
+/**
+ * Reads settings from a file and from `--key value` pairs, and lays them over defaults. It checks every key and value before anything is
+ * written.
+ */
 import { readFileSync } from 'node:fs';
 import { checkBound, UsageError } from './usage.js';
 

@@ -1,4 +1,4 @@
-/** Wrong usage: what the user asked for cannot be, and nothing was done. */
+/** Tells wrong usage from other errors: the user asked for something that cannot be, and nothing was done. */
 
 /** Something is wrong with what the user asked for; the command line ends with exit code 2. */
 export class UsageError extends Error {}

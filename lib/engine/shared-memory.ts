@@ -1,4 +1,4 @@
-/** What keeps the recording of a step small in memory and short. */
+/** Lets the large tensors of a recording share memory, so that recording a step needs little memory and little time. */
 import type { Binding, TensorMetadata } from './tfjs-node.js';
 
 /** Bytes from which tensors of a recorded run share memory. */

@@ -1,4 +1,4 @@
-/** Text in a figure: broken into lines that fit, and safe for Plotly, which reads a few HTML tags. */
+/** Prepares text for a figure: it breaks it into lines that fit, and makes it safe for Plotly, which reads a few HTML tags. */
 
 /** Breaks a text between words into lines of at most so many characters; a longer word has a line of its own. */
 export function wrapLines(text: string, characters: number): string[] {

@@ -1,4 +1,4 @@
-/** Whether a text is a fixed sequence of tagged blocks: what the format rewards ask. */
+/** Checks whether a text is a fixed sequence of tagged blocks, which is what the format rewards ask. */
 
 /**
  * True if the whole text is `<a>...</a>`, optional white space, `<b>...</b>` and so on, each tag standing exactly once.

@@ -1,4 +1,4 @@
-/** Set-up failures: one line that says what is wrong and what to do. */
+/** Turns a failure of set-up into one line that says what is wrong and what to do. */
 
 /** A failure with its remedy; shown without a stack. */
 export class SetupFailure extends Error {

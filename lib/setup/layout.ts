@@ -1,4 +1,4 @@
-/** Where set-up puts things: all of them inside the repository. */
+/** Says where set-up puts things. All of them lie inside the repository. */
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { repositoryRoot } from '../study/workspace.js';

@@ -1,4 +1,4 @@
-/** The Python that virtual environments are made with. */
+/** Finds the Python that virtual environments are made with. */
 import { spawnSync } from 'node:child_process';
 
 /** A Python that TensorFlow has packages for, as a program and its first arguments; or what this machine lacks, with the remedy. */

@@ -1,4 +1,4 @@
-/** The numbers that a run logs. */
+/** Declares the numbers that a run logs. */
 
 /** Numbers logged at one step, by the field's metric names; `lib/train/README.md` lists them. */
 export type Metrics = { [name: string]: number };

@@ -1,4 +1,4 @@
-/** Packing: several samples in one row, so that short ones waste no padding. */
+/** Packs several samples into one row, so that short ones waste no padding. */
 
 /**
  * Shares samples out among rows: each goes to the first row that has room for it (first fit, in their order).

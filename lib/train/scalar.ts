@@ -1,4 +1,4 @@
-/** Reading a step's scalars. */
+/** Reads a step's scalars. */
 import type * as tf from '@tensorflow/tfjs';
 
 /** A scalar's value; the tensor is freed. */

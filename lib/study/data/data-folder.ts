@@ -1,4 +1,4 @@
-/** The folder of a task's data in a study: where it lies, and how it is written. */
+/** Names the folder of a task's data in a study, and writes it. */
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';

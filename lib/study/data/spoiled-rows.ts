@@ -1,4 +1,4 @@
-/** Uncurated training rows: those that an ablation trains on to show what curation is worth. */
+/** Makes uncurated training rows. An ablation trains on them to show what curation is worth. */
 import { corruptRecords } from '../../data/curation.js';
 import type { Random } from '../../engine/random.js';
 import type { TaskRecord } from '../../records/record.js';

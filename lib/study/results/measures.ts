@@ -1,4 +1,4 @@
-/** Scores of finished cells that differ in their seed. */
+/** Collects the scores of finished cells that differ in their seed. */
 import type { EvaluatedItem, Evaluation } from '../../evaluate/evaluate.js';
 import { type Estimate, estimateOverSeeds } from '../../evaluate/over-seeds.js';
 import type { PromptStyle } from '../../tasks/prompts.js';

@@ -1,4 +1,4 @@
-/** The plan of a grid: each training run once, however many cells share it, after the run that it starts from. */
+/** Plans a grid: the plan lists each training run once, however many cells share it, after the run that it starts from. */
 import path from 'node:path';
 import type { BaseCell, Cell } from '../cells/cell.js';
 import { cellFolder } from '../cells/cell-identity.js';

@@ -1,4 +1,4 @@
-/** A job written down for another process, which runs it with `reason-rft cell --job FILE` and needs no grid. */
+/** Writes a job down for another process. That process runs it with `reason-rft cell --job FILE` and needs no grid. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';

@@ -1,4 +1,4 @@
-/** The log of a job: the output of its processes, one after the other. */
+/** Keeps the log of a job, which holds the output of its processes, one after the other. */
 import path from 'node:path';
 import { appendToFile, makeFolder } from '../../engine/disk.js';
 

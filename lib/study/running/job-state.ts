@@ -1,4 +1,4 @@
-/** How far a job has come. The files in its folder say it, whichever process trains it. */
+/** Reads how far a job has come. The files in its folder say it, whichever process trains it. */
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { cellFolder, staleCell, staleText } from '../cells/cell-identity.js';

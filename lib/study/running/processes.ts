@@ -1,4 +1,4 @@
-/** Jobs in processes of their own. A job that fails or is killed does not take the others with it. */
+/** Runs jobs in processes of their own, so that a job that fails or is killed does not take the others with it. */
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';

@@ -1,4 +1,4 @@
-/** How far a grid has come: which cells run now, and how long the rest takes. */
+/** Follows a grid: this file knows which cells run now, and how long the rest takes. */
 import { sum } from 'simple-statistics';
 import { cellSteps } from '../cells/cell.js';
 import type { Study } from '../workspace.js';

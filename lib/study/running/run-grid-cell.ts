@@ -1,4 +1,4 @@
-/** A cell of a grid from its start to its last measure, in this process. */
+/** Runs a cell of a grid in this process, from its start to its last measure. */
 import { evaluateCell, measureHeldOut, runCell } from '../cells/run-cell.js';
 import type { RunControl } from '../cells/train-run.js';
 import type { GridCell } from '../design/grid.js';

@@ -1,4 +1,4 @@
-/** How long a grid still takes: seconds for a unit of work, by kind and task, from what its cells have cost so far. */
+/** Estimates how long a grid still takes. What its cells have cost so far gives the seconds for a unit of work, by kind and task. */
 import { sum } from 'simple-statistics';
 import type { Cell } from '../cells/cell.js';
 import type { GridCell } from '../design/grid.js';
