@@ -61,6 +61,8 @@ export interface Task<Name extends string = string, TestSet extends string = str
   readonly rewards: readonly RewardName[];
   /** The one of `rewards` that judges the answer. Curves and claims about accuracy read it. */
   readonly accuracyReward: RewardName;
+  /** The one of `rewards` that judges the form of the completion. The curve of format reads it. */
+  readonly formatReward: RewardName;
   /** The settings of the reward ablation in the order of its figure, each with its rewards of weight 1. One of them has `rewards`. */
   readonly rewardAblation: { readonly [setting: string]: readonly RewardName[] };
   /** The rewards of the released scripts, with all their flaws. */

@@ -133,7 +133,8 @@ for (const [key, task] of Object.entries<Task>(TASKS)) {
     );
 
     assert.ok(task.rewards.includes(task.accuracyReward));
-    assert.notEqual(task.accuracyReward, 'format_reward');
+    assert.ok(task.rewards.includes(task.formatReward));
+    assert.notEqual(task.accuracyReward, task.formatReward);
     const settings = Object.values(task.rewardAblation);
     assert.equal(
       settings.filter((rewards) => isDeepStrictEqual(rewards, task.rewards)).length,

@@ -1,12 +1,11 @@
 /** Figures of claims and controls: the two sides of each comparison, and their difference. */
 
 import type { StudyResults } from '../../study/results/results.js';
-import { CLAIM_RULE, CONTROL_RULE, comparisonsSentence } from '../../study/results/wording.js';
+import { CLAIM_RULE, CONTROL_RULE, capital, comparisonsSentence } from '../../study/results/wording.js';
 import { TASKS, type TaskName, TEST_SET_NAMES, testSetNamed } from '../../tasks/tasks.js';
 import { forestFigure } from '../forest.js';
 import {
   ACCURACY_AXIS,
-  capital,
   describeFigure,
   estimateDot,
   itemsAndIntervalText,

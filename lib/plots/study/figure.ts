@@ -1,7 +1,7 @@
 /** A figure of a study with the texts that a page or a paper shows beside it, and the words and dots that such figures share. */
 
 import type { Estimate } from '../../study/results/results.js';
-import { intervalSentence, itemsText } from '../../study/results/wording.js';
+import { capital, intervalSentence, itemsText } from '../../study/results/wording.js';
 import { TASKS, type TaskName } from '../../tasks/tasks.js';
 import type { ForestPoint } from '../forest.js';
 import type { Figure } from '../style.js';
@@ -80,11 +80,6 @@ export function itemsAndIntervalText(estimates: readonly Estimate[]): string {
 export function itemsAndSeedsText(estimates: readonly Estimate[]): string {
   const ticks = estimates.some(({ perSeed }) => perSeed.length > 1) ? 'Small ticks over a dot are its seeds. ' : '';
   return `${ticks}${itemsAndIntervalText(estimates)}`;
-}
-
-/** A text that begins with a capital. */
-export function capital(text: string): string {
-  return text[0]!.toUpperCase() + text.slice(1);
 }
 
 /** The addition to a caption on accuracy if a task gives partial credit, as its answers are not counted right or wrong. */

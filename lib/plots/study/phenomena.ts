@@ -3,6 +3,7 @@
 import type { Data } from 'plotly.js';
 import { PARADIGM_NAMES } from '../../study/design/paradigms.js';
 import type { Phenomenon, TrainingCurve } from '../../study/results/results.js';
+import { capital } from '../../study/results/wording.js';
 import { TASKS, type TaskName } from '../../tasks/tasks.js';
 import { panelFigure } from '../panels.js';
 import { type Figure, withOpacity } from '../style.js';
@@ -87,8 +88,7 @@ const PANEL_HEIGHT = 170;
 export function phenomenonFigure(phenomena: readonly Phenomenon[]): Figure {
   const [first] = phenomena;
   if (!first) throw new Error('phenomenon: there is none to draw');
-  const name = first.phenomenon[0]!.toUpperCase() + first.phenomenon.slice(1);
-  return curvesFigure(phenomena, name, `The paper: ${first.paper}`);
+  return curvesFigure(phenomena, capital(first.phenomenon), `The paper: ${first.paper}`);
 }
 
 /** Each seed's own steps faint, the running mean of the seeds over them. */

@@ -2,8 +2,9 @@
 
 import { PARADIGM_NAMES } from '../../study/design/paradigms.js';
 import type { Phenomenon, TrainingCurve } from '../../study/results/results.js';
+import { capital } from '../../study/results/wording.js';
 import { TASK_NAMES, TASKS, type TaskName } from '../../tasks/tasks.js';
-import { capital, describeFigure, fileName, type StudyFigure, seedsOf } from './figure.js';
+import { describeFigure, fileName, type StudyFigure, seedsOf } from './figure.js';
 import { curvesFigure, METRIC_NAMES, METRICS, phenomenonFigure, type TaskCurves } from './phenomena.js';
 
 /** One phenomenon of training, the tasks that it was looked for in side by side. */

@@ -1,13 +1,14 @@
 /** Accuracies with their intervals from finished evaluations: of paradigms, of numbers of training rows, of ablations. */
 import { differenceOverSeeds, estimateOverSeeds } from '../../evaluate/over-seeds.js';
 import { type TaskName, testSetsOf } from '../../tasks/tasks.js';
+import { mean } from '../../train/advantage.js';
 import type { BaseCell, Cell, CellResult } from '../cells/cell.js';
 import { finishedCell, finishedHeldOut } from '../cells/run-cell.js';
 import { type AblationName, ablationCells, startMeasure } from '../design/ablations.js';
 import { efficiencyCell, efficiencyRows, efficiencySeeds } from '../design/data-efficiency.js';
 import { PARADIGM_PROMPTS, PARADIGMS, paradigmCell, TRAINED_PARADIGMS } from '../design/paradigms.js';
 import type { Study } from '../workspace.js';
-import { estimatesOf, evaluationsBySeed, itemScores, meanOf, type SeedEvaluations } from './measures.js';
+import { estimatesOf, evaluationsBySeed, itemScores, type SeedEvaluations } from './measures.js';
 import type { AblationPoint, EfficiencyPoint, ParadigmResult } from './results.js';
 
 /** The five paradigms on each test set of a task. */
@@ -21,7 +22,7 @@ export function paradigmResults(study: Study, task: TaskName): ParadigmResult[] 
       const finished = evaluationsBySeed(study, seeds, cellOf, testSet, PARADIGM_PROMPTS[paradigm]);
       if (finished.evaluations.length === 0) return [];
       const cost = (measure: (result: CellResult) => number) =>
-        meanOf(
+        mean(
           finished.cells.map((cell) => readStageResults(study, cell).reduce((sum, stage) => sum + measure(stage), 0)),
         );
       const cell = finished.cells[0]!;

@@ -4,6 +4,7 @@ import { differenceOverSeeds, type Estimate, estimateOverSeeds } from '../../eva
 import type { RewardRow } from '../../rewards/reward.js';
 import { REWARDS, type RewardName } from '../../rewards/rewards.js';
 import { TASKS, type TaskName, type TestSet, testSetsOf } from '../../tasks/tasks.js';
+import { mean } from '../../train/advantage.js';
 import type { BaseCell, Cell } from '../cells/cell.js';
 import { efficiencyCell, fewRows } from '../design/data-efficiency.js';
 import {
@@ -15,7 +16,7 @@ import {
 } from '../design/paradigms.js';
 import type { GridPart } from '../design/study-grid.js';
 import type { Study } from '../workspace.js';
-import { meanOf, testScores } from './measures.js';
+import { testScores } from './measures.js';
 import type { ClaimComparison, ClaimName, ClaimVerdict } from './results.js';
 import { claimSentence, claimStatement, STARTS } from './wording.js';
 
@@ -34,7 +35,7 @@ export function verdictOf(first: Estimate, second: Estimate): ClaimComparison['v
 /** Compares two sides on the same items of a test set; the claim puts the first above the second. */
 export function compareSides(testSet: TestSet, first: Side, second: Side): ClaimComparison {
   const [firstAccuracy, secondAccuracy] = [first, second].map(({ scores }) =>
-    estimateOverSeeds(scores.map(meanOf), scores[0]!.length),
+    estimateOverSeeds(scores.map(mean), scores[0]!.length),
   ) as [Estimate, Estimate];
   const seeds = Math.max(first.scores.length, second.scores.length);
   const pValues = Array.from({ length: seeds }, (_, seed) => {

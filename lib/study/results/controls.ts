@@ -2,13 +2,14 @@
 import { differenceOverSeeds, estimateOverSeeds } from '../../evaluate/over-seeds.js';
 import { readRecords } from '../../records/records.js';
 import { TASKS, type TaskName, testSetsOf } from '../../tasks/tasks.js';
+import { mean } from '../../train/advantage.js';
 import type { SftCell } from '../cells/cell.js';
 import { recordsFile } from '../data/data-folder.js';
 import { paradigmCell } from '../design/paradigms.js';
 import { controlSeeds, ownWordsCell, shuffledLabelsCell } from '../design/study-grid.js';
 import type { Study } from '../workspace.js';
 import { bestConstantScore } from './chance.js';
-import { estimatesOf, evaluationsBySeed, meanOf, testScores } from './measures.js';
+import { estimatesOf, evaluationsBySeed, testScores } from './measures.js';
 import type { ControlResult, WordsResult } from './results.js';
 import { controlSentence, wordsSentence } from './wording.js';
 
@@ -35,7 +36,7 @@ export function wordsResults(study: Study, task: TaskName): WordsResult[] {
     const ownScores = scoresOf((seed) => ownWordsCell(study, task, seed));
     const annotatorScores = scoresOf((seed) => paradigmCell(study, 'cot-sft', task, seed));
     if (!ownScores || !annotatorScores) return [];
-    const estimate = (scores: number[][]) => estimateOverSeeds(scores.map(meanOf), scores[0]!.length);
+    const estimate = (scores: number[][]) => estimateOverSeeds(scores.map(mean), scores[0]!.length);
     const [own, annotators] = [estimate(ownScores), estimate(annotatorScores)];
     const difference = differenceOverSeeds(ownScores, annotatorScores);
     const text = wordsSentence({ testSet, own, annotators, difference });

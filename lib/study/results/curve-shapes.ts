@@ -1,5 +1,5 @@
 /** Shapes of a noisy training curve: a dip that it comes back from, and a rise from its start to its end. */
-import { meanOf } from './measures.js';
+import { mean } from '../../train/advantage.js';
 
 /** Shapes are looked for in means over windows, each a twentieth of the curve's steps. */
 const WINDOWS = 20;
@@ -75,7 +75,7 @@ function windowLength(values: readonly number[]): number {
 /** The mean of each run of consecutive steps as long as a window. */
 export function windowMeans(values: readonly number[]): number[] {
   const window = windowLength(values);
-  return Array.from({ length: values.length - window + 1 }, (_, from) => meanOf(values.slice(from, from + window)));
+  return Array.from({ length: values.length - window + 1 }, (_, from) => mean(values.slice(from, from + window)));
 }
 
 /**
@@ -84,5 +84,5 @@ export function windowMeans(values: readonly number[]): number[] {
  */
 export function windowError(values: readonly number[]): number {
   const squares = values.slice(1).map((value, i) => (value - values[i]!) ** 2);
-  return Math.sqrt(meanOf(squares) / 2 / windowLength(values));
+  return Math.sqrt(mean(squares) / 2 / windowLength(values));
 }

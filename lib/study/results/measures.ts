@@ -67,7 +67,3 @@ export function estimatesOf(evaluations: readonly Evaluation[]): { accuracy: Est
 export function itemScores(evaluations: readonly Evaluation[]): number[][] {
   return evaluations.map(({ items }) => items.map(({ score }) => score));
 }
-
-export function meanOf(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
-}

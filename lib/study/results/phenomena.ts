@@ -1,11 +1,11 @@
 /** The paper's three observations of GRPO's course, looked for in the metrics of our runs: curves, and whether each is seen. */
 import { TASKS, type TaskName } from '../../tasks/tasks.js';
+import { mean } from '../../train/advantage.js';
 import type { Metrics } from '../../train/metrics.js';
 import { cellMetrics, finishedCell } from '../cells/run-cell.js';
 import { paradigmCell } from '../design/paradigms.js';
 import type { Study } from '../workspace.js';
 import { findDip, findRise, LEAST_STEPS, NOISE_ERRORS, windowError, windowMeans } from './curve-shapes.js';
-import { meanOf } from './measures.js';
 import type { Phenomenon, PhenomenonName, TrainingCurve } from './results.js';
 import {
   adaptationGapText,
@@ -28,7 +28,7 @@ export function rewardCurves(
 ): TrainingCurve[] {
   const keys = {
     accuracy: `rewards/${TASKS[task].accuracyReward}/mean`,
-    format: 'rewards/format_reward/mean',
+    format: `rewards/${TASKS[task].formatReward}/mean`,
     length: 'completions/mean_length',
   } as const;
   const seeds = runs.map(({ seed }) => seed);
@@ -42,8 +42,8 @@ export function rewardCurves(
         return value;
       }),
     );
-    const mean = Array.from({ length: steps }, (_, step) => meanOf(perSeed.map((values) => values[step]!)));
-    return { paradigm, metric, seeds, perSeed, mean };
+    const meanOverSeeds = Array.from({ length: steps }, (_, step) => mean(perSeed.map((values) => values[step]!)));
+    return { paradigm, metric, seeds, perSeed, mean: meanOverSeeds };
   });
 }
 

@@ -45,7 +45,8 @@ function percent(share: number): string {
   return text === '-0.0' ? '0.0' : text;
 }
 
-function capital(text: string): string {
+/** A text that begins with a capital. */
+export function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 

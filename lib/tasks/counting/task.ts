@@ -54,6 +54,7 @@ export const COUNTING: Task<'counting', 'id' | 'ood'> = {
   spoil: spoilCounting,
   rewards: ['accuracy_reward', 'format_reward'],
   accuracyReward: 'accuracy_reward',
+  formatReward: 'format_reward',
   rewardAblation: {
     'accuracy + format': ['accuracy_reward', 'format_reward'],
     'accuracy alone': ['accuracy_reward'],

@@ -53,6 +53,7 @@ export const STRUCTURE: Task<'structure', 'id' | 'ood'> = {
   spoil: spoilStructure,
   rewards: ['mathematical_reward', 'format_reward'],
   accuracyReward: 'mathematical_reward',
+  formatReward: 'format_reward',
   rewardAblation: {
     'tolerance + format': ['mathematical_reward', 'format_reward'],
     'tolerance alone': ['mathematical_reward'],

@@ -55,6 +55,7 @@ export const TRANSFORMATION: Task<'transformation', 'id' | 'ood-left' | 'ood-rig
   spoil: spoilTransformation,
   rewards: ['function_reward', 'format_reward'],
   accuracyReward: 'function_reward',
+  formatReward: 'format_reward',
   rewardAblation: {
     'full matches + format': ['function_reward', 'format_reward'],
     'full matches alone': ['function_reward'],
