@@ -4,15 +4,13 @@ import { TASKS, type TaskName, type TestSet, testSetNamed } from '../tasks/tasks
 import { type GrpoSettings, REASON_RFT_GRPO } from '../train/grpo-settings.js';
 import { REASON_RFT_SFT, type SftSettings } from '../train/sft.js';
 
-/** One size of a study: its rows, seeds and settings. */
-export interface Profile {
+/** One size of a study for all tasks: its seeds and settings. */
+interface SharedSettings {
   name: string;
   /** The seed of the data, which are drawn once for all training seeds. */
   seed: number;
   /** The training seeds. */
   seeds: readonly number[];
-  /** The rows of each task that curation keeps for training. */
-  trainRows: number;
   /** The number of rows, the first ones, that stage 1 trains on. The paper has 1,600, which are 5 % of counting's rows. */
   stageOneRows: number;
   /** The items of each test set: a number, or `paper` for as many as the set has in the paper. */
@@ -23,17 +21,6 @@ export interface Profile {
   cotSft: SftSettings;
   stageOne: SftSettings;
   grpo: GrpoSettings;
-  /** Data efficiency. */
-  efficiency: {
-    /** The numbers of training rows, rising. Among them must be 5 % of all rows, which a claim rests on, and all rows. */
-    rows: readonly number[];
-    /** The training seeds of the other sizes; these two have every seed. */
-    seeds: readonly number[];
-    /** The fewest steps of SFT at a smaller size, where its passes over few rows would make fewer. */
-    leastSftSteps: number;
-    /** The steps of GRPO at a smaller size, if the profile does not count passes. Default: as many as on all rows. */
-    grpoSteps?: number;
-  };
   /** The settings of GRPO in ablations. */
   ablation: GrpoSettings;
   /** The tasks and training seeds that have ablations, and the held-out rows by which a start checkpoint is chosen. */
@@ -49,16 +36,31 @@ export interface Profile {
   stageTwoFrom?: number;
   /** The passes of GRPO over its prompts. If set, its steps follow from these, and `grpo.steps` does not count. */
   grpoEpochs?: number;
-  /** Whether the rows are those of the released dataset, which are read and not drawn. */
-  released?: true;
-  /** What differs for one task. The number of rows may differ only when they are released ones. */
-  tasks?: { readonly [task in TaskName]?: TaskChanges };
 }
+
+/** How many rows a task trains on. */
+interface RowCounts {
+  /** The rows that are kept for training. */
+  trainRows: number;
+  /** Data efficiency. */
+  efficiency: {
+    /** The numbers of training rows, rising. Among them must be 5 % of all rows, which a claim rests on, and all rows. */
+    rows: readonly number[];
+    /** The training seeds of the other sizes; these two have every seed. */
+    seeds: readonly number[];
+    /** The fewest steps of SFT at a smaller size, where its passes over few rows would make fewer. */
+    leastSftSteps: number;
+    /** The steps of GRPO at a smaller size, if the profile does not count passes. Default: as many as on all rows. */
+    grpoSteps?: number;
+  };
+}
+
+/** A profile for one task. */
+export type TaskProfile = SharedSettings & RowCounts;
 
 type TaskChanges = Partial<
   Pick<
-    Profile,
-    | 'trainRows'
+    TaskProfile,
     | 'stageOneRows'
     | 'stageTwoFrom'
     | 'answerSft'
@@ -71,13 +73,30 @@ type TaskChanges = Partial<
   >
 >;
 
+/** A profile whose rows are drawn: as many for every task. */
+export interface DrawnProfile extends SharedSettings, RowCounts {
+  released?: undefined;
+  /** What differs for one task. */
+  tasks?: { readonly [task in TaskName]?: TaskChanges };
+}
+
+/** A profile whose rows are those of the released dataset, which are read and not drawn. Every task has row counts of its own. */
+export interface ReleasedProfile extends SharedSettings {
+  released: true;
+  /** The row counts of each task, and what else differs for it. */
+  tasks: { readonly [task in TaskName]: RowCounts & TaskChanges };
+}
+
+/** One size of a study: its rows, seeds and settings. */
+export type Profile = DrawnProfile | ReleasedProfile;
+
 /** The profile with what differs for the task. */
-export function taskProfile(profile: Profile, task: TaskName): Profile {
-  return { ...profile, ...profile.tasks?.[task] };
+export function taskProfile(profile: Profile, task: TaskName): TaskProfile {
+  return profile.released ? { ...profile, ...profile.tasks[task] } : { ...profile, ...profile.tasks?.[task] };
 }
 
 /** The longest completion of a task, in tokens. */
-export function longestCompletion(profile: Profile, task: TaskName): number {
+export function longestCompletion(profile: Pick<TaskProfile, 'completionTokens'>, task: TaskName): number {
   return profile.completionTokens === 'task' ? TASKS[task].nanoCompletionTokens : profile.completionTokens;
 }
 
@@ -135,7 +154,7 @@ const GRPO: GrpoSettings = {
 };
 
 /** The profile of `npm start`: minutes on two cores. */
-export const QUICK: Profile = {
+export const QUICK: DrawnProfile = {
   name: 'quick',
   seed: 1,
   seeds: [1],
@@ -165,7 +184,7 @@ const STANDARD_ROWS = [160, 400, 800, 1600, 3200];
  * The solutions of spatial transformation are three times as long. Its GRPO has fewer steps of half the prompts, and samples as the paper
  * does, because few long completions are right when they are drawn from the whole distribution.
  */
-export const STANDARD: Profile = {
+export const STANDARD: DrawnProfile = {
   ...QUICK,
   name: 'standard',
   seeds: [1, 2, 3],
@@ -191,7 +210,7 @@ export const STANDARD: Profile = {
 };
 
 /** The profile of the tests: seconds, in which nothing is learned. */
-export const TINY: Profile = {
+export const TINY: DrawnProfile = {
   ...QUICK,
   name: 'tiny',
   seeds: [1, 2],
@@ -218,11 +237,10 @@ const PAPER_EFFICIENCY = { seeds: [1], leastSftSteps: 100 };
  * are ours, as the paper names none; so are the ablations. Evaluation here is greedy with at most 512 tokens; the paper's samples at
  * temperature 0.1 with at most 768.
  */
-export const PAPER_PROFILE: Profile = {
+export const PAPER_PROFILE: ReleasedProfile = {
   name: 'paper',
   seed: 1,
   seeds: [1, 2, 3],
-  trainRows: 60_000,
   stageOneRows: STAGE_ONE_ROWS,
   testItems: 'paper',
   spoiledShare: 0,
@@ -231,7 +249,6 @@ export const PAPER_PROFILE: Profile = {
   stageOne: PAPER_SFT,
   grpo: { ...REASON_RFT_GRPO, gradientCheckpointing: true, steps: 1 },
   grpoEpochs: 1,
-  efficiency: { ...PAPER_EFFICIENCY, rows: [1600, 3000, 3200, 6400, 12_800, 25_600, 51_200, 60_000] },
   ablation: { ...REASON_RFT_GRPO, gradientCheckpointing: true, steps: 500 },
   ablations: { tasks: ['counting'], seeds: [1] },
   completionTokens: 512,
@@ -246,6 +263,10 @@ export const PAPER_PROFILE: Profile = {
       stageTwoFrom: 0,
       grpoEpochs: 5,
       efficiency: { ...PAPER_EFFICIENCY, rows: [225, 450, 900, 1600, 3200, 4500] },
+    },
+    transformation: {
+      trainRows: 60_000,
+      efficiency: { ...PAPER_EFFICIENCY, rows: [1600, 3000, 3200, 6400, 12_800, 25_600, 51_200, 60_000] },
     },
   },
 };

@@ -2,6 +2,7 @@
 import { type Curation, curate } from '../../data/curation.js';
 import type { TaskRecord } from '../../records/record.js';
 import { taskNamed } from '../../tasks/tasks.js';
+import { taskProfile } from '../profile.js';
 import type { Study } from '../workspace.js';
 import { type AnyTestRows, questionFingerprintOf, sceneFingerprintOf } from './draw-rows.js';
 
@@ -14,10 +15,11 @@ const LARGEST_SHARE = 0.4;
  * @throws Error when fewer are left
  */
 export function curateTrainingRows(study: Study, raw: readonly TaskRecord[], tests: AnyTestRows): Curation {
-  const { trainRows } = study.profile;
+  const task = taskNamed(raw[0]!.task);
+  const { trainRows } = taskProfile(study.profile, task.name);
   const testRows = Object.values(tests).flat();
   const { kept, dropped } = curate(raw, {
-    ...taskNamed(raw[0]!.task),
+    ...task,
     held: {
       scenes: new Set(testRows.map(sceneFingerprintOf)),
       questions: new Set(testRows.map(questionFingerprintOf)),

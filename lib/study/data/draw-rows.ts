@@ -5,7 +5,7 @@ import { corruptRecords } from '../../data/curation.js';
 import { Random } from '../../engine/random.js';
 import type { TaskRecord } from '../../records/record.js';
 import { TASKS, type TaskName, type TestSet, type TestSetOf, taskNamed, testSetsOf } from '../../tasks/tasks.js';
-import { domainRows, type Profile } from '../profile.js';
+import { domainRows, type Profile, taskProfile } from '../profile.js';
 import type { Study } from '../workspace.js';
 
 /** The rows of a task's test sets. */
@@ -15,7 +15,7 @@ export type AnyTestRows = { readonly [set in TestSet]?: readonly TaskRecord[] };
 
 /** Draws the raw training rows of a study: sound ones, a share of which is then spoiled. */
 export function sampleTrainingRows(study: Study, task: TaskName): TaskRecord[] {
-  const { seed, trainRows, spoiledShare } = study.profile;
+  const { seed, trainRows, spoiledShare } = taskProfile(study.profile, task);
   const random = new Random(seed, `${task}/train`);
   // Curation drops the spoiled rows and some for balance; an eighth more than needed makes up for both.
   const count = Math.ceil(trainRows * (1.125 + spoiledShare));

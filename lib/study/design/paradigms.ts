@@ -4,7 +4,7 @@ import type { PromptStyle } from '../../tasks/prompts.js';
 import { TASKS, type TaskName } from '../../tasks/tasks.js';
 import type { GrpoSettings } from '../../train/grpo-settings.js';
 import type { BaseCell, Cell, GrpoCell, SftCell } from '../cells/cell.js';
-import { longestCompletion, type Profile, taskProfile } from '../profile.js';
+import { longestCompletion, type TaskProfile, taskProfile } from '../profile.js';
 import type { Study } from '../workspace.js';
 
 /** The paradigms that the paper compares, in its order. */
@@ -45,19 +45,24 @@ export function taskRewards(task: TaskName): GrpoCell['rewards'] {
 }
 
 /** Settings of GRPO with a task's longest completion and a seed. */
-export function taskGrpo(settings: GrpoSettings, profile: Profile, task: TaskName, seed: number): GrpoSettings {
+export function taskGrpo(
+  settings: GrpoSettings,
+  profile: Pick<TaskProfile, 'completionTokens'>,
+  task: TaskName,
+  seed: number,
+): GrpoSettings {
   return { ...settings, maxNewTokens: longestCompletion(profile, task), seed };
 }
 
 /** A GRPO cell on other rows. If the profile counts passes, the steps follow from the rows. */
-export function grpoOnRows(cell: GrpoCell, rows: GrpoCell['rows'], { grpoEpochs }: Profile): GrpoCell {
+export function grpoOnRows(cell: GrpoCell, rows: GrpoCell['rows'], { grpoEpochs }: TaskProfile): GrpoCell {
   const { promptsPerStep, steps } = cell.settings;
   const passes = grpoEpochs && Math.max(1, Math.round(((rows[1] - rows[0]) * grpoEpochs) / promptsPerStep));
   return { ...cell, rows, settings: { ...cell.settings, steps: passes ?? steps } };
 }
 
 /** The rows of stage 2 of Reason-RFT, when there are `rows` rows and stage 1 takes the first `first`. */
-export function stageTwoRows({ stageTwoFrom }: Profile, first: number, rows: number): GrpoCell['rows'] {
+export function stageTwoRows({ stageTwoFrom }: TaskProfile, first: number, rows: number): GrpoCell['rows'] {
   return [Math.min(stageTwoFrom ?? first, first), rows];
 }
 
