@@ -33,9 +33,9 @@ function stepLine(done: number, steps: number, metrics: Metrics, minutes: number
 /** How well each look is seen, in a line each; none after a step without an evaluation. */
 function captionLines(metrics: Metrics): string[] {
   const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
-  return Object.entries(LOOKS).flatMap(([look, task]) => {
+  return Object.keys(LOOKS).flatMap((look) => {
     const [caption, short] = [metrics[`eval_caption/${look}`], metrics[`eval_short/${look}`]];
     if (caption === undefined || short === undefined) return [];
-    return [`  ${task}, ${look}: whole captions ${percent(caption)}, short answers ${percent(short)}`];
+    return [`  ${look}: whole captions ${percent(caption)}, short answers ${percent(short)}`];
   });
 }
