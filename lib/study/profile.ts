@@ -5,7 +5,7 @@ import { type GrpoSettings, REASON_RFT_GRPO } from '../train/grpo-settings.js';
 import { REASON_RFT_SFT, type SftSettings } from '../train/sft.js';
 
 /** One size of a study for all tasks: its seeds and settings. */
-interface SharedSettings {
+export interface SharedSettings {
   name: string;
   /** The seed of the data, which are drawn once for all training seeds. */
   seed: number;
@@ -39,7 +39,7 @@ interface SharedSettings {
 }
 
 /** How many rows a task trains on. */
-interface RowCounts {
+export interface RowCounts {
   /** The rows that are kept for training. */
   trainRows: number;
   /** Data efficiency. */
@@ -58,7 +58,7 @@ interface RowCounts {
 /** A profile for one task. */
 export type TaskProfile = SharedSettings & RowCounts;
 
-type TaskChanges = Partial<
+export type TaskChanges = Partial<
   Pick<
     TaskProfile,
     | 'stageOneRows'
