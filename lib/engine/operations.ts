@@ -18,7 +18,7 @@ type Save = (tensors: tf.Tensor[]) => void;
  * `tf.customGrad` with types: `f(inputs, save)` gives the value and its gradient. The gradient may use only tensors that pass
  * through `save`: tfjs frees all others when the forward pass ends.
  */
-function withGradient(
+export function withGradient(
   f: (
     inputs: tf.Tensor[],
     save: Save,
@@ -263,36 +263,6 @@ export function rotate(x: tf.Tensor, cos: tf.Tensor, sin: tf.Tensor): tf.Tensor 
     },
     [x],
   );
-}
-
-/** SwiGLU's gate (Shazeer 2020): `gate * sigmoid(gate) * up`, element by element. */
-export function swiGlu(gate: tf.Tensor, up: tf.Tensor): tf.Tensor {
-  return withGradient(
-    ([g, u], save) => {
-      const s = tf.sigmoid(g!);
-      const silu = tf.mul(g!, s);
-      save([s, silu, u!]);
-      return {
-        value: tf.mul(silu, u!),
-        grad: (dy, [s, silu, u]) => {
-          // d silu / d gate = s + silu (1 - s)
-          const slope = tf.add(s!, tf.mul(silu!, tf.sub(1, s!)));
-          return [tf.mul(tf.mul(dy, u!), slope), tf.mul(dy, silu!)];
-        },
-      };
-    },
-    [gate, up],
-  );
-}
-
-/** `x sigmoid(1.702 x)`: the approximation of GELU in the vision tower of Qwen2-VL. */
-export function quickGelu(x: tf.Tensor): tf.Tensor {
-  return tf.mul(x, tf.sigmoid(tf.mul(x, 1.702)));
-}
-
-/** GELU in its exact form, `x Phi(x)` (Hendrycks and Gimpel 2016). */
-export function gelu(x: tf.Tensor): tf.Tensor {
-  return tf.mul(tf.mul(x, 0.5), tf.add(1, tf.erf(tf.mul(x, Math.SQRT1_2))));
 }
 
 /**

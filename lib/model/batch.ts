@@ -6,6 +6,7 @@ import type { Targets } from './log-probability.js';
 import { nextPosition, type Position, positionIds } from './mrope.js';
 import type { ProcessedImage, TokenBatch } from './tensors.js';
 import { patchPlaces } from './vision.js';
+import { placeOnGrid } from './vision-positions.js';
 
 /** One continuation of a row's prefix. */
 export interface Segment {
@@ -234,15 +235,17 @@ function appendTokens(
 }
 
 function imageTensors(images: readonly ProcessedImage[], patches: number, config: ModelConfig): TokenBatch['images'] {
-  const { channels, temporalPatchSize, patchSize, mergeSize } = config.vision;
+  const { channels, temporalPatchSize, patchSize, mergeSize, positionGrid } = config.vision;
   const width = channels * temporalPatchSize * patchSize ** 2;
   const pixels = new Float32Array(images.length * patches * width);
   const places = new Int32Array(images.length * patches * 2);
   const padding = new Float32Array(images.length * patches).fill(-1e9);
+  const gridPlaces = positionGrid === undefined ? undefined : new Float32Array(images.length * patches * 2);
   images.forEach((image, i) => {
     pixels.set(image.pixelValues, i * patches * width);
-    patchPlaces(image.grid, mergeSize).forEach(([row, column], p) => {
-      places.set([row, column], (i * patches + p) * 2);
+    patchPlaces(image.grid, mergeSize).forEach((place, p) => {
+      places.set(place, (i * patches + p) * 2);
+      gridPlaces?.set(placeOnGrid(place, image.grid, positionGrid!), (i * patches + p) * 2);
       padding[i * patches + p] = 0;
     });
   });
@@ -250,5 +253,6 @@ function imageTensors(images: readonly ProcessedImage[], patches: number, config
     pixels: tf.tensor3d(pixels, [images.length, patches, width]),
     places: tf.tensor3d(places, [images.length, patches, 2], 'int32'),
     padding: tf.tensor2d(padding, [images.length, patches]),
+    ...(gridPlaces ? { gridPlaces: tf.tensor3d(gridPlaces, [images.length, patches, 2]) } : {}),
   };
 }

@@ -85,6 +85,10 @@ export function parseConfig(json: unknown, file = 'config.json'): ModelConfig {
     fail(
       `vision_config.${family.outputField}, the merger's output, must equal hidden_size, ${config.hiddenSize}, but is ${config.vision.outputSize}`,
     );
+  if (config.vision.deepStack.length > config.layers)
+    fail(
+      `vision_config.deepstack_visual_indexes names ${config.vision.deepStack.length} blocks, each of which needs a layer of the decoder, but num_hidden_layers is ${config.layers}`,
+    );
   return config;
 }
 

@@ -3,7 +3,8 @@
  * keys and values come from one product, gate and up from another, and all completions of a prompt look at the prompt's keys at once.
  */
 import * as tf from '@tensorflow/tfjs';
-import { batchedProduct, linear, meanOfRows, rmsNorm, swiGlu, takeRows } from '../engine/operations.js';
+import { swiGlu } from '../engine/activations.js';
+import { batchedProduct, linear, meanOfRows, rmsNorm, takeRows } from '../engine/operations.js';
 import type { DecodeState, PromptCache, Shard } from './cache.js';
 import type { ModelConfig } from './configuration.js';
 import { logits } from './log-probability.js';
@@ -28,8 +29,13 @@ export type ChunkOutput = {
 
 /** The linear maps of a layer as decoding uses them, norms included. */
 interface LayerMaps {
-  /** Queries (divided by sqrt(headSize)), keys and values side by side: `[rows, (heads + 2 keyValueHeads) x headSize]`. */
+  /**
+   * Queries (divided by sqrt(headSize), unless their heads are normed), keys and values side by side:
+   * `[rows, (heads + 2 keyValueHeads) x headSize]`.
+   */
   queriesKeysValues: (x: tf.Tensor2D) => tf.Tensor2D;
+  /** The weights of the norms of queries' and keys' heads, the queries' divided by sqrt(headSize): `[heads + keyValueHeads, headSize]`. */
+  headNorms?: tf.Tensor2D;
   output: (x: tf.Tensor2D) => tf.Tensor2D;
   /** `[rows, 2 x intermediate]`. */
   gateAndUp: (x: tf.Tensor2D) => tf.Tensor2D;
@@ -63,8 +69,9 @@ function mapsOneByOne(parameters: ModelWeights, layer: number, config: ModelConf
   const map = (module: Module, x: tf.Tensor2D) => project(parameters, module, x);
   const norm = (module: Module, x: tf.Tensor2D) =>
     rmsNorm(x, normOf(parameters, module), config.rmsNormEps) as tf.Tensor2D;
-  const scale = 1 / Math.sqrt(config.headSize);
+  const scale = queryScale(config);
   return {
+    headNorms: headNormWeights(parameters, modules.headNorms, config),
     queriesKeysValues: (x) => {
       const normed = norm(modules.attentionNorm, x);
       const queries = map(modules.queries, normed);
@@ -85,26 +92,49 @@ function mapsOneByOne(parameters: ModelWeights, layer: number, config: ModelConf
 function mapsSideBySide(parameters: ModelWeights, layer: number, config: ModelConfig): LayerMaps {
   const modules = decoderLayer(config, layer);
   const weight = (module: Module) => effectiveWeight(parameters, module);
-  const bias = (module: Module) => biasOf(parameters, module)!;
-  const scale = 1 / Math.sqrt(config.headSize);
-  const unit = (x: tf.Tensor2D) =>
-    tf.mul(x, tf.rsqrt(tf.add(meanOfRows(tf.square(x)), config.rmsNormEps))) as tf.Tensor2D;
+  const scale = queryScale(config);
+  const unit = (x: tf.Tensor2D) => unitRows(x, config) as tf.Tensor2D;
   const qkvWeight = tf.mul(
     tf.concat([tf.mul(weight(modules.queries), scale), weight(modules.keys), weight(modules.values)], 0),
     normOf(parameters, modules.attentionNorm),
   );
-  const qkvBias = tf.concat([tf.mul(bias(modules.queries), scale), bias(modules.keys), bias(modules.values)]);
+  const [queryBias, keyBias, valueBias] = [modules.queries, modules.keys, modules.values].map((module) =>
+    biasOf(parameters, module),
+  );
+  const qkvBias = queryBias && tf.concat([tf.mul(queryBias, scale), keyBias!, valueBias!]);
   const gateUp = tf.mul(
     tf.concat([weight(modules.gate), weight(modules.up)], 0),
     normOf(parameters, modules.perceptronNorm),
   );
   const [output, down] = [weight(modules.output), weight(modules.down)];
   return {
+    headNorms: headNormWeights(parameters, modules.headNorms, config),
     queriesKeysValues: (x) => linear(unit(x), qkvWeight, qkvBias),
     output: (x) => linear(x, output),
     gateAndUp: (x) => linear(unit(x), gateUp),
     down: (x) => linear(x, down),
   };
+}
+
+/** What queries are multiplied with; 1 where their heads are normed, since a norm would undo it (see `headNormWeights`). */
+function queryScale({ headSize, queryKeyNorm }: ModelConfig): number {
+  return queryKeyNorm ? 1 : 1 / Math.sqrt(headSize);
+}
+
+function headNormWeights(
+  parameters: ModelWeights,
+  norms: ReturnType<typeof decoderLayer>['headNorms'],
+  { heads, keyValueHeads, headSize }: ModelConfig,
+): tf.Tensor2D | undefined {
+  if (!norms) return undefined;
+  const weights = (module: Module, count: number) => tf.tile(tf.expandDims(normOf(parameters, module), 0), [count, 1]);
+  const ofQueries = tf.mul(weights(norms.queries, heads), 1 / Math.sqrt(headSize));
+  return tf.concat([ofQueries, weights(norms.keys, keyValueHeads)], 0) as tf.Tensor2D;
+}
+
+/** A root-mean-square norm over the last axis before it is multiplied with its weight. */
+function unitRows(x: tf.Tensor, { rmsNormEps }: ModelConfig): tf.Tensor {
+  return tf.mul(x, tf.rsqrt(tf.add(meanOfRows(tf.square(x)), rmsNormEps)));
 }
 
 function decodeShard(
@@ -219,14 +249,16 @@ function decodeLayer(
   recent: RecentTokens,
   angles: HeadAngles,
   bias: tf.Tensor,
-  { heads, keyValueHeads: groups, headSize: size }: ModelConfig,
+  config: ModelConfig,
 ): tf.Tensor2D {
+  const { heads, keyValueHeads: groups, headSize: size } = config;
   const lastPart = past[past.length - 1]!;
   const [prompts, , slots] = lastPart.keys.shape as [number, number, number];
   const headsPerGroup = heads / groups;
   const allHeads = tf.reshape(maps.queriesKeysValues(x), [prompts * slots, heads + 2 * groups, size]);
-  const [rotated, value] = tf.split(allHeads, [heads + groups, groups], 1) as [tf.Tensor, tf.Tensor];
-  const [query, key] = tf.split(rotateHeads(rotated, angles), [heads, groups], 1) as [tf.Tensor, tf.Tensor];
+  const [turning, value] = tf.split(allHeads, [heads + groups, groups], 1) as [tf.Tensor, tf.Tensor];
+  const normed = maps.headNorms ? tf.mul(unitRows(turning, config), maps.headNorms) : turning;
+  const [query, key] = tf.split(rotateHeads(normed, angles), [heads, groups], 1) as [tf.Tensor, tf.Tensor];
   const perSlot = (y: tf.Tensor) =>
     tf.reshape(swapSlotsAndGroups(y, prompts, slots, groups, size), [prompts, groups, slots, 1, size]) as tf.Tensor5D;
   recent.keys.push(perSlot(key));

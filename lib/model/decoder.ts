@@ -1,7 +1,8 @@
-/** The decoder of Qwen2: grouped-query attention with M-RoPE, SwiGLU, root-mean-square norms. */
+/** The decoder of Qwen2 and Qwen3: grouped-query attention with M-RoPE, SwiGLU, root-mean-square norms. */
 import * as tf from '@tensorflow/tfjs';
+import { swiGlu } from '../engine/activations.js';
 import { checkpointed } from '../engine/checkpoint.js';
-import { rmsNorm, rotate, swiGlu } from '../engine/operations.js';
+import { rmsNorm, rotate } from '../engine/operations.js';
 import { mapTensor, tensorOf } from '../engine/packed.js';
 import type { Attention } from './attention.js';
 import type { ModelConfig } from './configuration.js';
@@ -14,6 +15,7 @@ import type { ModelWeights } from './tensors.js';
  * Runs all layers and the final norm.
  *
  * @param x token embeddings `[batch x tokens, hidden]`
+ * @param deepStack what is added to the hidden states behind the first layers, one tensor a layer, `[batch x tokens, hidden]`
  * @param batch number of rows
  * @param checkpoint the backward pass computes each layer again instead of keeping its intermediate tensors
  * @returns `[batch x tokens, hidden]`
@@ -21,6 +23,7 @@ import type { ModelWeights } from './tensors.js';
 export function decode(
   parameters: ModelWeights,
   x: tf.Tensor2D,
+  deepStack: readonly tf.Tensor2D[],
   batch: number,
   angles: RotaryAngles,
   attention: Attention,
@@ -29,7 +32,10 @@ export function decode(
 ): tf.Tensor2D {
   const runLayer = checkpoint ? decodeLayerAgain : decodeLayer;
   let hidden: tf.Tensor2D = x;
-  for (let i = 0; i < config.layers; i++) hidden = runLayer(parameters, hidden, batch, i, angles, attention, config);
+  for (let i = 0; i < config.layers; i++) {
+    hidden = runLayer(parameters, hidden, batch, i, angles, attention, config);
+    if (deepStack[i]) hidden = tf.add(hidden, deepStack[i]!);
+  }
   return rmsNorm(hidden, normOf(parameters, finalNorm(config)), config.rmsNormEps) as tf.Tensor2D;
 }
 
@@ -67,8 +73,12 @@ function decodeLayer(
     tf.transpose(tf.reshape(x, [batch, -1, x.shape[1] / headSize, headSize]), [0, 2, 1, 3]) as tf.Tensor4D;
 
   const normed = norm(modules.attentionNorm, x);
-  const queries = rotate(splitHeads(map(modules.queries, normed)), angles.cos, angles.sin) as tf.Tensor4D;
-  const keys = rotate(splitHeads(map(modules.keys, normed)), angles.cos, angles.sin) as tf.Tensor4D;
+  const rotatedHeads = (module: Module, headNorm: Module | undefined) => {
+    const heads = splitHeads(map(module, normed));
+    return rotate(headNorm ? norm(headNorm, heads) : heads, angles.cos, angles.sin) as tf.Tensor4D;
+  };
+  const queries = rotatedHeads(modules.queries, modules.headNorms?.queries);
+  const keys = rotatedHeads(modules.keys, modules.headNorms?.keys);
   const values = splitHeads(map(modules.values, normed));
   const attended = attention.attend(layer, queries, keys, values, attention.masks);
   const mergedHeads = tf.reshape(tf.transpose(attended, [0, 2, 1, 3]), [-1, heads * headSize]);

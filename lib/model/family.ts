@@ -4,11 +4,10 @@
  * A family reads its own fields of `config.json` and turns them into plain facts: sizes, the kind of norm, the kind of perceptron,
  * the windows of attention. Everything else follows these facts (`modules.ts` by names and shapes, `vision.ts` by arithmetic), and
  * no other file asks which family a model belongs to. A new family is described here; where it has a fact that none had before,
- * such as norms of queries and keys, the fact joins `DecoderConfig` or `VisionConfig`, and its arithmetic joins the file that
- * computes that part.
+ * the fact joins `DecoderConfig` or `VisionConfig`, and its arithmetic joins the file that computes that part.
  *
- * What all families share stands where it is used: the names of tensors (`tensor-names.ts`), special tokens (`tokenizer.ts`), the
- * image processor (`image-processor.ts`), which both published families name `Qwen2VLImageProcessor`.
+ * What all families share stands where it is used: the two layouts of tensor names (`tensor-names.ts`), special tokens
+ * (`tokenizer.ts`), the image processor (`image-processor.ts`), which all published families name `Qwen2VLImageProcessor`.
  */
 import { z } from 'zod';
 
@@ -26,6 +25,12 @@ export interface DecoderConfig {
   ropeTheta: number;
   /** How many rotary frequencies follow the temporal, height and width position; they sum to headSize / 2. */
   mropeSection: [number, number, number];
+  /** Which frequencies these are: one section after the other, or temporal, height and width in turn (see `axisOfFrequency`). */
+  mropeLayout: 'sections' | 'interleaved';
+  /** True where the maps to queries, keys and values have a bias. */
+  attentionBias: boolean;
+  /** True where each head's queries and keys pass a root-mean-square norm before they are rotated. */
+  queryKeyNorm: boolean;
   tieWordEmbeddings: boolean;
 }
 
@@ -44,8 +49,19 @@ export interface VisionConfig {
   outputSize: number;
   /** The norms of the blocks and the merger: layer norms with a bias, or root-mean-square norms without one. */
   norm: 'layer' | 'rootMeanSquare';
-  /** The perceptron of a block: two maps around a GELU, or SwiGLU. */
-  perceptron: 'quickGelu' | 'swiGlu';
+  /** The perceptron of a block: two maps around an approximation of GELU, or SwiGLU. */
+  perceptron: 'quickGelu' | 'tanhGelu' | 'swiGlu';
+  /** True where the patch embedding has a bias. */
+  patchBias: boolean;
+  /** Positions a side of the learned square grid that is stretched over each image; absent where positions are rotary alone. */
+  positionGrid?: number;
+  /** The names of a merger's norm and of its two maps. */
+  mergerNames: { norm: string; inward: string; outward: string };
+  /**
+   * DeepStack (Meng et al. 2024): the blocks, counted from 0 and rising, whose output is merged as well. What the k-th of them gives
+   * is added to the decoder's hidden states behind its k-th layer, in the places of the visual tokens. Empty without DeepStack.
+   */
+  deepStack: number[];
   /** Window attention; absent where every block sees the whole image. */
   windows?: {
     /** Patches a side, a multiple of `mergeSize`. */
@@ -79,57 +95,92 @@ const layerCount = upTo(1_000);
 /** The kinds of `rope_scaling` that the kit computes. YaRN, which stretches the context, is not among them. */
 const plainRope = z.enum(['mrope', 'default']).optional();
 
+/** The decoder's fields in the files of all families. */
+const decoderFields = {
+  hidden_size: positive,
+  intermediate_size: positive,
+  num_hidden_layers: layerCount,
+  num_attention_heads: positive,
+  num_key_value_heads: positive,
+  vocab_size: upTo(10_000_000),
+  rms_norm_eps: z.number().positive(),
+  rope_theta: z.number().positive(),
+  use_sliding_window: z.literal(false).nullish(),
+  tie_word_embeddings: z.boolean().default(false),
+  hidden_act: z.literal('silu').default('silu'),
+};
+
+/** The fields of `rope_scaling`. */
+const ropeFields = { mrope_section: z.tuple([positive, positive, positive]), type: plainRope, rope_type: plainRope };
+
+type DecoderFields = z.output<z.ZodObject<typeof decoderFields>> & {
+  rope_scaling: { mrope_section: [number, number, number] };
+};
+
+/** Calls `addIssue` for a field where a condition does not hold. */
+function checkWith({ addIssue }: Pick<z.RefinementCtx, 'addIssue'>) {
+  return (holds: boolean, field: string[], message: string) => {
+    if (!holds) addIssue({ code: 'custom', path: field, message });
+  };
+}
+
+/** What all decoders share, with heads of the width `headSize`. */
+function decoderSizes(fields: DecoderFields, headSize: number, context: z.RefinementCtx) {
+  const check = checkWith(context);
+  const { num_attention_heads, num_key_value_heads, rope_scaling } = fields;
+  const section = rope_scaling.mrope_section;
+  check(num_attention_heads % num_key_value_heads === 0, ['num_key_value_heads'], 'must divide num_attention_heads');
+  check(
+    section[0] + section[1] + section[2] === headSize / 2,
+    ['rope_scaling', 'mrope_section'],
+    `must sum to half the head size, ${headSize / 2}, but is [${section}]`,
+  );
+  return {
+    hiddenSize: fields.hidden_size,
+    intermediateSize: fields.intermediate_size,
+    layers: fields.num_hidden_layers,
+    heads: num_attention_heads,
+    keyValueHeads: num_key_value_heads,
+    headSize,
+    vocabSize: fields.vocab_size,
+    rmsNormEps: fields.rms_norm_eps,
+    ropeTheta: fields.rope_theta,
+    mropeSection: section,
+    tieWordEmbeddings: fields.tie_word_embeddings,
+  };
+}
+
 /** The decoder of Qwen2, which Qwen2-VL and Qwen2.5-VL have. */
 const qwen2Decoder = z
-  .object({
-    hidden_size: positive,
-    intermediate_size: positive,
-    num_hidden_layers: layerCount,
-    num_attention_heads: positive,
-    num_key_value_heads: positive,
-    vocab_size: upTo(10_000_000),
-    rms_norm_eps: z.number().positive(),
-    rope_theta: z.number().positive(),
-    rope_scaling: z.object({
-      mrope_section: z.tuple([positive, positive, positive]),
-      type: plainRope,
-      rope_type: plainRope,
-    }),
-    use_sliding_window: z.literal(false).nullish(),
-    tie_word_embeddings: z.boolean().default(false),
-    hidden_act: z.literal('silu').default('silu'),
-  })
-  .transform((fields, { addIssue }): DecoderConfig => {
-    const { hidden_size, num_attention_heads, num_key_value_heads, rope_scaling } = fields;
-    const check = (holds: boolean, field: string[], message: string) => {
-      if (!holds) addIssue({ code: 'custom', path: field, message });
-    };
-    const headSize = hidden_size / num_attention_heads;
-    const section = rope_scaling.mrope_section;
-    const frequencies = section[0] + section[1] + section[2];
-    check(Number.isInteger(headSize), ['num_attention_heads'], 'must divide hidden_size');
-    check(num_attention_heads % num_key_value_heads === 0, ['num_key_value_heads'], 'must divide num_attention_heads');
-    check(
-      frequencies === headSize / 2,
-      ['rope_scaling', 'mrope_section'],
-      `must sum to half the head size, ${headSize / 2}, but is [${section}]`,
-    );
-    return {
-      hiddenSize: hidden_size,
-      intermediateSize: fields.intermediate_size,
-      layers: fields.num_hidden_layers,
-      heads: num_attention_heads,
-      keyValueHeads: num_key_value_heads,
-      headSize,
-      vocabSize: fields.vocab_size,
-      rmsNormEps: fields.rms_norm_eps,
-      ropeTheta: fields.rope_theta,
-      mropeSection: section,
-      tieWordEmbeddings: fields.tie_word_embeddings,
-    };
+  .object({ ...decoderFields, rope_scaling: z.object(ropeFields) })
+  .transform((fields, context): DecoderConfig => {
+    const headSize = fields.hidden_size / fields.num_attention_heads;
+    checkWith(context)(Number.isInteger(headSize), ['num_attention_heads'], 'must divide hidden_size');
+    const sizes = decoderSizes(fields, headSize, context);
+    return { ...sizes, mropeLayout: 'sections', attentionBias: true, queryKeyNorm: false };
   });
 
-/** The fields of `vision_config` that the towers of both families have. */
+/** The decoder of Qwen3 (Yang et al. 2025), with the rotary positions of Qwen3-VL. */
+const qwen3Decoder = z
+  .object({
+    ...decoderFields,
+    /** It need not be hidden_size / num_attention_heads. */
+    head_dim: positive.default(128),
+    attention_bias: z.literal(false).nullish(),
+    rope_scaling: z.object({ ...ropeFields, mrope_interleaved: z.literal(true).nullish() }),
+  })
+  .transform((fields, context): DecoderConfig => {
+    const sizes = decoderSizes(fields, fields.head_dim, context);
+    const [, height, width] = sizes.mropeSection;
+    checkWith(context)(
+      3 * Math.max(height, width) <= fields.head_dim / 2,
+      ['rope_scaling', 'mrope_section'],
+      `[${sizes.mropeSection}] cannot be interleaved: height and width may have a third of the ${fields.head_dim / 2} frequencies each`,
+    );
+    return { ...sizes, mropeLayout: 'interleaved', attentionBias: false, queryKeyNorm: true };
+  });
+
+/** The fields of `vision_config` that the towers of Qwen2-VL and Qwen2.5-VL have. */
 const towerFields = {
   depth: layerCount,
   num_heads: positive,
@@ -141,7 +192,7 @@ const towerFields = {
   spatial_merge_size: positive,
 };
 
-function towerSizes(fields: z.output<z.ZodObject<typeof towerFields>>) {
+function towerSizes(fields: Omit<z.output<z.ZodObject<typeof towerFields>>, 'hidden_size'>) {
   return {
     layers: fields.depth,
     heads: fields.num_heads,
@@ -154,6 +205,13 @@ function towerSizes(fields: z.output<z.ZodObject<typeof towerFields>>) {
 
 /** The 2-D rotary positions give a quarter of a head's features to each of row and column, twice. */
 const WIDTH_OF_HEADS = 'must be a multiple of 4 x num_heads';
+
+/** What lies before and behind the blocks of both of these towers. */
+const QWEN2_EDGES = {
+  patchBias: false,
+  mergerNames: { norm: 'ln_q', inward: 'mlp.0', outward: 'mlp.2' },
+  deepStack: [],
+} satisfies Partial<VisionConfig>;
 
 /** The tower of Qwen2-VL (Wang et al. 2024, section 2.1). */
 const qwen2Tower = z
@@ -172,6 +230,7 @@ const qwen2Tower = z
       outputSize: fields.hidden_size,
       norm: 'layer',
       perceptron: 'quickGelu',
+      ...QWEN2_EDGES,
     }),
   );
 
@@ -204,14 +263,64 @@ const qwen25Tower = z
       outputSize: fields.out_hidden_size,
       norm: 'rootMeanSquare',
       perceptron: 'swiGlu',
+      ...QWEN2_EDGES,
       windows: { side: merged * spatial_merge_size, wholeBlocks: fields.fullatt_block_indexes },
     };
   });
+
+/**
+ * The tower of Qwen3-VL (Bai et al. 2025, Qwen3-VL Technical Report, section 2). For missing fields the values of transformers'
+ * Qwen3VLVisionConfig hold.
+ */
+const qwen3Tower = z
+  .object({
+    depth: layerCount.default(27),
+    hidden_size: positive.default(1152),
+    intermediate_size: positive.default(4304),
+    num_heads: positive.default(16),
+    in_channels: positive.default(3),
+    patch_size: positive.default(16),
+    temporal_patch_size: positive.default(2),
+    spatial_merge_size: positive.default(2),
+    out_hidden_size: positive.default(3584),
+    num_position_embeddings: positive
+      .refine(
+        (count) => Number.isInteger(Math.sqrt(count)),
+        'must be a square number, as the positions form a square grid',
+      )
+      .default(2304),
+    deepstack_visual_indexes: z.array(z.number().int().nonnegative()).default([8, 16, 24]),
+    hidden_act: z.literal('gelu_pytorch_tanh').default('gelu_pytorch_tanh'),
+  })
+  .refine((fields) => fields.hidden_size % (4 * fields.num_heads) === 0, {
+    path: ['hidden_size'],
+    error: WIDTH_OF_HEADS,
+  })
+  .refine(
+    ({ deepstack_visual_indexes: blocks, depth }) =>
+      blocks.every((block, i) => block < depth && (i === 0 || block > blocks[i - 1]!)),
+    { path: ['deepstack_visual_indexes'], error: 'must be blocks of the tower, from 0 to depth - 1, in rising order' },
+  )
+  .transform(
+    (fields): VisionConfig => ({
+      ...towerSizes(fields),
+      embedSize: fields.hidden_size,
+      mlpSize: fields.intermediate_size,
+      outputSize: fields.out_hidden_size,
+      norm: 'layer',
+      perceptron: 'tanhGelu',
+      patchBias: true,
+      positionGrid: Math.sqrt(fields.num_position_embeddings),
+      mergerNames: { norm: 'norm', inward: 'linear_fc1', outward: 'linear_fc2' },
+      deepStack: fields.deepstack_visual_indexes,
+    }),
+  );
 
 /** Every family by the `model_type` of its `config.json`. */
 export const FAMILIES = {
   qwen2_vl: { title: 'Qwen2-VL', decoder: qwen2Decoder, vision: qwen2Tower, outputField: 'hidden_size' },
   qwen2_5_vl: { title: 'Qwen2.5-VL', decoder: qwen2Decoder, vision: qwen25Tower, outputField: 'out_hidden_size' },
+  qwen3_vl: { title: 'Qwen3-VL', decoder: qwen3Decoder, vision: qwen3Tower, outputField: 'out_hidden_size' },
 } satisfies { [modelType: string]: Family };
 
 /**
@@ -223,5 +332,6 @@ export function familyOf(modelType: unknown): Family {
   if (typeof modelType === 'string' && Object.hasOwn(FAMILIES, modelType))
     return FAMILIES[modelType as keyof typeof FAMILIES];
   const known = Object.entries(FAMILIES).map(([name, { title }]) => `${name} (${title})`);
-  throw new Error(`model_type is ${JSON.stringify(modelType)}; the kit reads ${known.join(' and ')}`);
+  const list = `${known.slice(0, -1).join(', ')} and ${known.at(-1)}`;
+  throw new Error(`model_type is ${JSON.stringify(modelType)}; the kit reads ${list}`);
 }

@@ -9,31 +9,48 @@ import { decode } from './decoder.js';
 import { tokenEmbedding, weightOf } from './modules.js';
 import { mropeAngles } from './mrope.js';
 import type { ImageBatch, ModelWeights, TokenBatch } from './tensors.js';
-import { encodeImages } from './vision.js';
+import { type EncodedImages, encodeImages } from './vision.js';
 
-/** Token embeddings, with visual tokens in the places of image tokens, `[batch x tokens, hidden]`. */
-function embed(parameters: ModelWeights, batch: TokenBatch, config: ModelConfig): tf.Tensor2D {
-  const table = weightOf(parameters, tokenEmbedding(config));
-  const text = takeRows(table, tf.reshape(batch.tokens, [-1]));
-  if (!batch.images) return text;
-  const visual = encodeInParts(parameters, batch.images, config);
-  // Places of text take row 0, the zero vector.
-  const shelf = tf.concat([tf.zeros([1, config.hiddenSize]), visual], 0) as tf.Tensor2D;
-  const index = tf.reshape(batch.visual, [-1]) as tf.Tensor1D;
-  const isText = tf.expandDims(tf.cast(tf.less(index, 0), 'float32'), 1);
-  return tf.add(tf.mul(text, isText), takeRows(shelf, tf.add(index, tf.scalar(1, 'int32'))));
+/** What the decoder takes in, each tensor `[batch x tokens, hidden]`. */
+interface Embedded {
+  /** Token embeddings, with visual tokens in the places of image tokens. */
+  x: tf.Tensor2D;
+  /** What is added behind the first layers: DeepStack's features in the places of image tokens, and 0 elsewhere. */
+  deepStack: tf.Tensor2D[];
 }
 
-/** Visual tokens of all images, `[images x patches / merge^2, hidden]`. The images are cut into parts, which are encoded side by side. */
-function encodeInParts(parameters: ModelWeights, images: ImageBatch, config: ModelConfig): tf.Tensor2D {
+function embed(parameters: ModelWeights, batch: TokenBatch, config: ModelConfig): Embedded {
+  const table = weightOf(parameters, tokenEmbedding(config));
+  const text = takeRows(table, tf.reshape(batch.tokens, [-1]));
+  if (!batch.images) return { x: text, deepStack: [] };
+  const { tokens, deepStack } = encodeInParts(parameters, batch.images, config);
+  const index = tf.reshape(batch.visual, [-1]) as tf.Tensor1D;
+  const inTheirPlaces = (visual: tf.Tensor2D) => {
+    // Places of text take row 0, the zero vector.
+    const shelf = tf.concat([tf.zeros([1, config.hiddenSize]), visual], 0) as tf.Tensor2D;
+    return takeRows(shelf, tf.add(index, tf.scalar(1, 'int32')));
+  };
+  const isText = tf.expandDims(tf.cast(tf.less(index, 0), 'float32'), 1);
+  return { x: tf.add(tf.mul(text, isText), inTheirPlaces(tokens)), deepStack: deepStack.map(inTheirPlaces) };
+}
+
+/** Encodes all images. They are cut into parts, which are encoded side by side. */
+function encodeInParts(parameters: ModelWeights, images: ImageBatch, config: ModelConfig): EncodedImages {
   const sizes = evenParts(images.pixels.shape[0], shardCount());
   const pixels = cut(images.pixels, sizes) as tf.Tensor3D[];
   const places = cut(images.places, sizes) as tf.Tensor3D[];
   const padding = cut(images.padding, sizes) as tf.Tensor2D[];
-  const parts = sizes.map((_, i) =>
-    encodeImages(parameters, { pixels: pixels[i]!, places: places[i]!, padding: padding[i]! }, config.vision),
-  );
-  return tf.concat(parts, 0) as tf.Tensor2D;
+  const gridPlaces = images.gridPlaces && (cut(images.gridPlaces, sizes) as tf.Tensor3D[]);
+  const parts = sizes.map((_, i) => {
+    const part: ImageBatch = { pixels: pixels[i]!, places: places[i]!, padding: padding[i]! };
+    if (gridPlaces) part.gridPlaces = gridPlaces[i]!;
+    return encodeImages(parameters, part, config.vision);
+  });
+  const join = (tensors: tf.Tensor2D[]) => tf.concat(tensors, 0) as tf.Tensor2D;
+  return {
+    tokens: join(parts.map(({ tokens }) => tokens)),
+    deepStack: config.vision.deepStack.map((_, k) => join(parts.map(({ deepStack }) => deepStack[k]!))),
+  };
 }
 
 /**
@@ -50,14 +67,13 @@ export function hiddenStates(
   options: { keep?: KeepCache; checkpoint?: boolean } = {},
 ): tf.Tensor2D {
   const { keep, checkpoint } = options;
-  const x = embed(parameters, batch, config);
+  const { x, deepStack } = embed(parameters, batch, config);
   const [rows, tokens] = batch.tokens.shape;
   const sizes = keep ? [rows] : evenParts(rows, shardCount());
+  const tokensOf = sizes.map((size) => size * tokens);
   const parts = {
-    x: cut(
-      x,
-      sizes.map((size) => size * tokens),
-    ) as tf.Tensor2D[],
+    x: cut(x, tokensOf) as tf.Tensor2D[],
+    deepStack: deepStack.map((features) => cut(features, tokensOf) as tf.Tensor2D[]),
     positions: cut(batch.positions, sizes, 1) as tf.Tensor3D[],
     segments: cut(batch.segments, sizes) as tf.Tensor2D[],
     blocks: batch.blocks && (cut(batch.blocks, sizes) as tf.Tensor3D[]),
@@ -67,7 +83,8 @@ export function hiddenStates(
       ? blockAttention(parts.segments[i]!, parts.blocks[i]!, config.heads / config.keyValueHeads)
       : segmentAttention(parts.segments[i]!, keep);
     const angles = mropeAngles(parts.positions[i]!, config);
-    return decode(parameters, parts.x[i]!, size, angles, attention, config, checkpoint);
+    const added = parts.deepStack.map((features) => features[i]!);
+    return decode(parameters, parts.x[i]!, added, size, angles, attention, config, checkpoint);
   });
   return tf.concat(hidden, 0) as tf.Tensor2D;
 }

@@ -10,7 +10,7 @@ import { writeFileAtomic } from '../engine/atomic-write.js';
 import { shapeOf, widen } from '../engine/packed.js';
 import { Random } from '../engine/random.js';
 import { finitePieces } from './finite-weights.js';
-import { OUTPUT_HEAD, TOKEN_EMBEDDING } from './modules.js';
+import { OUTPUT_HEAD, POSITION_TABLE, TOKEN_EMBEDDING } from './modules.js';
 import { effectiveWeight } from './projection.js';
 import { type HostTensor, readSafetensors, writeSafetensors } from './safetensors.js';
 import { moduleName, publishedName } from './tensor-names.js';
@@ -76,7 +76,7 @@ function linearModules(parameters: MutableWeights): string[] {
   return Object.entries(parameters)
     .filter(([name, weight]) => name.endsWith('.weight') && shapeOf(weight).length === 2 && !isAdapterTensor(name))
     .map(([name]) => name.slice(0, -'.weight'.length))
-    .filter((module) => module !== TOKEN_EMBEDDING && module !== OUTPUT_HEAD);
+    .filter((module) => ![TOKEN_EMBEDDING, POSITION_TABLE, OUTPUT_HEAD].includes(module));
 }
 
 /**

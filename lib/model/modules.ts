@@ -53,13 +53,20 @@ export function layerPrefix(layer: number): string {
 
 /** A layer of the decoder: attention and a SwiGLU perceptron, each behind a norm, each added to the residual stream. */
 export function decoderLayer(config: ModelConfig, layer: number) {
-  const { hiddenSize, intermediateSize, heads, keyValueHeads, headSize } = config;
+  const { hiddenSize, intermediateSize, heads, keyValueHeads, headSize, attentionBias } = config;
   const prefix = layerPrefix(layer);
   return {
     attentionNorm: norm(`${prefix}input_layernorm`, hiddenSize, false),
-    queries: linear(`${prefix}self_attn.q_proj`, hiddenSize, heads * headSize, true),
-    keys: linear(`${prefix}self_attn.k_proj`, hiddenSize, keyValueHeads * headSize, true),
-    values: linear(`${prefix}self_attn.v_proj`, hiddenSize, keyValueHeads * headSize, true),
+    queries: linear(`${prefix}self_attn.q_proj`, hiddenSize, heads * headSize, attentionBias),
+    keys: linear(`${prefix}self_attn.k_proj`, hiddenSize, keyValueHeads * headSize, attentionBias),
+    values: linear(`${prefix}self_attn.v_proj`, hiddenSize, keyValueHeads * headSize, attentionBias),
+    /** The norms of each head's queries and keys; undefined where there are none. */
+    headNorms: config.queryKeyNorm
+      ? {
+          queries: norm(`${prefix}self_attn.q_norm`, headSize, false),
+          keys: norm(`${prefix}self_attn.k_norm`, headSize, false),
+        }
+      : undefined,
     output: linear(`${prefix}self_attn.o_proj`, heads * headSize, hiddenSize, false, true),
     perceptronNorm: norm(`${prefix}post_attention_layernorm`, hiddenSize, false),
     gate: linear(`${prefix}mlp.gate_proj`, hiddenSize, intermediateSize, false),
@@ -89,7 +96,16 @@ function outputHead(config: ModelConfig): Module {
 /** The patch embedding: a convolution without overlap, `[embed, channels, temporal, patch, patch]`. */
 export function patchEmbedding(vision: VisionConfig): Module {
   const weight = [vision.embedSize, vision.channels, vision.temporalPatchSize, vision.patchSize, vision.patchSize];
-  return { name: 'visual.patch_embed.proj', weight, bias: false, writesResidual: false };
+  return { name: 'visual.patch_embed.proj', weight, bias: vision.patchBias, writesResidual: false };
+}
+
+/** Name of the learned positions, which needs no configuration. */
+export const POSITION_TABLE = 'visual.pos_embed';
+
+/** The learned positions of patches, `[side x side, embed]`, row after row; undefined where positions are rotary alone. */
+export function positionTable({ positionGrid: side, embedSize }: VisionConfig): Module | undefined {
+  if (side === undefined) return undefined;
+  return { name: POSITION_TABLE, weight: [side ** 2, embedSize], bias: false, writesResidual: false };
 }
 
 /** A block of the vision tower: attention and a perceptron, as in a decoder layer. */
@@ -107,12 +123,14 @@ export function visionBlock(vision: VisionConfig, block: number) {
 
 /** The maps of a block's perceptron, in the order in which they are applied. */
 function visionPerceptron({ perceptron, embedSize: width, mlpSize: inner }: VisionConfig, prefix: string) {
-  if (perceptron === 'quickGelu')
+  if (perceptron !== 'swiGlu') {
+    const [first, second] = perceptron === 'quickGelu' ? ['fc1', 'fc2'] : ['linear_fc1', 'linear_fc2'];
     return {
       kind: perceptron,
-      inward: linear(`${prefix}fc1`, width, inner, true),
-      outward: linear(`${prefix}fc2`, inner, width, true, true),
+      inward: linear(`${prefix}${first}`, width, inner, true),
+      outward: linear(`${prefix}${second}`, inner, width, true, true),
     };
+  }
   return {
     kind: perceptron,
     gate: linear(`${prefix}gate_proj`, width, inner, true),
@@ -121,27 +139,51 @@ function visionPerceptron({ perceptron, embedSize: width, mlpSize: inner }: Visi
   };
 }
 
-/** The merger: a norm of each patch, then a two-layer perceptron on `mergeSize^2` patches side by side. */
-export function patchMerger(vision: VisionConfig) {
+/** A merger: a norm, then a two-layer perceptron on `mergeSize^2` patches side by side. */
+export interface Merger {
+  /** Of each patch, or of the patches that stand side by side: its width says which. */
+  norm: Module;
+  inward: Module;
+  outward: Module;
+}
+
+/** The merger behind the last block, which norms each patch. */
+export function patchMerger(vision: VisionConfig): Merger {
+  return mergerNamed('visual.merger', vision.embedSize, vision);
+}
+
+/** DeepStack's mergers, one for each block of `vision.deepStack`, which norm the patches that stand side by side. */
+export function deepStackMergers(vision: VisionConfig): Merger[] {
   const merged = vision.embedSize * vision.mergeSize ** 2;
+  return vision.deepStack.map((_, i) => mergerNamed(`visual.deepstack_merger_list.${i}`, merged, vision));
+}
+
+function mergerNamed(name: string, normWidth: number, vision: VisionConfig): Merger {
+  const merged = vision.embedSize * vision.mergeSize ** 2;
+  const { mergerNames: names } = vision;
   return {
-    norm: norm('visual.merger.ln_q', vision.embedSize, vision.norm === 'layer'),
-    inward: linear('visual.merger.mlp.0', merged, merged, true),
-    outward: linear('visual.merger.mlp.2', merged, vision.outputSize, true),
+    norm: norm(`${name}.${names.norm}`, normWidth, vision.norm === 'layer'),
+    inward: linear(`${name}.${names.inward}`, merged, merged, true),
+    outward: linear(`${name}.${names.outward}`, merged, vision.outputSize, true),
   };
 }
 
 /** All modules of a model, in the order in which a batch passes through them. */
 export function modelModules(config: ModelConfig): Module[] {
   const { vision } = config;
-  const modules: Module[] = [patchEmbedding(vision)];
+  const table = positionTable(vision);
+  const modules: Module[] = [patchEmbedding(vision), ...(table ? [table] : [])];
   for (let i = 0; i < vision.layers; i++) {
     const { perceptron, ...block } = visionBlock(vision, i);
     const { kind: _, ...maps } = perceptron;
     modules.push(...Object.values(block), ...Object.values(maps));
   }
-  modules.push(...Object.values(patchMerger(vision)), tokenEmbedding(config));
-  for (let i = 0; i < config.layers; i++) modules.push(...Object.values(decoderLayer(config, i)));
+  for (const merger of [...deepStackMergers(vision), patchMerger(vision)]) modules.push(...Object.values(merger));
+  modules.push(tokenEmbedding(config));
+  for (let i = 0; i < config.layers; i++) {
+    const { headNorms, ...layer } = decoderLayer(config, i);
+    modules.push(...Object.values(layer), ...Object.values(headNorms ?? {}));
+  }
   modules.push(finalNorm(config));
   if (!config.tieWordEmbeddings) modules.push(outputHead(config));
   return modules;

@@ -1,8 +1,8 @@
 /**
  * Multimodal rotary positions (M-RoPE, Wang et al. 2024, Qwen2-VL section 2.1): ids on three axes, and their angles.
  *
- * The two families differ for videos alone, where Qwen2.5-VL counts the temporal axis in seconds (`second_per_grid_ts`,
- * `tokens_per_second`). The kit reads images only.
+ * All families count positions in the same way, but for videos, which the kit does not read. They differ in the axis that each
+ * frequency follows.
  */
 import * as tf from '@tensorflow/tfjs';
 import type { ModelConfig } from './configuration.js';
@@ -84,21 +84,28 @@ export interface RotaryAngles {
 }
 
 /**
- * The angles of M-RoPE: each frequency follows the temporal, the height or the width position, according to the section of
- * `mropeSection` in which it falls.
+ * The axis that each rotary frequency follows: 0 temporal, 1 height, 2 width. Laid out in sections, the frequencies of an axis stand
+ * side by side, `TTT..HHH..WWW`. Interleaved (Bai et al. 2025, Qwen3-VL Technical Report, section 2.1), they alternate, `THWTHW..`,
+ * as long as height and width have any left, and the temporal axis has the rest.
+ */
+export function axisOfFrequency({ headSize, mropeSection, mropeLayout }: ModelConfig): number[] {
+  if (mropeLayout === 'sections') return mropeSection.flatMap((size, axis) => Array<number>(size).fill(axis));
+  return Array.from({ length: headSize / 2 }, (_, i) => (i < 3 * mropeSection[i % 3]! ? i % 3 : 0));
+}
+
+/**
+ * The angles of M-RoPE: each frequency times the temporal, the height or the width position.
  *
  * @param positions int32 `[3, batch, tokens]`
  */
 export function mropeAngles(positions: tf.Tensor3D, config: ModelConfig): RotaryAngles {
   const frequencies = rotaryFrequencies(config);
-  const sections: tf.Tensor[] = [];
-  let from = 0;
-  config.mropeSection.forEach((size, axis) => {
-    const positionsOnAxis = tf.squeeze(tf.slice(positions, [axis, 0, 0], [1, -1, -1]), [0]);
-    const sectionFrequencies = tf.tensor1d(frequencies.slice(from, from + size));
-    sections.push(tf.mul(tf.expandDims(tf.cast(positionsOnAxis, 'float32'), 2), sectionFrequencies));
-    from += size;
+  const axes = axisOfFrequency(config);
+  // One product for each axis; the frequencies of the others are 0 there.
+  const parts = tf.unstack(tf.cast(positions, 'float32')).map((positionsOnAxis, axis) => {
+    const own = tf.tensor1d(frequencies.map((frequency, i) => (axes[i] === axis ? frequency : 0)));
+    return tf.mul(tf.expandDims(positionsOnAxis, 2), own);
   });
-  const angles = tf.expandDims(tf.concat(sections, 2), 1);
+  const angles = tf.expandDims(tf.addN(parts), 1);
   return { cos: tf.cos(angles), sin: tf.sin(angles) };
 }

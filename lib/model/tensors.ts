@@ -30,6 +30,8 @@ export type ImageBatch = {
   places: tf.Tensor3D;
   /** 0 for a patch, -1e9 for padding, `[images, patches]`: added to the attention scores. */
   padding: tf.Tensor2D;
+  /** Present where the tower has learned positions: each patch's place on their grid (see `placeOnGrid`), `[images, patches, 2]`. */
+  gridPlaces?: tf.Tensor3D;
 };
 
 /** Token rows of one length with their images; `collate` makes them. */

@@ -1,11 +1,23 @@
 /** The vision towers of all families: from patches to visual tokens in the decoder's width. */
 import * as tf from '@tensorflow/tfjs';
-import { gelu, layerNorm, linear, quickGelu, rmsNorm, rotate, swiGlu } from '../engine/operations.js';
+import { gelu, quickGelu, swiGlu, tanhGelu } from '../engine/activations.js';
+import { layerNorm, linear, rmsNorm, rotate } from '../engine/operations.js';
 import { mapTensor } from '../engine/packed.js';
 import type { VisionConfig } from './family.js';
-import { biasOf, type Module, normOf, patchEmbedding, patchMerger, visionBlock, weightOf } from './modules.js';
+import {
+  biasOf,
+  deepStackMergers,
+  type Merger,
+  type Module,
+  normOf,
+  patchEmbedding,
+  patchMerger,
+  visionBlock,
+  weightOf,
+} from './modules.js';
 import { project } from './projection.js';
 import type { ImageBatch, ImageGrid, ModelWeights } from './tensors.js';
+import { patchPositions } from './vision-positions.js';
 import { type PatchAttention, sortByWindow, wholeAttention, windowAttention } from './window-attention.js';
 
 /** The constant of the norms in the vision tower. */
@@ -27,12 +39,16 @@ export function patchPlaces([frames, height, width]: ImageGrid, mergeSize: numbe
   return places;
 }
 
-/**
- * Encodes images to visual tokens.
- *
- * @returns `[images x patches / merge^2, hidden]`, padding tokens included
- */
-export function encodeImages(parameters: ModelWeights, images: ImageBatch, config: VisionConfig): tf.Tensor2D {
+/** What the decoder is given of images, each tensor `[images x patches / merge^2, hidden]`, padding tokens included. */
+export interface EncodedImages {
+  /** The visual tokens. */
+  tokens: tf.Tensor2D;
+  /** The features of the blocks of `config.deepStack`, in their order. */
+  deepStack: tf.Tensor2D[];
+}
+
+/** Encodes images to visual tokens. */
+export function encodeImages(parameters: ModelWeights, images: ImageBatch, config: VisionConfig): EncodedImages {
   if (!config.windows) {
     const whole = wholeAttention(images.padding);
     return encodePatches(parameters, images, () => whole, config);
@@ -42,7 +58,8 @@ export function encodeImages(parameters: ModelWeights, images: ImageBatch, confi
   const whole = wholeAttention(sorted.images.padding);
   const inWindow = windowAttention(sorted.windows, side ** 2);
   const attentionOfBlock = (block: number) => (wholeBlocks.includes(block) ? whole : inWindow);
-  return sorted.restore(encodePatches(parameters, sorted.images, attentionOfBlock, config));
+  const { tokens, deepStack } = encodePatches(parameters, sorted.images, attentionOfBlock, config);
+  return { tokens: sorted.restore(tokens), deepStack: deepStack.map(sorted.restore) };
 }
 
 /** The tower on patches in any order in which those that are merged stand together. */
@@ -51,20 +68,25 @@ function encodePatches(
   images: ImageBatch,
   attentionOfBlock: (block: number) => PatchAttention,
   config: VisionConfig,
-): tf.Tensor2D {
+): EncodedImages {
   const [count, , patchWidth] = images.pixels.shape;
   const kernel = weightOf(parameters, patchEmbedding(config));
   const weight = mapTensor(kernel, (tensor) => tf.reshape(tensor, [config.embedSize, -1]));
-  let x: tf.Tensor2D = linear(tf.reshape(images.pixels, [-1, patchWidth]), weight);
+  const bias = biasOf(parameters, patchEmbedding(config));
+  let x: tf.Tensor2D = linear(tf.reshape(images.pixels, [-1, patchWidth]), weight, bias);
+  if (images.gridPlaces) x = tf.add(x, patchPositions(parameters, images.gridPlaces, config));
   const angles = patchAngles(images.places, config);
   const map: ApplyMap = (module, x) => project(parameters, module, x as tf.Tensor2D);
+  const mergers = deepStackMergers(config);
+  const deepStack: tf.Tensor2D[] = [];
   for (let i = 0; i < config.layers; i++) {
     const block = visionBlock(config, i);
     const normed = normalise(parameters, block.attentionNorm, x);
     x = tf.add(x, attend(normed, block, map, angles, attentionOfBlock(i), count, config));
     x = tf.add(x, feedForward(normalise(parameters, block.perceptronNorm, x), block.perceptron, map));
+    if (config.deepStack.includes(i)) deepStack.push(mergePatches(parameters, x, mergers[deepStack.length]!, config));
   }
-  return mergePatches(parameters, x, config);
+  return { tokens: mergePatches(parameters, x, patchMerger(config), config), deepStack };
 }
 
 /** A linear map applied to `[rows, in]`. */
@@ -81,14 +103,15 @@ function normalise(parameters: ModelWeights, norm: Module, x: tf.Tensor): tf.Ten
 /** A block's perceptron. */
 function feedForward(x: tf.Tensor, perceptron: VisionBlock['perceptron'], map: ApplyMap): tf.Tensor2D {
   if (perceptron.kind === 'swiGlu') return map(perceptron.down, swiGlu(map(perceptron.gate, x), map(perceptron.up, x)));
-  return map(perceptron.outward, quickGelu(map(perceptron.inward, x)));
+  const activate = perceptron.kind === 'quickGelu' ? quickGelu : tanhGelu;
+  return map(perceptron.outward, activate(map(perceptron.inward, x)));
 }
 
-/** The merger: `mergeSize` x `mergeSize` patches side by side, through a two-layer perceptron, to the decoder's width. */
-function mergePatches(parameters: ModelWeights, x: tf.Tensor2D, config: VisionConfig): tf.Tensor2D {
-  const merger = patchMerger(config);
+/** A merger: `mergeSize` x `mergeSize` patches side by side, through a two-layer perceptron, to the decoder's width. */
+function mergePatches(parameters: ModelWeights, x: tf.Tensor2D, merger: Merger, config: VisionConfig): tf.Tensor2D {
   const merged = config.embedSize * config.mergeSize ** 2;
-  const windows = tf.reshape(normalise(parameters, merger.norm, x), [-1, merged]) as tf.Tensor2D;
+  const normed = normalise(parameters, merger.norm, tf.reshape(x, [-1, merger.norm.weight[0]!]));
+  const windows = tf.reshape(normed, [-1, merged]) as tf.Tensor2D;
   const inner = gelu(project(parameters, merger.inward, windows));
   return project(parameters, merger.outward, inner as tf.Tensor2D);
 }

@@ -47,6 +47,7 @@ export function sortByWindow(images: ImageBatch, side: number, mergeSize: number
       pixels: sort(images.pixels) as tf.Tensor3D,
       places: tf.cast(sort(images.places), 'int32') as tf.Tensor3D,
       padding: sort(images.padding) as tf.Tensor2D,
+      ...(images.gridPlaces ? { gridPlaces: sort(images.gridPlaces) as tf.Tensor3D } : {}),
     },
     windows: sort(windows) as tf.Tensor2D,
     restore: (merged) => takeCells(merged, sortedOrder(tf.cast(order, 'float32') as tf.Tensor2D)),

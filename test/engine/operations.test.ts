@@ -2,19 +2,9 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
+import { gelu, quickGelu, swiGlu, tanhGelu } from '../../lib/engine/activations.js';
 import { startEngine } from '../../lib/engine/backend.js';
-import {
-  gelu,
-  layerNorm,
-  linear,
-  logProbability,
-  quickGelu,
-  rmsNorm,
-  rotate,
-  swiGlu,
-  takeRows,
-  topK,
-} from '../../lib/engine/operations.js';
+import { layerNorm, linear, logProbability, rmsNorm, rotate, takeRows, topK } from '../../lib/engine/operations.js';
 import { Random } from '../../lib/engine/random.js';
 
 before(async () => {
@@ -81,9 +71,10 @@ test('swiGlu: gate 0 gives 0, a large gate gives gate x up', () => {
   close(swiGlu(tf.tensor1d([0, 30]), tf.tensor1d([7, 2])), [0, 60], 1e-4);
 });
 
-test('gelu(1) = Phi(1) = 0.841345, quickGelu(1) = sigmoid(1.702) = 0.845796', () => {
+test('gelu(1) = Phi(1) = 0.841345, quickGelu(1) = sigmoid(1.702) = 0.845796, tanhGelu(1) = (1 + tanh 0.833563) / 2 = 0.841192', () => {
   close(gelu(tf.tensor1d([1])), [0.841345]);
   close(quickGelu(tf.tensor1d([1])), [0.845796]);
+  close(tanhGelu(tf.tensor1d([1])), [0.841192]);
 });
 
 test('linear multiplies by the transposed weight: [1, 2] with [[3, 4]] and bias 1 is 12', () => {
@@ -109,6 +100,7 @@ const gradients: [string, (...inputs: tf.Tensor[]) => tf.Tensor, tf.Tensor[]][] 
   ['rotate', (x) => rotate(x!, random([1, 3], 7), random([1, 3], 8)), [random([4, 6], 9)]],
   ['swiGlu', (g, u) => swiGlu(g!, u!), [random([2, 5], 10), random([2, 5], 11)]],
   ['gelu', (x) => gelu(x!), [random([2, 5], 12)]],
+  ['tanhGelu', (x) => tanhGelu(x!), [random([2, 5], 14)]],
   ['takeRows', (x) => takeRows(x as tf.Tensor2D, tf.tensor1d([2, 0, 2], 'int32')), [random([4, 3], 13)]],
 ];
 for (const [name, f, inputs] of gradients) {

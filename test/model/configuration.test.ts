@@ -16,13 +16,14 @@ describe('parseConfig', () => {
   for (const family of FAMILIES) {
     it(`${family}: the published layout, transformers' of 5.0 and that of 4.52 say the same`, () => {
       const [nested, published] = [read(family, 'config.json'), read(family, 'config.published.json')];
-      assert.ok('text_config' in nested && !('text_config' in published));
+      // Qwen3-VL's published files have 4.57's layout, which is nested too.
+      assert.ok('text_config' in nested && 'text_config' in published === (family === 'qwen3-vl'));
       const config = parseConfig(nested);
       assert.deepEqual(parseConfig(published), config);
       // 4.52 has `rope_theta` and `rope_scaling` in `text_config`, and may tie there alone.
       const { rope_parameters, ...text } = nested.text_config as { rope_parameters: Json };
-      const { rope_theta, mrope_section } = rope_parameters;
-      const rope = { rope_theta, rope_scaling: { type: 'default', rope_type: 'default', mrope_section } };
+      const { rope_theta, ...rest } = rope_parameters;
+      const rope = { rope_theta, rope_scaling: { ...rest, type: 'default', rope_type: 'default' } };
       const text_config = { ...text, ...rope, tie_word_embeddings: config.tieWordEmbeddings };
       assert.deepEqual(parseConfig({ ...nested, text_config, tie_word_embeddings: false }), config);
       // And it may hold copies: old ones of the decoder's fields at the top, nulls of the whole model's in `text_config`.
@@ -42,11 +43,48 @@ describe('parseConfig', () => {
     assert.throws(() => windowsOf(7), /vision_config\.window_size: must be at least patch_size x spatial_merge_size/);
   });
 
+  it('Qwen3-VL’s heads may be wider than hidden_size / heads; missing fields of the tower are transformers’ own', () => {
+    const file = read('qwen3-vl', 'config.json');
+    const config = parseConfig(file);
+    assert.deepEqual([config.headSize, config.hiddenSize / config.heads], [16, 8]);
+    const vision = (vision_config: Json) => parseConfig({ ...file, vision_config }).vision;
+    const { layers, embedSize, mlpSize, heads, patchSize, positionGrid, deepStack } = vision({
+      out_hidden_size: 16,
+      deepstack_visual_indexes: [8, 16],
+    });
+    // 2304 positions are a grid of 48 x 48.
+    const sizes = [layers, embedSize, mlpSize, heads, patchSize, positionGrid, ...deepStack];
+    assert.deepEqual(sizes, [27, 1152, 4304, 16, 16, 48, 8, 16]);
+  });
+
+  it('refuses what Qwen3-VL’s fields cannot mean', () => {
+    const file = read('qwen3-vl', 'config.json');
+    const text = file.text_config as { rope_parameters: Json };
+    const tower = (change: Json) => () =>
+      parseConfig({ ...file, vision_config: { ...(file.vision_config as Json), ...change } });
+    const decoder = (change: Json) => () => parseConfig({ ...file, text_config: { ...text, ...change } });
+    const rope = (change: Json) => decoder({ rope_parameters: { ...text.rope_parameters, ...change } });
+    assert.throws(tower({ num_position_embeddings: 24 }), /num_position_embeddings: must be a square number/);
+    assert.throws(
+      tower({ deepstack_visual_indexes: [1, 0] }),
+      /deepstack_visual_indexes: must be blocks .* in rising order/,
+    );
+    assert.throws(tower({ deepstack_visual_indexes: [3] }), /deepstack_visual_indexes: must be blocks .* depth - 1/);
+    assert.throws(
+      decoder({ num_hidden_layers: 1 }),
+      /names 2 blocks, each of which needs a layer .* num_hidden_layers is 1/,
+    );
+    assert.throws(decoder({ attention_bias: true }), /attention_bias/);
+    assert.throws(rope({ mrope_interleaved: false }), /mrope_interleaved/);
+    assert.throws(rope({ mrope_section: [2, 3, 3] }), /mrope_section: \[2,3,3\] cannot be interleaved/);
+    assert.throws(rope({ mrope_section: [4, 2, 1] }), /mrope_section: must sum to half the head size, 8/);
+  });
+
   it('names the field that is wrong, or that asks for what the kit does not compute', () => {
     const attempt = (change: Json) => () => parseConfig({ ...TINY_CONFIG_FILE, ...change }, 'some/config.json');
     assert.throws(
       attempt({ model_type: 'llama' }),
-      /some\/config\.json: model_type is "llama"; the kit reads qwen2_vl \(Qwen2-VL\) and qwen2_5_vl \(Qwen2\.5-VL\)/,
+      /some\/config\.json: model_type is "llama"; the kit reads qwen2_vl \(Qwen2-VL\), qwen2_5_vl \(Qwen2\.5-VL\) and qwen3_vl \(Qwen3-VL\)/,
     );
     assert.throws(attempt({ hidden_size: -1 }), /hidden_size/);
     assert.throws(attempt({ use_sliding_window: true }), /use_sliding_window/);

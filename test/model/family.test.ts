@@ -13,20 +13,25 @@ describe('familyOf', () => {
   });
 
   it('names the families that exist where the model_type is unknown, absent or a property of every object', () => {
-    for (const unknown of ['qwen3_vl', undefined, 'toString'])
-      assert.throws(() => familyOf(unknown), /the kit reads qwen2_vl \(Qwen2-VL\) and qwen2_5_vl \(Qwen2\.5-VL\)/);
+    for (const unknown of ['qwen3_vl_moe', undefined, 'toString'])
+      assert.throws(
+        () => familyOf(unknown),
+        /the kit reads qwen2_vl \(Qwen2-VL\), qwen2_5_vl \(Qwen2\.5-VL\) and qwen3_vl \(Qwen3-VL\)/,
+      );
   });
 });
 
 describe('a family', () => {
-  it('says what differs: the norm, the perceptron and the windows of the tower', () => {
+  it('says what differs: norm, perceptron, windows, learned positions and DeepStack of the tower; norms and positions of the decoder', () => {
     const facts = FIXTURES.map((family) => {
-      const { norm, perceptron, windows } = readConfig(fixtureFolder(family)).vision;
-      return [norm, perceptron, windows !== undefined];
+      const { vision, queryKeyNorm, mropeLayout } = readConfig(fixtureFolder(family));
+      const { norm, perceptron, windows, positionGrid, deepStack } = vision;
+      return [norm, perceptron, windows !== undefined, positionGrid, deepStack, queryKeyNorm, mropeLayout];
     });
     assert.deepEqual(facts, [
-      ['layer', 'quickGelu', false],
-      ['rootMeanSquare', 'swiGlu', true],
+      ['layer', 'quickGelu', false, undefined, [], false, 'sections'],
+      ['rootMeanSquare', 'swiGlu', true, undefined, [], false, 'sections'],
+      ['layer', 'tanhGelu', false, 5, [0, 1], true, 'interleaved'],
     ]);
   });
 

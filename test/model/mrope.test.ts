@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { startEngine } from '../../lib/engine/backend.js';
-import { mropeAngles, nextPosition, positionIds } from '../../lib/model/mrope.js';
+import type { ModelConfig } from '../../lib/model/configuration.js';
+import { axisOfFrequency, mropeAngles, nextPosition, positionIds } from '../../lib/model/mrope.js';
 import { TINY_CONFIG } from '../support/tiny-model.js';
 
 before(async () => {
@@ -51,6 +52,17 @@ test('angles: section 1 follows time, 2 height, 3 width; frequency i is theta^(-
   const f = (i: number) => 10000 ** (-i / 4);
   const expected = [2 * f(0), 3 * f(1), 5 * f(2), 5 * f(3)].map(Math.cos);
   [...cos.dataSync()].forEach((x, i) => {
+    assert.ok(Math.abs(x - expected[i]!) < 1e-6);
+  });
+});
+
+test('interleaved, time, height and width alternate as far as height and width reach, and time has the rest', () => {
+  const config: ModelConfig = { ...TINY_CONFIG, headSize: 20, mropeSection: [5, 3, 2], mropeLayout: 'interleaved' };
+  // Height at 1, 4, 7 and width at 2, 5; place 8, width's next, is already time's.
+  assert.deepEqual(axisOfFrequency(config), [0, 1, 2, 0, 1, 2, 0, 1, 0, 0]);
+  const { sin } = mropeAngles(tf.tensor3d([2, 3, 5], [3, 1, 1], 'int32'), config);
+  const expected = [2, 3, 5, 2, 3, 5, 2, 3, 2, 2].map((place, i) => Math.sin(place * 10000 ** (-i / 10)));
+  [...sin.dataSync()].forEach((x, i) => {
     assert.ok(Math.abs(x - expected[i]!) < 1e-6);
   });
 });

@@ -1,11 +1,11 @@
-"""Makes test/parity/fixtures/FAMILY for both families: a random tiny checkpoint of transformers, and what transformers, PyTorch and
+"""Makes test/parity/fixtures/FAMILY for each family: a random tiny checkpoint of transformers, and what transformers, PyTorch and
 TRL compute from it. Needs torch, transformers, trl, peft and pillow; run by hand when a format changes:
 
     OMP_NUM_THREADS=1 python test/parity/make_fixtures.py
 
-A checkpoint folder is what `save_pretrained` writes, `config.json` in the nested layout, and beside it `config.published.json`: the
-flat layout of the published checkpoints, which transformers reads to the same logits (asserted here). `expected.json` holds
-the whole numbers, `expected.safetensors` the others.
+A checkpoint folder is what `save_pretrained` writes, `config.json` in the layout of transformers 5, and beside it
+`config.published.json` in the layout of the published checkpoints, which transformers reads to the same logits (asserted here).
+`expected.json` holds the whole numbers, `expected.safetensors` the others.
 """
 import copy
 import json
@@ -35,11 +35,15 @@ from transformers import (  # noqa: E402
     Qwen2VLImageProcessor,
     Qwen2VLProcessor,
     Qwen2VLVideoProcessor,
+    Qwen3VLConfig,
+    Qwen3VLForConditionalGeneration,
+    Qwen3VLProcessor,
+    Qwen3VLVideoProcessor,
 )
 from transformers.models.qwen2.tokenization_qwen2 import PRETOKENIZE_REGEX  # noqa: E402
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil  # noqa: E402
 
-from chat_template import TEMPLATE  # noqa: E402
+from chat_template import QWEN3_TEMPLATE, TEMPLATE  # noqa: E402
 
 FIXTURES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "fixtures")
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>", "<|image_pad|>", "<|video_pad|>"]
@@ -59,8 +63,8 @@ GRPO = {
     "one": (["<answer>3</answer>", "There are 4 cubes."], [0.7, -0.7]),
     "two": (["the first", "<think>2 > 1</think> second"], [-1.2, 1.2]),
 }
-# Both families take the same code from log-probabilities on, so that one of them shows the other loss types.
-LOSS_TYPES = {"qwen2-vl": ["grpo", "dapo", "cispo"], "qwen2.5-vl": ["grpo"]}
+# All families take the same code from log-probabilities on, so that one of them shows the other loss types.
+LOSS_TYPES = {"qwen2-vl": ["grpo", "dapo", "cispo"], "qwen2.5-vl": ["grpo"], "qwen3-vl": ["grpo"]}
 BETA, MAX_COMPLETION = 0.04, 64
 # Weights of the policy that wrote the rollout, and of the reference model: the model's own, times these.
 SAMPLING_SCALE, REFERENCE_SCALE = 0.998, 0.99
@@ -72,7 +76,11 @@ LORA = dict(r=3, lora_alpha=6)
 LORA_TARGETS = {
     "qwen2-vl": ["q_proj", "v_proj", "o_proj", "down_proj", "qkv", "fc2", "mlp.2"],
     "qwen2.5-vl": ["q_proj", "k_proj", "up_proj", "down_proj", "qkv", "attn.proj", "mlp.0"],
+    "qwen3-vl": ["q_proj", "k_proj", "o_proj", "gate_proj", "qkv", "linear_fc1", "linear_fc2"],
 }
+# Of each family the seed whose greedy tokens are many and lie far from a tie.
+SEEDS = {"qwen2-vl": 11, "qwen2.5-vl": 11, "qwen3-vl": 8}
+TEMPLATES = {"qwen2-vl": TEMPLATE, "qwen2.5-vl": TEMPLATE, "qwen3-vl": QWEN3_TEMPLATE}
 
 
 def make_images(folder):
@@ -128,6 +136,15 @@ def make_config(family, tokenizer):
     if family == "qwen2-vl":
         vision = dict(**shared, embed_dim=16, mlp_ratio=2, hidden_size=16)
         return Qwen2VLConfig(text_config=text, vision_config=vision, tie_word_embeddings=True, **top)
+    if family == "qwen3-vl":
+        # Heads wider than hidden_size / heads, a decoder layer without DeepStack, and more temporal frequencies than the others.
+        text.update(num_hidden_layers=3, head_dim=16)
+        text["rope_scaling"] = {"rope_type": "default", "mrope_section": [4, 2, 2], "mrope_interleaved": True}
+        vision = dict(
+            **{**shared, "depth": 3}, hidden_size=16, intermediate_size=20, out_hidden_size=16, num_position_embeddings=25,
+            deepstack_visual_indexes=[0, 1],
+        )
+        return Qwen3VLConfig(text_config=text, vision_config=vision, tie_word_embeddings=True, **top)
     # Windows of 4 x 4 patches; the second of three blocks sees the whole image.
     vision = dict(
         **{**shared, "depth": 3}, hidden_size=16, intermediate_size=20, out_hidden_size=16, window_size=16, fullatt_block_indexes=[1]
@@ -135,9 +152,19 @@ def make_config(family, tokenizer):
     return Qwen2_5_VLConfig(text_config=text, vision_config=vision, tie_word_embeddings=False, **top)
 
 
-def published(config):
-    """A `config.json` of save_pretrained in the flat layout of the published checkpoints."""
+def published(family, config):
+    """A `config.json` of save_pretrained in the layout of the published checkpoints: flat, but for Qwen3-VL, whose is that of 4.57."""
     flat = copy.deepcopy(config)
+    if family == "qwen3-vl":
+        text, vision = flat["text_config"], flat["vision_config"]
+        rope = text.pop("rope_parameters")
+        text.update(rope_theta=rope.pop("rope_theta"), rope_scaling=rope)
+        text["tie_word_embeddings"] = flat["tie_word_embeddings"]
+        text.pop("layer_types", None)
+        vision.pop("rope_parameters", None)
+        vision["model_type"] = "qwen3_vl"
+        flat.pop("dtype")
+        return flat
     text = flat.pop("text_config")
     rope = text.pop("rope_parameters")
     for name in ("layer_types", "model_type", "dtype"):
@@ -156,10 +183,14 @@ def published(config):
 
 
 def make_model(family, tokenizer):
-    torch.manual_seed(11)
+    torch.manual_seed(SEEDS[family])
     config = make_config(family, tokenizer)
-    kind = Qwen2VLForConditionalGeneration if family == "qwen2-vl" else Qwen2_5_VLForConditionalGeneration
-    model = kind._from_config(config, attn_implementation="eager").eval()
+    kinds = {
+        "qwen2-vl": Qwen2VLForConditionalGeneration,
+        "qwen2.5-vl": Qwen2_5_VLForConditionalGeneration,
+        "qwen3-vl": Qwen3VLForConditionalGeneration,
+    }
+    model = kinds[family]._from_config(config, attn_implementation="eager").eval()
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if parameter.dim() > 1:
@@ -182,17 +213,22 @@ def make_processor(family, tokenizer):
         image_mean=[0.48145466, 0.4578275, 0.40821073],
         image_std=[0.26862954, 0.26130258, 0.27577711],
     )
+    if family == "qwen3-vl":
+        sizes.update(image_mean=[0.5] * 3, image_std=[0.5] * 3)
+        return Qwen3VLProcessor(Qwen2VLImageProcessor(**sizes), tokenizer, Qwen3VLVideoProcessor(), chat_template=TEMPLATES[family])
     # Pillow's resampling, with which the models were trained, and torchvision's, transformers' default since 5.0.
     if family == "qwen2-vl":
         return Qwen2VLProcessor(Qwen2VLImageProcessorPil(**sizes), tokenizer, Qwen2VLVideoProcessor(), chat_template=TEMPLATE)
     return Qwen2_5_VLProcessor(Qwen2VLImageProcessor(**sizes), tokenizer, Qwen2VLVideoProcessor(), chat_template=TEMPLATE)
 
 
-def name_image_class(folder, processor):
+def name_image_class(family, folder, processor):
     """save_pretrained writes the name of the class with the default backend; the kit takes Pillow's arithmetic by the name."""
     path = os.path.join(folder, "preprocessor_config.json")
     held = json.load(open(path))
-    held["image_processor_type"] = type(processor.image_processor).__name__
+    name = type(processor.image_processor).__name__
+    # Qwen3-VL's published checkpoints have the class's name of 4.57.
+    held["image_processor_type"] = f"{name}Fast" if family == "qwen3-vl" else name
     json.dump(held, open(path, "w"), indent=2)
 
 
@@ -288,8 +324,8 @@ def saved_names(model):
     return names
 
 
-def expect_grpo(family, folder, processor, out):
-    """The losses that TRL's GRPOTrainer computes (its own `_compute_loss`) of one fixed rollout, by loss type."""
+def expect_grpo(family, model, folder, processor, out, numbers):
+    """The losses that TRL's GRPOTrainer computes (its own `_compute_loss`) of one fixed rollout, by loss type; of `grpo` its gradients."""
     import datasets
     from trl import GRPOConfig, GRPOTrainer
 
@@ -360,7 +396,14 @@ def expect_grpo(family, folder, processor, out):
             "num_items_in_batch": completions["attention_mask"].sum(),
             **images,
         }
-        out["grpo"]["losses"][loss_type] = trainer._compute_loss(trainer.model, inputs).item()
+        loss = trainer._compute_loss(trainer.model, inputs)
+        out["grpo"]["losses"][loss_type] = loss.item()
+        if loss_type == "grpo":
+            loss.backward()
+            saved = saved_names(model)
+            for name, parameter in trainer.model.named_parameters():
+                numbers[f"grpo.gradient.{saved[name]}"] = parameter.grad.clone()
+            trainer.model.zero_grad()
         ratio = (scores(1) - inputs["old_per_token_logps"]).exp()[completions["attention_mask"] == 1]
     print("grpo", out["grpo"]["losses"], "ratios", ratio.min().item(), ratio.max().item())
 
@@ -395,7 +438,7 @@ def check_published(folder, config, batch, logits):
 
 def main():
     make_images(os.path.join(FIXTURES, "images"))
-    for family in ("qwen2-vl", "qwen2.5-vl"):
+    for family in TEMPLATES:
         folder = os.path.join(FIXTURES, family)
         shutil.rmtree(folder, ignore_errors=True)
         tokenizer = make_tokenizer()
@@ -403,17 +446,17 @@ def main():
         model.save_pretrained(folder)
         processor.tokenizer.save_pretrained(folder)
         processor.image_processor.save_pretrained(folder)
-        name_image_class(folder, processor)
+        name_image_class(family, folder, processor)
         with open(os.path.join(folder, "chat_template.jinja"), "w") as file:
-            file.write(TEMPLATE)
-        config = published(json.load(open(os.path.join(folder, "config.json"))))
+            file.write(TEMPLATES[family])
+        config = published(family, json.load(open(os.path.join(folder, "config.json"))))
         json.dump(config, open(os.path.join(folder, "config.published.json"), "w"), indent=2)
         out, numbers = {}, {}
         expect_logits(model, processor, out, numbers)
         check_published(folder, config, encode(processor, ["two"]), numbers["logits.two"])
         expect_greedy(model, processor, out)
         expect_sft(model, processor, out, numbers)
-        expect_grpo(family, folder, processor, out)
+        expect_grpo(family, model, folder, processor, out, numbers)
         expect_lora(family, model, processor, folder, numbers)
         json.dump(out, open(os.path.join(folder, "expected.json"), "w"), indent=None, ensure_ascii=False)
         save_file({name: value.contiguous() for name, value in numbers.items()}, os.path.join(folder, "expected.safetensors"))

@@ -1,5 +1,5 @@
 /**
- * Numbers of transformers, PyTorch, TRL and PEFT against the kit's, on random tiny checkpoints of both families, from text and
+ * Numbers of transformers, PyTorch, TRL and PEFT against the kit's, on random tiny checkpoints of all families, from text and
  * image files on: see make_fixtures.py.
  */
 
@@ -12,6 +12,7 @@ import type { EncodedPrompt } from '../../lib/model/generate.js';
 import { disposeModel, encodeCompletion, loadModel, type Model } from '../../lib/model/model.js';
 import { positionIds } from '../../lib/model/mrope.js';
 import { GREEDY } from '../../lib/model/sampling.js';
+import { publishedName } from '../../lib/model/tensor-names.js';
 import { partParameters } from '../../lib/train/batches.js';
 import { REASON_RFT_GRPO } from '../../lib/train/grpo-settings.js';
 import { likelihoodStep } from '../../lib/train/likelihood.js';
@@ -113,17 +114,11 @@ for (const family of FAMILIES) {
       const step = likelihoodStep(model.config);
       const { gradients, metrics } = likelihoodGradients(step, tensors, [batch], model.config);
       assert.ok(Math.abs(metrics.loss! - loss) < 1e-5, `loss ${metrics.loss} against ${loss}`);
-      const wanted = [...numbers].filter(([name]) => name.startsWith('gradient.'));
-      assert.deepEqual(Object.keys(gradients).sort(), wanted.map(([name]) => name.slice('gradient.'.length)).sort());
-      for (const [name, values] of wanted) {
-        const actual = gradients[name.slice('gradient.'.length)]!.dataSync();
-        const error = norm(values.map((x, i) => x - actual[i]!)) / norm(values);
-        assert.ok(error < 1e-3, `${name}: relative error ${error} of ${norm(values)}`);
-      }
+      compareGradients(gradients, numbers, 'gradient.');
       tf.dispose(gradients);
     });
 
-    it('a GRPO step has the loss that TRL computes, to 1e-5, with ratios clipped on both sides', () => {
+    it('a GRPO step has the loss that TRL computes, to 1e-5, with ratios clipped on both sides, and its gradient to 1e-3 of its norm', () => {
       const { prompts: groups, losses, samplingScale, referenceScale, beta, epsilon, cispoBound } = expected.grpo;
       const rollout: Rollout = {
         examples: Object.keys(groups).map((id) => ({ id, prompt: prompts[id as Case], solution: '' })),
@@ -149,6 +144,7 @@ for (const family of FAMILIES) {
         const compute = () => policyGradients(policy, tensors, update!, model.config, settings);
         // One loss as a compiled step is enough, since each would build a graph of its own.
         const { gradients, metrics } = lossType === 'grpo' ? compute() : eagerly(compute);
+        if (lossType === 'grpo') compareGradients(gradients, numbers, 'grpo.gradient.');
         tf.dispose(gradients);
         assert.ok(Math.abs(metrics.loss! - wanted) < 1e-5, `${lossType}: ${metrics.loss} against ${wanted}`);
         if (lossType === 'cispo') assert.ok(metrics.cispo_clip_ratio! > 0);
@@ -166,6 +162,25 @@ for (const family of FAMILIES) {
       assert.ok(largestGap(wanted, numbers.get('logits.two')!) > 0.1, 'the adapter changes nothing: a weak test');
     });
   });
+}
+
+/** Holds that the gradients are those that the fixture names with the prefix, each to 1e-3 of its norm. */
+function compareGradients(
+  gradients: { [name: string]: tf.Tensor },
+  numbers: ReadonlyMap<string, Float32Array>,
+  prefix: string,
+): void {
+  const wanted = new Map(
+    [...numbers]
+      .filter(([name]) => name.startsWith(prefix))
+      .map(([name, values]) => [publishedName(name.slice(prefix.length)), values]),
+  );
+  assert.deepEqual(Object.keys(gradients).sort(), [...wanted.keys()].sort());
+  for (const [name, values] of wanted) {
+    const actual = gradients[name]!.dataSync();
+    const error = norm(values.map((x, i) => x - actual[i]!)) / norm(values);
+    assert.ok(error < 1e-3, `${prefix}${name}: relative error ${error} of ${norm(values)}`);
+  }
 }
 
 function norm(x: Float32Array): number {

@@ -55,6 +55,7 @@ interface Saved {
 const SAVED: { [family in Family]: { config: string; layout: TensorLayout; options: SaveOptions } } = {
   'qwen2-vl': { config: 'config.published.json', layout: 'published', options: { shardBytes: 30_000 } },
   'qwen2.5-vl': { config: 'config.json', layout: 'modules', options: { dtype: 'bfloat16' } },
+  'qwen3-vl': { config: 'config.published.json', layout: 'modules', options: { shardBytes: 50_000 } },
 };
 
 /** Two steps of supervised fine-tuning of everything, at a rate that shows. */
@@ -107,11 +108,11 @@ async function save(family: Family): Promise<Saved[]> {
   return [whole, adapted];
 }
 
-test('trained and saved here, checkpoints and adapters of both families have the same logits in transformers and PEFT', {
+test('trained and saved here, checkpoints and adapters of all families have the same logits in transformers and PEFT', {
   skip: python ? false : 'PyTorch and transformers are not installed; `npm run bench` installs them',
 }, async (context) => {
   const saved = (await Promise.all(FAMILIES.map(save))).flat();
-  // The prompts of both families are the same.
+  // The questions and images of all families are the same.
   const { cases } = readExpected('qwen2-vl');
   const request = {
     count: COUNT,

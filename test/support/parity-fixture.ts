@@ -11,7 +11,7 @@ import { readSafetensors } from '../../lib/model/safetensors.js';
 import type { ImageGrid } from '../../lib/model/tensors.js';
 import { readImage } from '../../lib/records/image.js';
 
-export const FAMILIES = ['qwen2-vl', 'qwen2.5-vl'] as const;
+export const FAMILIES = ['qwen2-vl', 'qwen2.5-vl', 'qwen3-vl'] as const;
 export type Family = (typeof FAMILIES)[number];
 
 /** The prompts: without an image, with one, with two, with a tall one, with a wide one. */
@@ -62,7 +62,7 @@ export function readExpected(family: Family): Expected {
   return JSON.parse(readFileSync(path.join(fixtureFolder(family), 'expected.json'), 'utf8')) as Expected;
 }
 
-/** The expected numbers by name: `logits.CASE` `[last tokens, vocab]`, `pixels.CASE` (every 11th), `gradient.PARAMETER`. */
+/** The expected numbers by name: `logits.CASE` `[last tokens, vocab]`, `pixels.CASE` (every 11th), `gradient.PARAMETER`, `grpo.gradient.PARAMETER`. */
 export function readNumbers(family: Family): Map<string, Float32Array> {
   const file = path.join(fixtureFolder(family), 'expected.safetensors');
   return new Map([...readSafetensors(file)].map(({ name, data }) => [name, data]));
