@@ -102,7 +102,7 @@ export { trendText } from './study/results/wording.js';
 // ---- The study: profiles, data, cells, grids, results ---------------------------------------------------------------------------
 
 export type { BaseCell, Cell, CellResult, GrpoCell, SftCell } from './study/cells/cell.js';
-export { evaluateCell, measureHeldOut, runCell } from './study/cells/run-cell.js';
+export { cellCurves, evaluateCell, measureHeldOut, runCell, startedRun } from './study/cells/run-cell.js';
 export { scheduleValidation, type ValidationSettings } from './study/cells/validation.js';
 export { validationSettings } from './study/cells/validation-rows.js';
 export { curateTrainingRows } from './study/data/curate-rows.js';
@@ -138,9 +138,11 @@ export { exportFigure, renderFigure } from './plots/export.js';
 export { forestFigure } from './plots/forest.js';
 export { notebookTable } from './plots/html-table.js';
 export { imageGrid } from './plots/images.js';
+export { attachLive } from './plots/live/attach-live.js';
 export { runGridLive } from './plots/live/grid-live.js';
-export { grpoPanels, livePlot, SFT_PANELS, validationPanels } from './plots/live/live-plot.js';
-export { cellCurves, liveProgress, runCellLive } from './plots/live/run-live.js';
+export { livePlot } from './plots/live/live-plot.js';
+export { liveProgress, runCellLive } from './plots/live/run-live.js';
+export { metricPanels } from './plots/metric-panels.js';
 export { show, showFigure } from './plots/notebook.js';
 export { rolloutTable, sampleTable } from './plots/rollout-table.js';
 export { publishFigure, rolloutViews, sampleViews, showStudyFigures } from './plots/study/notebook-views.js';

@@ -1,8 +1,8 @@
-/** Curves over training steps: every value faint, the smoothed line over it. */
+/** Curves over training steps: every value as a point where it is, and over them the mean of the steps around each. */
 
 import type { Data } from 'plotly.js';
-import { panelFigure } from './panels.js';
-import { type Figure, seriesStyle, withOpacity } from './style.js';
+import { type PanelPlace, panelFigure } from './panels.js';
+import { type Figure, type SeriesStyle, seriesStyle, withOpacity } from './style.js';
 
 /** A row of a metrics file: metric names to values. A value that is not a finite number is a gap. */
 export type MetricRow = Readonly<Record<string, unknown>>;
@@ -22,24 +22,30 @@ export interface CurvesOptions {
   step?: string;
   /** The last step of a run that is still under way. The horizontal axis then ends there, and metrics that come later may be missing. */
   total?: number;
-  /** Weight of the past in the smoothed line, 0 (none) to below 1; default: 0.8. */
-  smoothing?: number;
+  /** Steps that the bold line takes the mean of, an odd number; 1 draws none. Default: a twentieth of the run, and 5 or more. */
+  window?: number;
   columns?: number;
 }
 
+/** The steps that curves of so many steps take means of: a twentieth, and 5 or more; an odd number. */
+export function windowOf(steps: number): number {
+  return Math.max(5, 2 * Math.floor(steps / 40) + 1);
+}
+
 /**
- * Exponentially weighted mean of the values so far, without the pull towards zero at the start:
- * s_t = sum_i w^(t - i) x_i / sum_i w^(t - i) over the finite values up to t. A gap stays a gap and carries no weight.
+ * The mean of the values around each, of fewer at either end. Unlike a weighted mean of the past it does not lag behind them. A gap
+ * stays a gap, and no mean counts it.
+ *
+ * @param window the values of one mean, an odd number
  */
-export function smoothCurve(values: readonly (number | null)[], weight = 0.8): (number | null)[] {
-  if (!(weight >= 0 && weight < 1)) throw new Error(`smoothCurve: the weight must be in [0, 1), got ${weight}`);
-  let sum = 0;
-  let norm = 0;
-  return values.map((value) => {
-    if (value === null) return null;
-    sum = weight * sum + value;
-    norm = weight * norm + 1;
-    return sum / norm;
+export function runningMean<V extends number | null>(values: readonly V[], window: number): V[] {
+  if (!(Number.isInteger(window) && window % 2 === 1 && window > 0))
+    throw new Error(`running mean: the window must be an odd whole number, such as 5, got ${window}`);
+  const reach = (window - 1) / 2;
+  return values.map((value, i) => {
+    if (value === null) return value;
+    const neighbours = values.slice(Math.max(0, i - reach), i + reach + 1).filter((near) => near !== null);
+    return (neighbours.reduce((sum, near) => sum + near, 0) / neighbours.length) as V;
   });
 }
 
@@ -57,7 +63,9 @@ function rounded(values: readonly (number | null)[]): (number | null)[] {
 }
 
 /**
- * Training curves of one run or several, a panel for each entry of `panels`.
+ * Training curves of one run or several, a panel for each entry of `panels`. Each value is a point where it is. A metric of every step
+ * has a bold line too, the mean of the steps around each. A metric of some steps alone, such as an evaluation's, has none: its points
+ * are joined as they are.
  *
  * @param runs metrics by the run's name; with several runs a style belongs to a run, with one run to a metric
  * @param panels the charts; a bare string is a panel of that one metric
@@ -68,71 +76,104 @@ export function trainingCurves(
   panels: readonly (CurvePanel | string)[],
   options: CurvesOptions = {},
 ): Figure {
-  const { step = 'step', smoothing = 0.8, columns = 3 } = options;
+  const { step = 'step', columns = 3, total } = options;
   const names = Object.keys(runs);
   const frames: CurvePanel[] = panels.map((p) => (typeof p === 'string' ? { title: p, keys: [p] } : p));
-  if (options.total === undefined) checkMetrics(Object.values(runs).flat(), frames);
+  const rows = Object.values(runs).flat();
+  if (total === undefined) checkMetrics(rows, frames);
+  const underWay = total !== undefined && !rows.some((row) => row[step] === total);
+  const logged = new Set(rows.flatMap((row) => Object.keys(row)));
+  const window = options.window ?? windowOf(total ?? Math.max(0, ...Object.values(runs).map((run) => run.length)));
   const inLegend = new Set<string>();
   const several = names.length > 1;
+  let hasMeans = false;
+  const curve = (name: string, key: string, style: SeriesStyle, inTitle: boolean, place: PanelPlace): Data[] => {
+    const drawn = runs[name]!.filter((row) => row[key] !== undefined);
+    if (drawn.length === 0) return [];
+    // What is measured now and then is known by its name too, should it be measured after every step.
+    const everyStep = drawn.length === runs[name]!.length && !key.startsWith('eval_');
+    const values = metricColumn(drawn, key);
+    const label = several ? name : key;
+    // A panel of one metric says its name in the title; only what the titles don't say goes to the legend.
+    const showlegend = !inTitle && !inLegend.has(label);
+    if (showlegend) inLegend.add(label);
+    const { color } = style;
+    const common = {
+      ...{ type: 'scatter', x: metricColumn(drawn, step), legendgroup: label },
+      ...{ xaxis: place.xaxis, yaxis: place.yaxis },
+    } as const;
+    const bold = { color, width: 2, dash: style.dash } as const;
+    if (!everyStep) {
+      const marker = { color, size: 7, symbol: style.marker };
+      return [
+        { ...common, y: rounded(values), mode: 'lines+markers', name: label, line: bold, marker, showlegend } as Data,
+      ];
+    }
+    const raw = {
+      ...{ ...common, y: rounded(values), mode: 'lines+markers', name: `${label}, each step`, showlegend: false },
+      line: { color: withOpacity(color, 0.3), width: 1 },
+      marker: { color: withOpacity(color, 0.55), size: 3.5 },
+    } as Data;
+    if (window === 1) return [{ ...raw, name: label, showlegend } as Data];
+    hasMeans = true;
+    const mean = { ...common, y: rounded(runningMean(values, window)), mode: 'lines', name: label, line: bold };
+    return [raw, { ...mean, showlegend } as Data];
+  };
   const figure = panelFigure(
     frames.map((panel, i) => ({
-      title: panel.title,
+      // A panel without a curve says why it is empty.
+      title:
+        rows.length === 0 || panel.keys.some((key) => logged.has(key))
+          ? panel.title
+          : `${panel.title} (not logged${underWay ? ' yet' : ''})`,
       xaxis: {
         // Once a column, below its lowest panel.
         ...(i + columns >= frames.length ? { title: { text: step } } : {}),
-        ...(options.total === undefined ? {} : { range: [0, options.total] }),
+        ...(total === undefined ? {} : { range: [0, 1.02 * total] }),
       },
       yaxis: panel.range ? { range: [...panel.range] } : { rangemode: 'tozero' as const },
     })),
     columns,
-    (place, index) =>
-      names.flatMap((name, run) =>
-        frames[index]!.keys.flatMap((key, k): Data[] => {
-          // A metric of some steps alone, such as an evaluation's, is a curve through those.
-          const rows = runs[name]!.filter((row) => row[key] !== undefined);
-          const sparse = rows.length < runs[name]!.length;
-          const raw = metricColumn(rows, key);
+    (place, index) => {
+      const { keys } = frames[index]!;
+      return names.flatMap((name, run) =>
+        keys.flatMap((key, k) => {
           const style = seriesStyle(several ? run : k);
-          const label = several ? name : key;
-          // A panel of one metric says its name in the title; only what the titles don't say goes to the legend.
-          const legend = (several || frames[index]!.keys.length > 1) && !inLegend.has(label);
-          if (legend) inLegend.add(label);
-          const common = {
-            type: 'scatter',
-            x: metricColumn(rows, step),
-            xaxis: place.xaxis,
-            yaxis: place.yaxis,
-          } as const;
-          const line = { color: style.color, width: 2, dash: several || k > 0 ? style.dash : 'solid' } as const;
-          return [
-            {
-              ...common,
-              y: rounded(raw),
-              mode: 'lines',
-              line: { color: withOpacity(style.color, 0.3), width: 1 },
-              hoverinfo: 'skip',
-              showlegend: false,
-              legendgroup: label,
-            },
-            {
-              ...common,
-              y: rounded(smoothCurve(raw, smoothing)),
-              mode: sparse ? 'lines+markers' : 'lines',
-              name: label,
-              line,
-              showlegend: legend,
-              legendgroup: label,
-            },
-          ];
+          return curve(
+            name,
+            key,
+            several || k > 0 ? style : { ...style, dash: 'solid' },
+            !several && keys.length === 1,
+            place,
+          );
         }),
-      ),
+      );
+    },
     {
       ...(options.title === undefined ? {} : { title: { text: options.title } }),
       // Keeps a reader's zoom when a live figure is redrawn.
       uirevision: 'kept',
     },
+    0.36 / Math.max(2, Math.ceil(frames.length / columns)),
   );
+  if (hasMeans) figure.data.push(...lineLegend(window));
   return figure;
+}
+
+/** Says in the legend which points and which line are which. The two entries belong to no run, so they are grey and draw nothing. */
+function lineLegend(window: number): Data[] {
+  const entry = { type: 'scatter' as const, x: [null], y: [null], hoverinfo: 'skip' as const, showlegend: true };
+  const grey = '#666666';
+  return [
+    {
+      ...entry,
+      mode: 'lines+markers',
+      name: 'each step',
+      line: { color: grey, width: 1 },
+      marker: { color: grey, size: 3.5 },
+    },
+    { ...entry, mode: 'lines', name: `mean of ${window} steps`, line: { color: grey, width: 2 } },
+  ] as Data[];
 }
 
 /** Refuses a metric that no row has: its panel would stay empty without a word. */

@@ -6,6 +6,7 @@ import { writeFileAtomic } from '../engine/atomic-write.js';
 
 /** One completion as it is logged. */
 export interface LoggedCompletion {
+  /** The first is 1. */
   step: number;
   /** The record's. */
   id: string;

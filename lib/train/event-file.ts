@@ -9,7 +9,7 @@ import type { Metrics } from './metrics.js';
 
 /** The metrics of a step. */
 export interface ScalarEvent {
-  /** Number of steps completed. */
+  /** The first is 1. */
   step: number;
   /** Unix time, seconds. */
   time: number;

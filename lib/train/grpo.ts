@@ -84,7 +84,7 @@ export async function trainGrpo(
   const step = async (index: number): Promise<Metrics> => {
     const parameters = { ...frozen, ...trainable };
     const { rollout, metrics, log } = await rollOut({ model, parameters, examples, rewards, settings, step: index });
-    run.writeCompletions(index, log);
+    run.writeCompletions(index + 1, log);
     const old = findOldLogProbs(rollout, parameters);
     const learningRate = learningRateAt(schedule, index, steps);
     const updates: Metrics[] = [];

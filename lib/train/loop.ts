@@ -96,7 +96,7 @@ export async function runLoop(options: LoopOptions): Promise<void> {
   };
   signal?.addEventListener('abort', requestStop);
   let { done, best } = restore(options);
-  const log = await run.startLog(done, keepCheckpoints);
+  const log = await run.startLog(done, steps, keepCheckpoints);
   // A notebook kernel breaks the synchronous part of a cell on SIGINT, and a listener added in that part would leave the
   // kernel to exit at the next one; after a turn of the event loop it is safe.
   await new Promise((resolve) => setImmediate(resolve));
@@ -136,7 +136,7 @@ export async function runLoop(options: LoopOptions): Promise<void> {
         improved = best === undefined || score > best.score;
         if (improved) best = { step: done, score };
       }
-      for (const warning of log.write(index, metrics, times)) options.onWarning?.(warning);
+      for (const warning of log.write(done, metrics, times)) options.onWarning?.(warning);
       options.onStep?.(done, steps, { ...metrics, ...times });
       if (improved || saves) save(options, done, best);
     }

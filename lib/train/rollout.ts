@@ -104,7 +104,7 @@ export async function rollOut(
   const { advantages } = advantagesOf(groups, rewards, settings);
   const log = drawnGroups.flatMap((group) => {
     const indexInGroups = groups.indexOf(group);
-    return logGroup(group, rewards, step, indexInGroups < 0 ? undefined : advantages[indexInGroups]);
+    return logGroup(group, rewards, step + 1, indexInGroups < 0 ? undefined : advantages[indexInGroups]);
   });
   const rollout = {
     examples: groups.map((group) => group.example),

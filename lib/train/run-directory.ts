@@ -26,8 +26,8 @@ const KEEP_CHECKPOINTS = 2;
  *
  *     run.json                     the configuration, which is the run's identity, seeds included; and each start of the
  *                                  run: from which step, when, and with which versions on what machine
- *     metrics.jsonl                a line a step (the first is 0), in the field's metric names; `eval_*` on the lines of
- *                                  steps after which the model was evaluated
+ *     metrics.jsonl                a line a step, in the field's metric names; `eval_*` on the lines of steps after which
+ *                                  the model was evaluated
  *     timing.jsonl                 wall-clock times of the steps; apart, so that `metrics.jsonl` repeats byte for byte
  *     warnings.jsonl               what the metrics warned of; absent until there is something
  *     completions/completions_00012.parquet
@@ -42,6 +42,8 @@ const KEEP_CHECKPOINTS = 2;
  *     start/                       the start with its adapters merged, when the run trains adapters of its own
  *     code.json                    the code that trains the run (`study/cells/code-version.ts`)
  *     result.json                  written last: the run is finished
+ *
+ * Every file, figure and message counts steps from 1: step 12 is the twelfth, and its checkpoint is the one after 12 steps.
  *
  * JSON Lines and event files grow by whole lines and records. A kill may tear the last one: readers leave it out, and a resume
  * removes it. All other files appear whole, by renaming. A file that a kill leaves under a name that ends in `.partial` is no part
@@ -96,13 +98,36 @@ export class RunDirectory {
   }
 
   /**
+   * Opens the run that lies in a folder, whatever its configuration, to read what it has logged.
+   *
+   * @throws Error when the folder holds no run
+   */
+  static read(folder: string): RunDirectory {
+    const run = new RunDirectory(folder);
+    if (run.description() === undefined)
+      throw new Error(`${folder} holds no run: it has no run.json; name the folder that --out named, or a cell's`);
+    return run;
+  }
+
+  /** The configuration, which is the run's identity. */
+  get configuration(): Json {
+    return this.description()!.configuration;
+  }
+
+  /** The steps of the whole run; undefined before its first start. */
+  get steps(): number | undefined {
+    return this.description()!.starts?.at(-1)?.steps;
+  }
+
+  /**
    * Makes the folder ready for the steps from `done` on and starts their log: what was logged from there on is removed, the
    * checkpoints that need not stay too, and `run.json` has this start with the environment that it computes in.
    *
    * @param done number of steps completed
+   * @param steps of the whole run
    * @param keepCheckpoints the newest that stay
    */
-  async startLog(done: number, keepCheckpoints?: number): Promise<RunLog> {
+  async startLog(done: number, steps: number, keepCheckpoints?: number): Promise<RunLog> {
     this.rewind(done);
     this.settleCheckpoints(keepCheckpoints);
     const environment = describeEnvironment(await startEngine());
@@ -112,14 +137,14 @@ export class RunDirectory {
       console.warn(
         `${this.folder} goes on in another environment (${changes}): its numbers may differ from those of a run that was not stopped`,
       );
-    this.recordStart(done, environment);
+    this.recordStart(done + 1, steps, environment);
     return startRunLog(this);
   }
 
-  /** Adds a start to `run.json`. @param step the first that it will do */
-  recordStart(step: number, environment: object): void {
+  /** Adds a start to `run.json`. @param step the first step that it will do @param steps of the whole run */
+  recordStart(step: number, steps: number, environment: object): void {
     const description = this.description()!;
-    const start = { step, time: new Date().toISOString(), environment: environment as Json };
+    const start = { step, steps, time: new Date().toISOString(), environment: environment as Json };
     this.describe({ ...description, starts: [...(description.starts ?? []), start] });
   }
 
@@ -148,6 +173,10 @@ export class RunDirectory {
     writeFileAtomic(path.join(this.folder, 'result.json'), `${JSON.stringify(result, null, 2)}\n`);
   }
 
+  get isFinished(): boolean {
+    return existsSync(path.join(this.folder, 'result.json'));
+  }
+
   /** The folder of the trained checkpoint. */
   get final(): string {
     return path.join(this.folder, 'final');
@@ -161,19 +190,18 @@ export class RunDirectory {
   /**
    * Writes the table of a step's completions.
    *
-   * @param step the first is 0
    * @throws Error when a reward has the name of another column
    */
   writeCompletions(step: number, rows: readonly LoggedCompletion[]): void {
     writeCompletions(this.completionsFile(step), rows);
   }
 
-  /** Reads the completions of a step; none where it is not done yet. @param step the first is 0 */
+  /** Reads the completions of a step; none where it is not done yet. */
   readCompletions(step: number): Promise<LoggedCompletion[]> {
     return readCompletions(this.completionsFile(step));
   }
 
-  /** The file of that table. @param step the first is 0 */
+  /** The file of that table. */
   completionsFile(step: number): string {
     return path.join(this.folder, 'completions', `completions_${String(step).padStart(5, '0')}.parquet`);
   }
@@ -188,22 +216,34 @@ export class RunDirectory {
     return readLines(this.metricsFile) as StepMetrics[];
   }
 
+  /** All metrics so far with the times of their steps. A kill may come between the lines of the two files: the last may lack its times. */
+  timedMetrics(): StepMetrics[] {
+    const times = new Map(this.rows<StepMetrics>('timing.jsonl').map((row) => [row.step, row]));
+    return this.metrics().map((row) => ({ ...row, ...times.get(row.step) }));
+  }
+
+  /** The metrics of the steps that stay when the run is started again: of a finished run all, else those that have a checkpoint. */
+  keptMetrics(): StepMetrics[] {
+    const done = this.isFinished ? Number.POSITIVE_INFINITY : (this.latestCheckpoint()?.step ?? 0);
+    return this.metrics().filter(({ step }) => step <= done);
+  }
+
   /** The rows of a JSON Lines file of the run. */
   rows<T>(name: string): T[] {
     return readLines(path.join(this.folder, name)) as T[];
   }
 
-  /** Drops the rows from `step` on, as these steps are done again, and files that a killed process left half-written. */
-  rewind(step: number): void {
+  /** Drops the rows after step `done`, as these steps are done again, and files that a killed process left half-written. */
+  rewind(done: number): void {
     for (const name of readdirSync(this.folder, { recursive: true, encoding: 'utf8' })) {
       const completionsOf = /^completions.completions_(\d+)\.parquet$/.exec(name)?.[1];
-      if (name.endsWith('.partial') || (completionsOf !== undefined && Number(completionsOf) >= step))
+      if (name.endsWith('.partial') || (completionsOf !== undefined && Number(completionsOf) > done))
         rmSync(path.join(this.folder, name), { recursive: true, force: true });
     }
     for (const name of LOG_FILES) {
       const file = path.join(this.folder, name);
       if (!existsSync(file)) continue;
-      const kept = (readLines(file) as { step: number }[]).filter((row) => row.step < step);
+      const kept = (readLines(file) as { step: number }[]).filter((row) => row.step <= done);
       writeFileAtomic(file, kept.map((row) => `${JSON.stringify(row)}\n`).join(''));
     }
   }
@@ -298,12 +338,12 @@ export class RunDirectory {
     return bestIsThere ? { step, folder, best } : { step, folder };
   }
 
-  /** @throws Error naming the first of the steps before `done` that the log of metrics lacks */
+  /** @throws Error naming the first of the steps up to `done` that the log of metrics lacks */
   checkLog(done: number): void {
     const rows = this.metrics();
-    const lacking = Array.from({ length: done }, (_, step) => step).find((step) => rows[step]?.step !== step);
+    const lacking = Array.from({ length: done }, (_, i) => i + 1).find((step) => rows[step - 1]?.step !== step);
     if (lacking !== undefined)
-      throw new Error(`${this.metricsFile}, line ${lacking + 1} is not that of step ${lacking}, which the log lacks`);
+      throw new Error(`${this.metricsFile}, line ${lacking} is not that of step ${lacking}, which the log lacks`);
   }
 
   /** The checkpoint with the best score; undefined without evaluation during training. */
@@ -347,7 +387,7 @@ export interface Checkpoint {
 /** The contents of `run.json`. */
 interface Description {
   configuration: Json;
-  starts?: { step: number; time: string; environment: Json }[];
+  starts?: { step: number; steps: number; time: string; environment: Json }[];
 }
 
 function checkpointName(step: number): string {

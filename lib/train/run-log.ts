@@ -12,8 +12,8 @@ export interface LoggedFolder {
   readonly folder: string;
   /** All rows of `metrics.jsonl`. */
   metrics(): StepMetrics[];
-  /** All rows of a JSON Lines file. */
-  rows<T>(name: string): T[];
+  /** The same with the times of the steps. */
+  timedMetrics(): StepMetrics[];
   /** Adds rows to a JSON Lines file. */
   append<Row extends { step: number }>(name: string, rows: readonly Row[]): void;
 }
@@ -23,7 +23,6 @@ export interface RunLog {
   /**
    * Writes one step down.
    *
-   * @param step the first is 0
    * @param times what the clock and the memory say: they lie in a file of their own, so that `metrics.jsonl` repeats byte for byte
    * @returns what the metrics warn of
    */
@@ -42,18 +41,13 @@ export function startRunLog(run: LoggedFolder): RunLog {
       run.append('metrics.jsonl', [{ step, ...metrics }]);
       const time = Date.now() / 1000;
       run.append('timing.jsonl', [{ step, time, ...times }]);
-      events.add({ step: step + 1, time, metrics: { ...metrics, ...times } });
+      events.add({ step, time, metrics: { ...metrics, ...times } });
       return warnings;
     },
   };
 }
 
-/** The log so far as TensorBoard reads it: by the number of steps completed. */
+/** The log so far as TensorBoard reads it. */
 function scalarHistory(run: LoggedFolder): ScalarEvent[] {
-  const timing = new Map(run.rows<StepMetrics>('timing.jsonl').map((row) => [row.step, row]));
-  return run.metrics().map(({ step, ...metrics }) => {
-    // A kill may come between the lines of the two files.
-    const { step: _, time = Date.now() / 1000, ...times } = timing.get(step) ?? { step };
-    return { step: step + 1, time, metrics: { ...metrics, ...times } };
-  });
+  return run.timedMetrics().map(({ step, time = Date.now() / 1000, ...metrics }) => ({ step, time, metrics }));
 }

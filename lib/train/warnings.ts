@@ -3,7 +3,7 @@ import type { Metrics } from './metrics.js';
 
 /** A line for the person who watches the run. */
 export interface TrainingWarning {
-  /** The step that gave rise to it, the first is 0. */
+  /** The step that gave rise to it. */
   step: number;
   /** A `note` says that nothing is wrong, though the number is often misread. */
   level: 'note' | 'warning';
@@ -11,9 +11,9 @@ export interface TrainingWarning {
   message: string;
 }
 
-/** A warning as a line of text. It counts steps from 1, as curves do. */
+/** A warning as a line of text. */
 export function warningText({ step, level, message }: TrainingWarning): string {
-  return `step ${step + 1}, ${level}: ${message}`;
+  return `step ${step}, ${level}: ${message}`;
 }
 
 /** The bounds beyond which a run is warned of. */
@@ -48,7 +48,7 @@ export function trainingWarnings(history: readonly Metrics[]): TrainingWarning[]
     for (let earlier = since; earlier < newest; earlier++) {
       if (condition(history, earlier) !== undefined) return [];
     }
-    return [{ step: newest, level: kind === 'near-zero-loss' ? 'note' : 'warning', kind, message }];
+    return [{ step: newest + 1, level: kind === 'near-zero-loss' ? 'note' : 'warning', kind, message }];
   });
 }
 

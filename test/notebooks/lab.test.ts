@@ -86,5 +86,8 @@ test('03-grpo: the plot moves while it trains, an interrupt leaves a checkpoint,
   await notebook.waitForCell(training, 90_000);
   const rows = readFileSync(path.join(run, 'metrics.jsonl'), 'utf8').trim().split('\n');
   const logged = rows.map((row) => (JSON.parse(row) as { step: number }).step);
-  assert.deepEqual(logged, [...Array(study.profile.grpo.steps).keys()]);
+  assert.deepEqual(
+    logged,
+    [...Array(study.profile.grpo.steps).keys()].map((i) => i + 1),
+  );
 });

@@ -60,10 +60,10 @@ test('a reward with the name of another column is refused, and nothing is writte
 
 test('rewinding removes the tables of the steps that are done again', async () => {
   const run = RunDirectory.open(path.join(folder, 'rewound'), {});
-  for (const step of [0, 9, 10, 11, 100_000]) run.writeCompletions(step, [row(step, 'x', 1)]);
+  for (const step of [1, 10, 11, 12, 100_000]) run.writeCompletions(step, [row(step, 'x', 1)]);
   run.rewind(10);
   assert.deepEqual(readdirSync(path.join(run.folder, 'completions')).sort(), [
-    'completions_00000.parquet',
-    'completions_00009.parquet',
+    'completions_00001.parquet',
+    'completions_00010.parquet',
   ]);
 });

@@ -127,7 +127,7 @@ test('one update a rollout: at the first step the KL is 0 and nothing is clipped
 test('cut completions masked: a rollout of cut completions alone moves nothing', async () => {
   // Of one token, only the end token would end a completion; so nearly all are cut.
   const { run } = await train('masked', { steps: 1, maxNewTokens: 1, maskTruncated: true });
-  const rows = await run.readCompletions(0);
+  const rows = await run.readCompletions(1);
   const all = rows.every(({ ended }) => !ended);
   assert.ok(all, 'a completion ended; choose another seed');
   const [row] = run.metrics();
@@ -137,7 +137,7 @@ test('cut completions masked: a rollout of cut completions alone moves nothing',
 
 test('completions hold image tokens that the policy wrote itself, and the step takes them as text', async () => {
   const { run } = await train('image tokens', { steps: 2 });
-  const written = (await run.readCompletions(0)).filter(({ completion }) => /\b3\b/.test(completion));
+  const written = (await run.readCompletions(1)).filter(({ completion }) => /\b3\b/.test(completion));
   assert.ok(written.length > 0, 'no completion holds token 3, the image token; choose another seed');
   finite(run);
 });
@@ -146,7 +146,7 @@ test('random rewards are drawn anew for each completion, and again the same in t
   const control: NamedReward = { name: 'random_reward', weight: 1, reward: randomReward };
   const { run } = await train('random', { steps: 2 }, { rewards: [control] });
   const again = await train('random again', { steps: 2 }, { rewards: [control] });
-  const rows = [...(await run.readCompletions(0)), ...(await run.readCompletions(1))];
+  const rows = [...(await run.readCompletions(1)), ...(await run.readCompletions(2))];
   const coins = rows.map(({ reward }) => reward);
   assert.equal(coins.length, 2 * 4 * 4);
   // 16 expected, standard deviation sqrt(32 / 4) = 2.8.
@@ -194,7 +194,7 @@ const deadForMost: NamedReward = {
 test('dynamic sampling replaces dead groups by live ones of fresh prompts, and reports the prompts drawn first', async () => {
   const { run } = await train('refilled', { steps: 1, resamplingRounds: 8 }, { rewards: [deadForMost] });
   const [row] = run.metrics();
-  const rows = await run.readCompletions(0);
+  const rows = await run.readCompletions(1);
   const ids = [...new Set(rows.map(({ id }) => id))];
   assert.equal(rows.length, 4 * ids.length, 'a prompt was drawn twice');
   // Only four of the twelve prompts are live; the rounds end when they are found, or when no prompt is left.
@@ -246,7 +246,7 @@ test('stopped and resumed with everything on: metrics, completions, warnings and
   const whole = await train('whole', everything, { rewards });
   await assert.rejects(train('stopped', everything, { rewards, stopAfter: 3 }), TrainingStopped);
   const resumed = await train('stopped', everything, { rewards });
-  const tables = [0, 1, 2, 3].map((step) => path.relative(whole.run.folder, whole.run.completionsFile(step)));
+  const tables = [1, 2, 3, 4].map((step) => path.relative(whole.run.folder, whole.run.completionsFile(step)));
   for (const file of ['metrics.jsonl', 'warnings.jsonl', ...tables]) {
     const read = ({ run }: Outcome) => readFileSync(path.join(run.folder, file));
     assert.ok(read(resumed).equals(read(whole)), file);

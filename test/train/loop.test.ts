@@ -125,7 +125,7 @@ test('a start tells its step and its environment', async () => {
   await train('environment');
   const { starts } = JSON.parse(readFileSync(place('environment', 'run.json'), 'utf8'));
   assert.equal(starts.length, 1);
-  assert.equal(starts[0].step, 0);
+  assert.deepEqual([starts[0].step, starts[0].steps], [1, 8]);
   const { node, tfjs, tensorflow, backend, threads, packages } = starts[0].environment;
   assert.equal(node, process.versions.node);
   assert.equal(tfjs, tf.version.tfjs);
@@ -271,8 +271,8 @@ test('without a sound checkpoint, or with a log that lacks steps, a run says wha
   const log = place('hopeless', 'metrics.jsonl');
   const lines = readFileSync(log, 'utf8').split('\n');
   for (const [text, message] of [
-    ['', /metrics\.jsonl, line 1 is not that of step 0, which the log lacks/],
-    [lines.toSpliced(1, 1).join('\n'), /metrics\.jsonl, line 2 is not that of step 1/],
+    ['', /metrics\.jsonl, line 1 is not that of step 1, which the log lacks/],
+    [lines.toSpliced(1, 1).join('\n'), /metrics\.jsonl, line 2 is not that of step 2/],
     [lines.with(2, 'null').join('\n'), /metrics\.jsonl, line 3 is not JSON of a step: null; put the file back/],
   ] as const) {
     writeFileSync(log, text);
@@ -283,7 +283,7 @@ test('without a sound checkpoint, or with a log that lacks steps, a run says wha
   writeFileSync(log, `${lines.slice(0, 4).join('\n')}\n`);
   const warn = mock.method(console, 'warn', () => {});
   assert.equal(await train('hopeless'), await train('hopeful'));
-  assert.match(String(warn.mock.calls[0]!.arguments[0]), /step-000006 is not sound .*line 5 is not that of step 4/);
+  assert.match(String(warn.mock.calls[0]!.arguments[0]), /step-000006 is not sound .*line 5 is not that of step 5/);
   warn.mock.restore();
 });
 

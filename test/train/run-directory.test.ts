@@ -77,15 +77,15 @@ test('the best checkpoint stays whatever its age; what a kill left undone after 
 
 test('run.json holds the configuration, which alone is the run, and each start with its environment', () => {
   const run = RunDirectory.open(path.join(folder, 'starts'), { seed: 3 });
-  run.recordStart(0, { node: '20' });
-  RunDirectory.open(run.folder, { seed: 3 }).recordStart(12, { node: '22' });
+  run.recordStart(1, 20, { node: '20' });
+  RunDirectory.open(run.folder, { seed: 3 }).recordStart(13, 20, { node: '22' });
   const held = JSON.parse(readFileSync(path.join(run.folder, 'run.json'), 'utf8'));
   assert.deepEqual(held.configuration, { seed: 3 });
   assert.deepEqual(
     held.starts.map((start: { step: number; environment: object }) => [start.step, start.environment]),
     [
-      [0, { node: '20' }],
-      [12, { node: '22' }],
+      [1, { node: '20' }],
+      [13, { node: '22' }],
     ],
   );
   assert.ok(Math.abs(Date.parse(held.starts[1].time) - Date.now()) < 60_000);
@@ -141,18 +141,18 @@ test('a log that the disk takes no more of is named, with the remedy', { skip: !
   );
 });
 
-test('rewinding drops rows from a step on, and a line that a crash cut off is not read', () => {
+test('rewinding drops rows after a step, and a line that a crash cut off is not read', () => {
   const run = RunDirectory.open(path.join(folder, 'rewind'), {});
-  for (const step of [0, 1, 2]) run.append('metrics.jsonl', [{ step, loss: step }]);
-  appendFileSync(path.join(run.folder, 'metrics.jsonl'), '{"step":3,"lo');
+  for (const step of [1, 2, 3]) run.append('metrics.jsonl', [{ step, loss: step }]);
+  appendFileSync(path.join(run.folder, 'metrics.jsonl'), '{"step":4,"lo');
   assert.deepEqual(
     run.metrics().map((row) => row.step),
-    [0, 1, 2],
+    [1, 2, 3],
   );
   run.rewind(2);
   assert.deepEqual(run.metrics(), [
-    { step: 0, loss: 0 },
     { step: 1, loss: 1 },
+    { step: 2, loss: 2 },
   ]);
   appendFileSync(path.join(run.folder, 'metrics.jsonl'), 'spilt coffee\n');
   assert.throws(() => run.metrics(), /metrics\.jsonl, line 3 is not JSON of a step: spilt coffee; put the file back/);

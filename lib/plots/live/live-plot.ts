@@ -1,25 +1,28 @@
 /** Plots that move while a cell trains, and end as one still picture with an interactive figure beside it. */
 
 import { sep } from 'node:path';
-import type { RewardName } from '../../rewards/rewards.js';
 import { type CurvePanel, type MetricRow, trainingCurves } from '../curves.js';
 import { type ExportedFile, exportFigure, type FigureFormat, plotlyPath, scriptJson } from '../export.js';
+import { loggedMetrics, metricPanels } from '../metric-panels.js';
 import { DisplaySlot, type DisplayWriter, figureBundle, notebookWriter } from '../notebook.js';
 import type { Figure } from '../style.js';
 import { escapeHtml } from '../tables.js';
+import { secondsLeft, type TimedStep } from './step-pace.js';
 
 export interface LivePlotOptions {
   /** The run's name in the progress line: `grpo`. */
   name: string;
   /** The figure's title; default: the name. */
   title?: string;
-  /** The charts; a bare string is a chart of that one metric. */
-  panels: readonly (CurvePanel | string)[];
+  /** The charts; a bare string is a chart of that one metric. Default: those of the metrics that the run logs, see `metricPanels`. */
+  panels?: readonly (CurvePanel | string)[];
+  /** Metrics that the run will log: their charts are there from the start. Others come with the first step that logs them. */
+  expected?: readonly string[];
   /** The number of steps of the whole run. */
   total: number;
   /** The metrics that the progress line shows; default: the first metric of each of the first three panels. */
   progress?: readonly string[];
-  /** The metrics that a resumed run logged before. */
+  /** The metrics that a resumed run goes on from, see `RunDirectory.keptMetrics`. */
   history?: readonly MetricRow[];
   columns?: number;
   /** Of the figure, in pixels; default: 90, and 210 for each row of panels. */
@@ -115,24 +118,18 @@ window.reasonRftPlotly.then(
 
 /** A live plot in a notebook's cell; made by {@link livePlot}. */
 class LivePlot {
-  private readonly rows: MetricRow[];
+  private rows: MetricRow[];
   private readonly slot: DisplaySlot;
-  private readonly started = performance.now();
-  private readonly stepsBefore: number;
+  private readonly timed: TimedStep[] = [];
+  private lastReport = performance.now();
   private lastSent = Number.NEGATIVE_INFINITY;
-  private readonly height: number;
-  private readonly keys: readonly string[];
 
   constructor(
     private readonly options: LivePlotOptions,
     write: DisplayWriter,
   ) {
-    if (options.panels.length === 0) throw new Error(`live plot ${options.name}: there is no panel to draw`);
+    if (options.panels?.length === 0) throw new Error(`live plot ${options.name}: there is no panel to draw`);
     this.rows = [...(options.history ?? [])];
-    this.stepsBefore = this.step();
-    this.keys =
-      options.progress ?? options.panels.slice(0, 3).flatMap((p) => (typeof p === 'string' ? p : p.keys.slice(0, 1)));
-    this.height = options.height ?? 90 + 210 * Math.ceil(options.panels.length / (options.columns ?? 3));
     this.slot = new DisplaySlot(write);
     this.send();
   }
@@ -143,43 +140,88 @@ class LivePlot {
     return typeof step === 'number' ? step : 0;
   }
 
+  private panels(): readonly (CurvePanel | string)[] {
+    const { panels, expected = [] } = this.options;
+    return panels ?? metricPanels([...expected, ...loggedMetrics(this.rows)]);
+  }
+
+  private height(): number {
+    const { height, columns = 3 } = this.options;
+    return height ?? 90 + 210 * Math.max(1, Math.ceil(this.panels().length / columns));
+  }
+
   /** Draws the metrics that have been reported so far. */
   figure(): Figure {
-    const { name, title, panels, total, columns } = this.options;
+    const { name, title = name, total, columns } = this.options;
+    const panels = this.panels();
+    const height = this.height();
+    if (panels.length === 0) return { data: [], layout: { title: { text: title }, height } };
     const figure = trainingCurves({ [name]: this.rows }, panels, {
-      title: title ?? name,
-      total,
+      ...{ title, total },
       ...(columns === undefined ? {} : { columns }),
     });
-    return { data: figure.data, layout: { ...figure.layout, height: this.height } };
+    return { data: figure.data, layout: { ...figure.layout, height } };
   }
 
   /** The progress line as it stands now. Once the run has ended it names no time left. */
   progress(ended = false): string {
-    const step = this.step();
-    const done = step - this.stepsBefore;
-    const left =
-      !ended && done > 0 && step < this.options.total
-        ? ((performance.now() - this.started) / 1000 / done) * (this.options.total - step)
-        : undefined;
-    return progressLine(this.options.name, step, this.options.total, this.rows.at(-1) ?? {}, this.keys, left);
+    const { name, total, progress } = this.options;
+    const keys =
+      progress ??
+      this.panels()
+        .slice(0, 3)
+        .flatMap((panel) => (typeof panel === 'string' ? panel : panel.keys.slice(0, 1)));
+    const left = ended || this.step() >= total ? undefined : secondsLeft(this.timed, total, this.evaluateEvery());
+    return progressLine(name, this.step(), total, this.rows.at(-1) ?? {}, keys, left);
+  }
+
+  /** The steps between the last two evaluations; undefined as long as there was none. */
+  private evaluateEvery(): number | undefined {
+    const steps = this.rows.filter((row) => Object.keys(row).some((key) => key.startsWith('eval_')));
+    const [before, last] = [0, ...steps.map(({ step }) => Number(step))].slice(-2);
+    return last === undefined ? undefined : last - before!;
   }
 
   /**
-   * Reports a step. Redraws at most twice a second; the trainer has to yield to the event loop between steps
-   * (`await setImmediate()`), or messages pile up in the kernel.
+   * Reports a step. A run that goes on from a checkpoint does steps again: they take the place of what was drawn of them. Redraws at
+   * most twice a second; the trainer has to yield to the event loop between steps (`await setImmediate()`), or messages pile up in the
+   * kernel.
    */
   update(step: number, metrics: MetricRow): void {
+    const now = performance.now();
+    const seconds = (now - this.lastReport) / 1000;
+    this.lastReport = now;
+    this.rows = this.rows.filter((row) => Number(row.step) < step);
+    this.add(step, { step_time: seconds, ...metrics });
+    if (now - this.lastSent >= LEAST_MS_BETWEEN_UPDATES) this.send();
+  }
+
+  private add(step: number, metrics: MetricRow): void {
     this.rows.push({ ...metrics, step });
-    if (performance.now() - this.lastSent >= LEAST_MS_BETWEEN_UPDATES) this.send();
+    const { step_time, eval_runtime } = metrics;
+    if (typeof step_time !== 'number') return;
+    this.timed.push({
+      step,
+      seconds: step_time,
+      ...(typeof eval_runtime === 'number' ? { evaluation: eval_runtime } : {}),
+    });
+  }
+
+  /** Draws these steps in place of all that were reported, with their times where they are known (`step_time`, `eval_runtime`). */
+  show(rows: readonly MetricRow[]): void {
+    this.rows = [];
+    this.timed.length = 0;
+    for (const row of rows) this.add(Number(row.step), row);
+    this.send();
   }
 
   private send(): void {
     const text = this.progress();
+    const height = this.height();
     this.slot.set({
       'text/html':
-        `<div class="reason-rft-live" style="min-height:${this.height}px"></div>` +
-        `<pre>${escapeHtml(text)}</pre><script>${updateScript(this.figure(), this.height)}</script>`,
+        `<div class="reason-rft-live" style="min-height:${height}px"></div>` +
+        `<pre>${escapeHtml(text)}</pre><script>${updateScript(this.figure(), height)}</script>`,
       'text/plain': text,
     });
     this.lastSent = performance.now();
@@ -193,8 +235,9 @@ class LivePlot {
    */
   async finish(basePath?: string, formats: readonly FigureFormat[] = ['png', 'svg', 'html']): Promise<ExportedFile[]> {
     const figure = this.figure();
-    this.slot.set(await figureBundle(figure, this.progress(true), { height: this.height }));
-    return basePath === undefined ? [] : exportFigure(figure, basePath, { height: this.height, formats });
+    const height = this.height();
+    this.slot.set(await figureBundle(figure, this.progress(true), { height }));
+    return basePath === undefined ? [] : exportFigure(figure, basePath, { height, formats });
   }
 }
 
@@ -202,7 +245,7 @@ class LivePlot {
  * Opens a live plot under the running cell:
  *
  * ```ts
- * const live = livePlot({ name: 'grpo', panels: grpoPanels('accuracy_reward'), total: 60 });
+ * const live = livePlot({ name: 'grpo', total: 60 });
  * try {
  *   await train({ ..., onStep: (step, _, metrics) => live.update(step, metrics) });
  * } finally {
@@ -217,43 +260,3 @@ class LivePlot {
 export function livePlot(options: LivePlotOptions, write: DisplayWriter = notebookWriter()): LivePlot {
   return new LivePlot(options, write);
 }
-
-/**
- * The charts that tell how a GRPO run is doing.
- *
- * @param accuracyReward the reward that judges the answer, by its name; a run that does not earn one has one chart fewer
- */
-export function grpoPanels(accuracyReward: RewardName | undefined): CurvePanel[] {
-  const accuracy: CurvePanel[] = accuracyReward
-    ? [{ title: 'accuracy reward', keys: [`rewards/${accuracyReward}/mean`], range: [0, 1] }]
-    : [];
-  return [
-    { title: 'reward', keys: ['reward'] },
-    ...accuracy,
-    { title: 'kl', keys: ['kl'] },
-    { title: 'completions/mean_length', keys: ['completions/mean_length'] },
-    { title: 'completions/clipped_ratio', keys: ['completions/clipped_ratio'], range: [0, 1] },
-    { title: 'frac_reward_zero_std (dead groups)', keys: ['frac_reward_zero_std'], range: [0, 1] },
-  ];
-}
-
-/**
- * The charts of held-out items while a cell trains: accuracy beside reward, so that one sees a reward that rises while accuracy
- * falls.
- *
- * @param samples k of pass@k
- */
-export function validationPanels(samples: number): CurvePanel[] {
-  const passes = [...new Set(['eval_pass@1', `eval_pass@${samples}`])];
-  return [
-    { title: 'held out: accuracy', keys: ['eval_accuracy', ...passes], range: [0, 1] },
-    { title: 'held out: reward', keys: ['eval_reward'] },
-    { title: 'held out: format', keys: ['eval_format'], range: [0, 1] },
-  ];
-}
-
-/** The two charts of supervised fine-tuning. */
-export const SFT_PANELS: readonly CurvePanel[] = [
-  { title: 'loss', keys: ['loss'] },
-  { title: 'mean_token_accuracy', keys: ['mean_token_accuracy'], range: [0, 1] },
-];

@@ -1,23 +1,13 @@
 /** Trains cells under a live plot of a notebook, and writes the finished figure to files. */
 
 import path from 'node:path';
-
-import type { RewardName } from '../../rewards/rewards.js';
-import { type Cell, type CellResult, cellSteps, type GrpoCell } from '../../study/cells/cell.js';
-import { cellMetrics, runCell } from '../../study/cells/run-cell.js';
-
+import { type Cell, type CellResult, cellSteps } from '../../study/cells/cell.js';
+import { runCell, startedRun } from '../../study/cells/run-cell.js';
 import type { Study } from '../../study/workspace.js';
-import { TASKS } from '../../tasks/tasks.js';
-import type { Metrics } from '../../train/metrics.js';
 import { type TrainingWarning, warningText } from '../../train/warnings.js';
 import { exportFigure } from '../export.js';
 import { DisplaySlot } from '../notebook.js';
-import { grpoPanels, livePlot, SFT_PANELS, validationPanels } from './live-plot.js';
-
-/** Reads the metrics that a cell has logged so far, with the number of steps done as curves show it: the log counts from 0. */
-export function cellCurves(study: Study, cell: Cell): (Metrics & { step: number })[] {
-  return cellMetrics(study, cell).map((row) => ({ ...row, step: row.step + 1 }));
-}
+import { livePlot } from './live-plot.js';
 
 /**
  * Trains a cell under a live plot, or goes on where it was stopped. A cell that is finished shows its curves. The finished figure
@@ -26,12 +16,8 @@ export function cellCurves(study: Study, cell: Cell): (Metrics & { step: number 
  * @throws TrainingStopped when interrupted; the curves so far stay under the cell
  */
 export async function runCellLive(study: Study, cell: Cell, name: string): Promise<CellResult> {
-  const panels = cell.kind === 'grpo' ? grpoPanels(earnedAccuracyReward(cell)) : [...SFT_PANELS];
-  if (cell.validation?.evaluateEvery) {
-    const charts = validationPanels(cell.validation.samples);
-    panels.push(...charts.filter(({ keys }) => cell.kind === 'grpo' || !keys.includes('eval_reward')));
-  }
-  const live = livePlot({ name, panels, total: cellSteps(cell), history: cellCurves(study, cell) });
+  const history = startedRun(study, cell)?.keptMetrics() ?? [];
+  const live = livePlot({ name, expected: expectedMetrics(cell), total: cellSteps(cell), history });
   let result: CellResult;
   try {
     result = await runCell(study, cell, {
@@ -46,10 +32,21 @@ export async function runCellLive(study: Study, cell: Cell, name: string): Promi
   return result;
 }
 
-/** The reward that judges the answers of a cell's task; undefined where the cell does not earn it. */
-function earnedAccuracyReward({ task, rewards }: GrpoCell): RewardName | undefined {
-  const { accuracyReward } = TASKS[task];
-  return rewards[accuracyReward] === undefined ? undefined : accuracyReward;
+/** The metrics of a cell that have a chart. */
+function expectedMetrics(cell: Cell): string[] {
+  const { validation } = cell;
+  const heldOut = validation?.evaluateEvery
+    ? ['eval_accuracy', 'eval_format', 'eval_pass@1', `eval_pass@${validation.samples}`]
+    : [];
+  if (cell.kind === 'sft') return ['loss', 'mean_token_accuracy', ...heldOut];
+  return [
+    'reward',
+    ...Object.keys(cell.rewards).map((reward) => `rewards/${reward}/mean`),
+    ...(cell.settings.beta > 0 ? ['kl'] : []),
+    ...['completions/mean_length', 'completions/clipped_ratio', 'frac_reward_zero_std'],
+    ...heldOut,
+    ...(heldOut.length > 0 ? ['eval_reward'] : []),
+  ];
 }
 
 /** Shows warnings as lines of text under the running cell; nothing as long as there is none. */

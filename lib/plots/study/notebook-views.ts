@@ -21,7 +21,6 @@ import { studyFigures } from './figures.js';
 /**
  * Reads the first prompts of a step's rollout with their groups.
  *
- * @param step the first is 1
  * @throws Error where the cell has logged no completions of that step
  */
 export async function rolloutViews(
@@ -30,7 +29,7 @@ export async function rolloutViews(
   step: number,
   prompts: number,
 ): Promise<RolloutView[]> {
-  const logged = (await startedRun(study, cell)?.readCompletions(step - 1)) ?? [];
+  const logged = (await startedRun(study, cell)?.readCompletions(step)) ?? [];
   if (logged.length === 0)
     throw new Error(`no completions of step ${step} were logged; has the cell been trained as far as that?`);
   const records = new Map(readRecords(recordsFile(study, 'train', cell.task)).map((row) => [row.id, row]));

@@ -5,6 +5,7 @@ import { PARADIGM_NAMES } from '../../study/design/paradigms.js';
 import type { Phenomenon, TrainingCurve } from '../../study/results/results.js';
 import { capital } from '../../study/results/wording.js';
 import { TASKS, type TaskName } from '../../tasks/tasks.js';
+import { runningMean } from '../curves.js';
 import { panelFigure } from '../panels.js';
 import { type Figure, withOpacity } from '../style.js';
 import { plotlyText, wrapLines } from '../text.js';
@@ -104,19 +105,11 @@ function curveTraces(curve: TrainingCurve, place: { xaxis: string; yaxis: string
       }) as Data,
   );
   const mean = {
-    ...{ ...common, x: steps(curve.mean), y: rounded(runningMean(curve.mean)) },
+    ...{ ...common, x: steps(curve.mean), y: rounded(runningMean(curve.mean, 5)) },
     ...{ name: PARADIGM_NAMES[curve.paradigm], showlegend: legend },
     line: { color: style.color, width: 2.2, dash: style.dash },
   } as Data;
   return [...faint, mean];
-}
-
-/** The mean of five steps around each, of fewer at either end; unlike a weighted past it does not lag. */
-export function runningMean(values: readonly number[]): number[] {
-  return values.map((_, i) => {
-    const neighbours = values.slice(Math.max(0, i - 2), i + 3);
-    return neighbours.reduce((sum, value) => sum + value, 0) / neighbours.length;
-  });
 }
 
 function rounded(values: readonly number[]): number[] {

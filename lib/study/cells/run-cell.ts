@@ -28,8 +28,8 @@ export function startedRun(study: Study, cell: Cell): RunDirectory | undefined {
   return RunDirectory.check(cellFolder(study, cell), cell as unknown as Json);
 }
 
-/** Reads the metrics that a cell has logged so far, for a live plot that goes on where it stopped. */
-export function cellMetrics(study: Study, cell: Cell): StepMetrics[] {
+/** Reads the metrics that a cell has logged so far. */
+export function cellCurves(study: Study, cell: Cell): StepMetrics[] {
   return startedRun(study, cell)?.metrics() ?? [];
 }
 

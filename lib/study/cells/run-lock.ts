@@ -54,6 +54,12 @@ export function releaseJob(folder: string, job: string): void {
   if (readHolder(file)?.job === job) rmSync(file, { force: true });
 }
 
+/** Whether a process works in a folder now; of one on another machine it is taken that it lives. */
+export function isLocked(folder: string): boolean {
+  const holder = readHolder(path.join(folder, '.lock'));
+  return holder !== undefined && !isGone(holder);
+}
+
 function acquire(file: string): void {
   const own: LockHolder = {
     host: os.hostname(),

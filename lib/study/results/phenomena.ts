@@ -2,7 +2,7 @@
 import { TASKS, type TaskName } from '../../tasks/tasks.js';
 import { mean } from '../../train/advantage.js';
 import type { Metrics } from '../../train/metrics.js';
-import { cellMetrics, finishedCell } from '../cells/run-cell.js';
+import { cellCurves, finishedCell } from '../cells/run-cell.js';
 import { paradigmCell } from '../design/paradigms.js';
 import type { Study } from '../workspace.js';
 import { findDip, findRise, LEAST_STEPS, NOISE_ERRORS, windowError, windowMeans } from './curve-shapes.js';
@@ -38,7 +38,9 @@ export function rewardCurves(
       metrics.map((logged, step) => {
         const value = logged[keys[metric]];
         if (value === undefined)
-          throw new Error(`${task}, ${paradigm}, seed ${seed}: step ${step} has no '${keys[metric]}' in its metrics`);
+          throw new Error(
+            `${task}, ${paradigm}, seed ${seed}: step ${step + 1} has no '${keys[metric]}' in its metrics`,
+          );
         return value;
       }),
     );
@@ -52,7 +54,7 @@ export function phenomenaOf(study: Study, task: TaskName): Phenomenon[] {
   const curves = (['reason-rft-zero', 'reason-rft'] as const).flatMap((paradigm) => {
     const runs = study.profile.seeds.flatMap((seed) => {
       const cell = paradigmCell(study, paradigm, task, seed);
-      return finishedCell(study, cell) ? [{ seed, metrics: cellMetrics(study, cell) }] : [];
+      return finishedCell(study, cell) ? [{ seed, metrics: cellCurves(study, cell) }] : [];
     });
     return runs.length > 0 ? rewardCurves(task, paradigm, runs) : [];
   });

@@ -4,12 +4,10 @@ import { after, test } from 'node:test';
 import { closeFigureBrowser } from '../../../lib/plots/export.js';
 import {
   durationText,
-  grpoPanels,
   livePlot,
   metricText,
   plotlyCandidates,
   progressLine,
-  validationPanels,
 } from '../../../lib/plots/live/live-plot.js';
 import { type DisplayMessage, notebookWriter } from '../../../lib/plots/notebook.js';
 
@@ -36,21 +34,57 @@ test('the progress line', () => {
   );
 });
 
-test('what held-out items say is drawn beside the training reward, through the steps that were evaluated', () => {
+test('the charts follow from what the run logs, whatever its rewards are called; held-out points lie at their steps', () => {
   const { write } = recorder();
-  const panels = [...grpoPanels('accuracy_reward'), ...validationPanels(4)];
-  const live = livePlot({ name: 'grpo', panels, total: 4 }, write);
-  live.update(1, { reward: 0.5 });
-  live.update(2, { reward: 1, eval_accuracy: 0.75, 'eval_pass@4': 1, eval_reward: 1.5, eval_format: 0 });
-  live.update(3, { reward: 1.5 });
-  live.update(4, { reward: 2, eval_accuracy: 0.25, 'eval_pass@4': 0.5, eval_reward: 1.75, eval_format: 1 });
-  const drawn = (live.figure().data as { name?: string; x: number[]; mode: string }[]).filter(({ name }) => name);
-  const at = (metric: string) => drawn.find(({ name }) => name === metric);
-  assert.deepEqual(at('reward')?.x, [1, 2, 3, 4]);
-  for (const metric of ['eval_accuracy', 'eval_pass@4', 'eval_reward', 'eval_format']) {
-    assert.deepEqual([at(metric)?.x, at(metric)?.mode], [[2, 4], 'lines+markers'], metric);
-  }
-  assert.ok(!validationPanels(1).some(({ keys }) => new Set(keys).size < keys.length), 'pass@1 stands there once');
+  const live = livePlot({ name: 'grpo', expected: ['reward'], total: 4 }, write);
+  const titles = () => live.figure().layout.annotations!.map(({ text }) => text);
+  assert.deepEqual(titles(), ['reward']);
+  live.update(1, { reward: 0.5, 'rewards/brevity/mean': 1 });
+  live.update(2, { reward: 1, 'rewards/brevity/mean': 0, eval_accuracy: 0.75, 'eval_pass@4': 1, eval_reward: 1.5 });
+  live.update(3, { reward: 1.5, 'rewards/brevity/mean': 0 });
+  live.update(4, { reward: 2, 'rewards/brevity/mean': 1, eval_accuracy: 0.25, 'eval_pass@4': 0.5, eval_reward: 1.75 });
+  assert.deepEqual(titles(), ['reward', 'brevity', 'held out: accuracy', 'held out: reward']);
+  const drawn = live.figure().data as { name: string; x: number[]; y: number[] }[];
+  const at = (metric: string) => drawn.filter(({ name }) => name === metric).map(({ x, y }) => [x, y]);
+  assert.deepEqual(at('reward, each step'), [
+    [
+      [1, 2, 3, 4],
+      [0.5, 1, 1.5, 2],
+    ],
+  ]);
+  assert.deepEqual(at('eval_accuracy'), [
+    [
+      [2, 4],
+      [0.75, 0.25],
+    ],
+  ]);
+});
+
+test('a run that was killed does steps again: they take the place of what was drawn of them', () => {
+  const { write } = recorder();
+  const history = Array.from({ length: 15 }, (_, i) => ({ step: i + 1, reward: 0 }));
+  const live = livePlot({ name: 'grpo', panels: ['reward'], total: 60, history }, write);
+  for (const step of [1, 2, 3]) live.update(step, { reward: 1 });
+  const [raw] = live.figure().data as { x: number[]; y: number[] }[];
+  assert.deepEqual(
+    [raw!.x, raw!.y],
+    [
+      [1, 2, 3],
+      [1, 1, 1],
+    ],
+  );
+});
+
+test('the time that is left follows from the last steps: the first, which builds graphs, does not count', () => {
+  const { write } = recorder();
+  const live = livePlot({ name: 'grpo', panels: ['reward'], total: 60 }, write);
+  live.update(1, { reward: 0, step_time: 120 });
+  assert.equal(live.progress(), 'grpo 1/60  reward 0.000');
+  for (const step of [2, 3, 4]) live.update(step, { reward: 0, step_time: 2 });
+  assert.equal(live.progress(), 'grpo 4/60  reward 0.000  1 min 52 s left', '56 steps of 2 s');
+  live.update(5, { reward: 0, step_time: 2, eval_accuracy: 0.5, eval_runtime: 30 });
+  // 55 steps of 2 s, and 11 more evaluations of 30 s.
+  assert.equal(live.progress(), 'grpo 5/60  reward 0.000  7 min 20 s left');
 });
 
 test('a live plot is one output, updated in place, with the progress as text', async () => {
@@ -83,23 +117,22 @@ test('names from a run cannot end the script', () => {
   assert.equal(html.split('</script>').length - 1, 1);
 });
 
-test('a resumed run shows what came before, and counts time from where it resumed', async () => {
+test('a resumed run shows what came before, and takes no time from it', () => {
   const { sent, write } = recorder();
   const history = [
-    { step: 1, reward: 0.1 },
-    { step: 2, reward: 0.2 },
+    { step: 1, reward: 0.1, step_time: 100 },
+    { step: 2, reward: 0.2, step_time: 100 },
   ];
-  const live = livePlot({ name: 'grpo', panels: ['reward'], total: 4, history }, write);
-  assert.equal(sent[0]?.message.data['text/plain'], 'grpo 2/4  reward 0.20');
-  await later(100);
-  live.update(3, { reward: 0.3 });
-  // One step in about 0.1 s, one to go.
-  assert.match(live.progress(), /^grpo 3\/4 {2}reward 0\.30 {2}[01] s left$/);
+  const live = livePlot({ name: 'grpo', panels: ['reward'], total: 5, history }, write);
+  assert.equal(sent[0]?.message.data['text/plain'], 'grpo 2/5  reward 0.20');
+  live.update(3, { reward: 0.3, step_time: 9 });
+  live.update(4, { reward: 0.3, step_time: 3 });
+  assert.equal(live.progress(), 'grpo 4/5  reward 0.30  3 s left');
 });
 
 test('at the end the same output holds a picture and an interactive figure, and no script', async () => {
   const { sent, write } = recorder();
-  const live = livePlot({ name: 'grpo', panels: grpoPanels('accuracy_reward'), total: 2 }, write);
+  const live = livePlot({ name: 'grpo', expected: ['reward', 'kl'], total: 2 }, write);
   live.update(1, { reward: 0.25, kl: 0 });
   live.update(2, { reward: 0.5, kl: 0.01 });
   assert.deepEqual(await live.finish(), []);
@@ -132,10 +165,4 @@ test('plotly.js is looked for from the nearest folder outwards', () => {
 
 test('outside a notebook the error says where it works', () => {
   assert.throws(notebookWriter, /in a cell of a notebook that runs on the TypeScript kernel/);
-});
-
-test('the accuracy chart is of the task’s own reward; a run that does not earn it has none', () => {
-  const keys = (reward: Parameters<typeof grpoPanels>[0]) => grpoPanels(reward).flatMap((panel) => panel.keys);
-  assert.ok(keys('mathematical_reward').includes('rewards/mathematical_reward/mean'));
-  assert.ok(!keys(undefined).some((key) => key.startsWith('rewards/')));
 });

@@ -3,12 +3,11 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
-import { cellCurves } from '../../../lib/plots/live/run-live.js';
 import { rolloutViews, sampleViews, showStudyFigures } from '../../../lib/plots/study/notebook-views.js';
 import { writePng } from '../../../lib/records/image.js';
 import { writeRecords } from '../../../lib/records/records.js';
 import { cellSteps } from '../../../lib/study/cells/cell.js';
-import { openCellRun } from '../../../lib/study/cells/run-cell.js';
+import { cellCurves, openCellRun } from '../../../lib/study/cells/run-cell.js';
 import { dataFolder } from '../../../lib/study/data/data-folder.js';
 import { paradigmCell, stageOneCell } from '../../../lib/study/design/paradigms.js';
 import { openStudy } from '../../../lib/study/workspace.js';
@@ -45,8 +44,8 @@ test('rollouts and samples are put together from records, images and logs', asyn
     ...{ advantage: g - 1, tokens: 1, ended: g > 0 },
   });
   const group = (step: number, id: string) => Array.from({ length: G }, (_, g) => logged(step, id, g));
-  run.writeCompletions(0, group(0, 'a'));
-  run.writeCompletions(1, [...group(1, 'b'), ...group(1, 'a')]);
+  run.writeCompletions(1, group(1, 'a'));
+  run.writeCompletions(2, [...group(2, 'b'), ...group(2, 'a')]);
 
   const views = await rolloutViews(study, cell, 2, 1);
   assert.equal(views.length, 1);
@@ -75,7 +74,7 @@ test('rollouts and samples are put together from records, images and logs', asyn
     [{ prompt: 'question a', answer: '0', outputs: { before: 'x' } }],
   );
 
-  run.append('metrics.jsonl', [{ step: 0, reward: 0.5 }]);
+  run.append('metrics.jsonl', [{ step: 1, reward: 0.5 }]);
   assert.deepEqual(cellCurves(study, cell), [{ step: 1, reward: 0.5 }]);
 });
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { curvesFigure, phenomenonFigure, runningMean } from '../../../lib/plots/study/phenomena.js';
+import { curvesFigure, phenomenonFigure } from '../../../lib/plots/study/phenomena.js';
 import { madeUpResults } from '../../support/study-results.js';
 
 const { phenomena } = madeUpResults(['counting', 'structure']);
@@ -31,10 +31,4 @@ test('a metric that no curve has takes no row', () => {
 
 test('none to draw is said', () => {
   assert.throws(() => phenomenonFigure([]), /there is none to draw/);
-});
-
-test('the running mean of five steps keeps a peak in its place', () => {
-  // (0 + 0 + 10) / 3, (0 + 0 + 10 + 0) / 4, 10 / 5, ...
-  assert.deepEqual(runningMean([0, 0, 10, 0, 0]), [10 / 3, 2.5, 2, 2.5, 10 / 3]);
-  assert.deepEqual(runningMean([3]), [3]);
 });

@@ -54,7 +54,7 @@ function finish(
   for (let step = 0; step < 60; step++) {
     const [accuracy, format] = rewards(step);
     const rewardMeans = { 'rewards/accuracy_reward/mean': accuracy, 'rewards/format_reward/mean': format };
-    run.append('metrics.jsonl', [{ step, ...rewardMeans, 'completions/mean_length': 12 }]);
+    run.append('metrics.jsonl', [{ step: step + 1, ...rewardMeans, 'completions/mean_length': 12 }]);
   }
   run.finish({ checkpoint: '', trainingRows: 1, wallSeconds: seconds, tokens: 100, seed: 1, steps: 60 });
 }
