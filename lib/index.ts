@@ -19,15 +19,17 @@ export { validateReleased } from './data/released/read.js';
 export { splitStages } from './data/split.js';
 export { countByCheck, countByFamily, describeRecords } from './data/tables.js';
 export { encodePng, type RgbImage, readImage } from './records/image.js';
-export type { MetaRecord, TaskRecord } from './records/record.js';
+export { type RowFiles, type RowSource, readRows } from './records/open-rows.js';
+export type { DataRow, MetaRecord, TaskRecord } from './records/record.js';
 export { readRecords, writeRecords } from './records/records.js';
 export { type LoadedRows, loadRecords } from './study/data/load-rows.js';
 
 // ---- Tasks: what is asked, and how ----------------------------------------------------------------------------------------------
 
 export { TRAINED_FAMILIES } from './tasks/counting/program.js';
+export { defineTask } from './tasks/define-task.js';
 export { type PromptStyle, writeTarget } from './tasks/prompts.js';
-export type { Task } from './tasks/task.js';
+export type { DrawnTask, OwnReward, Task } from './tasks/task.js';
 export {
   recordPrompt,
   TASK_NAMES,

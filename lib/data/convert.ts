@@ -1,6 +1,6 @@
 /** Converts records to the forms that trainers elsewhere read: ShareGPT conversations for SFT, prompt rows for RL. */
 
-import type { MetaRecord, TaskRecord } from '../records/record.js';
+import type { DataRow } from '../records/record.js';
 import { writeTarget } from '../tasks/prompts.js';
 import { recordPrompt } from '../tasks/tasks.js';
 
@@ -23,7 +23,7 @@ export interface RlRow {
  * A conversation of one turn each. Every image stands as `<image>` before the text, as the released RL trainer and evaluation have it.
  * (The released converter of spatial transformation puts them after the rules, so its training and its evaluation differ.)
  */
-export function toConversation(record: MetaRecord, prompt: string, target: string): ShareGptRow {
+export function toConversation(record: Pick<DataRow, 'id' | 'image'>, prompt: string, target: string): ShareGptRow {
   const images = '<image>'.repeat(Array.isArray(record.image) ? record.image.length : 1);
   return {
     id: record.id,
@@ -35,17 +35,23 @@ export function toConversation(record: MetaRecord, prompt: string, target: strin
   };
 }
 
-/** ANS-SFT: the bare question, the bare answer. The record's task writes the prompt. */
-export function toAnswerSft(record: MetaRecord & Pick<TaskRecord, 'task'>): ShareGptRow {
+/** ANS-SFT: the bare question, the bare answer. */
+export function toAnswerSft(record: DataRow): ShareGptRow {
   return toConversation(record, recordPrompt(record, 'bare'), record.answer);
 }
 
-/** CoT-SFT: the question with the think instruction, rationale and answer in tags. */
-export function toCotSft(record: MetaRecord & Pick<TaskRecord, 'task'>): ShareGptRow {
+/**
+ * CoT-SFT: the question with the think instruction, rationale and answer in tags. The row's task words the instruction; a row of none
+ * of the kit's tasks is asked in words that fit any answer.
+ *
+ * @throws Error when the row has no rationale
+ */
+export function toCotSft(record: DataRow): ShareGptRow {
+  if (record.cot === undefined) throw new Error(`row '${record.id}' has no rationale (cot), which CoT-SFT trains`);
   return toConversation(record, recordPrompt(record, 'think'), writeTarget(record.cot, record.answer));
 }
 
 /** GRPO: the question and the gold answer. */
-export function toRl(record: MetaRecord): RlRow {
+export function toRl(record: DataRow): RlRow {
   return { id: record.id, image: record.image, problem: record.problem, solution: record.answer };
 }

@@ -1,7 +1,7 @@
 /** Curation: it decides which rows of chain-of-thought data may be trained on, and says why the others may not. */
 import type { Random } from '../engine/random.js';
 import type { TaskRecord } from '../records/record.js';
-import type { Task } from '../tasks/task.js';
+import type { DrawnTask } from '../tasks/task.js';
 import { taskNamed } from '../tasks/tasks.js';
 
 /** The checks in the order in which they are made. The first check that a row fails drops it. */
@@ -23,7 +23,7 @@ export interface Curation {
 
 /** The task's own checks, the scenes and questions that must not be trained on, and the balance of answers. */
 export interface CurationRules
-  extends Pick<Task, 'answerFault' | 'rederive' | 'solve' | 'sceneFingerprint' | 'questionFingerprint'> {
+  extends Pick<DrawnTask, 'answerFault' | 'rederive' | 'solve' | 'sceneFingerprint' | 'questionFingerprint'> {
   /** The fingerprints of the scenes and questions of all test sets, which must not be trained on. */
   held: { scenes: ReadonlySet<string>; questions: ReadonlySet<string> };
   /**

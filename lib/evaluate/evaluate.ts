@@ -3,6 +3,7 @@ import { type Deferred, preparePrompts } from '../model/deferred-prompt.js';
 import type { EncodedPrompt } from '../model/generate.js';
 import type { Model } from '../model/model.js';
 import { GREEDY } from '../model/sampling.js';
+import type { DataRow } from '../records/record.js';
 import { formatReward } from '../rewards/format.js';
 import type { Scorer } from '../rewards/scorer.js';
 import { estimateOverSeeds } from './over-seeds.js';
@@ -13,6 +14,8 @@ export interface EvaluationItem {
   family: string;
   prompt: EncodedPrompt;
   solution: string;
+  /** The row with all its columns. Only scorers that read further columns need it. */
+  row?: DataRow;
 }
 
 /** One item's outcome. */

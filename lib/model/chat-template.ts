@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Template } from '@huggingface/jinja';
-import { parseBounded, renderBounded } from './bounded-template.js';
+import { parseBounded, renderBounded, type TemplateKind } from '../engine/bounded-template.js';
 import type { Tokenizer } from './tokenizer.js';
 
 /** One turn of a conversation. */
@@ -26,6 +26,12 @@ export const NANO_CHAT_TEMPLATE =
 /** Private-use characters. A number between them stands for the text of that number while the template is rendered. */
 const OPEN = '\uE000';
 const CLOSE = '\uE001';
+
+const KIND: TemplateKind = {
+  name: 'the chat template of the checkpoint',
+  remedy:
+    'look for a loop in chat_template.jinja, chat_template.json or tokenizer_config.json, or take the template of the published model',
+};
 
 /** A checkpoint's chat template, which writes a conversation as the model knows it. */
 export class ChatTemplate {
@@ -59,7 +65,7 @@ export class ChatTemplate {
         return { type: 'text', text: `${OPEN}${texts.push(part.text) - 1}${CLOSE}` };
       }),
     }));
-    const rendered = renderBounded(this.template, { messages: marked, add_generation_prompt: continues });
+    const rendered = renderBounded(this.template, { messages: marked, add_generation_prompt: continues }, KIND);
     const ids: number[] = [];
     let image = 0;
     let text = 0;

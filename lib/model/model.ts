@@ -6,7 +6,7 @@ import { writeFileAtomic, writeFolderAtomic } from '../engine/atomic-write.js';
 import type { Precision } from '../engine/backend.js';
 import { shapeOf } from '../engine/packed.js';
 import type { RgbImage } from '../records/image.js';
-import { type ChatTemplate, loadChatTemplate } from './chat-template.js';
+import { type ChatTemplate, loadChatTemplate, type Message } from './chat-template.js';
 import {
   INDEX_FILE,
   readCheckpointTensors,
@@ -241,17 +241,19 @@ export function disposeModel(model: Model): void {
 }
 
 /**
- * Encodes one user turn, images first, then the text, and opens the assistant's turn. The prompt holds its images as they are resized,
+ * Encodes one user turn, images first, then the text, and opens the assistant's turn. A system's turn comes before it if there is one. The prompt holds its images as they are resized,
  * so a large original can be freed. They are cut into patches when they are used and not before, since patches take eight times the
  * memory.
  */
-export function encodePrompt(model: Model, images: readonly RgbImage[], text: string): EncodedPrompt {
+export function encodePrompt(model: Model, images: readonly RgbImage[], text: string, system?: string): EncodedPrompt {
   const { imageProcessor: processor, config } = model;
   const content = [...images.map(() => ({ type: 'image' }) as const), { type: 'text', text } as const];
   const resized = images.map((image) => resizeImage(image, processor));
   const patches = resized.map(({ height, width }) => (height / processor.patchSize) * (width / processor.patchSize));
   const counts = patches.map((count) => count / config.vision.mergeSize ** 2);
-  const tokens = model.template.encode(model.tokenizer, [{ role: 'user', content }], counts, true);
+  const messages: Message[] = [{ role: 'user', content }];
+  if (system !== undefined) messages.unshift({ role: 'system', content: [{ type: 'text', text: system }] });
+  const tokens = model.template.encode(model.tokenizer, messages, counts, true);
   return {
     tokens,
     get images() {

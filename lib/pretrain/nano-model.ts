@@ -9,7 +9,7 @@ import type { Model } from '../model/model.js';
 import { initialParameters, parameterShapes } from '../model/parameters.js';
 import { Tokenizer } from '../model/tokenizer.js';
 import { promptVocabulary } from '../tasks/prompts.js';
-import type { Task } from '../tasks/task.js';
+import type { DrawnTask } from '../tasks/task.js';
 import { TASKS } from '../tasks/tasks.js';
 import type { TensorMap } from '../train/adamw.js';
 import { lessonVocabulary } from './lessons/curriculum.js';
@@ -84,7 +84,7 @@ const PROCESSOR: ImageProcessor = {
 /** The tokenizer's word list: every word of the tasks and of pretraining. */
 function nanoVocabulary(): string[] {
   return [
-    ...Object.values<Task>(TASKS).flatMap((task) => task.vocabulary()),
+    ...Object.values<DrawnTask>(TASKS).flatMap((task) => task.vocabulary()),
     ...promptVocabulary(),
     ...lessonVocabulary(),
     'user',

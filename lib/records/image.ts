@@ -1,5 +1,5 @@
 /** Images in memory and in files: tasks draw them, data sets hold them, the image processor reads them. */
-import { existsSync, realpathSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
 import sharp from 'sharp';
 import { writeFileAtomic } from '../engine/atomic-write.js';
@@ -70,13 +70,32 @@ export async function readImage(file: string): Promise<RgbImage> {
   if (!status) throw new Error(`${file}: there is no such image`);
   if (!status.isFile()) throw new Error(`${file}: not a file; name an image in it`);
   if (status.size === 0) throw new Error(`${file}: the file is empty; copy or download it again`);
-  const open = () => sharp(file, { limitInputPixels: false, failOn: 'error', ignoreIcc: true });
-  const { format, width, height, space, hasAlpha } = await open().metadata().catch(refuse(file));
-  if (!FORMATS.has(format))
-    throw new Error(`${file}: not an image that can be read (it is ${format}); convert it to PNG or JPEG`);
+  return decode(file, file);
+}
+
+/**
+ * Decodes the bytes of an image as `readImage` decodes a file.
+ *
+ * @param name how messages name the image
+ */
+export async function decodeImage(bytes: Uint8Array, name: string): Promise<RgbImage> {
+  if (bytes.length === 0) throw new Error(`${name}: there are no bytes; write the picture again`);
+  return decode(bytes, name);
+}
+
+async function decode(input: string | Uint8Array, name: string): Promise<RgbImage> {
+  const open = () => sharp(input, { limitInputPixels: false, failOn: 'error', ignoreIcc: true });
+  const metadata = await open().metadata().catch(refuse(name, input));
+  const { format, width, height, space, hasAlpha } = metadata;
+  if (!FORMATS.has(format)) {
+    const isAvif = format === 'heif' && metadata.compression === 'av1';
+    throw new Error(
+      `${name}: not an image that can be read (it is ${isAvif ? 'AVIF' : format.toUpperCase()}); convert it to PNG or JPEG`,
+    );
+  }
   if (width * height > MOST_PIXELS)
     throw new Error(
-      `${file}: ${width} x ${height} pixels are more than the ${MOST_PIXELS / 1e6} megapixels that are decoded; make it smaller`,
+      `${name}: ${width} x ${height} pixels are more than the ${MOST_PIXELS / 1e6} megapixels that are decoded; make it smaller`,
     );
   const upright = open().autoOrient();
   const colours =
@@ -84,22 +103,44 @@ export async function readImage(file: string): Promise<RgbImage> {
   const { data, info } = await colours
     .raw({ depth: 'uchar' })
     .toBuffer({ resolveWithObject: true })
-    .catch(refuse(file));
-  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.length);
-  const rgb = space === 'cmyk' ? cmykToRgb(bytes) : hasAlpha ? onWhite(bytes) : bytes;
+    .catch(refuse(name, input));
+  const pixels = new Uint8Array(data.buffer, data.byteOffset, data.length);
+  const rgb = space === 'cmyk' ? cmykToRgb(pixels) : hasAlpha ? onWhite(pixels) : pixels;
   return { width: info.width, height: info.height, data: rgb };
 }
 
-/** Throws the library's reason why it cannot read a file. */
-function refuse(file: string): (error: Error) => never {
+/** The first bytes of formats that the library does not know, by their names. */
+const SIGNATURES: readonly (readonly [format: string, signature: RegExp])[] = [
+  ['BMP', /^BM/],
+  ['HEIC', /^....ftyp(?:hei|mif|msf)/s],
+  ['PSD', /^8BPS/],
+  ['PDF', /^%PDF/],
+];
+
+/** The name of a format that the library does not know; undefined for any other content. */
+function foreignFormat(input: string | Uint8Array): string | undefined {
+  const begin = Buffer.alloc(16);
+  if (typeof input === 'string') {
+    const descriptor = openSync(input, 'r');
+    readSync(descriptor, begin);
+    closeSync(descriptor);
+  } else begin.set(input.subarray(0, 16));
+  const text = begin.toString('latin1');
+  return SIGNATURES.find(([, signature]) => signature.test(text))?.[0];
+}
+
+/** Throws the reason why the library cannot read an image: the name of its format, or the library's own words. */
+function refuse(name: string, input: string | Uint8Array): (error: Error) => never {
   return (error) => {
+    const format = foreignFormat(input);
     const reason = error.message
       .trim()
       .split('\n')[0]!
-      .replace(/^Input file (?:has corrupt header: )?/, '');
-    throw new Error(`${file}: not an image that can be read (${reason}); open it in a viewer, or copy it again`, {
-      cause: error,
-    });
+      .replace(/^Input (?:file|buffer) (?:has corrupt header: )?/, '');
+    const text = format
+      ? `it is ${format}); convert it to PNG or JPEG`
+      : `${reason}); open it in a viewer, or copy it again`;
+    throw new Error(`${name}: not an image that can be read (${text}`, { cause: error });
   };
 }
 

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { writeFileAtomic } from '../engine/atomic-write.js';
 import { pathWithin } from './image.js';
 import type { TaskRecord } from './record.js';
+import { problemList } from './row-problem.js';
 
 /** The most characters of a text. Models of this kind read some 32,000 tokens, which are 130,000 characters of English. */
 const LONGEST_TEXT = 100_000;
@@ -43,9 +44,6 @@ function kind(value: unknown): string {
   if (value === null) return 'null';
   return Array.isArray(value) ? 'a list' : `a${typeof value === 'object' ? 'n' : ''} ${typeof value}`;
 }
-
-/** The most problems that a message lists. */
-const MOST_LISTED = 20;
 
 /** The names of a record's image files. */
 export function imageNames(record: { image: string | string[] }): string[] {
@@ -91,13 +89,6 @@ export function readRecords(file: string, imageFolder = path.join(path.dirname(f
   if (problems.length > 0) throw new Error(problemList(file, problems));
   if (records.length === 0) throw new Error(`there are no records in ${file}`);
   return records;
-}
-
-/** The message on a file's bad records: the number of problems and the first of them. */
-export function problemList(file: string, problems: readonly string[]): string {
-  const listed = problems.slice(0, MOST_LISTED).join('\n');
-  const more = problems.length > MOST_LISTED ? `\n... and ${problems.length - MOST_LISTED} more` : '';
-  return `${problems.length} ${problems.length === 1 ? 'problem' : 'problems'} in the records of ${file}:\n${listed}${more}`;
 }
 
 /** The rows of a file with their numbers: the lines of JSON Lines, or the elements of a JSON array. */

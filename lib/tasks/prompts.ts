@@ -15,6 +15,18 @@ export function writePrompt(problem: string, style: PromptStyle): string {
   return `${problem}${INSTRUCTIONS[style]}`;
 }
 
+/** The instructions for an answer of any kind. */
+const ANY_INSTRUCTIONS: { readonly [style in PromptStyle]: string } = {
+  think: ' Output the thinking process in <think> </think> and final answer in <answer> </answer> tags.',
+  direct: ' Answer with the answer alone.',
+  bare: '',
+};
+
+/** The user's text of a question whose answer may be anything. */
+export function writeAnyPrompt(problem: string, style: PromptStyle): string {
+  return `${problem}${ANY_INSTRUCTIONS[style]}`;
+}
+
 /** The words and marks of the instructions. */
 export function promptVocabulary(): string[] {
   const text = Object.values(INSTRUCTIONS)

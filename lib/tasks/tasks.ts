@@ -1,17 +1,29 @@
-/** The list of tasks. To add one, write its object (see README.md beside this file) and name it in `TASKS`. */
-import type { TaskRecord } from '../records/record.js';
+/** The list of the drawn tasks. To add one, write its object (see README.md beside this file) and name it in `TASKS`. */
+import type { DataRow } from '../records/record.js';
+import { scoreAnswer } from '../rewards/score-answer.js';
 import { COUNTING } from './counting/task.js';
-import type { PromptStyle } from './prompts.js';
+import { defineTask } from './define-task.js';
+import { type PromptStyle, writeAnyPrompt } from './prompts.js';
 import { STRUCTURE } from './structure/task.js';
-import type { Task, TestSetDescription } from './task.js';
+import type { DrawnTask, TestSetDescription } from './task.js';
 import { TRANSFORMATION } from './transformation/task.js';
 
-/** Every task by its name. */
+/** The task of rows that name none of the others: short answers to any question, in words that fit all of them. */
+export const ANY_TASK = defineTask({
+  name: 'any',
+  title: 'Own rows',
+  prompt: ({ problem }, style) => writeAnyPrompt(problem, style),
+  rewards: ['accuracy_reward', 'format_reward'],
+  score: scoreAnswer,
+  testSets: {},
+});
+
+/** Every drawn task by its name. */
 export const TASKS = {
   counting: COUNTING,
   structure: STRUCTURE,
   transformation: TRANSFORMATION,
-} as const satisfies { readonly [name: string]: Task };
+} as const satisfies { readonly [name: string]: DrawnTask };
 
 /** The name of one of the tasks. */
 export type TaskName = keyof typeof TASKS;
@@ -25,7 +37,7 @@ export type TestSet = { [T in TaskName]: TestSetOf<T> }[TaskName];
 
 /** The titles of all test sets. Tasks that share the name of a set share its title too. */
 export const TEST_SET_NAMES = Object.fromEntries(
-  Object.values<Task>(TASKS).flatMap(({ testSets }) =>
+  Object.values<DrawnTask>(TASKS).flatMap(({ testSets }) =>
     Object.entries(testSets).map(([set, { title }]) => [set, title]),
   ),
 ) as { readonly [set in TestSet]: string };
@@ -35,7 +47,7 @@ export const TEST_SET_NAMES = Object.fromEntries(
  *
  * @throws Error naming the tasks that there are
  */
-export function taskNamed(name: string): Task<TaskName> {
+export function taskNamed(name: string): DrawnTask<TaskName> {
   if (!Object.hasOwn(TASKS, name)) throw new Error(`there is no task '${name}'; choose ${TASK_NAMES.join(', ')}`);
   return TASKS[name as TaskName];
 }
@@ -57,7 +69,12 @@ export function testSetNamed(task: TaskName, set: string): TestSetDescription {
   return testSets[set]!;
 }
 
-/** The user's text of a record, as its task puts the question. */
-export function recordPrompt(record: Pick<TaskRecord, 'task' | 'problem' | 'answer'>, style: PromptStyle): string {
-  return taskNamed(record.task).writePrompt(record, style);
+/** The drawn task that a row names; undefined for a row of any other data, whose column `task` may mean something else or be absent. */
+export function taskOfRow({ task }: DataRow): DrawnTask<TaskName> | undefined {
+  return typeof task === 'string' && Object.hasOwn(TASKS, task) ? TASKS[task as TaskName] : undefined;
+}
+
+/** The user's text of a row: as its task puts the question, and for a row of no drawn task in words that fit any answer. */
+export function recordPrompt(row: DataRow, style: PromptStyle): string {
+  return (taskOfRow(row) ?? ANY_TASK).writePrompt(row, style);
 }

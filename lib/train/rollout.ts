@@ -5,6 +5,7 @@ import { type Deferred, preparePrompts } from '../model/deferred-prompt.js';
 import type { Completion, EncodedPrompt } from '../model/generate.js';
 import type { Model } from '../model/model.js';
 import type { ModelWeights } from '../model/tensors.js';
+import type { DataRow } from '../records/record.js';
 import type { RewardRow } from '../rewards/reward.js';
 import {
   type Advantages,
@@ -27,6 +28,8 @@ export interface GrpoExample {
   prompt: EncodedPrompt;
   /** The gold answer; it goes to reward functions by TRL's name for this column. */
   solution: string;
+  /** The row with all its columns. Only rewards that read further columns need it. */
+  row?: DataRow;
 }
 
 /** Groups of completions with their advantages, which the policy trains on. */

@@ -33,12 +33,19 @@ test('ShareGPT rows', () => {
   ]);
 });
 
-test('a task writes the prompt of its rows; a row of an unknown task is refused with the names of those there are', () => {
+test('a task writes the prompt of its rows; a row of none of the tasks is asked in words that fit any answer', () => {
   assert.match(
     toCotSft({ ...record, task: 'structure' }).messages[0]!.content,
     /final answer \(float number or int number\)/,
   );
-  assert.throws(() => toAnswerSft({ ...record, task: 'maths' }), /no task 'maths'; choose counting, structure, transf/);
+  const { task: _, ...own } = { ...record, answer: 'black', colour: 'black' };
+  for (const row of [own, { ...own, task: 'vqa' }])
+    assert.equal(
+      toCotSft(row).messages[0]!.content,
+      `<image>${record.problem} Output the thinking process in <think> </think> and final answer in <answer> </answer> tags.`,
+    );
+  const { cot: __, ...bare } = own;
+  assert.throws(() => toCotSft(bare), /row '7' has no rationale \(cot\)/);
 });
 
 test('RL rows, also as Parquet that readers of the field open', async () => {

@@ -9,8 +9,9 @@ import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'h
 import { convertReleased, RELEASED_FORMS } from '../../lib/data/released/convert.js';
 import { releasedRows, releasedSet, releasedSets, stageRows } from '../../lib/data/released/dataset.js';
 import { readPromptFile, writeReleasedPrompt } from '../../lib/data/released/prompts.js';
-import { problemText, type RowProblem, readReleased, validateReleased } from '../../lib/data/released/read.js';
+import { readReleased, validateReleased } from '../../lib/data/released/read.js';
 import { readRecords } from '../../lib/records/records.js';
+import { problemText, type RowProblem } from '../../lib/records/row-problem.js';
 import { TASK_NAMES, taskNamed } from '../../lib/tasks/tasks.js';
 import { collect } from '../support/collect.js';
 

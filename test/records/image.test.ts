@@ -57,7 +57,7 @@ test('what is no image that can be read is named, with what to do', async () => 
     /not an image that can be read \(.*\); open it in a viewer, or copy it again/,
   );
   const vector = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="9" height="9"/></svg>';
-  await refused('vector.png', vector, /not an image that can be read \(it is svg\); convert it to PNG or JPEG/);
+  await refused('vector.png', vector, /not an image that can be read \(it is SVG\); convert it to PNG or JPEG/);
   const noise = Uint8Array.from({ length: 64 * 64 * 3 }, (_, i) => (i * i * 31) % 251);
   const raw = { width: 64, height: 64, channels: 3 } as const;
   for (const format of ['png', 'jpeg', 'webp'] as const) {

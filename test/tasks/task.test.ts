@@ -9,7 +9,7 @@ import { loadTokenizer } from '../../lib/model/tokenizer.js';
 import { imageNames } from '../../lib/records/records.js';
 import { REWARDS } from '../../lib/rewards/rewards.js';
 import { writeTarget } from '../../lib/tasks/prompts.js';
-import type { Task } from '../../lib/tasks/task.js';
+import type { DrawnTask } from '../../lib/tasks/task.js';
 import {
   recordPrompt,
   TASK_NAMES,
@@ -109,7 +109,7 @@ for (const name of TASK_NAMES) {
   });
 }
 
-for (const [key, task] of Object.entries<Task>(TASKS)) {
+for (const [key, task] of Object.entries<DrawnTask>(TASKS)) {
   test(`${key}: the description is complete, and its parts agree`, () => {
     assert.equal(task.name, key, 'a task stands in the list under its own name');
     assert.match(task.title, /^[A-Z][a-z]+ [a-z]+$/);

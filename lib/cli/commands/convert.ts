@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { convertReleased, RELEASED_FORMS, type ReleasedForm } from '../../data/released/convert.js';
 import { type ReleasedSet, releasedSet, stageRows } from '../../data/released/dataset.js';
 import { readPromptFile } from '../../data/released/prompts.js';
-import { problemText } from '../../data/released/read.js';
+import { problemText } from '../../records/row-problem.js';
 import { printResult } from '../print-result.js';
 import { showReading } from '../read-progress.js';
 import { TASK_OPTION } from '../task-option.js';

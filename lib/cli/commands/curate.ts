@@ -1,6 +1,6 @@
 /** `reason-rft curate`: the data of a study. */
 import type { Command } from 'commander';
-import { problemText } from '../../data/released/read.js';
+import { problemText } from '../../records/row-problem.js';
 import { convertData, drawData } from '../make-data.js';
 import { printResult } from '../print-result.js';
 import { openProfile, PROFILE_OPTION } from '../profile-option.js';

@@ -3,15 +3,18 @@ import type { Command } from 'commander';
 import { startEngine } from '../../engine/backend.js';
 import { shareCut } from '../../evaluate/evaluate.js';
 import { loadModel } from '../../model/model.js';
+import type { Scorer } from '../../rewards/scorer.js';
 import { evaluateRows } from '../../study/cells/evaluate-rows.js';
 import { prepareQuestions } from '../../study/cells/prepared-rows.js';
-import { loadRecordFiles } from '../../study/data/load-rows.js';
+import { loadRowFiles } from '../../study/data/load-rows.js';
+import { QUICK } from '../../study/profile.js';
+import type { Task } from '../../tasks/task.js';
 import { DTYPE_OPTION, parseDtype } from '../dtype-option.js';
 import { fetchModel, MODEL_FLAGS, MODEL_IDS } from '../model-option.js';
 import { printResult } from '../print-result.js';
 import { showProgress } from '../progress.js';
 import { parseStyle } from '../style-option.js';
-import { RECORDS_TASK_OPTION, taskOfRecords } from '../task-option.js';
+import { drawnTask, RECORDS_TASK_OPTION, taskOfRows } from '../task-option.js';
 import { parseWholeNumber, UsageError } from '../usage.js';
 
 /** A larger share of completions that were cut is warned of. */
@@ -58,13 +61,13 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
     throw new UsageError(`--scorer must be kit or released, got '${scorer}'`);
   const askedTokens =
     options.maxNewTokens === undefined ? undefined : parseWholeNumber('--max-new-tokens', options.maxNewTokens, 1);
-  const rows = await loadRecordFiles(options.data, options.images);
-  const task = taskOfRecords(options.data, rows.records, options.task);
-  const maxNewTokens = askedTokens ?? task.nanoCompletionTokens;
+  const rows = await loadRowFiles({ file: options.data, images: options.images });
+  const task = taskOfRows(options.data, rows.records, options.task);
+  const maxNewTokens = askedTokens ?? drawnTask(task)?.nanoCompletionTokens ?? QUICK.grpo.maxNewTokens;
   await startEngine();
   const model = loadModel(await fetchModel(options.model), { dtype });
   const progress = showProgress('evaluate');
-  const score = scorer === 'released' ? task.releasedScore : task.score;
+  const score = scorer === 'released' ? releasedScore(task) : task.score;
   const onProgress = (done: number, total: number) => progress.update(done, total);
   const result = await evaluateRows(model, prepareQuestions(rows, style), { maxNewTokens, score, onProgress });
   progress.stop();
@@ -81,4 +84,12 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
     `accuracy ${percent(result.accuracy)} % [${result.interval.map(percent).join(', ')}] of ${result.count}; ` +
       `${percent(result.formatted)} % in the format asked for; ${percent(cut)} % cut at ${maxNewTokens} tokens`,
   );
+}
+
+/** @throws UsageError where the released code has no evaluation of such rows */
+function releasedScore(task: Task): Scorer {
+  const score = drawnTask(task)?.releasedScore;
+  if (score === undefined)
+    throw new UsageError("--scorer released is for rows of the paper's tasks; name one with --task");
+  return score;
 }

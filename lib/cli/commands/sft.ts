@@ -2,12 +2,12 @@
 import type { Command } from 'commander';
 import { fileDigest } from '../../engine/file-digest.js';
 import { prepareQuestions, prepareSftRows, styleOfTarget } from '../../study/cells/prepared-rows.js';
-import { loadRecordFiles } from '../../study/data/load-rows.js';
+import { loadRowFiles } from '../../study/data/load-rows.js';
 import { QUICK } from '../../study/profile.js';
 import { checkSft, REASON_RFT_SFT, type SftSettings } from '../../train/sft.js';
 import { addRunOptions, type RunOptions } from '../run-options.js';
 import { mergeSettings, settingPairs } from '../settings.js';
-import { taskOfRecords } from '../task-option.js';
+import { drawnTask, taskOfRows } from '../task-option.js';
 import { trainAndReport } from '../train-into.js';
 import { checkUsage, UsageError } from '../usage.js';
 import { loadHeldOut } from '../validation-options.js';
@@ -34,9 +34,9 @@ async function sft(options: SftOptions, command: Command): Promise<void> {
   checkUsage(() => checkSft(settings));
   const { target } = options;
   if (target !== 'answer' && target !== 'cot') throw new UsageError(`--target must be answer or cot, got '${target}'`);
-  const rows = await loadRecordFiles(options.data, options.images);
-  const task = taskOfRecords(options.data, rows.records, options.task);
-  const sampling = { ...QUICK.grpo, maxNewTokens: task.nanoCompletionTokens };
+  const rows = await loadRowFiles({ file: options.data, images: options.images });
+  const task = taskOfRows(options.data, rows.records, options.task);
+  const sampling = { ...QUICK.grpo, maxNewTokens: drawnTask(task)?.nanoCompletionTokens ?? QUICK.grpo.maxNewTokens };
   const heldOut = await loadHeldOut(options, sampling, rows);
   const trained = { rows: prepareSftRows(rows, target), settings };
   const identity = { data: fileDigest(options.data), target, settings, ...heldOut?.identity };

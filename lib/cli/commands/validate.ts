@@ -2,7 +2,8 @@
 import path from 'node:path';
 import type { Command } from 'commander';
 import { releasedSet, releasedSets } from '../../data/released/dataset.js';
-import { problemText, validateReleased } from '../../data/released/read.js';
+import { validateReleased } from '../../data/released/read.js';
+import { problemText } from '../../records/row-problem.js';
 import { printResult } from '../print-result.js';
 import { showReading } from '../read-progress.js';
 import { ANY_TASK_OPTION } from '../task-option.js';

@@ -1,12 +1,12 @@
 /** Converts released meta files to the forms that trainers read, one row at a time. A file is written whole or not at all. */
 import { streamFileAtomic } from '../../engine/atomic-write.js';
 import type { MetaRecord, TaskRecord } from '../../records/record.js';
-import { problemList } from '../../records/records.js';
+import { problemList, problemText, type RowProblem } from '../../records/row-problem.js';
 import { writeTarget } from '../../tasks/prompts.js';
 import { toConversation, toRl } from '../convert.js';
 import { type ReleasedSet, releasedRows } from './dataset.js';
 import { type PromptWriter, writeReleasedPrompt } from './prompts.js';
-import { problemText, type RowProblem, readReleased } from './read.js';
+import { readReleased } from './read.js';
 import { writeTrlParquet } from './trl.js';
 
 /**

@@ -6,17 +6,8 @@ import { pathWithin } from '../../records/image.js';
 import { type JsonRow, streamJsonRows } from '../../records/json-rows.js';
 import type { MetaRecord } from '../../records/record.js';
 import { imageField, imageNames, stringField, textField } from '../../records/records.js';
+import type { RowProblem } from '../../records/row-problem.js';
 import { type ReleasedSet, releasedRows } from './dataset.js';
-
-/** A problem of a row. */
-export interface RowProblem {
-  file: string;
-  /** The number of the row, from 1. */
-  row: number;
-  /** The field's name, or `whole row`. */
-  field: string;
-  reason: string;
-}
 
 /** A sound row. Image names are relative to the dataset's `images/`: `train_images/a.png`; test rows have an empty `cot`. */
 export interface ReleasedRow {
@@ -44,11 +35,6 @@ const PLACEHOLDER = /<image>|<video>|<\|\w+\|>/;
 const TAG = /<\/?(?:think|answer|summary|caption)>/;
 /** The number of rows whose images are checked together. */
 const AHEAD = 64;
-
-/** A problem as messages state it. */
-export function problemText({ file, row, field, reason }: RowProblem): string {
-  return `${file}, row ${row}, ${field === 'whole row' ? field : `field '${field}'`}: ${reason}`;
-}
 
 /**
  * Yields the sound rows of a set, in order, and reports the problems of the others: not JSON, a missing field, a field of the wrong

@@ -3,7 +3,8 @@ import type { EvaluationItem } from '../../evaluate/evaluate.js';
 import type { Deferred } from '../../model/deferred-prompt.js';
 import type { EncodedPrompt } from '../../model/generate.js';
 import { encodeCompletion, encodePrompt, type Model } from '../../model/model.js';
-import { type RgbImage, readImage } from '../../records/image.js';
+import type { RgbImage } from '../../records/image.js';
+import { isUnread, type Picture, readPicture } from '../../records/picture.js';
 import type { GrpoExample } from '../../train/rollout.js';
 import type { SftExample } from '../../train/sft.js';
 import type { PreparedRow, QuestionRow, SftRow } from './prepared-rows.js';
@@ -18,7 +19,7 @@ export function encodeSftRows(model: Model, rows: readonly SftRow[]): Deferred<S
 
 /** The prompts of GRPO with their gold answers. */
 export function encodeGrpoRows(model: Model, rows: readonly QuestionRow[]): Deferred<GrpoExample>[] {
-  return rows.map((row) => ({ id: row.id, prompt: encodeRow(model, row), solution: row.solution }));
+  return rows.map((row) => ({ id: row.id, prompt: encodeRow(model, row), solution: row.solution, row: row.row }));
 }
 
 /** The items of an evaluation. */
@@ -28,17 +29,20 @@ export function encodeQuestions(model: Model, rows: readonly QuestionRow[]): Def
     family: row.family,
     prompt: encodeRow(model, row),
     solution: row.solution,
+    row: row.row,
   }));
 }
 
 /** The prompt of a row; for pictures that lie in files, a function that reads them and makes it. */
-function encodeRow(model: Model, { prompt, pictures }: PreparedRow): EncodedPrompt | (() => Promise<EncodedPrompt>) {
-  if (pictures.every((picture) => typeof picture !== 'string')) return encodePrompt(model, pictures, prompt);
-  const files = pictures as readonly string[];
-  return async () => encodePrompt(model, await Promise.all(files.map(readImage)), prompt);
+function encodeRow(
+  model: Model,
+  { prompt, system, pictures }: PreparedRow,
+): EncodedPrompt | (() => Promise<EncodedPrompt>) {
+  if (!pictures.some(isUnread)) return encodePrompt(model, pictures as readonly RgbImage[], prompt, system);
+  return async () => encodePrompt(model, await Promise.all(pictures.map(readPicture)), prompt, system);
 }
 
-/** Reads the pictures of rows from their files. @returns `[rows][pictures]` */
-export function readPictures(files: readonly (readonly string[])[]): Promise<RgbImage[][]> {
-  return Promise.all(files.map((row) => Promise.all(row.map(readImage))));
+/** Reads the pictures of rows. @returns `[rows][pictures]` */
+export function readPictures(files: readonly (readonly Picture[])[]): Promise<RgbImage[][]> {
+  return Promise.all(files.map((row) => Promise.all(row.map(readPicture))));
 }

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { fileDigest } from '../../engine/file-digest.js';
 import { modelFiles } from '../../model/model.js';
+import { PackedPicture } from '../../records/picture.js';
 import type { PreparedRow, QuestionRow, SftRow } from './prepared-rows.js';
 import type { TrainingPlan } from './train-run.js';
 
@@ -43,6 +44,7 @@ function picturesDigest(rows: readonly PreparedRow[]): string {
     hash.update(`${pictures.length} `);
     for (const picture of pictures) {
       if (typeof picture === 'string') hash.update(fileDigest(picture));
+      else if (picture instanceof PackedPicture) hash.update(picture.key);
       else hash.update(`${picture.width} ${picture.height} `).update(picture.data);
     }
   }

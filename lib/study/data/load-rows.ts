@@ -2,7 +2,9 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { imageFile, type RgbImage, readImage } from '../../records/image.js';
-import type { TaskRecord } from '../../records/record.js';
+import { type RowFiles, type RowSource, readRows } from '../../records/open-rows.js';
+import { readPicture } from '../../records/picture.js';
+import type { DataRow, TaskRecord } from '../../records/record.js';
 import { imageNames, readRecords } from '../../records/records.js';
 import type { TaskName, TestSet } from '../../tasks/tasks.js';
 import type { Study } from '../workspace.js';
@@ -12,16 +14,10 @@ import { missingData, recordsFile } from './data-folder.js';
 const CHECKED_AT_ONCE = 8;
 
 /** Rows with their images, as training and evaluation use them. */
-export interface LoadedRows {
-  records: TaskRecord[];
+export interface LoadedRows<Row extends DataRow = TaskRecord> {
+  records: Row[];
   /** The images of each record, in the order of its file names. */
   images: RgbImage[][];
-}
-
-/** Records with the files of their pictures: those of a large set would not fit in memory. */
-export interface RowFiles {
-  records: TaskRecord[];
-  files: string[][];
 }
 
 /**
@@ -49,20 +45,15 @@ export async function loadRecords(file: string, folder = path.join(path.dirname(
 }
 
 /**
- * Loads a file of records. The pictures stay in their files, to be decoded when a batch needs them; each is decoded once here, a few at
+ * Loads rows of any data. The pictures stay in their files, to be decoded when a batch needs them; each is decoded once here, a few at
  * a time, so that a broken one is known before any work has begun.
  *
- * @param folder holds the images; default: `images/` beside the file
  * @throws Error naming the bad rows or the picture that cannot be read
  */
-export async function loadRecordFiles(
-  file: string,
-  folder = path.join(path.dirname(file), 'images'),
-): Promise<RowFiles> {
-  const records = readRecords(file, folder);
-  const files = records.map((record) => imageNames(record).map((name) => imageFile(folder, name)));
-  const pictures = [...new Set(files.flat())];
+export async function loadRowFiles(source: RowSource): Promise<RowFiles<DataRow>> {
+  const rows = await readRows(source);
+  const pictures = [...new Set(rows.files.flat())];
   for (let first = 0; first < pictures.length; first += CHECKED_AT_ONCE)
-    await Promise.all(pictures.slice(first, first + CHECKED_AT_ONCE).map(readImage));
-  return { records, files };
+    await Promise.all(pictures.slice(first, first + CHECKED_AT_ONCE).map(readPicture));
+  return rows;
 }

@@ -3,8 +3,8 @@ import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'no
 import path from 'node:path';
 import { convertReleased } from '../../data/released/convert.js';
 import { releasedSet } from '../../data/released/dataset.js';
-import { problemText, type RowProblem } from '../../data/released/read.js';
 import { makePartialFolder, placeFolder } from '../../engine/partial-folder.js';
+import { problemText, type RowProblem } from '../../records/row-problem.js';
 import { type TaskName, testSetsOf } from '../../tasks/tasks.js';
 import { taskProfile } from '../profile.js';
 import type { Study } from '../workspace.js';

@@ -2,9 +2,10 @@
 import type { TaskRecord } from '../../records/record.js';
 import { releasedScoreAnswer } from '../../rewards/released/score-answer.js';
 import { scoreAnswer } from '../../rewards/score-answer.js';
+import { defineTask } from '../define-task.js';
 import { writePrompt } from '../prompts.js';
 import { isProse } from '../prose.js';
-import type { Task } from '../task.js';
+import type { DrawnTask } from '../task.js';
 import { drawScene } from '../world/ray-cast.js';
 import { type Scene, sceneFingerprint } from '../world/scene.js';
 import { PERCEPTION_WORDS } from './perception.js';
@@ -18,23 +19,27 @@ import { countingVocabulary, describeFilter } from './wording.js';
 
 const sceneOf = (record: TaskRecord) => record.scene as Scene;
 
-export const COUNTING: Task<'counting', 'id' | 'ood'> = {
-  name: 'counting',
-  title: 'Visual counting',
-  testSets: {
-    id: { title: 'in domain', shortTitle: 'ID', paperItems: 1000, domains: { id: 1 } },
-    // As in the paper, three in four items differ in look alone, and the fourth in look and question.
-    ood: {
-      title: 'out of domain',
-      shortTitle: 'OOD',
-      paperItems: 1000,
-      domains: { 'ood-look': 0.75, 'ood-look-question': 0.25 },
+export const COUNTING: DrawnTask<'counting', 'id' | 'ood'> = {
+  ...defineTask({
+    name: 'counting',
+    title: 'Visual counting',
+    testSets: {
+      id: { title: 'in domain', shortTitle: 'ID', paperItems: 1000, domains: { id: 1 } },
+      // As in the paper, three in four items differ in look alone, and the fourth in look and question.
+      ood: {
+        title: 'out of domain',
+        shortTitle: 'OOD',
+        paperItems: 1000,
+        domains: { 'ood-look': 0.75, 'ood-look-question': 0.25 },
+      },
     },
-  },
+    prompt: ({ problem }, style) => writePrompt(problem, style),
+    rewards: ['accuracy_reward', 'format_reward'],
+    score: scoreAnswer,
+  }),
   nanoCompletionTokens: 88,
   sample: sampleCountingRecord,
   draw: (record) => [drawScene(sceneOf(record))],
-  writePrompt: ({ problem }, style) => writePrompt(problem, style),
   vocabulary: () => [...countingVocabulary(), ...PERCEPTION_WORDS],
   answerFault: (answer) => (/^-?\d+$/.test(answer) ? undefined : 'not a whole number'),
   rederive: (cot) => {
@@ -52,7 +57,6 @@ export const COUNTING: Task<'counting', 'id' | 'ood'> = {
     return `${objects.sort().join(', ')}: ${record.problem}`;
   },
   spoil: spoilCounting,
-  rewards: ['accuracy_reward', 'format_reward'],
   accuracyReward: 'accuracy_reward',
   formatReward: 'format_reward',
   rewardAblation: {
@@ -61,7 +65,6 @@ export const COUNTING: Task<'counting', 'id' | 'ood'> = {
     'coin + format': ['random_reward', 'format_reward'],
   },
   releasedRewards: ['released_accuracy_reward', 'released_format_reward'],
-  score: scoreAnswer,
   partialCredit: false,
   releasedScore: releasedScoreAnswer,
   released: RELEASED_COUNTING,

@@ -2,8 +2,9 @@
 import type { TaskRecord } from '../../records/record.js';
 import { releasedScoreAnswer } from '../../rewards/released/score-answer.js';
 import { scoreAnswer } from '../../rewards/score-answer.js';
+import { defineTask } from '../define-task.js';
 import { isProse } from '../prose.js';
-import type { Task } from '../task.js';
+import type { DrawnTask } from '../task.js';
 import { drawFigure } from './draw-figure.js';
 import { figureFingerprint, type GeometryFigure } from './figure.js';
 import { rederiveStructureRationale } from './rationale.js';
@@ -17,17 +18,21 @@ import { readChoices, structureVocabulary, writeStructurePrompt } from './wordin
 const figureOf = (record: TaskRecord) => record.scene as GeometryFigure;
 const programOf = (record: TaskRecord) => record.program as StructureProgram;
 
-export const STRUCTURE: Task<'structure', 'id' | 'ood'> = {
-  name: 'structure',
-  title: 'Structure perception',
-  testSets: {
-    id: { title: 'in domain', shortTitle: 'ID', paperItems: 820, domains: { id: 1 } },
-    ood: { title: 'out of domain', shortTitle: 'OOD', paperItems: 800, domains: { ood: 1 } },
-  },
+export const STRUCTURE: DrawnTask<'structure', 'id' | 'ood'> = {
+  ...defineTask({
+    name: 'structure',
+    title: 'Structure perception',
+    testSets: {
+      id: { title: 'in domain', shortTitle: 'ID', paperItems: 820, domains: { id: 1 } },
+      ood: { title: 'out of domain', shortTitle: 'OOD', paperItems: 800, domains: { ood: 1 } },
+    },
+    prompt: ({ problem, answer }, style) => writeStructurePrompt(problem, answer, style),
+    rewards: ['mathematical_reward', 'format_reward'],
+    score: scoreAnswer,
+  }),
   nanoCompletionTokens: 84,
   sample: sampleStructureRecord,
   draw: (record) => [drawFigure(figureOf(record))],
-  writePrompt: ({ problem, answer }, style) => writeStructurePrompt(problem, answer, style),
   vocabulary: structureVocabulary,
   answerFault: (answer) => (/^([A-D]|\d+)$/.test(answer) ? undefined : 'neither a choice nor a whole number'),
   rederive: (cot, problem) => {
@@ -51,7 +56,6 @@ export const STRUCTURE: Task<'structure', 'id' | 'ood'> = {
     return `${given}: ${record.problem}`;
   },
   spoil: spoilStructure,
-  rewards: ['mathematical_reward', 'format_reward'],
   accuracyReward: 'mathematical_reward',
   formatReward: 'format_reward',
   rewardAblation: {
@@ -62,7 +66,6 @@ export const STRUCTURE: Task<'structure', 'id' | 'ood'> = {
   },
   // The released code has the mathematical reward, but its scripts run the discrete one.
   releasedRewards: ['released_accuracy_reward', 'released_format_reward'],
-  score: scoreAnswer,
   partialCredit: false,
   releasedScore: releasedScoreAnswer,
   released: RELEASED_STRUCTURE,

@@ -2,8 +2,9 @@
 import type { TaskRecord } from '../../records/record.js';
 import { releasedScoreTransformation } from '../../rewards/released/score-transformation.js';
 import { scoreTransformation } from '../../rewards/score-transformation.js';
+import { defineTask } from '../define-task.js';
 import { isProse } from '../prose.js';
-import type { Task } from '../task.js';
+import type { DrawnTask } from '../task.js';
 import { solveTransformation, type TransformationScenes, writeCalls } from './program.js';
 import { rederiveTransformationRationale } from './rationale.js';
 import { RELEASED_TRANSFORMATION } from './released.js';
@@ -17,28 +18,32 @@ const scenesOf = (record: TaskRecord) => record.scene as TransformationScenes;
 /** Calls as answers write them: "change_color(0,red), change_position(2,left)". */
 const CALLS = /^change_\w+\(\d+,\w+\)(, change_\w+\(\d+,\w+\))*$/;
 
-export const TRANSFORMATION: Task<'transformation', 'id' | 'ood-left' | 'ood-right'> = {
-  name: 'transformation',
-  title: 'Spatial transformation',
-  testSets: {
-    id: { title: 'in domain', shortTitle: 'ID', paperItems: 1000, domains: { id: 1 } },
-    'ood-left': {
-      title: 'out of domain, left camera',
-      shortTitle: 'OOD left',
-      paperItems: 1000,
-      domains: { 'ood-left': 1 },
+export const TRANSFORMATION: DrawnTask<'transformation', 'id' | 'ood-left' | 'ood-right'> = {
+  ...defineTask({
+    name: 'transformation',
+    title: 'Spatial transformation',
+    testSets: {
+      id: { title: 'in domain', shortTitle: 'ID', paperItems: 1000, domains: { id: 1 } },
+      'ood-left': {
+        title: 'out of domain, left camera',
+        shortTitle: 'OOD left',
+        paperItems: 1000,
+        domains: { 'ood-left': 1 },
+      },
+      'ood-right': {
+        title: 'out of domain, right camera',
+        shortTitle: 'OOD right',
+        paperItems: 1000,
+        domains: { 'ood-right': 1 },
+      },
     },
-    'ood-right': {
-      title: 'out of domain, right camera',
-      shortTitle: 'OOD right',
-      paperItems: 1000,
-      domains: { 'ood-right': 1 },
-    },
-  },
+    prompt: ({ problem }, style) => writeTransformationPrompt(problem, style),
+    rewards: ['function_reward', 'format_reward'],
+    score: scoreTransformation,
+  }),
   nanoCompletionTokens: 160,
   sample: (domain, id, random) => sampleTransformationRecord(domain, id, random),
   draw: (record) => drawTransformation(scenesOf(record)),
-  writePrompt: ({ problem }, style) => writeTransformationPrompt(problem, style),
   vocabulary: transformationVocabulary,
   answerFault: (answer) => (CALLS.test(answer) ? undefined : 'not a list of calls'),
   rederive: (cot, problem) =>
@@ -53,7 +58,6 @@ export const TRANSFORMATION: Task<'transformation', 'id' | 'ood-left' | 'ood-rig
       .sort()
       .join(', '),
   spoil: spoilTransformation,
-  rewards: ['function_reward', 'format_reward'],
   accuracyReward: 'function_reward',
   formatReward: 'format_reward',
   rewardAblation: {
@@ -64,7 +68,6 @@ export const TRANSFORMATION: Task<'transformation', 'id' | 'ood-left' | 'ood-rig
     'coin + format': ['random_reward', 'format_reward'],
   },
   releasedRewards: ['released_function_reward', 'released_format_reward'],
-  score: scoreTransformation,
   partialCredit: true,
   releasedScore: releasedScoreTransformation,
   released: RELEASED_TRANSFORMATION,
