@@ -1,13 +1,11 @@
 /** The mathematical reward: a numeric answer earns by how near it is to the gold one. */
+import { readDecimal } from './decimal.js';
 import { extractAnswer } from './extract-answer.js';
 
 /** Relative errors below this earn everything. */
 const FULL = 0.05;
 /** Relative errors above this earn nothing. */
 const NONE = 0.2;
-
-/** A decimal number with an optional exponent, and nothing else; longer digit strings are no number anybody means. */
-export const NUMBER = /^[+-]?(\d{1,30}\.?\d{0,30}|\.\d{1,30})([eE][+-]?\d{1,3})?$/;
 
 /**
  * 1 for an answer within 5 % of the gold number, 0 beyond 20 %, and between them the falling half of a cosine:
@@ -20,10 +18,12 @@ export const NUMBER = /^[+-]?(\d{1,30}\.?\d{0,30}|\.\d{1,30})([eE][+-]?\d{1,3})?
  */
 export function mathematicalReward(completion: string, { solution }: { solution: string }): number {
   const [answer, gold] = [extractAnswer(completion), solution.trim()];
-  if (answer === gold) return 1;
-  if (!NUMBER.test(answer) || !NUMBER.test(gold)) return 0;
-  const distance = Math.abs(Number(answer) - Number(gold));
-  return distance === 0 ? 1 : tolerantScore(distance, Math.abs(Number(gold)));
+  if (answer === gold) return answer === '' ? 0 : 1;
+  const [number, target] = [readDecimal(answer), readDecimal(gold)];
+  if (!number || !target) return 0;
+  if (number.exact === target.exact) return 1;
+  if (target.value === 0) return 0;
+  return tolerantScore(Math.abs(number.value - target.value), Math.abs(target.value));
 }
 
 /** 1 below 5 % of the size, 0 above 20 %, the falling half of a cosine between. */

@@ -5,11 +5,13 @@
 import { releasedScoreAnswer } from './released/score-answer.js';
 import { releasedScoreTransformation } from './released/score-transformation.js';
 import { scoreAnswer } from './score-answer.js';
+import { scoreSymbolic } from './score-symbolic.js';
 import { scoreTransformation } from './score-transformation.js';
 import type { Scorer } from './scorer.js';
 
 export const SCORERS = {
   answer: scoreAnswer,
+  symbolic_answer: scoreSymbolic,
   transformation: scoreTransformation,
   released_answer: releasedScoreAnswer,
   released_transformation: releasedScoreTransformation,

@@ -1,14 +1,17 @@
 /**
- * Equality of two answers as mathematics: numbers, fractions, roots and terms, plain or in LaTeX, read by mathjs.
+ * Equality of two answers as mathematics: numbers, fractions, roots and terms, plain or in LaTeX, read by mathjs (`latex.ts` writes
+ * them as it reads them).
  *
  * Two terms are equal where they have the same value at several points: exact for constants, and for polynomials and the
  * like wrong with probability next to 0 (Schwartz 1980, Zippel 1979), without the unbounded rewriting of a simplifier. Decimal
  * numbers are compared digit by digit. Time is bounded by construction, so that no clock decides an answer: short input, shallow
- * nesting, a fixed list of functions without factorials, floating-point arithmetic.
+ * nesting, a fixed list of functions, floating-point arithmetic.
  */
 import type { MathNode } from 'mathjs';
 import type * as MathJs from 'mathjs/number';
 import { Random } from '../engine/random.js';
+import { readDecimal } from './decimal.js';
+import { readPlain, splitList, tidyAnswer } from './latex.js';
 
 /** Longer text is not read as mathematics. */
 const LONGEST = 200;
@@ -34,34 +37,84 @@ const FUNCTIONS = new Set([
   'log10',
   'abs',
 ]);
-const OPERATORS = new Set(['add', 'subtract', 'multiply', 'divide', 'pow', 'unaryMinus', 'unaryPlus']);
+const OPERATORS = new Set(['add', 'subtract', 'multiply', 'divide', 'pow', 'unaryMinus', 'unaryPlus', 'factorial']);
+/** Numbers that mathjs reads to another base, and double factorials. */
+const NOT_DECIMAL = /(?<![\d.a-z])0[xbo]|!\s*!/i;
 const CONSTANTS: { readonly [name: string]: number } = { pi: Math.PI, e: Math.E };
 
-/** Units that an answer may carry at its end, alone or one per another; they do not change its value. Metres and seconds by their letters follow a number. */
-const UNIT =
-  'degrees?|deg|units?|(?:kilo|centi|milli)?met(?:er|re)s?|inch(?:es)?|feet|foot|miles?|(?:kilo)?grams?|pounds?|hours?|minutes?|seconds?|dollars?|km|cm|mm|ft|in|kg|min';
-const UNITS = new RegExp(
-  String.raw`(?<![a-z\\])(?:(?:square|cubic|sq\.?)\s+)?(?:${UNIT}|(?<=[\d)}]\s*)[ms])(?:\s*(?:/|per)\s*(?:${UNIT}|[ms]))?(?:\s*\^?\s*\{?[23]\}?|²|³)?$`,
-  'i',
-);
+/** Longer lists are compared as text. */
+const LONGEST_LIST = 16;
+
+/** An answer as it is compared. */
+type Reading =
+  /** Empty, not a number, or divided by zero: equal to nothing, itself included. */
+  | { kind: 'nothing' }
+  | { kind: 'list'; brackets: string; elements: Reading[] }
+  | { kind: 'value'; text: string; exact?: string; term: Term; unit?: string; name?: string }
+  | { kind: 'text'; text: string };
 
 /**
  * True where two answers are equal as mathematics, or as text where either is no mathematics: text up to case, white space,
- * compatible characters (NFKC) and a full stop. Longer answers than 200 characters are equal only to the letter.
+ * full-width characters and a full stop. Longer answers than 200 characters are equal only to the letter.
  *
- * Units at the end are left out, and `x =` at the beginning: `x = 5 cm` is 5. A percentage is its value: 50% is 0.5.
+ * - A unit at the end and `x =` at the beginning are left out where one of the answers has none: `x = 5 cm` is 5, and `5 m` is not.
+ * - A percentage is its value: 50% is 0.5.
+ * - `1,000` and `1 000` are one number where they stand alone in groups of three digits; elsewhere a comma parts a list: `(3,100)` is a
+ *   pair. Lists are equal element by element, with the same brackets; `\{1, 2\}` is a set, whose order does not count.
+ * - What is empty, `NaN` or divided by zero is equal to nothing, not to itself either.
  *
  * @example equalAnswers('\\frac{1}{2}', '0.5') // true
  * @example equalAnswers('x + 1', '1 + x') // true
  */
 export function equalAnswers(a: string, b: string): boolean {
-  if (a.trim() === b.trim()) return true;
-  if (a.length > LONGEST || b.length > LONGEST) return false;
-  const [left, right] = [fromLatex(a), fromLatex(b)];
-  const [decimal, other] = [decimalOf(left), decimalOf(right)];
-  if (decimal !== undefined && other !== undefined) return decimal === other;
-  const [term, gold] = [readTerm(left), readTerm(right)];
-  return term && gold ? equalTerms(term, gold) : plainText(a) === plainText(b);
+  const toTheLetter = a.trim() === b.trim();
+  if (a.length > LONGEST || b.length > LONGEST) return toTheLetter;
+  const [left, right] = [readAnswer(a), readAnswer(b)];
+  if (left.kind === 'nothing' || right.kind === 'nothing') return false;
+  return toTheLetter || equalReadings(left, right);
+}
+
+function readAnswer(answer: string): Reading {
+  const tidy = tidyAnswer(answer);
+  if (/^(?:[+-]?nan)?$/i.test(tidy)) return { kind: 'nothing' };
+  const { text, expression, ...qualities } = readPlain(tidy);
+  const list = expression === undefined || expression.includes(',') ? splitList(tidy) : undefined;
+  if (list && list.elements.length <= LONGEST_LIST && !list.elements.includes('')) {
+    const elements = list.elements.map(readAnswer);
+    const undefinedPart = elements.find(({ kind }) => kind === 'nothing');
+    return undefinedPart ?? { kind: 'list', brackets: list.brackets, elements };
+  }
+  const term = readTerm(expression);
+  if (!term) return { kind: 'text', text };
+  if (term.dividesByZero) return { kind: 'nothing' };
+  const exact = readDecimal(expression!)?.exact;
+  // Of digits beyond those of a number, a float64 would see the first 16.
+  if (exact === undefined && /^[+-]?[\d.]+$/.test(expression!)) return { kind: 'text', text };
+  return { kind: 'value', text, term, ...(exact && { exact }), ...qualities };
+}
+
+function equalReadings(a: Reading, b: Reading): boolean {
+  if (a.kind === 'list' && b.kind === 'list') return equalLists(a, b);
+  if (a.kind === 'value' && b.kind === 'value') {
+    if (differ(a.unit, b.unit) || differ(a.name, b.name)) return false;
+    return a.exact !== undefined && b.exact !== undefined ? a.exact === b.exact : equalTerms(a.term, b.term);
+  }
+  return 'text' in a && 'text' in b && a.text === b.text;
+}
+
+function equalLists(
+  a: { brackets: string; elements: Reading[] },
+  b: { brackets: string; elements: Reading[] },
+): boolean {
+  if (a.brackets !== b.brackets) return false;
+  const [left, right] = [a.elements, b.elements];
+  if (a.brackets !== '\\{\\}') return left.length === right.length && left.every((x, i) => equalReadings(x, right[i]!));
+  const holds = (set: Reading[], x: Reading) => set.some((y) => equalReadings(x, y));
+  return left.every((x) => holds(right, x)) && right.every((y) => holds(left, y));
+}
+
+function differ(a: string | undefined, b: string | undefined): boolean {
+  return a !== undefined && b !== undefined && a !== b;
 }
 
 /** Equal values at every point where the comparison says something, and at one at least. */
@@ -84,25 +137,11 @@ function equalTerms(left: Term, right: Term): boolean {
   return compared > 0;
 }
 
-function plainText(text: string): string {
-  return unwrapped(text)
-    .normalize('NFKC')
-    .toLowerCase()
-    .replace(/\s+/g, ' ')
-    .replace(/ ?([,;()[\]{}]) ?/g, '$1')
-    .trim();
-}
-
-/** A plain decimal number's digits without what does not count, or undefined where the text is something else. */
-function decimalOf(text: string | undefined): string | undefined {
-  const [, sign, whole, part = ''] = /^([+-]?)(\d+|(?=\.\d))(?:\.(\d*))?$/.exec(text ?? '') ?? [];
-  if (whole === undefined) return undefined;
-  const digits = `${whole.replace(/^0+/, '')}.${part.replace(/0+$/, '')}`;
-  return sign === '-' && digits !== '.' ? `-${digits}` : digits;
-}
-
+/** A term of numbers and variables. */
 interface Term {
   variables: Set<string>;
+  /** Whether a divisor in it is 0 whatever its variables are. */
+  dividesByZero: boolean;
   valueAt(scope: { readonly [variable: string]: number }): number;
 }
 
@@ -110,7 +149,8 @@ let mathjs: typeof MathJs | undefined;
 
 /** The term that a plain expression says, or undefined where it is no mathematics that is read here. */
 function readTerm(plain: string | undefined): Term | undefined {
-  if (plain === undefined || !/^[\d.\s+\-*/^()a-z,]+$/i.test(plain) || depth(plain) > DEEPEST) return undefined;
+  if (plain === undefined || !/^[\d.\s+\-*/^()a-z,!]+$/i.test(plain)) return undefined;
+  if (depth(plain) > DEEPEST || NOT_DECIMAL.test(plain)) return undefined;
   // Loaded when first needed: most tasks never compare terms.
   mathjs ??= require('mathjs/number') as typeof MathJs;
   let node: MathNode;
@@ -119,19 +159,22 @@ function readTerm(plain: string | undefined): Term | undefined {
   } catch {
     return undefined;
   }
-  const variables = new Set<string>();
-  if (!isPlainTerm(node, variables)) return undefined;
+  const [variables, divisors] = [new Set<string>(), [] as MathNode[]];
+  if (!isPlainTerm(node, variables, divisors)) return undefined;
+  const dividesByZero = divisors.some((divisor) => evaluatorOf(divisor)({}) === 0);
+  return { variables, dividesByZero, valueAt: evaluatorOf(node) };
+}
+
+/** The value of a term as a function of its variables; NaN where a function has none. */
+function evaluatorOf(node: MathNode): Term['valueAt'] {
   const compiled = node.compile();
-  return {
-    variables,
-    valueAt(scope) {
-      try {
-        const value: unknown = compiled.evaluate({ ...CONSTANTS, ...scope });
-        return typeof value === 'number' ? value : Number.NaN;
-      } catch {
-        return Number.NaN;
-      }
-    },
+  return (scope) => {
+    try {
+      const value: unknown = compiled.evaluate({ ...CONSTANTS, ...scope });
+      return typeof value === 'number' ? value : Number.NaN;
+    } catch {
+      return Number.NaN;
+    }
   };
 }
 
@@ -144,14 +187,14 @@ function depth(text: string): number {
   return most;
 }
 
-/** True for numbers, one-letter variables, the four operations, powers, and the functions listed; collects the variables. */
-function isPlainTerm(node: MathNode, variables: Set<string>): boolean {
+/** True for numbers, one-letter variables, the four operations, powers, factorials, and the functions listed; collects variables and divisors. */
+function isPlainTerm(node: MathNode, variables: Set<string>, divisors: MathNode[]): boolean {
   const term = node as unknown as { type: string; fn?: { name?: string } | string; name?: string; value?: unknown };
   const inside = () => {
     let plain = true;
     node.forEach((child, path) => {
       // A function's own name is not a term.
-      if (path !== 'fn') plain &&= isPlainTerm(child as MathNode, variables);
+      if (path !== 'fn') plain &&= isPlainTerm(child as MathNode, variables, divisors);
     });
     return plain;
   };
@@ -166,64 +209,11 @@ function isPlainTerm(node: MathNode, variables: Set<string>): boolean {
     case 'ParenthesisNode':
       return inside();
     case 'OperatorNode':
+      if (term.fn === 'divide') divisors.push((node as unknown as { args: MathNode[] }).args[1]!);
       return OPERATORS.has(term.fn as string) && inside();
     case 'FunctionNode':
       return FUNCTIONS.has((term.fn as { name?: string })?.name ?? '') && inside();
     default:
       return false;
   }
-}
-
-/** Without the marks around an answer: dollar signs, `\boxed{}`, `\text{}`, a full stop. */
-function unwrapped(text: string): string {
-  return text
-    .trim()
-    .replace(/\.$/, '')
-    .replace(/^(?:\$+|\\[([])|(?:\$+|\\[)\]])$/g, '')
-    .replace(/^\s*\\boxed\s*\{(.*)\}\s*$/s, '$1')
-    .replace(/\\(?:text|mathrm|mbox|textbf|mathbf)\s*\{([^{}]*)\}/g, ' $1 ')
-    .trim()
-    .replace(/\.$/, '');
-}
-
-/** LaTeX and everyday writing as a mathjs expression; undefined where a command is left over. */
-function fromLatex(text: string): string | undefined {
-  let s = unwrapped(text)
-    .replace(/\\(?:left|right|displaystyle|,|;|!|:| )/g, ' ')
-    .replace(/\^\s*(?:\\circ|\{\s*\\circ\s*\})|\\degree/g, '°')
-    .replace(/^\s*[a-zA-Z]\s*=\s*/, '')
-    .replace(/\\(sin|cos|tan)\s*(\d+(?:\.\d+)?°?)/g, '$1($2)')
-    .trim()
-    .replace(UNITS, '')
-    .replace(/(\d),(?=\d{3}(?!\d))/g, '$1')
-    .replace(/[−–]/g, '-')
-    .replace(/[×·]|\\(?:cdot|times)(?![a-zA-Z])/g, '*')
-    .replace(/÷|\\div(?![a-zA-Z])/g, '/')
-    .replace(/√\s*(\d+)/g, 'sqrt($1)')
-    .replace(/²/g, '^2')
-    .replace(/³/g, '^3')
-    .replace(/π|\\pi(?![a-zA-Z])/g, ' pi ')
-    .replace(/\\(sin|cos|tan|exp)(?![a-zA-Z])/g, '$1')
-    .replace(/\\ln(?![a-zA-Z])/g, 'log')
-    .replace(/\|([^|]+)\|/g, 'abs($1)')
-    .replace(/\\?%\s*$/, '/100')
-    // Mixed numbers: 1 1/2 is 3/2.
-    .replace(/^(\s*-?\s*)(\d+)\s+(\d+\s*\/\s*\d+)\s*$/, '$1($2+$3)')
-    .replace(/^(\s*-?\s*)(\d+)\s*(\\[dt]?frac\s*(?:\{\s*\d+\s*\}\s*\{\s*\d+\s*\}|\d\s*\d))\s*$/, '$1($2+$3)');
-  // An angle is its number of degrees, but for a function of angles.
-  s = s.replaceAll('°', /sin|cos|tan/.test(s) ? '*(pi/180)' : '');
-  // From the inside out: each round takes the fractions and roots whose parts hold no further braces.
-  for (let round = 0; round < DEEPEST; round++) {
-    const before = s;
-    s = s
-      .replace(/\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}/g, '(($1)/($2))')
-      .replace(/\\[dt]?frac\s*(\d)\s*(\d)/g, '($1/$2)')
-      .replace(/\\sqrt\s*\[([^[\]{}]*)\]\s*\{([^{}]*)\}/g, 'nthRoot($2,$1)')
-      .replace(/\\sqrt\s*\{([^{}]*)\}/g, 'sqrt($1)')
-      .replace(/\\sqrt\s*(\d)/g, 'sqrt($1)')
-      .replace(/\^\s*\{([^{}]*)\}/g, '^($1)');
-    if (s === before) break;
-  }
-  if (/[\\{}]/.test(s)) return undefined;
-  return s.trim() === '' ? undefined : s.trim();
 }

@@ -3,8 +3,29 @@ import { test } from 'node:test';
 import { accuracyReward } from '../../lib/rewards/accuracy.js';
 import { exactAccuracyReward } from '../../lib/rewards/exact-accuracy.js';
 import { extractAnswer, taggedAnswer } from '../../lib/rewards/extract-answer.js';
+import { mathematicalReward } from '../../lib/rewards/mathematical.js';
+import { releasedAccuracyReward } from '../../lib/rewards/released/accuracy.js';
+import { releasedMathematicalReward } from '../../lib/rewards/released/mathematical.js';
 
 const six = { solution: '6' };
+
+test('an answer within the thinking is not the answer; the released rewards take the first all the same', () => {
+  const completion = '<think>maybe <answer>5</answer>? no</think><answer>6</answer>';
+  assert.equal(extractAnswer(completion), '6');
+  assert.equal(accuracyReward(completion, six), 1);
+  assert.equal(releasedAccuracyReward(completion, six), 0);
+  assert.equal(releasedMathematicalReward(completion, { solution: '5' }), 1);
+  assert.equal(mathematicalReward(completion, { solution: '5' }), 0);
+  // Thinking twice: the answer follows the last.
+  assert.equal(extractAnswer('<think>a</think><answer>5</answer><think>b</think><answer>6</answer>'), '6');
+  // What stands in the thinking alone is no answer.
+  assert.equal(accuracyReward('<think><answer>6</answer></think>', six), 0);
+});
+
+test('an empty answer is no answer, even of an empty gold one', () => {
+  for (const reward of [accuracyReward, exactAccuracyReward, mathematicalReward])
+    assert.equal(reward('<answer> </answer>', { solution: '' }), 0);
+});
 
 test('the answer is what stands between the first answer tags', () => {
   assert.equal(extractAnswer('<think>5</think><answer>\n6 \n</answer>'), '6');
@@ -21,7 +42,11 @@ test('6.0 is not 6 for the released reward, and is for ours', () => {
   assert.equal(exactAccuracyReward(completion, six), 0);
   assert.equal(accuracyReward(completion, six), 1);
   assert.equal(accuracyReward('<answer>006</answer>', six), 1);
+  assert.equal(accuracyReward('<answer>6e0</answer>', six), 1);
   assert.equal(accuracyReward('<answer>6.01</answer>', six), 0);
+  // A gold .5 earned 0 here and 1 from the mathematical reward.
+  assert.equal(accuracyReward('<answer>0.5</answer>', { solution: '.5' }), 1);
+  assert.equal(accuracyReward('<answer>5</answer>', { solution: '.5' }), 0);
 });
 
 test('words and numbers that are not the answer earn nothing', () => {
@@ -34,7 +59,6 @@ test('words and numbers that are not the answer earn nothing', () => {
     '<answer><answer>6</answer></answer>',
     '<answer>there are 6 objects</answer>',
     '<answer>0x6</answer>',
-    '<answer>6e0</answer>',
     '<answer>Infinity</answer>',
     '<answer>6',
     'red sphere, blue cube, 6 objects.',

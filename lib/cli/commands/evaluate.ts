@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { startEngine } from '../../engine/backend.js';
 import { shareCut } from '../../evaluate/evaluate.js';
 import { loadModel } from '../../model/model.js';
+import { scoreSymbolic } from '../../rewards/score-symbolic.js';
 import type { Scorer } from '../../rewards/scorer.js';
 import { evaluateRows } from '../../study/cells/evaluate-rows.js';
 import { prepareQuestions } from '../../study/cells/prepared-rows.js';
@@ -44,7 +45,11 @@ export function addEvaluate(program: Command): void {
     .option(...RECORDS_TASK_OPTION)
     .option('--style <style>', 'prompt: think, direct or bare', 'think')
     .option('--max-new-tokens <n>', 'longest completion (default: what the task needs)')
-    .option('--scorer <name>', "kit, or released: the authors' evaluation, traps included", 'kit')
+    .option(
+      '--scorer <name>',
+      "kit, symbolic (answers as mathematics), or released: the authors' evaluation, traps included",
+      'kit',
+    )
     .option('--json', 'one JSON object on stdout')
     .addHelpText(
       'after',
@@ -57,8 +62,8 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
   const style = parseStyle(options.style);
   const dtype = parseDtype(options.dtype);
   const { scorer } = options;
-  if (scorer !== 'kit' && scorer !== 'released')
-    throw new UsageError(`--scorer must be kit or released, got '${scorer}'`);
+  if (scorer !== 'kit' && scorer !== 'released' && scorer !== 'symbolic')
+    throw new UsageError(`--scorer must be kit, symbolic or released, got '${scorer}'`);
   const askedTokens =
     options.maxNewTokens === undefined ? undefined : parseWholeNumber('--max-new-tokens', options.maxNewTokens, 1);
   const rows = await loadRowFiles({ file: options.data, images: options.images });
@@ -67,7 +72,7 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
   await startEngine();
   const model = loadModel(await fetchModel(options.model), { dtype });
   const progress = showProgress('evaluate');
-  const score = scorer === 'released' ? releasedScore(task) : task.score;
+  const score = scorer === 'symbolic' ? scoreSymbolic : scorer === 'released' ? releasedScore(task) : task.score;
   const onProgress = (done: number, total: number) => progress.update(done, total);
   const result = await evaluateRows(model, prepareQuestions(rows, style), { maxNewTokens, score, onProgress });
   progress.stop();

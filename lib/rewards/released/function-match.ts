@@ -1,7 +1,7 @@
 /** The function-based reward of the released code, and how that reads calls. */
-import { extractAnswer } from '../extract-answer.js';
 import { type FunctionCall, readCalls } from '../function-match.js';
 import { repeatedMatch } from '../function-reward.js';
+import { extractReleasedAnswer } from './extract-answer.js';
 
 // As in `parseFunctionCalls`, one attempt a word keeps the search for the name linear; the lookbehind stands for `\b`.
 const [ARGUMENTS, NAME] = [/^([\p{L}\p{N}_]+),\s*'?([\p{L}\p{N}_]+)'?\)/u, /(?<![\p{L}\p{N}_])[\p{L}\p{N}_]+$/u];
@@ -20,5 +20,9 @@ export function parseReleasedCalls(text: string): FunctionCall[] {
  * them (see `parseReleasedCalls`).
  */
 export function releasedFunctionReward(completion: string, { solution }: { solution: string }): number {
-  return repeatedMatch(parseReleasedCalls(extractAnswer(completion)), parseReleasedCalls(solution), 'full-only');
+  return repeatedMatch(
+    parseReleasedCalls(extractReleasedAnswer(completion)),
+    parseReleasedCalls(solution),
+    'full-only',
+  );
 }

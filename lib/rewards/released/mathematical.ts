@@ -1,6 +1,7 @@
 /** The mathematical reward of the released code. */
-import { extractAnswer } from '../extract-answer.js';
-import { NUMBER, tolerantScore } from '../mathematical.js';
+import { readDecimal } from '../decimal.js';
+import { tolerantScore } from '../mathematical.js';
+import { extractReleasedAnswer } from './extract-answer.js';
 
 /**
  * The released reward, its trap included: where the gold number is 0 and the answer is 0 in numbers, 0.0 say, it divides by
@@ -8,9 +9,10 @@ import { NUMBER, tolerantScore } from '../mathematical.js';
  * answer against 0 earns 0 in both.
  */
 export function releasedMathematicalReward(completion: string, { solution }: { solution: string }): number | null {
-  const [answer, gold] = [extractAnswer(completion), solution.trim()];
-  if (!NUMBER.test(answer) || !NUMBER.test(gold)) return answer === gold ? 1 : 0;
-  const distance = Math.abs(Number(answer) - Number(gold));
-  if (Number(gold) === 0) return distance > 0 ? 0 : null;
-  return tolerantScore(distance, Math.abs(Number(gold)));
+  const [answer, gold] = [extractReleasedAnswer(completion), solution.trim()];
+  const [number, target] = [readDecimal(answer)?.value, readDecimal(gold)?.value];
+  if (number === undefined || target === undefined) return answer === gold ? 1 : 0;
+  const distance = Math.abs(number - target);
+  if (target === 0) return distance > 0 ? 0 : null;
+  return tolerantScore(distance, Math.abs(target));
 }
