@@ -3,7 +3,9 @@
  * written.
  */
 import { readFileSync } from 'node:fs';
-import { checkBound, UsageError } from './usage.js';
+import { checkBound } from '../engine/bounds.js';
+import { unknownNameText } from '../engine/names.js';
+import { checkUsage, UsageError } from './usage.js';
 
 /** A settings object: numbers, texts, switches and one level of groups of them. */
 export type SettingsObject = { [key: string]: unknown };
@@ -49,9 +51,7 @@ function overlay(target: SettingsObject, changes: SettingsObject, prefix: string
   for (const [key, value] of Object.entries(changes)) {
     const name = `${prefix}${key}`;
     if (!Object.hasOwn(target, key)) {
-      throw new UsageError(
-        `${source}: there is no setting '${name}'; the settings are ${settingNames(target, prefix).join(', ')}`,
-      );
+      throw new UsageError(`${source}: ${unknownNameText('setting', name, settingNames(target, prefix))}`);
     }
     const known = target[key];
     if (known !== null && typeof known === 'object') {
@@ -66,7 +66,7 @@ function overlay(target: SettingsObject, changes: SettingsObject, prefix: string
         `${source}: '${name}' must be a ${typeof known}, such as ${String(known)}, but is ${JSON.stringify(value)}`,
       );
     } else {
-      if (typeof value === 'number') checkBound(name, value, `${source}: `);
+      if (typeof value === 'number') checkUsage(() => checkBound(key, value, `${source}: ${name}`));
       target[key] = value;
     }
   }

@@ -1,4 +1,5 @@
 /** Tells wrong usage from other errors: the user asked for something that cannot be, and nothing was done. */
+import { checkBound } from '../engine/bounds.js';
 
 /** Something is wrong with what the user asked for; the command line ends with exit code 2. */
 export class UsageError extends Error {}
@@ -16,35 +17,12 @@ export function checkUsage<T>(check: () => T): T {
   }
 }
 
-/** No option or setting that counts something may be larger, where it has no bound of its own. */
-const LARGEST = 1_000_000_000;
-
-/** The bounds of options and settings whose size is memory or time. They lie far beyond every use, and stop slips such as 1e9. */
-const BOUNDS: { readonly [name: string]: number } = {
-  epochs: 10_000,
-  steps: 100_000_000,
-  batchSize: 100_000,
-  examplesPerMicroBatch: 100_000,
-  promptsPerStep: 100_000,
-  promptsPerMicroBatch: 100_000,
-  completions: 10_000,
-  '--validation-samples': 10_000,
-  maxNewTokens: 1_000_000,
-  '--max-new-tokens': 1_000_000,
-  packTo: 1_000_000,
-  updatesPerRollout: 10_000,
-  '--lora-rank': 1_000_000,
-  '--workers': 10_000,
-  // Larger whole numbers are not told apart.
-  seed: Number.MAX_SAFE_INTEGER,
-  '--seed': Number.MAX_SAFE_INTEGER,
+/** The settings that options of another name give. */
+const SETTING_OF: { readonly [option: string]: string } = {
+  '--validation-samples': 'samples',
+  '--max-new-tokens': 'maxNewTokens',
+  '--lora-rank': 'rank',
 };
-
-/** Checks the size of a number that an option or a setting gives. @throws UsageError naming it, its value and its bound */
-export function checkBound(name: string, value: number, source = ''): void {
-  const most = BOUNDS[name] ?? LARGEST;
-  if (!(Math.abs(value) <= most)) throw new UsageError(`${source}${name} may be at most ${most}, got ${value}`);
-}
 
 /**
  * Reads the whole number that an option gives.
@@ -55,6 +33,6 @@ export function parseWholeNumber(option: string, text: string, least = 0): numbe
   const value = Number(text);
   if (text.trim() === '' || !Number.isInteger(value) || value < least)
     throw new UsageError(`${option} must be a whole number of ${least} or more, got '${text}'`);
-  checkBound(option, value);
+  checkUsage(() => checkBound(SETTING_OF[option] ?? option.slice(2), value, option));
   return value;
 }

@@ -8,6 +8,7 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { shardCount } from '../engine/backend.js';
+import { checkBounds } from '../engine/bounds.js';
 import { type CompiledStep, compile } from '../engine/compile.js';
 import { takeRows } from '../engine/operations.js';
 import { Random } from '../engine/random.js';
@@ -113,6 +114,7 @@ export class Generator {
     streams: readonly string[] = prompts.map((_, i) => String(i)),
   ): Completion[][] {
     checkSampling(settings);
+    checkBounds(settings, '');
     const { completions, maxNewTokens } = settings;
     if (!Number.isInteger(maxNewTokens) || maxNewTokens < 1)
       throw new Error(`maxNewTokens must be 1 or more, got ${maxNewTokens}`);

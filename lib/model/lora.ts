@@ -7,6 +7,9 @@ import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { z } from 'zod';
 import { writeFileAtomic } from '../engine/atomic-write.js';
+import { checkBounds } from '../engine/bounds.js';
+import { deepFreeze } from '../engine/deep-freeze.js';
+import { checkNames } from '../engine/names.js';
 import { shapeOf, widen } from '../engine/packed.js';
 import { Random } from '../engine/random.js';
 import { finitePieces } from './finite-weights.js';
@@ -35,13 +38,13 @@ export interface LoraSettings {
 }
 
 /** The settings of the field's recipes for models of 2B to 7B: adapters on the linear maps of the decoder's layers. */
-export const LORA_DEFAULTS: LoraSettings = {
+export const LORA_DEFAULTS: LoraSettings = deepFreeze({
   rank: 16,
   alpha: 32,
   rankStabilized: false,
   targetModules: 'q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj',
   seed: 1,
-};
+});
 
 const PARTS = ['lora_A.weight', 'lora_B.weight', 'lora_scaling'] as const;
 
@@ -100,8 +103,16 @@ export function targetedModules(parameters: MutableWeights, targetModules: strin
   return chosen;
 }
 
-/** Checks settings. @throws Error naming the one that is impossible */
-export function checkLora({ rank, alpha, seed }: LoraSettings): void {
+/** @throws Error naming a setting that does not exist, with the nearest one that does, or one that is missing */
+export function checkLoraNames(settings: LoraSettings): void {
+  checkNames(settings, Object.keys(LORA_DEFAULTS), 'setting', 'lora: ');
+}
+
+/** Checks settings. @throws Error naming the one that is impossible, does not exist or is missing */
+export function checkLora(settings: LoraSettings): void {
+  checkLoraNames(settings);
+  checkBounds(settings, 'lora: ');
+  const { rank, alpha, seed } = settings;
   if (!Number.isInteger(rank) || rank < 1)
     throw new Error(`lora: rank must be a whole number of 1 or more, got ${rank}`);
   if (!(alpha > 0 && alpha < Infinity)) throw new Error(`lora: alpha must be above 0 and finite, got ${alpha}`);

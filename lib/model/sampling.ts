@@ -1,5 +1,6 @@
 /** Draws the next token from logits: greedily, or by temperature, top-k and top-p. */
 import * as tf from '@tensorflow/tfjs';
+import { deepFreeze } from '../engine/deep-freeze.js';
 import { logProbability, topK } from '../engine/operations.js';
 
 /** How a token is drawn from the distribution over the next one. */
@@ -13,7 +14,7 @@ export interface SamplingSettings {
 }
 
 /** Takes the most probable token each time. */
-export const GREEDY: SamplingSettings = { temperature: 0, topK: 0, topP: 1 };
+export const GREEDY: SamplingSettings = deepFreeze({ temperature: 0, topK: 0, topP: 1 });
 
 /** Checks settings. @throws Error naming the one that is impossible */
 export function checkSampling({ temperature, topK, topP }: SamplingSettings): void {

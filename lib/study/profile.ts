@@ -1,5 +1,8 @@
 /** Profiles: the sizes of a study, from seconds for the tests to the paper's own. */
+
 import { STAGE_ONE_ROWS } from '../data/split.js';
+import { checkBound, checkBounds } from '../engine/bounds.js';
+import { deepFreeze } from '../engine/deep-freeze.js';
 import { TASKS, type TaskName, type TestSet, testSetNamed } from '../tasks/tasks.js';
 import { type GrpoSettings, REASON_RFT_GRPO } from '../train/grpo-settings.js';
 import { REASON_RFT_SFT, type SftSettings } from '../train/sft.js';
@@ -100,6 +103,20 @@ export function longestCompletion(profile: Pick<TaskProfile, 'completionTokens'>
   return profile.completionTokens === 'task' ? TASKS[task].nanoCompletionTokens : profile.completionTokens;
 }
 
+/**
+ * Checks the numbers that a task's training rows are drawn by.
+ *
+ * @throws Error naming the one that is beyond its bound, or that makes no rows
+ */
+export function checkDrawing({ name, trainRows, spoiledShare, seed }: TaskProfile): void {
+  const place = `profile ${name}: `;
+  checkBounds({ trainRows, seed }, place);
+  if (!Number.isInteger(trainRows) || trainRows < 1)
+    throw new Error(`${place}trainRows must be a whole number of 1 or more, got ${trainRows}`);
+  if (!(spoiledShare >= 0 && spoiledShare <= 1))
+    throw new Error(`${place}spoiledShare must be from 0 to 1, got ${spoiledShare}`);
+}
+
 /** The number of items of a test set. */
 export function testSetItems(profile: Profile, task: TaskName, set: TestSet): number {
   return profile.testItems === 'paper' ? testSetNamed(task, set).paperItems : profile.testItems;
@@ -112,6 +129,7 @@ export function testSetItems(profile: Profile, task: TaskName, set: TestSet): nu
  */
 export function domainRows(profile: Profile, task: TaskName, set: TestSet): { [domain: string]: number } {
   const items = testSetItems(profile, task, set);
+  checkBound('testItems', items, `profile ${profile.name}: testItems`);
   const rows: { [domain: string]: number } = {};
   for (const [domain, share] of Object.entries(testSetNamed(task, set).domains)) {
     rows[domain] = items * share;
@@ -124,7 +142,7 @@ export function domainRows(profile: Profile, task: TaskName, set: TestSet): { [d
   return rows;
 }
 
-const SFT: SftSettings = {
+const SFT: SftSettings = deepFreeze({
   epochs: 1,
   batchSize: 32,
   examplesPerMicroBatch: 32,
@@ -134,13 +152,13 @@ const SFT: SftSettings = {
   weightDecay: 0.1,
   freezeVision: true,
   seed: 1,
-};
+});
 
 /**
  * The paper's settings, except for those that the nano model's size needs: batch, length, learning rate, and sampling from the whole
  * distribution at temperature 1. With top-p 0.9 half of the groups after stage 1 hold the same answer eight times, and teach nothing.
  */
-const GRPO: GrpoSettings = {
+const GRPO: GrpoSettings = deepFreeze({
   ...REASON_RFT_GRPO,
   steps: 75,
   promptsPerStep: 32,
@@ -151,10 +169,10 @@ const GRPO: GrpoSettings = {
   schedule: { learningRate: 3e-4, warmupSteps: 5, decay: 'linear' },
   promptsPerMicroBatch: 16,
   seed: 1,
-};
+});
 
 /** The profile of `npm start`: minutes on two cores. */
-export const QUICK: DrawnProfile = {
+export const QUICK: DrawnProfile = deepFreeze<DrawnProfile>({
   name: 'quick',
   seed: 1,
   seeds: [1],
@@ -170,7 +188,7 @@ export const QUICK: DrawnProfile = {
   ablation: { ...GRPO, steps: 24, promptsPerStep: 16 },
   ablations: { tasks: ['counting'], seeds: [1], heldOut: { items: 200, samples: 8 } },
   completionTokens: 'task',
-};
+});
 
 const STANDARD_ROWS = [160, 400, 800, 1600, 3200];
 
@@ -184,7 +202,7 @@ const STANDARD_ROWS = [160, 400, 800, 1600, 3200];
  * The solutions of spatial transformation are three times as long. Its GRPO has fewer steps of half the prompts, and samples as the paper
  * does, because few long completions are right when they are drawn from the whole distribution.
  */
-export const STANDARD: DrawnProfile = {
+export const STANDARD: DrawnProfile = deepFreeze<DrawnProfile>({
   ...QUICK,
   name: 'standard',
   seeds: [1, 2, 3],
@@ -207,10 +225,10 @@ export const STANDARD: DrawnProfile = {
       efficiency: { rows: STANDARD_ROWS, seeds: [1], leastSftSteps: 100, grpoSteps: 16 },
     },
   },
-};
+});
 
 /** The profile of the tests: seconds, in which nothing is learned. */
-export const TINY: DrawnProfile = {
+export const TINY: DrawnProfile = deepFreeze<DrawnProfile>({
   ...QUICK,
   name: 'tiny',
   seeds: [1, 2],
@@ -226,9 +244,9 @@ export const TINY: DrawnProfile = {
   ablation: { ...GRPO, steps: 1, promptsPerStep: 2, completions: 4, promptsPerMicroBatch: 2, maxNewTokens: 16 },
   ablations: { tasks: ['counting'], seeds: [1], heldOut: { items: 4, samples: 2 } },
   completionTokens: 16,
-};
+});
 
-const PAPER_SFT: SftSettings = { ...REASON_RFT_SFT, gradientCheckpointing: true };
+const PAPER_SFT: SftSettings = deepFreeze({ ...REASON_RFT_SFT, gradientCheckpointing: true });
 const PAPER_EFFICIENCY = { seeds: [1], leastSftSteps: 100 };
 
 /**
@@ -237,7 +255,7 @@ const PAPER_EFFICIENCY = { seeds: [1], leastSftSteps: 100 };
  * are ours, as the paper names none; so are the ablations. Evaluation here is greedy with at most 512 tokens; the paper's samples at
  * temperature 0.1 with at most 768.
  */
-export const PAPER_PROFILE: ReleasedProfile = {
+export const PAPER_PROFILE: ReleasedProfile = deepFreeze<ReleasedProfile>({
   name: 'paper',
   seed: 1,
   seeds: [1, 2, 3],
@@ -269,7 +287,7 @@ export const PAPER_PROFILE: ReleasedProfile = {
       efficiency: { ...PAPER_EFFICIENCY, rows: [1600, 3000, 3200, 6400, 12_800, 25_600, 51_200, 60_000] },
     },
   },
-};
+});
 
 const PROFILES = [QUICK, STANDARD, TINY, PAPER_PROFILE];
 /** The names of the profiles. */

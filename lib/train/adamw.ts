@@ -1,6 +1,7 @@
 /** AdamW (Loshchilov and Hutter 2019, algorithm 2) with clipping of the global gradient norm, group by group of parameters. */
 import * as tf from '@tensorflow/tfjs';
 import { type CompiledStep, compile } from '../engine/compile.js';
+import { deepFreeze } from '../engine/deep-freeze.js';
 
 /** Tensors by parameter name. */
 export type TensorMap = { [name: string]: tf.Tensor };
@@ -18,7 +19,13 @@ export interface AdamWSettings {
   clipNorm: number;
 }
 
-export const ADAMW_DEFAULTS: AdamWSettings = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, clipNorm: 1 };
+export const ADAMW_DEFAULTS: AdamWSettings = deepFreeze({
+  beta1: 0.9,
+  beta2: 0.999,
+  epsilon: 1e-8,
+  weightDecay: 0,
+  clipNorm: 1,
+});
 
 /** One group of parameters, in lists of equal order: groups of equal shapes share a graph, whatever their names. */
 type UpdateInput = {

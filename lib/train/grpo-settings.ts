@@ -1,8 +1,11 @@
 /** The settings of a GRPO run: what each means, its check, and the named presets. */
+import { checkBounds } from '../engine/bounds.js';
+import { deepFreeze } from '../engine/deep-freeze.js';
+import { checkNames } from '../engine/names.js';
 import { checkSampling, type SamplingSettings } from '../model/sampling.js';
 import { AGGREGATIONS, type Aggregation, REWARD_SCALINGS, type RewardScaling } from './advantage.js';
 import { LOSS_TYPES, type PolicyLossSettings } from './policy-loss.js';
-import { checkSchedule, type Schedule } from './schedule.js';
+import { checkSchedule, checkScheduleNames, type Schedule } from './schedule.js';
 
 /** Everything that GRPO does differently from run to run; `lib/train/README.md` has a table of defaults and sources. */
 export interface GrpoSettings extends SamplingSettings, PolicyLossSettings {
@@ -68,7 +71,7 @@ const OFF = {
 } as const satisfies Partial<GrpoSettings>;
 
 /** The paper's setting, flag by flag (Reason-RFT, `scripts/train`); `steps`, one epoch there, follows from the data. */
-export const REASON_RFT_GRPO = {
+export const REASON_RFT_GRPO = deepFreeze({
   ...OFF,
   promptsPerStep: 14,
   completions: 8,
@@ -85,10 +88,10 @@ export const REASON_RFT_GRPO = {
   scaling: 'group',
   promptsPerMicroBatch: 1,
   seed: 42,
-} as const satisfies Omit<GrpoSettings, 'steps'>;
+} as const satisfies Omit<GrpoSettings, 'steps'>);
 
 /** The defaults of TRL's GRPOConfig (1.16): 8 completions a step on one device, which is one prompt. */
-export const TRL_GRPO = {
+export const TRL_GRPO = deepFreeze({
   ...REASON_RFT_GRPO,
   promptsPerStep: 1,
   beta: 0,
@@ -97,14 +100,22 @@ export const TRL_GRPO = {
   topK: 0,
   temperatureInLoss: true,
   lossType: 'dapo',
-} as const satisfies Omit<GrpoSettings, 'steps'>;
+} as const satisfies Omit<GrpoSettings, 'steps'>);
 
 /** The presets by the names that configurations use. */
 export const GRPO_PRESETS = { 'reason-rft': REASON_RFT_GRPO, trl: TRL_GRPO } as const;
 export type GrpoPreset = keyof typeof GRPO_PRESETS;
 
-/** Checks the settings. @throws Error naming the setting that is impossible, and what it must be */
+/** @throws Error naming a setting that does not exist, with the nearest one that does, or one that is missing */
+export function checkGrpoNames(settings: GrpoSettings): void {
+  checkNames(settings, ['steps', ...Object.keys(REASON_RFT_GRPO)], 'setting', 'grpo: ');
+  checkScheduleNames(settings.schedule);
+}
+
+/** Checks the settings. @throws Error naming the setting that is impossible, does not exist or is missing, and what it must be */
 export function checkGrpo(settings: GrpoSettings): void {
+  checkGrpoNames(settings);
+  checkBounds(settings, 'grpo: ');
   checkSampling(settings);
   checkSchedule(settings.schedule);
   const must = (holds: boolean, name: keyof GrpoSettings, rule: string) => {

@@ -18,7 +18,7 @@ import { partParameters, tokensBefore } from './batches.js';
 import { checkGrpo, type GrpoSettings } from './grpo-settings.js';
 import { type LoopControl, runLoop } from './loop.js';
 import type { Metrics } from './metrics.js';
-import type { NamedReward } from './named-reward.js';
+import { checkRewards, type NamedReward } from './named-reward.js';
 import { logProbStep, policyStep } from './policy-step.js';
 import {
   canReuseSamplingLogProbs,
@@ -54,7 +54,7 @@ export async function trainGrpo(
   const { model, examples, rewards, settings, run } = options;
   checkGrpo(settings);
   if (examples.length === 0) throw new Error('grpo: there are no prompts to train on');
-  if (rewards.length === 0) throw new Error('grpo: there is no reward function');
+  checkRewards(rewards);
   if (settings.referenceRefreshEvery > 0 && hasAdapters(model.parameters))
     throw new Error(
       'grpo: with LoRA the reference is what the run starts from, which stays; set referenceRefreshEvery to 0',

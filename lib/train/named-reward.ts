@@ -8,6 +8,19 @@ export interface NamedReward {
   reward: RewardFunction;
 }
 
+/** @throws Error when there is no reward, when two have one name and would be one column of the log, or when a weight is no number */
+export function checkRewards(rewards: readonly NamedReward[]): void {
+  if (rewards.length === 0) throw new Error('grpo: there is no reward function');
+  const names = new Set<string>();
+  for (const { name, weight } of rewards) {
+    if (names.has(name))
+      throw new Error(`grpo: two rewards are named '${name}'; name it once, with the weight that it has`);
+    names.add(name);
+    if (!Number.isFinite(weight))
+      throw new Error(`grpo: the weight of '${name}' must be a finite number, got ${weight}`);
+  }
+}
+
 /** So much of a completion stands in an error, in characters. */
 const SHOWN = 80;
 

@@ -1,4 +1,5 @@
 /** Learning-rate schedules: a linear warm-up, then linear or cosine decay to zero, or none. */
+import { checkNames } from '../engine/names.js';
 
 export interface Schedule {
   /** The highest learning rate. */
@@ -8,9 +9,18 @@ export interface Schedule {
   decay: 'linear' | 'cosine' | 'constant';
 }
 
+/** Every setting of a schedule; the compiler asks for each. */
+const FIELDS: { readonly [name in keyof Schedule]: true } = { learningRate: true, warmupSteps: true, decay: true };
+
+/** @throws Error naming a setting that a schedule does not have, or one that is missing */
+export function checkScheduleNames(schedule: Schedule): void {
+  checkNames(schedule, Object.keys(FIELDS), 'setting', 'schedule: ');
+}
+
 /** Checks a schedule. @throws Error naming the setting that is impossible */
 export function checkSchedule({ learningRate, warmupSteps, decay }: Schedule): void {
-  if (!(learningRate > 0)) throw new Error(`schedule: learningRate must be above 0, got ${learningRate}`);
+  if (!(learningRate > 0 && learningRate < Infinity))
+    throw new Error(`schedule: learningRate must be above 0 and finite, got ${learningRate}`);
   if (!Number.isInteger(warmupSteps) || warmupSteps < 0) {
     throw new Error(`schedule: warmupSteps must be a whole number of 0 or more, got ${warmupSteps}`);
   }

@@ -1,4 +1,7 @@
 /** Supervised fine-tuning on prompts and completions: cross-entropy of the completion's tokens alone. */
+import { checkBounds } from '../engine/bounds.js';
+import { deepFreeze } from '../engine/deep-freeze.js';
+import { checkNames } from '../engine/names.js';
 import type { Row } from '../model/batch.js';
 import { type Deferred, preparePrompts } from '../model/deferred-prompt.js';
 import type { EncodedPrompt } from '../model/generate.js';
@@ -11,7 +14,7 @@ import { type LoopControl, runLoop } from './loop.js';
 import type { Metrics } from './metrics.js';
 import { packSamples } from './packing.js';
 import type { RunDirectory } from './run-directory.js';
-import { checkSchedule, learningRateAt, type Schedule } from './schedule.js';
+import { checkSchedule, checkScheduleNames, learningRateAt, type Schedule } from './schedule.js';
 
 /** One sample: a prompt and the tokens that should follow it, the end token included. */
 export interface SftExample {
@@ -42,7 +45,7 @@ export interface SftSettings {
 }
 
 /** The paper's setting of this phase (Reason-RFT, section 5 of its scripts), as the preset `reason-rft`. */
-export const REASON_RFT_SFT: SftSettings = {
+export const REASON_RFT_SFT: SftSettings = deepFreeze({
   epochs: 1,
   batchSize: 16,
   examplesPerMicroBatch: 1,
@@ -52,15 +55,23 @@ export const REASON_RFT_SFT: SftSettings = {
   weightDecay: 0.1,
   freezeVision: true,
   seed: 42,
-};
+});
 
 /** Number of optimizer steps of a run. */
 export function sftSteps(examples: number, { epochs, batchSize }: Pick<SftSettings, 'epochs' | 'batchSize'>): number {
   return Math.max(1, Math.round((examples * epochs) / batchSize));
 }
 
-/** Checks the settings. @throws Error naming the setting that is impossible */
+/** @throws Error naming a setting that does not exist, with the nearest one that does, or one that is missing */
+export function checkSftNames(settings: SftSettings): void {
+  checkNames(settings, Object.keys(REASON_RFT_SFT), 'setting', 'sft: ');
+  checkScheduleNames(settings.schedule);
+}
+
+/** Checks the settings. @throws Error naming the setting that is impossible or beyond its bound, does not exist, or is missing */
 export function checkSft(settings: SftSettings): void {
+  checkSftNames(settings);
+  checkBounds(settings, 'sft: ');
   const { batchSize, epochs, weightDecay, schedule } = settings;
   if (!(epochs > 0)) throw new Error(`sft: epochs must be above 0, got ${epochs}`);
   if (!Number.isInteger(batchSize) || batchSize < 1)

@@ -40,7 +40,10 @@ const out = (name: string) => path.join(folder, name);
 test('an unknown setting is named with those that exist, exit code 2, nothing written', () => {
   const { status, stderr } = runProcess(['grpo', '--data', data, '--out', out('unknown'), '--stepz', '3']);
   assert.equal(status, 2);
-  assert.match(stderr, /there is no setting 'stepz'; the settings are .*promptsPerStep.*schedule\.learningRate/);
+  assert.match(
+    stderr,
+    /there is no setting 'stepz'; did you mean 'steps'\? The settings are .*promptsPerStep.*schedule\.learningRate/,
+  );
   assert.ok(!existsSync(out('unknown')));
 });
 
@@ -264,7 +267,7 @@ test('wrong usage of any command exits with 2 and says what is possible', async 
       /no preset 'ppo'; choose nano, reason-rft or trl/,
     ],
     [['sft', '--data', data, '--out', out('usage'), '--preset', 'trl'], /choose nano or reason-rft/],
-    [['sft', '--data', data, '--out', out('usage'), '--lora-rank', '2', '--lora-alpha', 'x'], /alpha must be above 0/],
+    [['sft', '--data', data, '--out', out('usage'), '--lora-rank', '2', '--lora-alpha', 'x'], /alpha must be a number/],
     [['sft', '--data', data, '--out', out('usage'), '--dtype', 'half'], /--dtype must be auto, float32 or bfloat16/],
     [['generate', '--prompt', 'x', '--dtype', 'int8'], /--dtype must be auto, float32 or bfloat16/],
     [['evaluate', '--data', data, '--dtype', 'f32'], /--dtype must be auto, float32 or bfloat16/],

@@ -176,6 +176,12 @@ test('an impossible setting is named', () => {
     () => generator.generate(parameters, [tinyPrompt(1, [10])], { ...sampled, maxNewTokens: 0 }),
     /maxNewTokens/,
   );
+  for (const [change, message] of [
+    [{ maxNewTokens: 1e9 }, /maxNewTokens may be at most 1000000/],
+    [{ completions: 1e9 }, /completions may be at most 10000/],
+    [{ seed: 1e300 }, /seed may be at most/],
+  ] as const)
+    assert.throws(() => generator.generate(parameters, [tinyPrompt(1, [10])], { ...sampled, ...change }), message);
 });
 
 test('generating leaves no tensors behind', () => {

@@ -46,6 +46,18 @@ const IMPOSSIBLE: [Partial<GrpoSettings>, RegExp][] = [
   [{ referenceMixup: 0 }, /referenceMixup must be above 0/],
   [{ aggregation: 'normalize_then_sum', scaling: 'none' }, /scaling must be group with normalize_then_sum/],
   [{ seed: 0.5 }, /seed must be a whole number/],
+  [{ completions: 1e9 }, /grpo: completions may be at most 10000, got 1000000000/],
+  [{ steps: Number.POSITIVE_INFINITY }, /grpo: steps may be at most 100000000, got Infinity/],
+  [{ seed: 1e300 }, /grpo: seed may be at most/],
+  [{ beta: 1e300 }, /grpo: beta may be at most/],
+  [{ maxNewTokens: 1e9 }, /grpo: maxNewTokens may be at most 1000000/],
+  [{ schedule: { ...settings.schedule, warmupSteps: 1e300 } }, /grpo: schedule\.warmupSteps may be at most/],
+  [{ promptsPerSteps: 4 } as never, /grpo: there is no setting 'promptsPerSteps'; did you mean 'promptsPerStep'\?/],
+  [
+    { schedule: { ...settings.schedule, learningrate: 1 } } as never,
+    /schedule: there is no setting 'learningrate'; did you mean 'learningRate'\?/,
+  ],
+  [{ schedule: { learningRate: 1, decay: 'linear' } } as never, /schedule: the setting 'warmupSteps' is missing/],
 ];
 
 for (const [changes, message] of IMPOSSIBLE) {
@@ -53,3 +65,16 @@ for (const [changes, message] of IMPOSSIBLE) {
     assert.throws(() => checkGrpo({ ...settings, ...changes }), message);
   });
 }
+
+test('a setting that is missing is named', () => {
+  const { beta: _, ...rest } = settings;
+  assert.throws(() => checkGrpo(rest as GrpoSettings), /grpo: the setting 'beta' is missing/);
+});
+
+test('a preset cannot be changed, not by a run that shares its schedule either', () => {
+  const own: GrpoSettings = { ...REASON_RFT_GRPO, steps: 1 };
+  assert.throws(() => {
+    own.schedule.learningRate = 1e-3;
+  }, TypeError);
+  assert.equal(REASON_RFT_GRPO.schedule.learningRate, 1e-6);
+});

@@ -184,6 +184,17 @@ test('a reward that is no finite number stops the run before the update, with re
   );
 });
 
+test('a reward that is named twice, or whose weight is no number, is refused before anything is computed', async () => {
+  const reward: NamedReward = { name: 'one', weight: 1, reward: () => 1 };
+  await assert.rejects(train('twice', {}, { rewards: [reward, reward] }), /two rewards are named 'one'; name it once/);
+  const weightless = { ...reward, weight: Number.NaN };
+  await assert.rejects(
+    train('weightless', {}, { rewards: [weightless] }),
+    /the weight of 'one' must be a finite number/,
+  );
+  await assert.rejects(train('unrewarded', {}, { rewards: [] }), /there is no reward function/);
+});
+
 /** 1 for every completion of prompts 0 to 7, so that their groups are dead. */
 const deadForMost: NamedReward = {
   name: 'dead_for_most',

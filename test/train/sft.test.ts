@@ -166,4 +166,11 @@ test('impossible settings are named', async () => {
   await assert.rejects(update({ examplesPerMicroBatch: 0 }), /examplesPerMicroBatch must be 1 or more, got 0/);
   await assert.rejects(update({ packTo: -1 }), /packTo must be a whole number/);
   await assert.rejects(update({ batchSize: 0 }), /batchSize must be 1 or more/);
+  await assert.rejects(update({ epochs: Number.POSITIVE_INFINITY }), /sft: epochs may be at most 10000, got Infinity/);
+  await assert.rejects(update({ batchSize: 1e300 }), /sft: batchSize may be at most 100000/);
+  await assert.rejects(update({ seed: 1e300 }), /sft: seed may be at most/);
+  await assert.rejects(
+    update({ epoch: 1 } as never),
+    /sft: there is no setting 'epoch'; did you mean 'epochs'\? The settings are epochs, batchSize/,
+  );
 });

@@ -21,13 +21,17 @@ import { TASKS, type TestSet } from '../../tasks/tasks.js';
 import { configurationHash, type Json } from '../../train/run-configuration.js';
 import { longestCompletion } from '../profile.js';
 import type { Study } from '../workspace.js';
-import type { BaseCell, Cell } from './cell.js';
+import { type BaseCell, type Cell, checkCellNames } from './cell.js';
 import { heldOutRowsDigest, testRowsDigest, trainingRowsDigest } from './cell-rows.js';
 import { type CodeVersion, changedSources, measuringCode, trainingCode } from './code-version.js';
 import { styleOfTarget } from './prepared-rows.js';
 import type { ValidationSettings } from './validation.js';
 
-/** Returns the folder for the current code; with `acceptStale`, the newest folder finished by other code. */
+/**
+ * Returns the folder for the current code; with `acceptStale`, the newest folder finished by other code.
+ *
+ * @throws Error naming a field or a setting of the cell that does not exist
+ */
 export function cellFolder(study: Study, cell: Cell): string {
   return staleCell(study, cell)?.usableFolder ?? currentFolder(study, cell);
 }
@@ -110,6 +114,7 @@ function currentFolder(study: Study, cell: Cell): string {
 }
 
 function configurationOf(study: Study, cell: Cell): Json {
+  checkCellNames(cell);
   const { validation, task } = cell;
   const precision = askedPrecision();
   const style = cell.kind === 'sft' ? styleOfTarget(cell.target) : 'think';

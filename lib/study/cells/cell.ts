@@ -1,12 +1,13 @@
 /** What a cell is: one training run of a study, as a plain object. `run-cell.ts` trains it, `cell-identity.ts` says where it lies. */
-import type { LoraSettings } from '../../model/lora.js';
-import type { RewardName } from '../../rewards/rewards.js';
+import { checkNames, refuseUnknownNames } from '../../engine/names.js';
+import { checkLoraNames, type LoraSettings } from '../../model/lora.js';
+import { REWARDS, type RewardName } from '../../rewards/rewards.js';
 import type { TaskName } from '../../tasks/tasks.js';
-import type { GrpoSettings } from '../../train/grpo-settings.js';
-import { type SftSettings, sftSteps } from '../../train/sft.js';
+import { checkGrpoNames, type GrpoSettings } from '../../train/grpo-settings.js';
+import { checkSftNames, type SftSettings, sftSteps } from '../../train/sft.js';
 import type { SftTarget } from './prepared-rows.js';
 import type { RunResult } from './train-run.js';
-import type { ValidationSettings } from './validation.js';
+import { checkValidationNames, type ValidationSettings } from './validation.js';
 
 /** Supervised fine-tuning of the base model on training rows [from, to). */
 export interface SftCell {
@@ -57,4 +58,58 @@ export type CellResult = RunResult;
 /** The number of steps that a cell trains. */
 export function cellSteps(cell: Cell): number {
   return cell.kind === 'grpo' ? cell.settings.steps : sftSteps(cell.rows[1] - cell.rows[0], cell.settings);
+}
+
+/** The fields of each kind of cell that must be there, and those that may be; the compiler asks for each. */
+const FIELDS: {
+  readonly sft: { readonly [name in keyof SftCell]-?: 'needed' | 'optional' };
+  readonly grpo: { readonly [name in keyof GrpoCell]-?: 'needed' | 'optional' };
+} = {
+  sft: {
+    kind: 'needed',
+    task: 'needed',
+    target: 'needed',
+    rows: 'needed',
+    settings: 'needed',
+    validation: 'optional',
+    lora: 'optional',
+    spoiledShare: 'optional',
+    ownWords: 'optional',
+    shuffledLabels: 'optional',
+  },
+  grpo: {
+    kind: 'needed',
+    task: 'needed',
+    start: 'needed',
+    rows: 'needed',
+    rewards: 'needed',
+    settings: 'needed',
+    validation: 'optional',
+    lora: 'optional',
+  },
+};
+
+/**
+ * Checks the names of all fields and settings of a cell and of its start cell. A slip would otherwise train something else than
+ * was meant, in a folder of its own, and say nothing.
+ *
+ * @throws Error naming a field, setting or reward that does not exist, with the nearest one that does, or one that is missing
+ */
+export function checkCellNames(cell: Cell): void {
+  const fields = FIELDS[cell.kind];
+  if (!fields)
+    throw new Error(`cell: there is no kind '${cell.kind}'; the kinds are ${Object.keys(FIELDS).join(', ')}`);
+  const names = Object.entries(fields);
+  const needed = names.filter(([name, need]) => need === 'needed' || name in cell).map(([name]) => name);
+  refuseUnknownNames(cell, Object.keys(fields), 'field', 'cell: ');
+  checkNames(cell, needed, 'field', 'cell: ');
+  if (cell.validation) checkValidationNames(cell.validation);
+  if (cell.lora) checkLoraNames(cell.lora);
+  if (cell.kind === 'sft') {
+    checkSftNames(cell.settings);
+    return;
+  }
+  checkGrpoNames(cell.settings);
+  refuseUnknownNames(cell.rewards, Object.keys(REWARDS), 'reward', 'cell: ');
+  if (cell.start !== 'base') checkCellNames(cell.start);
 }

@@ -3,6 +3,8 @@
  * reward that rises while accuracy falls is being gamed. The best checkpoint is therefore that of the highest accuracy, whatever
  * its reward.
  */
+import { checkBounds } from '../../engine/bounds.js';
+import { checkNames } from '../../engine/names.js';
 import { type EvaluationItem, evaluateModel } from '../../evaluate/evaluate.js';
 import { meanPassAtK } from '../../evaluate/pass-at-k.js';
 import { type Deferred, preparePrompts } from '../../model/deferred-prompt.js';
@@ -29,8 +31,26 @@ export interface ValidationSettings extends SamplingSettings {
   maxNewTokens: number;
 }
 
-/** Checks the settings. @throws Error naming the setting that is impossible */
+/** Every setting; the compiler asks for each. */
+const FIELDS: { readonly [name in keyof ValidationSettings]: true } = {
+  evaluateEvery: true,
+  items: true,
+  samples: true,
+  maxNewTokens: true,
+  temperature: true,
+  topK: true,
+  topP: true,
+};
+
+/** @throws Error naming a setting that does not exist, with the nearest one that does, or one that is missing */
+export function checkValidationNames(settings: ValidationSettings): void {
+  checkNames(settings, Object.keys(FIELDS), 'setting', 'validation: ');
+}
+
+/** Checks the settings. @throws Error naming the setting that is impossible, does not exist or is missing */
 export function checkValidation(settings: ValidationSettings): void {
+  checkValidationNames(settings);
+  checkBounds(settings, 'validation: ');
   checkSampling(settings);
   for (const [name, least] of [
     ['evaluateEvery', 0],

@@ -2,10 +2,11 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { corruptRecords } from '../../data/curation.js';
+import { checkBound } from '../../engine/bounds.js';
 import { Random } from '../../engine/random.js';
 import type { TaskRecord } from '../../records/record.js';
 import { TASKS, type TaskName, type TestSet, type TestSetOf, taskNamed, testSetsOf } from '../../tasks/tasks.js';
-import { domainRows, type Profile, taskProfile } from '../profile.js';
+import { checkDrawing, domainRows, type Profile, taskProfile } from '../profile.js';
 import type { Study } from '../workspace.js';
 
 /** The rows of a task's test sets. */
@@ -15,7 +16,9 @@ export type AnyTestRows = { readonly [set in TestSet]?: readonly TaskRecord[] };
 
 /** Draws the raw training rows of a study: sound ones, a share of which is then spoiled. */
 export function sampleTrainingRows(study: Study, task: TaskName): TaskRecord[] {
-  const { seed, trainRows, spoiledShare } = taskProfile(study.profile, task);
+  const profile = taskProfile(study.profile, task);
+  checkDrawing(profile);
+  const { seed, trainRows, spoiledShare } = profile;
   const random = new Random(seed, `${task}/train`);
   // Curation drops the spoiled rows and some for balance; an eighth more than needed makes up for both.
   const count = Math.ceil(trainRows * (1.125 + spoiledShare));
@@ -50,13 +53,29 @@ export function drawValidationRows(task: TaskName, count: number, seen: Set<stri
   return drawUnseen(count, seen, (i) => TASKS[task].sample('id', rowId(task, 'validation', i), random));
 }
 
-/** Draws until there are `count` rows whose scene and question are not among those seen. Adds theirs to these. */
+/** After so many draws in a row that were all seen before, there is nothing new to be found. */
+const MOST_REPEATS = 10_000;
+
+/**
+ * Draws until there are `count` rows whose scene and question are not among those seen. Adds theirs to these.
+ *
+ * @throws Error when the scenes or questions of the task do not suffice
+ */
 function drawUnseen(count: number, seen: Set<string>, draw: (index: number) => TaskRecord): TaskRecord[] {
+  checkBound('items', count);
   const rows: TaskRecord[] = [];
+  let repeats = 0;
   while (rows.length < count) {
     const row = draw(rows.length);
     const fingerprints = [sceneFingerprintOf(row), questionFingerprintOf(row)];
-    if (fingerprints.some((fingerprint) => seen.has(fingerprint))) continue;
+    if (fingerprints.some((fingerprint) => seen.has(fingerprint))) {
+      if (++repeats > MOST_REPEATS)
+        throw new Error(
+          `${row.task}: after ${rows.length} rows, ${MOST_REPEATS} draws in a row gave no new scene and question; ask for fewer rows`,
+        );
+      continue;
+    }
+    repeats = 0;
     for (const fingerprint of fingerprints) seen.add(fingerprint);
     rows.push(row);
   }

@@ -9,6 +9,7 @@ import { cellCode, cellFolder, evaluationFile, staleCell, staleText } from '../.
 import { evaluateCell, finishedEvaluation, openCellRun, runCell } from '../../../lib/study/cells/run-cell.js';
 import { lockFolder } from '../../../lib/study/cells/run-lock.js';
 import { dataFolder } from '../../../lib/study/data/data-folder.js';
+import { paradigmCell } from '../../../lib/study/design/paradigms.js';
 import type { Study } from '../../../lib/study/workspace.js';
 import { tinyGrpo, tinySft, tinyStudy } from '../../support/tiny-study.js';
 
@@ -50,6 +51,42 @@ test('another tokenizer, or another shard behind the same index, makes another c
   }
   assert.notDeepEqual(places(), before);
   rmSync(base, { recursive: true });
+});
+
+test('a slip in the name of a field, setting or reward of a cell is refused before anything is made', async () => {
+  const sft = tinySft(study);
+  const grpo = tinyGrpo(study, sft);
+  const validation = { evaluateEvery: 1, items: 2, samples: 1, maxNewTokens: 4, temperature: 1, topK: 0, topP: 1 };
+  const slips: [object, RegExp][] = [
+    [{ ...sft, targett: 'cot' }, /cell: there is no field 'targett'; did you mean 'target'\?/],
+    [{ ...sft, kind: 'dpo' }, /cell: there is no kind 'dpo'; the kinds are sft, grpo/],
+    [{ ...sft, rows: undefined, row: [0, 8] }, /cell: there is no field 'row'; did you mean 'rows'\?/],
+    [{ ...sft, settings: { ...sft.settings, epoch: 1 } }, /sft: there is no setting 'epoch'; did you mean 'epochs'\?/],
+    [{ ...grpo, settings: sft.settings }, /grpo: there is no setting 'epochs'/],
+    [{ ...grpo, rewards: { acuracy_reward: 1 } }, /no reward 'acuracy_reward'; did you mean 'accuracy_reward'\?/],
+    [{ ...grpo, lora: { ranks: 2 } }, /lora: there is no setting 'ranks'; did you mean 'rank'\?/],
+    [
+      { ...grpo, validation: { ...validation, item: 2 } },
+      /validation: there is no setting 'item'; did you mean 'items'/,
+    ],
+    [
+      { ...grpo, start: { ...sft, spoiledshare: 1 } },
+      /cell: there is no field 'spoiledshare'; did you mean 'spoiledSh/,
+    ],
+  ];
+  for (const [cell, message] of slips) {
+    assert.throws(() => cellFolder(study, cell as never), message);
+    await assert.rejects(runCell(study, cell as never), message);
+  }
+  assert.ok(!existsSync(path.join(study.folder, 'cells')));
+});
+
+test('what cells share of a profile cannot be changed for one of them', () => {
+  const cell = paradigmCell(study, 'reason-rft', 'counting');
+  assert.throws(() => {
+    cell.settings.schedule.learningRate = 1e-3;
+  }, TypeError);
+  assert.notEqual(paradigmCell(study, 'reason-rft', 'counting').settings.schedule.learningRate, 1e-3);
 });
 
 test('a finished cell is taken as it is; what other code trained is trained again beside it, or accepted by a plain word', async () => {

@@ -146,6 +146,8 @@ test('0 is never; impossible settings and an empty set are named', () => {
   assert.equal(attempt({ evaluateEvery: 0 })(), undefined);
   assert.throws(attempt({ evaluateEvery: -1 }), /evaluateEvery must be a whole number of 0 or more/);
   assert.throws(attempt({ samples: 0 }), /samples must be a whole number of 1 or more/);
+  assert.throws(attempt({ samples: 1e9 }), /validation: samples may be at most 10000/);
+  assert.throws(attempt({ sample: 1 } as never), /validation: there is no setting 'sample'; did you mean 'samples'\?/);
   assert.throws(attempt({ temperature: 0 }), /temperature 0 makes all samples/);
   assert.throws(() => scheduleValidation({ model, items: [], settings, score: scoreAnswer }), /no held-out items/);
 });

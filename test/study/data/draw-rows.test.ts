@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { curateTrainingRows } from '../../../lib/study/data/curate-rows.js';
 import {
+  drawValidationRows,
   pretrainingScenes,
   questionFingerprintOf,
   sampleTestRows,
@@ -52,6 +53,27 @@ test('out of domain is 3 to 1 by look alone and by look and question', () => {
   const { ood } = sampleTestRows(study, 'counting');
   assert.equal(ood.filter((row) => row.domain === 'ood-look').length, 6);
   assert.equal(ood.filter((row) => row.domain === 'ood-look-question').length, 2);
+});
+
+test('more rows than can be drawn are refused by name, and not drawn for ever', () => {
+  const drawing = (changes: object) => ({ ...study, profile: { ...study.profile, ...changes } });
+  for (const [changes, message] of [
+    [{ trainRows: 1e12 }, /profile tiny: trainRows may be at most 10000000/],
+    [{ trainRows: 0.5 }, /trainRows must be a whole number of 1 or more, got 0\.5/],
+    [{ seed: 1e300 }, /profile tiny: seed may be at most/],
+    [{ spoiledShare: 2 }, /spoiledShare must be from 0 to 1, got 2/],
+  ] as const)
+    assert.throws(() => sampleTrainingRows(drawing(changes), 'counting'), message);
+  assert.throws(
+    () => sampleTestRows(drawing({ testItems: 4e12 }), 'counting'),
+    /profile tiny: testItems may be at most 1000000/,
+  );
+  const everything = new Set<string>();
+  everything.has = () => true;
+  assert.throws(
+    () => drawValidationRows('counting', 1, everything),
+    /counting: after 0 rows, 10000 draws in a row gave no new scene and question; ask for fewer rows/,
+  );
 });
 
 test('the same profile gives the same rows', () => {
