@@ -178,7 +178,8 @@ function unknownCommands(document: Document, { commands, setUp }: Options): stri
         .map((o) => `${cli.name} ${o}`);
     }
     const [, script] = /^npm (?:run )?([\w-]+)/.exec(line) ?? [];
-    if (script === undefined) return [];
+    // A folder that is installed is a link to it, and no script.
+    if (script === undefined || /^npm install \.\.\//.test(line)) return [];
     if (!Object.hasOwn(scripts, script)) return [`npm run ${script}`];
     const known = [...setUp, ...(script === 'study' ? (commands.get('study') ?? []) : [])];
     return optionsIn(line)
