@@ -5,7 +5,7 @@
 import { type ModelConfig, parseConfig } from '../model/configuration.js';
 import { parameterShapes } from '../model/parameters.js';
 import { UPDATE_GROUP_BYTES, updateGroups } from '../train/adamw.js';
-import { QWEN2_VL_2B } from './qwen2-vl-2b.js';
+import { QWEN2_VL_2B, QWEN2_VL_7B } from './published-shapes.js';
 
 /** One step of SFT, or of GRPO where each prompt has several completions. */
 export interface StepWork {
@@ -168,9 +168,5 @@ function scalars(config: ModelConfig, meant: (name: string, rank: number) => boo
 /** The two models that the paper trains, from their published `config.json`. */
 export const PUBLISHED: { readonly [name: string]: ModelConfig } = {
   'Qwen2-VL-2B': parseConfig(QWEN2_VL_2B),
-  'Qwen2-VL-7B': parseConfig({
-    ...{ ...QWEN2_VL_2B, hidden_size: 3584, intermediate_size: 18_944, num_attention_heads: 28 },
-    ...{ num_key_value_heads: 4, vocab_size: 152_064, tie_word_embeddings: false },
-    vision_config: { ...QWEN2_VL_2B.vision_config, hidden_size: 3584 },
-  }),
+  'Qwen2-VL-7B': parseConfig(QWEN2_VL_7B),
 };

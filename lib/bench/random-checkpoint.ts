@@ -9,7 +9,7 @@ import { parseConfig } from '../model/configuration.js';
 import { modelModules } from '../model/modules.js';
 import { parameterShapes, residualDivisor } from '../model/parameters.js';
 import type { TensorSource } from '../model/safetensors.js';
-import { FIRST_SPECIAL, PREPROCESSOR, SPECIAL_TOKENS } from './qwen2-vl-2b.js';
+import { FIRST_SPECIAL, PREPROCESSOR, SPECIAL_TOKENS } from './published-shapes.js';
 
 /** So many numbers are drawn, and each row of a matrix is a window into them: two thousand million would take minutes. */
 const DRAWN = 2 ** 22;

@@ -17,7 +17,7 @@ import { sampleCountingRecord } from '../tasks/counting/sample.js';
 import { writePrompt } from '../tasks/prompts.js';
 import { drawScene } from '../tasks/world/ray-cast.js';
 import type { Scene } from '../tasks/world/scene.js';
-import { SIZES } from './qwen2-vl-2b.js';
+import { SIZES } from './published-shapes.js';
 import { writeRandomCheckpoint } from './random-checkpoint.js';
 
 /** Pixels a side of the prompt's image: 16 x 16 patches, 64 visual tokens. */

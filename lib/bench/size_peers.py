@@ -1,5 +1,7 @@
 """The phases of size-worker.ts with transformers, PEFT and TRL: one JSON line each, with its seconds and the peak of resident memory.
 
+The base model is held and computes in the bfloat16 of the checkpoint; the adapters are float32, as PEFT makes them.
+
 Arguments: the checkpoint's folder, and a JSON file {"text", "image"} with the image beside it.
 """
 import json
@@ -70,7 +72,7 @@ def main():
     loaded = {}
 
     def load(lap):
-        loaded["model"] = Qwen2VLForConditionalGeneration.from_pretrained(checkpoint, dtype=torch.float32)
+        loaded["model"] = Qwen2VLForConditionalGeneration.from_pretrained(checkpoint, dtype=torch.bfloat16)
         lap()
 
     phase("load", load)

@@ -4,11 +4,12 @@ import type { LoopControl } from '../train/loop.js';
 import { DTYPE_OPTION } from './dtype-option.js';
 import { addLoraOptions, type LoraOptions } from './lora-options.js';
 import { MODEL_FLAGS, MODEL_IDS } from './model-option.js';
+import { addPixelOptions, type PixelOptions } from './pixel-options.js';
 import { RECORDS_TASK_OPTION } from './task-option.js';
 import { parseWholeNumber } from './usage.js';
 import { addValidationOptions, type ValidationOptions } from './validation-options.js';
 
-export interface RunOptions extends LoraOptions, ValidationOptions {
+export interface RunOptions extends LoraOptions, PixelOptions, ValidationOptions {
   data: string;
   out: string;
   model?: string;
@@ -33,6 +34,7 @@ export function addRunOptions(command: Command): Command {
     .option('--config <file>', 'settings as JSON')
     .option('--checkpoint-every <n>', 'leave a checkpoint after every n steps (default: 100 in sft, 20 in grpo)')
     .option('--keep-checkpoints <n>', 'the newest n stay, and the best (default: 2)');
+  addPixelOptions(command);
   addLoraOptions(command);
   return addValidationOptions(command)
     .option('--json', 'one JSON object on stdout')

@@ -9,6 +9,7 @@ import { warningText } from '../train/warnings.js';
 import { parseDtype } from './dtype-option.js';
 import { loraSettings } from './lora-options.js';
 import { fetchModel } from './model-option.js';
+import { pixelBounds } from './pixel-options.js';
 import { printResult } from './print-result.js';
 import { showProgress } from './progress.js';
 import { checkpointControl, type RunOptions } from './run-options.js';
@@ -17,7 +18,7 @@ import { checkUsage } from './usage.js';
 /**
  * Trains in a run folder, saves the checkpoint to `final/` and prints where it lies. If already finished, prints the stored result.
  *
- * @param identity what the run is known by beside the kind, the adapters, the precision, the contents of model and rows, and the code
+ * @param identity what the run is known by beside the kind, the adapters, the precision, the bounds of pixels, the contents of model and rows, and the code
  * @param plan makes the plan of the run from its start
  */
 export async function trainAndReport(
@@ -28,16 +29,18 @@ export async function trainAndReport(
 ): Promise<void> {
   const lora = loraSettings(options);
   const dtype = parseDtype(options.dtype);
+  const bounds = pixelBounds(options);
   const precision = checkUsage(askedPrecision);
   const control = checkpointControl(options);
   const checkpoint = await fetchModel(options.model);
-  const work = plan({ checkpoint, dtype, ...(lora ? { lora } : {}) });
+  const work = plan({ checkpoint, dtype, ...bounds, ...(lora ? { lora } : {}) });
   const configuration = {
     kind,
     ...(lora ? { lora } : {}),
     ...(precision === 'float32' ? {} : { precision }),
     // The others give the same numbers as each other.
     ...(dtype === 'bfloat16' ? { dtype } : {}),
+    ...bounds,
     ...identity,
     ...planDigests(work),
   } as unknown as Json;

@@ -1,7 +1,7 @@
 /** Attention of the decoder: grouped queries (Ainslie et al. 2023), and the mask that keeps a row's segments apart. */
 import * as tf from '@tensorflow/tfjs';
 import { batchedProduct } from '../engine/operations.js';
-import { attendInChunks, chunkLength } from './chunked-attention.js';
+import { attendInChunks, chunkLength, tensorBias } from './chunked-attention.js';
 
 /** How the queries of a layer look at its keys. */
 export interface Attention {
@@ -61,7 +61,7 @@ export function attendUnder(
   values: tf.Tensor4D,
 ): tf.Tensor4D {
   const chunk = chunkLength(queries.shape, keys.shape[2]);
-  if (chunk !== undefined) return attendInChunks(queries, keys, values, bias, chunk) as tf.Tensor4D;
+  if (chunk !== undefined) return attendInChunks(queries, keys, values, tensorBias(bias), chunk) as tf.Tensor4D;
   const weights = tf.softmax(tf.add(groupedScores(queries, keys), bias));
   return groupedMix(weights as tf.Tensor5D, values);
 }

@@ -4,9 +4,8 @@ import { type BlockLayout, blockLayout } from './block-attention.js';
 import type { ModelConfig } from './configuration.js';
 import type { Targets } from './log-probability.js';
 import { nextPosition, type Position, positionIds } from './mrope.js';
+import { imageTensors, layOutPatches, patchCount } from './patch-packing.js';
 import type { ProcessedImage, TokenBatch } from './tensors.js';
-import { patchPlaces } from './vision.js';
-import { placeOnGrid } from './vision-positions.js';
 
 /** One continuation of a row's prefix. */
 export interface Segment {
@@ -88,7 +87,7 @@ export function collate(
   const predicted: number[] = [];
   const origin: CollatedBatch['origin'] = [];
   const images = laidRows.flatMap((row) => row.images);
-  const patches = Math.max(0, ...images.map((image) => image.grid[0] * image.grid[1] * image.grid[2]));
+  const patches = layOutPatches(images.map(patchCount));
   const merge = config.vision.mergeSize ** 2;
   let firstImage = 0;
   let tokenCount = 0;
@@ -106,7 +105,7 @@ export function collate(
         positions[axis * count * length + batchIndex] = position;
       });
       const patch = row.visual[t];
-      if (patch) visual[batchIndex] = ((firstImage + patch.image) * patches) / merge + patch.within;
+      if (patch) visual[batchIndex] = patches.starts[firstImage + patch.image]! / merge + patch.within;
     });
     for (const target of row.targets) {
       predictors.push(indexOf(target.predictor));
@@ -123,7 +122,7 @@ export function collate(
     ...segmentTensors(segments, count, length, layout),
     visual: tf.tensor2d(visual, [count, length], 'int32'),
   };
-  if (images.length > 0) batch.images = imageTensors(images, patches, config);
+  if (images.length > 0) batch.images = imageTensors(images, patches, config.vision);
   return {
     batch,
     targets: targetTensors(predictors, predicted, config),
@@ -232,27 +231,4 @@ function appendTokens(
     laid.visual.push(token === imageTokenId ? places[next++] : undefined);
   }
   laid.images.push(...images);
-}
-
-function imageTensors(images: readonly ProcessedImage[], patches: number, config: ModelConfig): TokenBatch['images'] {
-  const { channels, temporalPatchSize, patchSize, mergeSize, positionGrid } = config.vision;
-  const width = channels * temporalPatchSize * patchSize ** 2;
-  const pixels = new Float32Array(images.length * patches * width);
-  const places = new Int32Array(images.length * patches * 2);
-  const padding = new Float32Array(images.length * patches).fill(-1e9);
-  const gridPlaces = positionGrid === undefined ? undefined : new Float32Array(images.length * patches * 2);
-  images.forEach((image, i) => {
-    pixels.set(image.pixelValues, i * patches * width);
-    patchPlaces(image.grid, mergeSize).forEach((place, p) => {
-      places.set(place, (i * patches + p) * 2);
-      gridPlaces?.set(placeOnGrid(place, image.grid, positionGrid!), (i * patches + p) * 2);
-      padding[i * patches + p] = 0;
-    });
-  });
-  return {
-    pixels: tf.tensor3d(pixels, [images.length, patches, width]),
-    places: tf.tensor3d(places, [images.length, patches, 2], 'int32'),
-    padding: tf.tensor2d(padding, [images.length, patches]),
-    ...(gridPlaces ? { gridPlaces: tf.tensor3d(gridPlaces, [images.length, patches, 2]) } : {}),
-  };
 }

@@ -24,20 +24,36 @@ export function chunkLength(
   return Math.min(tokens!, Math.max(FEWEST_QUERIES, Math.floor(mostBytes / 2 / bytesPerQuery)));
 }
 
+/** What is added to the scores. It is made for the queries of one chunk at a time, so that none needs to be held for all of them. */
+export interface ScoreBias {
+  /** What it is made from. */
+  tensors: readonly tf.Tensor[];
+  /** The bias of `length` queries from `start`, of or broadcastable to `[batch, 1, 1, length, seen]`. */
+  at(tensors: readonly tf.Tensor[], start: number, length: number): tf.Tensor;
+}
+
+/** A bias that is there as a whole: `[batch, 1, 1, tokens, seen]`, or `[batch, 1, 1, 1, seen]` for all queries. */
+export function tensorBias(bias: tf.Tensor): ScoreBias {
+  return {
+    tensors: [bias],
+    at: ([bias], start, length) =>
+      bias!.shape[3] === 1 ? bias! : tf.slice(bias!, [0, 0, 0, start, 0], [-1, -1, -1, length, -1]),
+  };
+}
+
 /**
  * softmax(q k^T / sqrt(size) + bias) v over the last two axes, queries in chunks of `chunk`. Query heads may share key-value
  * heads, those of one side by side.
  *
  * @param queries `[batch, heads, tokens, size]`
  * @param keys and values `[batch, keyValueHeads, seen, size]`
- * @param bias added to the scores, `[batch, 1, 1, tokens, seen]`, or `[batch, 1, 1, 1, seen]` for all queries
  * @returns `[batch, heads, tokens, size]`
  */
 export function attendInChunks(
   queries: tf.Tensor,
   keys: tf.Tensor,
   values: tf.Tensor,
-  bias: tf.Tensor,
+  bias: ScoreBias,
   chunk: number,
 ): tf.Tensor {
   const [batch, heads, tokens, size] = queries.shape as [number, number, number, number];
@@ -52,9 +68,14 @@ export function attendInChunks(
   };
   const fromRows = (rows: tf.Tensor, start: number) =>
     tf.reshape(rows, [batch, heads, lengthAt(start), rows.shape[3]!]);
-  const scoresAt = (rows: tf.Tensor, k: tf.Tensor, b: tf.Tensor, start: number) => {
+  const scoresAt = (rows: tf.Tensor, k: tf.Tensor, biasTensors: readonly tf.Tensor[], start: number) => {
     const products = tf.mul(batchedProduct(rows, k, true), 1 / Math.sqrt(size));
-    const part = b.shape[3] === 1 ? b : tf.slice(b, [0, 0, 0, start, 0], [-1, -1, -1, lengthAt(start), -1]);
+    // A chunk's bias waits for its rows, as the chunk does.
+    const part = bias.at(
+      biasTensors.map((tensor) => runAfter(tensor, rows)),
+      start,
+      lengthAt(start),
+    );
     const scores = tf.add(tf.reshape(products, [batch, groups, perGroup, lengthAt(start), seen]), part);
     return tf.reshape(scores, [batch, groups, perGroup * lengthAt(start), seen]);
   };
@@ -67,29 +88,23 @@ export function attendInChunks(
     for (const start of starts) {
       // One chunk after the other: the graph would else compute all of them at once.
       const rows = start === 0 ? rowsAt(q, start) : runAfter(rowsAt(q, start), outputs.at(-1)!);
-      const scores = scoresAt(rows, k, bias, start);
+      const scores = scoresAt(rows, k, bias.tensors, start);
       const logSum = tf.logSumExp(scores, 3, true);
       outputs.push(fromRows(batchedProduct(tf.exp(tf.sub(scores, logSum)), v), start));
       logSums.push(fromRows(logSum, start));
     }
     const output = tf.concat(outputs, 2);
-    save([q, k, v, bias, output, tf.concat(logSums, 2)]);
+    save([q, k, v, output, tf.concat(logSums, 2), ...bias.tensors]);
     const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor[] => {
-      const [q, k, v, bias, output, logSums] = saved as [
-        tf.Tensor,
-        tf.Tensor,
-        tf.Tensor,
-        tf.Tensor,
-        tf.Tensor,
-        tf.Tensor,
-      ];
+      const [q, k, v, output, logSums] = saved as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
+      const biasTensors = saved.slice(5);
       const dq: tf.Tensor[] = [];
       let [dk, dv]: tf.Tensor[] = [tf.zerosLike(k), tf.zerosLike(v)];
       for (const start of starts) {
         const previous = start === 0 ? dy : dk!;
         const rows = runAfter(rowsAt(q, start), previous);
         const slope = runAfter(rowsAt(dy, start), previous);
-        const shares = tf.exp(tf.sub(scoresAt(rows, k, bias, start), rowsAt(logSums, start)));
+        const shares = tf.exp(tf.sub(scoresAt(rows, k, biasTensors, start), rowsAt(logSums, start)));
         // d score_ij = share_ij (dy_i . v_j - dy_i . output_i) / sqrt(size)
         const along = tf.sum(tf.mul(slope, rowsAt(output, start)), 3, true);
         const inner = tf.sub(batchedProduct(slope, v, true), along);

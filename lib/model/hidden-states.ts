@@ -34,16 +34,12 @@ function embed(parameters: ModelWeights, batch: TokenBatch, config: ModelConfig)
   return { x: tf.add(tf.mul(text, isText), inTheirPlaces(tokens)), deepStack: deepStack.map(inTheirPlaces) };
 }
 
-/** Encodes all images. They are cut into parts, which are encoded side by side. */
+/** Encodes all images. Their rows are cut into parts, which are encoded side by side. */
 function encodeInParts(parameters: ModelWeights, images: ImageBatch, config: ModelConfig): EncodedImages {
   const sizes = evenParts(images.pixels.shape[0], shardCount());
-  const pixels = cut(images.pixels, sizes) as tf.Tensor3D[];
-  const places = cut(images.places, sizes) as tf.Tensor3D[];
-  const padding = cut(images.padding, sizes) as tf.Tensor2D[];
-  const gridPlaces = images.gridPlaces && (cut(images.gridPlaces, sizes) as tf.Tensor3D[]);
+  const tensors = Object.entries(images).map(([name, tensor]) => [name, cut(tensor, sizes)] as const);
   const parts = sizes.map((_, i) => {
-    const part: ImageBatch = { pixels: pixels[i]!, places: places[i]!, padding: padding[i]! };
-    if (gridPlaces) part.gridPlaces = gridPlaces[i]!;
+    const part = Object.fromEntries(tensors.map(([name, cuts]) => [name, cuts[i]])) as ImageBatch;
     return encodeImages(parameters, part, config.vision);
   });
   const join = (tensors: tf.Tensor2D[]) => tf.concat(tensors, 0) as tf.Tensor2D;

@@ -58,13 +58,20 @@ const schema = z.object({
   rescale_factor: positive.default(1 / 255),
 });
 
+/** The area that images are resized to, in pixels. A bound that is absent is the checkpoint's own. */
+export interface PixelBounds {
+  minPixels?: number;
+  maxPixels?: number;
+}
+
 /**
  * Reads the image processor of a checkpoint folder: `image_processor` in `processor_config.json`, which transformers has written
  * since 5.0, or `preprocessor_config.json`; with the bounds of the area in the old layout (`min_pixels`) or the new (`size`).
  *
- * @throws Error naming the file and each field that is wrong
+ * @param bounds take the place of the file's
+ * @throws Error naming the file and each field that is wrong, or the bound that cannot hold
  */
-export function loadImageProcessor(folder: string): ImageProcessor {
+export function loadImageProcessor(folder: string, bounds: PixelBounds = {}): ImageProcessor {
   const { file, json } = readProcessorFile(folder);
   const parsed = schema.safeParse(json);
   if (!parsed.success) {
@@ -72,14 +79,27 @@ export function loadImageProcessor(folder: string): ImageProcessor {
     throw new Error(`${file}: ${problems.join('; ')}`);
   }
   const raw = parsed.data;
-  const minPixels = raw.min_pixels ?? raw.size?.shortest_edge ?? 56 * 56;
-  const maxPixels = raw.max_pixels ?? raw.size?.longest_edge ?? 28 * 28 * 1280;
+  const asked = Object.entries(bounds).filter(([, bound]) => bound !== undefined);
+  for (const [name, bound] of asked) {
+    if (!(bound > 0)) throw new Error(`${name} must be a number of pixels above 0, but is ${bound}`);
+    if (!raw.do_resize)
+      throw new Error(
+        `${file} says do_resize: false, so that images are taken as they are; ${name} would change nothing`,
+      );
+  }
+  const minPixels = bounds.minPixels ?? raw.min_pixels ?? raw.size?.shortest_edge ?? 56 * 56;
+  const maxPixels = bounds.maxPixels ?? raw.max_pixels ?? raw.size?.longest_edge ?? 28 * 28 * 1280;
+  const valueText = (value: number, name: keyof PixelBounds) =>
+    bounds[name] === undefined ? String(value) : `${value} (asked for)`;
+  const least = valueText(minPixels, 'minPixels');
   if (minPixels > maxPixels)
-    throw new Error(`${file}: the least number of pixels, ${minPixels}, is more than the most, ${maxPixels}`);
+    throw new Error(
+      `${file}: the least number of pixels, ${least}, is more than the most, ${valueText(maxPixels, 'maxPixels')}`,
+    );
   const fewest = minPixels / raw.patch_size ** 2;
   if (fewest > MOST_PATCHES)
     throw new Error(
-      `${file}: the least number of pixels, ${minPixels}, makes ${Math.round(fewest)} patches of every image; at most ${MOST_PATCHES} are possible`,
+      `${file}: the least number of pixels, ${least}, makes ${Math.round(fewest)} patches of every image; at most ${MOST_PATCHES} are possible`,
     );
   return {
     minPixels,

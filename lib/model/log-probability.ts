@@ -37,9 +37,24 @@ export function headOf(parameters: ModelWeights): Weight {
   return parameters[`${OUTPUT_HEAD}.weight`] ?? parameters[`${TOKEN_EMBEDDING}.weight`]!;
 }
 
-/** Logits over the vocabulary of some hidden states, `[rows, hidden]` to `[rows, vocab]`. */
-export function logits(parameters: ModelWeights, hidden: tf.Tensor2D): tf.Tensor2D {
-  return linear(hidden, headOf(parameters));
+/**
+ * Logits over the vocabulary of some hidden states, `[rows, hidden]` to `[rows, vocab]`. A large vocabulary is computed in chunks, one
+ * after the other, since a packed head is widened for its product: at the 7B's size it takes 2.2 GB as a whole and 0.24 GB a chunk.
+ *
+ * @param chunk vocabulary entries in a chunk; default 16,384
+ */
+export function logits(parameters: ModelWeights, hidden: tf.Tensor2D, chunk = CHUNK): tf.Tensor2D {
+  const head = headOf(parameters);
+  const vocab = shapeOf(head)[0]!;
+  if (vocab <= chunk) return linear(hidden, head);
+  // A head in float32 is cut likewise, so that both give the same numbers. Its parts are views, not copies.
+  const parts: tf.Tensor2D[] = [];
+  for (let from = 0; from < vocab; from += chunk) {
+    const part = mapTensor(head, (carrier) => tf.slice(carrier, [from, 0], [Math.min(chunk, vocab - from), -1]));
+    const previous = parts.at(-1);
+    parts.push(linear(previous ? runAfter(hidden, previous) : hidden, part));
+  }
+  return tf.concat(parts, 1) as tf.Tensor2D;
 }
 
 /**

@@ -19,7 +19,14 @@ import { type EncodedPrompt, Generator } from './generate.js';
 import { endTokens } from './generation-config.js';
 import { equalWeights, loadWeight, readWeight, type WeightType } from './held-weights.js';
 import { adapterBase, cachedModel, idOfFolder } from './hub-cache.js';
-import { checkPatches, type ImageProcessor, loadImageProcessor, patchify, resizeImage } from './image-processor.js';
+import {
+  checkPatches,
+  type ImageProcessor,
+  loadImageProcessor,
+  type PixelBounds,
+  patchify,
+  resizeImage,
+} from './image-processor.js';
 import { hasAdapters, isAdapterFolder, loadAdapters, saveAdapters } from './lora.js';
 import { OUTPUT_HEAD, TOKEN_EMBEDDING } from './modules.js';
 import { parameterShapes } from './parameters.js';
@@ -43,7 +50,7 @@ export interface Model {
 }
 
 /** How a model is loaded. */
-export interface LoadOptions {
+export interface LoadOptions extends PixelBounds {
   /** The type that the weights are held in. Default: `auto`, as the checkpoint has them. */
   dtype?: WeightType;
 }
@@ -55,16 +62,17 @@ export interface LoadOptions {
  * @param name a checkpoint folder; the folder of an adapter, which is loaded with its base model; or the id of a model that
  *   `fetchModelFolder` has fetched
  * @throws Error when a tensor is missing, has another shape than the configuration says, holds a number that is not finite, or is not
- *   part of the model; when embedding and head are tied and yet differ; when the image processor cuts other patches than the model reads
+ *   part of the model; when embedding and head are tied and yet differ; when the image processor cuts other patches than the model reads,
+ *   or a bound of pixels cannot hold
  */
-export function loadModel(name: string, { dtype = 'auto' }: LoadOptions = {}): Model {
+export function loadModel(name: string, options: LoadOptions = {}): Model {
   const folder = existsSync(name) ? name : cachedModel(name);
   if (folder === undefined)
     throw new Error(
       `there is no folder '${name}', nor is it a model in the hub's cache; to fetch one by its id: loadModel(await fetchModelFolder('${name}'))`,
     );
-  if (!isAdapterFolder(folder)) return loadCheckpoint(folder, dtype);
-  const model = loadCheckpoint(adapterBase(folder), dtype);
+  if (!isAdapterFolder(folder)) return loadCheckpoint(folder, options);
+  const model = loadCheckpoint(adapterBase(folder), options);
   try {
     loadAdapters(model.parameters, folder);
   } catch (error) {
@@ -76,11 +84,11 @@ export function loadModel(name: string, { dtype = 'auto' }: LoadOptions = {}): M
 
 const [HEAD_WEIGHT, TABLE_WEIGHT] = [`${OUTPUT_HEAD}.weight`, `${TOKEN_EMBEDDING}.weight`] as const;
 
-function loadCheckpoint(folder: string, dtype: WeightType): Model {
+function loadCheckpoint(folder: string, { dtype = 'auto', ...bounds }: LoadOptions): Model {
   const config = readConfig(folder);
   const tokenizer = loadTokenizer(folder);
   const template = loadChatTemplate(folder);
-  const imageProcessor = loadImageProcessor(folder);
+  const imageProcessor = loadImageProcessor(folder, bounds);
   checkPatches(imageProcessor, config.vision, folder);
   const missing = parameterShapes(config);
   const parameters: MutableWeights = {};

@@ -22,16 +22,20 @@ export interface ProcessedImage {
   grid: ImageGrid;
 }
 
-/** The images of a batch, all padded to the same number of patches. */
+/** The images of a batch, in rows of one length. A row holds one image or several, and padding behind them (see `patch-packing.ts`). */
 export type ImageBatch = {
-  /** `[images, patches, channels x temporal x patch x patch]`, in merge-window order; padding is zero. */
+  /** `[rows, patches, channels x temporal x patch x patch]`, each image in merge-window order; padding is zero. */
   pixels: tf.Tensor3D;
-  /** Row and column of each patch in its image, int32 `[images, patches, 2]`. */
+  /** Row and column of each patch in its image, int32 `[rows, patches, 2]`. */
   places: tf.Tensor3D;
-  /** 0 for a patch, -1e9 for padding, `[images, patches]`: added to the attention scores. */
+  /** 0 for a patch, -1e9 for padding, `[rows, patches]`: added to the attention scores. */
   padding: tf.Tensor2D;
-  /** Present where the tower has learned positions: each patch's place on their grid (see `placeOnGrid`), `[images, patches, 2]`. */
+  /** Present where the tower has learned positions: each patch's place on their grid (see `placeOnGrid`), `[rows, patches, 2]`. */
   gridPlaces?: tf.Tensor3D;
+  /** The number of the image that a patch belongs to, -1 for padding, int32 `[rows, patches]`; absent where no row holds two images. */
+  owners?: tf.Tensor2D;
+  /** The number of each patch's window, `[rows, patches]`, of no two images in a row the same; absent from towers without windows. */
+  windows?: tf.Tensor2D;
 };
 
 /** Token rows of one length with their images; `collate` makes them. */

@@ -16,9 +16,9 @@ import {
   weightOf,
 } from './modules.js';
 import { project } from './projection.js';
-import type { ImageBatch, ImageGrid, ModelWeights } from './tensors.js';
+import type { ImageBatch, ModelWeights } from './tensors.js';
 import { patchPositions } from './vision-positions.js';
-import { type PatchAttention, sortByWindow, wholeAttention, windowAttention } from './window-attention.js';
+import { imageAttention, type PatchAttention, sortByWindow, windowAttention } from './window-attention.js';
 
 /** The constant of the norms in the vision tower. */
 const EPS = 1e-6;
@@ -26,20 +26,7 @@ const EPS = 1e-6;
 /** The base of the rotary frequencies in the vision tower. */
 const THETA = 10_000;
 
-/** Row and column of each patch of an image, in merge-window order: windows row by row, then the patches inside one. */
-export function patchPlaces([frames, height, width]: ImageGrid, mergeSize: number): [number, number][] {
-  const places: [number, number][] = [];
-  for (let frame = 0; frame < frames; frame++) {
-    for (let row = 0; row < height; row += mergeSize) {
-      for (let column = 0; column < width; column += mergeSize) {
-        for (let i = 0; i < mergeSize; i++) for (let j = 0; j < mergeSize; j++) places.push([row + i, column + j]);
-      }
-    }
-  }
-  return places;
-}
-
-/** What the decoder is given of images, each tensor `[images x patches / merge^2, hidden]`, padding tokens included. */
+/** What the decoder is given of images, each tensor `[rows x patches / merge^2, hidden]`, padding tokens included. */
 export interface EncodedImages {
   /** The visual tokens. */
   tokens: tf.Tensor2D;
@@ -50,13 +37,13 @@ export interface EncodedImages {
 /** Encodes images to visual tokens. */
 export function encodeImages(parameters: ModelWeights, images: ImageBatch, config: VisionConfig): EncodedImages {
   if (!config.windows) {
-    const whole = wholeAttention(images.padding);
+    const whole = imageAttention(images);
     return encodePatches(parameters, images, () => whole, config);
   }
   const { side, wholeBlocks } = config.windows;
-  const sorted = sortByWindow(images, side, config.mergeSize);
-  const whole = wholeAttention(sorted.images.padding);
-  const inWindow = windowAttention(sorted.windows, side ** 2);
+  const sorted = sortByWindow(images, config.mergeSize);
+  const whole = imageAttention(sorted.images);
+  const inWindow = windowAttention(sorted.images.windows!, side ** 2);
   const attentionOfBlock = (block: number) => (wholeBlocks.includes(block) ? whole : inWindow);
   const { tokens, deepStack } = encodePatches(parameters, sorted.images, attentionOfBlock, config);
   return { tokens: sorted.restore(tokens), deepStack: deepStack.map(sorted.restore) };
@@ -116,31 +103,31 @@ function mergePatches(parameters: ModelWeights, x: tf.Tensor2D, merger: Merger, 
   return project(parameters, merger.outward, inner as tf.Tensor2D);
 }
 
-/** Attention among the patches of one image. x is `[images x patches, embed]`. */
+/** Attention among the patches of each image. x is `[rows x patches, embed]`. */
 function attend(
   x: tf.Tensor,
   block: VisionBlock,
   map: ApplyMap,
   angles: { cos: tf.Tensor; sin: tf.Tensor },
   attention: PatchAttention,
-  images: number,
+  rows: number,
   config: VisionConfig,
 ): tf.Tensor {
   const { heads, embedSize } = config;
   const headSize = embedSize / heads;
   const qkv = map(block.queriesKeysValues, x);
-  const split = tf.transpose(tf.reshape(qkv, [images, -1, 3, heads, headSize]), [2, 0, 3, 1, 4]);
+  const split = tf.transpose(tf.reshape(qkv, [rows, -1, 3, heads, headSize]), [2, 0, 3, 1, 4]);
   const [q, k, v] = tf.unstack(split) as [tf.Tensor, tf.Tensor, tf.Tensor];
   const attended = attention(rotate(q, angles.cos, angles.sin), rotate(k, angles.cos, angles.sin), v);
   return map(block.output, tf.reshape(tf.transpose(attended, [0, 2, 1, 3]), [-1, embedSize]));
 }
 
-/** 2-D rotary angles, `[images, 1, patches, headSize / 2]`: the first half of the frequencies follows the row, the second the column. */
+/** 2-D rotary angles, `[rows, 1, patches, headSize / 2]`: the first half of the frequencies follows the row, the second the column. */
 function patchAngles(places: tf.Tensor3D, config: VisionConfig): { cos: tf.Tensor; sin: tf.Tensor } {
   const quarter = config.embedSize / config.heads / 4;
   const frequencies = tf.tensor1d(Array.from({ length: quarter }, (_, i) => THETA ** (-i / quarter)));
-  const [images, patches] = places.shape;
+  const [rows, patches] = places.shape;
   const angles = tf.mul(tf.expandDims(tf.cast(places, 'float32'), 3), frequencies);
-  const flat = tf.reshape(angles, [images, 1, patches, 2 * quarter]);
+  const flat = tf.reshape(angles, [rows, 1, patches, 2 * quarter]);
   return { cos: tf.cos(flat), sin: tf.sin(flat) };
 }

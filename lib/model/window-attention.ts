@@ -9,56 +9,36 @@
 import * as tf from '@tensorflow/tfjs';
 import { batchedProduct, takeRows, topK } from '../engine/operations.js';
 import { FORBIDDEN } from './attention.js';
-import { attendInChunks, chunkLength } from './chunked-attention.js';
+import { attendInChunks, chunkLength, type ScoreBias, tensorBias } from './chunked-attention.js';
 import type { ImageBatch } from './tensors.js';
 
-/** Queries, keys and values of patches, each `[images, heads, patches, size]`, to the weighted sums of the values, of the same shape. */
+/** Queries, keys and values of patches, each `[rows, heads, patches, size]`, to the weighted sums of the values, of the same shape. */
 export type PatchAttention = (queries: tf.Tensor, keys: tf.Tensor, values: tf.Tensor) => tf.Tensor;
 
-/**
- * More than the windows of any image side by side: an image of 100 megapixels, one side 200 times the other, is 141,421 pixels
- * long, which is 1,263 windows of 112 pixels.
- */
-const WIDEST = 4096;
-/** The number of the window that holds an image's padding: above all others, and exact in float32. */
-const PADDING_WINDOW = 2 ** 23;
+/** The number of the window that holds a row's padding: above all others, and exact in float32. */
+export const PADDING_WINDOW = 2 ** 23;
 
 /** A batch's images with their patches sorted by window. */
 export interface SortedImages {
   images: ImageBatch;
-  /** The number of each patch's window, `[images, patches]`, rising. */
-  windows: tf.Tensor2D;
-  /** Brings merged patches `[images x patches / merge^2, width]` back into the order in which the images came. */
+  /** Brings merged patches `[rows x patches / merge^2, width]` back into the order in which the images came. */
   restore(merged: tf.Tensor2D): tf.Tensor2D;
 }
 
-/** Sorts patches by window. Patches that the merger joins stay side by side, and padding goes last. */
-export function sortByWindow(images: ImageBatch, side: number, mergeSize: number): SortedImages {
-  const [count, patches] = images.padding.shape;
+/** Sorts patches by window. Patches that the merger joins stay side by side, as do those of an image, and padding goes last. */
+export function sortByWindow(images: ImageBatch, mergeSize: number): SortedImages {
+  const [rows, patches] = images.padding.shape;
   const joined = mergeSize ** 2;
   const cells = patches / joined;
-  const windows = windowNumbers(images, side);
   // A side is a multiple of mergeSize, so patches that are joined lie in one window.
-  const windowsOfCells = tf.slice(tf.reshape(windows, [count, cells, joined]), [0, 0, 0], [-1, -1, 1]);
-  const order = sortedOrder(tf.reshape(windowsOfCells, [count, cells]) as tf.Tensor2D);
-  const sort = (x: tf.Tensor): tf.Tensor => tf.reshape(takeCells(tf.cast(x, 'float32'), order), x.shape);
+  const windowsOfCells = tf.slice(tf.reshape(images.windows!, [rows, cells, joined]), [0, 0, 0], [-1, -1, 1]);
+  const order = sortedOrder(tf.reshape(windowsOfCells, [rows, cells]) as tf.Tensor2D);
+  const sort = (x: tf.Tensor): tf.Tensor =>
+    tf.cast(tf.reshape(takeCells(tf.cast(x, 'float32'), order), x.shape), x.dtype);
   return {
-    images: {
-      pixels: sort(images.pixels) as tf.Tensor3D,
-      places: tf.cast(sort(images.places), 'int32') as tf.Tensor3D,
-      padding: sort(images.padding) as tf.Tensor2D,
-      ...(images.gridPlaces ? { gridPlaces: sort(images.gridPlaces) as tf.Tensor3D } : {}),
-    },
-    windows: sort(windows) as tf.Tensor2D,
+    images: Object.fromEntries(Object.entries(images).map(([name, x]) => [name, sort(x)])) as ImageBatch,
     restore: (merged) => takeCells(merged, sortedOrder(tf.cast(order, 'float32') as tf.Tensor2D)),
   };
-}
-
-/** The number of each patch's window, `[images, patches]`: window row x `WIDEST` + window column. */
-function windowNumbers({ places, padding }: ImageBatch, side: number): tf.Tensor2D {
-  const [rows, columns] = tf.unstack(tf.floor(tf.div(tf.cast(places, 'float32'), side)), 2) as [tf.Tensor, tf.Tensor];
-  const number = tf.add(tf.mul(rows, WIDEST), columns);
-  return tf.where(tf.less(padding, 0), tf.fill(padding.shape, PADDING_WINDOW), number) as tf.Tensor2D;
 }
 
 /** The places of each row's entries, the smallest entry first, int32 `[rows, entries]`. */
@@ -75,24 +55,42 @@ function takeCells(x: tf.Tensor, order: tf.Tensor2D): tf.Tensor2D {
 }
 
 /**
- * Attention of every patch of an image to all of them.
+ * Attention of every patch of an image to all of them, and to no patch of another image.
  *
- * @param padding 0, or -1e9 for padding, `[images, patches]`
+ * @param mostBytes of scores; more are worked on in chunks of queries. Default: see `chunkLength`
  */
-export function wholeAttention(padding: tf.Tensor2D): PatchAttention {
-  const [count, patches] = padding.shape;
-  const attend = attentionWith(tf.reshape(padding, [count, 1, 1, patches]));
+export function imageAttention(
+  { padding, owners }: Pick<ImageBatch, 'padding' | 'owners'>,
+  mostBytes?: number,
+): PatchAttention {
+  const [rows, patches] = padding.shape;
   return (queries, keys, values) => {
-    const chunk = chunkLength(queries.shape, patches);
-    if (chunk === undefined) return attend(queries, keys, values);
-    return attendInChunks(queries, keys, values, tf.reshape(padding, [count, 1, 1, 1, patches]), chunk);
+    const chunk = chunkLength(queries.shape, patches, mostBytes);
+    if (chunk === undefined) {
+      const bias = owners ? tf.expandDims(biasOfUnlike(owners, owners), 1) : tf.reshape(padding, [rows, 1, 1, patches]);
+      return attentionWith(bias)(queries, keys, values);
+    }
+    const bias = owners ? ownersBias(owners) : tensorBias(tf.reshape(padding, [rows, 1, 1, 1, patches]));
+    return attendInChunks(queries, keys, values, bias, chunk);
+  };
+}
+
+/** The bias between patches of different images, which is computed for the queries of a chunk alone. */
+function ownersBias(owners: tf.Tensor2D): ScoreBias {
+  const [rows, patches] = owners.shape;
+  return {
+    tensors: [owners],
+    at: ([owners], start, length) => {
+      const some = tf.slice(owners as tf.Tensor2D, [0, start], [-1, length]);
+      return tf.reshape(biasOfUnlike(some, owners!), [rows, 1, 1, length, patches]);
+    },
   };
 }
 
 /**
  * Attention within windows.
  *
- * @param windows the number of each patch's window, `[images, patches]`, sorted
+ * @param windows the number of each patch's window, `[rows, patches]`, sorted
  * @param area patches of a whole window
  */
 export function windowAttention(windows: tf.Tensor2D, area: number): PatchAttention {

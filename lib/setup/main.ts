@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import path from 'node:path';
 import { runBench } from '../bench/bench.js';
-import { SIZES } from '../bench/qwen2-vl-2b.js';
+import { SIZES } from '../bench/published-shapes.js';
 import { runSize } from '../bench/size.js';
 import { QUICK, TINY } from '../study/profile.js';
 import { TrainingStopped } from '../train/loop.js';

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
-import { SIZES } from '../../lib/bench/qwen2-vl-2b.js';
+import { SIZES } from '../../lib/bench/published-shapes.js';
 import { writeRandomCheckpoint } from '../../lib/bench/random-checkpoint.js';
 import { sizeTable } from '../../lib/bench/size.js';
 import { startEngine } from '../../lib/engine/backend.js';

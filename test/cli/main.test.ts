@@ -242,6 +242,28 @@ test('--dtype is part of what a run is known by where it changes numbers: bfloat
   assert.notEqual(loss('dtype-auto'), loss('dtype-bfloat16'), 'the base of a float32 checkpoint was rounded');
 });
 
+test('--max-pixels bounds the picture that a model sees, and is part of what a run is known by', async () => {
+  const image = path.join(path.dirname(data), 'images', readdirSync(path.join(path.dirname(data), 'images'))[0]!);
+  const gridOf = (...bounds: string[]) => {
+    const asked = ['--model', base, '--image', image, '--prompt', 'how many', '--greedy', '--max-new-tokens', '1'];
+    const { status, stdout, stderr } = runProcess(['generate', ...asked, ...bounds, '--json']);
+    assert.equal(status, 0, stderr);
+    return JSON.parse(stdout).image_grid_thw[0];
+  };
+  // Patches have 8 x 8 pixels, so 1,024 are 4 x 4 patches; the checkpoint's own bounds are 4,096 and 6,400.
+  assert.deepEqual(gridOf('--min-pixels', '1024', '--max-pixels', '1024'), [1, 4, 4]);
+  const file = path.join(path.dirname(data), 'fewer.jsonl');
+  writeFileSync(file, readFileSync(data, 'utf8').split('\n').slice(0, 2).join('\n'));
+  const settings = ['--epochs=1', '--batchSize=2', '--lora-rank', '2', '--lora-modules', 'q_proj'];
+  const sft = (...bounds: string[]) =>
+    runHere(['sft', '--data', file, '--model', base, '--out', out('pixels'), ...settings, ...bounds]);
+  const trained = await sft('--max-pixels', '4096');
+  assert.equal(trained.status, 0, trained.stderr);
+  const other = await sft();
+  assert.notEqual(other.status, 0);
+  assert.match(other.stderr, /maxPixels was 4096, now not set/);
+});
+
 test('wrong usage of any command exits with 2 and says what is possible', async () => {
   const cases: [string[], RegExp][] = [
     [['curate', '--task', 'chess'], /no task 'chess'; choose counting, structure, transformation/],
@@ -251,6 +273,11 @@ test('wrong usage of any command exits with 2 and says what is possible', async 
     [['curate'], /required option '--task <name>' not specified/],
     [['generate', '--prompt', 'x', '--style', 'think'], /name the task with --task/],
     [['generate', '--prompt', 'x', '--top-p', '0'], /topP must be above 0/],
+    [['generate', '--prompt', 'x', '--max-pixels', 'many'], /--max-pixels must be a whole number of 1 or more/],
+    [
+      ['evaluate', '--data', data, '--min-pixels', '9', '--max-pixels', '8'],
+      /--min-pixels 9 is more than --max-pixels 8/,
+    ],
     [['evaluate', '--data', data, '--max-new-tokens', '0'], /--max-new-tokens must be a whole number of 1 or more/],
     [['grpo', '--data', data, '--out', out('usage'), '--rewards', 'format_reward='], /weight of format_reward/],
     [

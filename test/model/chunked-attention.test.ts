@@ -6,7 +6,7 @@ import * as tf from '@tensorflow/tfjs';
 import { startEngine } from '../../lib/engine/backend.js';
 import { compile } from '../../lib/engine/compile.js';
 import { peakMemory, resetPeakMemory } from '../../lib/engine/memory.js';
-import { attendInChunks, chunkLength } from '../../lib/model/chunked-attention.js';
+import { attendInChunks, chunkLength, tensorBias } from '../../lib/model/chunked-attention.js';
 
 before(async () => {
   await startEngine();
@@ -53,7 +53,7 @@ function withGradients(inputs: Inputs, attend: (inputs: Inputs) => tf.Tensor) {
 }
 
 /** Chunks of 64, 64 and 22 queries. */
-const inChunks = ({ q, k, v, bias }: Inputs) => attendInChunks(q, k, v, bias, 64);
+const inChunks = ({ q, k, v, bias }: Inputs) => attendInChunks(q, k, v, tensorBias(bias), 64);
 
 /** A causal mask in which the second row's last 30 tokens are padding. */
 function causal(): tf.Tensor {
@@ -97,7 +97,7 @@ test('at 4,000 tokens neither pass holds the scores whole', (context) => {
   const step = compile('long', ({ q, k, v }: { q: tf.Tensor; k: tf.Tensor; v: tf.Tensor }) => {
     const loss = (...tensors: tf.Tensor[]) => {
       const [a, b, c] = tensors as [tf.Tensor, tf.Tensor, tf.Tensor];
-      return tf.sum(tf.square(attendInChunks(a, b, c, bias, 200))) as tf.Scalar;
+      return tf.sum(tf.square(attendInChunks(a, b, c, tensorBias(bias), 200))) as tf.Scalar;
     };
     return tf.grads(loss)([q, k, v]);
   });

@@ -175,6 +175,22 @@ describe('loadImageProcessor', () => {
     const pillow = { ...identity, resampling: 'pillow' } as const;
     assert.deepEqual(processImage(image, pillow), patchify(resizeBicubic(image, 4, 8, 'pillow'), identity));
   });
+  it("takes the bounds asked for in place of the file's, one or both", () => {
+    write({ ...base, min_pixels: 100, max_pixels: 200 });
+    const bounds = (asked: object) => {
+      const { minPixels, maxPixels } = loadImageProcessor(folder, asked);
+      return [minPixels, maxPixels];
+    };
+    assert.deepEqual(bounds({ maxPixels: 150 }), [100, 150]);
+    assert.deepEqual(bounds({ minPixels: 50 }), [50, 200]);
+    assert.deepEqual(bounds({ minPixels: 300, maxPixels: 400 }), [300, 400]);
+    assert.throws(() => bounds({ maxPixels: 50 }), /pixels, 100, is more than the most, 50 \(asked for\)/);
+    assert.throws(() => bounds({ minPixels: 250 }), /pixels, 250 \(asked for\), is more than the most, 200/);
+    assert.throws(() => bounds({ maxPixels: 0 }), /maxPixels must be a number of pixels above 0, but is 0/);
+    assert.throws(() => bounds({ minPixels: Number.NaN }), /minPixels must be .* but is NaN/);
+    write({ ...base, do_resize: false });
+    assert.throws(() => bounds({ maxPixels: 150 }), /do_resize: false.*maxPixels would change nothing/);
+  });
   it('turns off what the file turns off', () => {
     write({ ...base, do_resize: false, do_rescale: false, do_normalize: false });
     const { resize, rescaleFactor, mean, deviation } = loadImageProcessor(folder);

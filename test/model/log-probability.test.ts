@@ -4,7 +4,10 @@ import { before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { startEngine } from '../../lib/engine/backend.js';
 import { compile } from '../../lib/engine/compile.js';
-import { predictTargets } from '../../lib/model/log-probability.js';
+import { nodeBackend } from '../../lib/engine/tfjs-node.js';
+import { uploadTensor } from '../../lib/engine/transfer.js';
+import { roundToBfloat16, widenBfloat16 } from '../../lib/model/float16.js';
+import { logits, predictTargets } from '../../lib/model/log-probability.js';
 
 before(async () => {
   await startEngine();
@@ -86,4 +89,46 @@ test('a compiled step in chunks: as outside', () => {
   const [compiled, eager] = [step({ head, hidden, token, from }), body({ head, hidden, token, from })];
   close(compiled.value, [...eager.value.dataSync()], 1e-5);
   close(compiled.grad, [...eager.grad.dataSync()], 1e-5);
+});
+
+/** A head of 40 tokens and width 6, in bfloat16 and in float32: the same numbers. */
+function headsOf40() {
+  const halves = roundToBfloat16(Float32Array.from({ length: 240 }, (_, i) => Math.sin(i)));
+  const wide = new Float32Array(240);
+  widenBfloat16(halves, wide);
+  const packed = uploadTensor([40, 3], [new Float32Array(halves.buffer, halves.byteOffset, 120)]);
+  return { packed: { 'lm_head.weight': { packed } }, float32: { 'lm_head.weight': tf.tensor2d(wide, [40, 6]) } };
+}
+
+test('logits in chunks of 7 of 40 tokens are those at once; a packed head gives the numbers of float32, bit for bit', () => {
+  const { packed, float32 } = headsOf40();
+  const hidden = tf.randomNormal([5, 6], 0, 1, 'float32', 3) as tf.Tensor2D;
+  const step = compile('logits', ({ hidden, head }: { hidden: tf.Tensor2D; head: typeof packed }) =>
+    logits(head, hidden, 7),
+  );
+  const chunked = [...logits(float32, hidden, 7).dataSync()];
+  close(logits(float32, hidden, 40), chunked);
+  assert.deepEqual([...logits(packed, hidden, 7).dataSync()], chunked);
+  assert.deepEqual([...step({ hidden, head: packed }).dataSync()], chunked);
+  step.dispose();
+});
+
+test('no more of a packed head than one chunk is widened at a time', () => {
+  const { packed } = headsOf40();
+  const backend = nodeBackend();
+  const real = backend.binding;
+  const widened: number[] = [];
+  const executeOp: typeof real.executeOp = (op, attributes, inputs, outputs) => {
+    const results = real.executeOp(op, attributes, inputs, outputs);
+    if (op === 'Cast') widened.push(results[0]!.shape.reduce((a, b) => a * b, 1));
+    return results;
+  };
+  backend.binding = Object.create(real, { executeOp: { value: executeOp } });
+  try {
+    logits(packed, tf.ones([1, 6]), 7);
+  } finally {
+    backend.binding = real;
+  }
+  // 40 tokens are five chunks of 7 and one of 5.
+  assert.deepEqual(widened, [42, 42, 42, 42, 42, 30]);
 });

@@ -5,54 +5,79 @@ import * as tf from '@tensorflow/tfjs';
 import { startEngine } from '../../lib/engine/backend.js';
 import { compile } from '../../lib/engine/compile.js';
 import { Random } from '../../lib/engine/random.js';
+import type { VisionConfig } from '../../lib/model/family.js';
+import { imageTensors, layOutPatches, patchCount } from '../../lib/model/patch-packing.js';
 import type { ImageBatch } from '../../lib/model/tensors.js';
-import { patchPlaces } from '../../lib/model/vision.js';
 import { sortByWindow, windowAttention } from '../../lib/model/window-attention.js';
 
 before(async () => {
   await startEngine();
 });
 
-/** Images of so many patches high and wide, whose only pixel value is the patch's number. */
+/** Images of so many patches high and wide, in windows of 4 x 4 patches, whose only pixel value is the patch's number, from 1. */
 function numbered(grids: readonly [number, number][]): ImageBatch {
-  const patches = Math.max(...grids.map(([h, w]) => h * w));
-  const fill = (pad: number, value: (image: number, patch: number) => number) =>
-    grids.map(([h, w], i) => Array.from({ length: patches }, (_, p) => (p < h * w ? value(i, p) : pad)));
-  const places = grids.map(([h, w]) => patchPlaces([1, h, w], 2));
-  const along = (axis: 0 | 1) => fill(0, (i, p) => places[i]![p]![axis]);
-  return {
-    pixels: tf.expandDims(tf.tensor2d(fill(-1, (_, p) => p)), 2),
-    places: tf.stack([tf.tensor2d(along(0), undefined, 'int32'), tf.tensor2d(along(1), undefined, 'int32')], 2),
-    padding: tf.tensor2d(fill(-1e9, () => 0)),
-  } as ImageBatch;
+  const images = grids.map(([h, w]) => ({
+    grid: [1, h, w] as [number, number, number],
+    pixelValues: Float32Array.from({ length: h * w }, (_, p) => p + 1),
+  }));
+  const vision = { channels: 1, temporalPatchSize: 1, patchSize: 1, mergeSize: 2, windows: { side: 4 } };
+  return imageTensors(images, layOutPatches(images.map(patchCount)), vision as VisionConfig);
 }
+
+/** The numbers of the patches of some cells of 2 x 2. */
+const cells = (order: number[]) => order.flatMap((cell) => [1, 2, 3, 4].map((i) => 4 * cell + i));
 
 describe('sortByWindow', () => {
   it('lays windows row by row, those at the edge narrower, merged patches together, padding last', () => {
     // 4 x 6 patches are 2 x 3 cells of 2 x 2; windows of 4 x 4 patches: cells 0 1 3 4, then 2 5 of the narrow one.
     // The second image, 2 x 4, has cells 0 1; the 16 patches behind them are padding.
-    const images = numbered([
-      [4, 6],
-      [2, 4],
-    ]);
-    const sorted = sortByWindow(images, 4, 2);
-    const cells = (order: number[]) => order.flatMap((cell) => [0, 1, 2, 3].map((i) => 4 * cell + i));
-    assert.deepEqual(
-      [...sorted.images.pixels.dataSync()],
-      [...cells([0, 1, 3, 4, 2, 5]), ...cells([0, 1]), ...Array<number>(16).fill(-1)],
+    const sorted = sortByWindow(
+      numbered([
+        [4, 6],
+        [2, 4],
+      ]),
+      2,
     );
-    // Window column 1 is number 1 of its row.
-    assert.deepEqual([...sorted.windows.dataSync().subarray(0, 24)], [...Array(16).fill(0), ...Array(8).fill(1)]);
-    const [row, column] = [...sorted.images.places.dataSync()].slice(2 * 16, 2 * 17) as [number, number];
+    const { pixels, windows, places, padding } = sorted.images;
+    assert.deepEqual(
+      [...pixels.dataSync()],
+      [...cells([0, 1, 3, 4, 2, 5]), ...cells([0, 1]), ...Array<number>(16).fill(0)],
+    );
+    assert.deepEqual([...windows!.dataSync().subarray(0, 24)], [...Array(16).fill(0), ...Array(8).fill(1)]);
+    const [row, column] = [...places.dataSync()].slice(2 * 16, 2 * 17) as [number, number];
     assert.deepEqual([row, column], [0, 4], 'the first patch of the narrow window');
-    assert.deepEqual(
-      [...sorted.images.padding.dataSync().subarray(24)],
-      [...Array(8).fill(0), ...Array(16).fill(-1e9)],
-    );
+    assert.equal(places.dtype, 'int32');
+    assert.deepEqual([...padding.dataSync().subarray(24)], [...Array(8).fill(0), ...Array(16).fill(-1e9)]);
     const merged = tf.range(0, 12, 1, 'float32');
     const shuffled = [0, 1, 3, 4, 2, 5].map((cell) => merged.dataSync()[cell]!);
     const restored = sorted.restore(tf.tensor2d([...shuffled, 6, 7, 8, 9, 10, 11], [12, 1]));
     assert.deepEqual([...restored.dataSync()], [...merged.dataSync()]);
+  });
+
+  it('keeps images that share a row apart: their windows have numbers of their own', () => {
+    // 4 x 8 patches are two windows, 0 and 1. The two images of 2 x 6 fit into the second row: two windows each.
+    const sorted = sortByWindow(
+      numbered([
+        [4, 8],
+        [2, 6],
+        [2, 6],
+      ]),
+      2,
+    );
+    const { windows, owners, pixels } = sorted.images;
+    const second = [...Array(8).fill(0), ...Array(4).fill(1), ...Array(8).fill(2), ...Array(4).fill(3)];
+    assert.deepEqual(
+      [...windows!.dataSync()],
+      [...Array(16).fill(0), ...Array(16).fill(1), ...second, ...Array(8).fill(2 ** 23)],
+    );
+    assert.deepEqual(
+      [...owners!.dataSync().subarray(32)],
+      [...Array(12).fill(1), ...Array(12).fill(2), ...Array(8).fill(-1)],
+    );
+    assert.deepEqual(
+      [...pixels.dataSync().subarray(32)],
+      [...cells([0, 1, 2]), ...cells([0, 1, 2]), ...Array<number>(8).fill(0)],
+    );
   });
 });
 

@@ -12,6 +12,7 @@ import { QUICK } from '../../study/profile.js';
 import type { Task } from '../../tasks/task.js';
 import { DTYPE_OPTION, parseDtype } from '../dtype-option.js';
 import { fetchModel, MODEL_FLAGS, MODEL_IDS } from '../model-option.js';
+import { addPixelOptions, type PixelOptions, pixelBounds } from '../pixel-options.js';
 import { printResult } from '../print-result.js';
 import { showProgress } from '../progress.js';
 import { parseStyle } from '../style-option.js';
@@ -21,7 +22,7 @@ import { parseWholeNumber, UsageError } from '../usage.js';
 /** A larger share of completions that were cut is warned of. */
 const MOST_CUT = 0.05;
 
-interface EvaluateOptions {
+interface EvaluateOptions extends PixelOptions {
   data: string;
   images?: string;
   model?: string;
@@ -35,8 +36,7 @@ interface EvaluateOptions {
 
 /** Adds the command to the program. */
 export function addEvaluate(program: Command): void {
-  program
-    .command('evaluate')
+  addPixelOptions(program.command('evaluate'))
     .description('accuracy of a checkpoint on records, with its 95 % interval')
     .requiredOption('--data <file>', 'records (JSON Lines), images/ beside them')
     .option('--images <dir>', 'where their images lie (default: images/ beside the records)')
@@ -61,6 +61,7 @@ export function addEvaluate(program: Command): void {
 async function evaluate(options: EvaluateOptions): Promise<void> {
   const style = parseStyle(options.style);
   const dtype = parseDtype(options.dtype);
+  const bounds = pixelBounds(options);
   const { scorer } = options;
   if (scorer !== 'kit' && scorer !== 'released' && scorer !== 'symbolic')
     throw new UsageError(`--scorer must be kit, symbolic or released, got '${scorer}'`);
@@ -70,7 +71,7 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
   const task = taskOfRows(options.data, rows.records, options.task);
   const maxNewTokens = askedTokens ?? drawnTask(task)?.nanoCompletionTokens ?? QUICK.grpo.maxNewTokens;
   await startEngine();
-  const model = loadModel(await fetchModel(options.model), { dtype });
+  const model = loadModel(await fetchModel(options.model), { dtype, ...bounds });
   const progress = showProgress('evaluate');
   const score = scorer === 'symbolic' ? scoreSymbolic : scorer === 'released' ? releasedScore(task) : task.score;
   const onProgress = (done: number, total: number) => progress.update(done, total);

@@ -6,12 +6,13 @@ import { checkSampling } from '../../model/sampling.js';
 import { readImage } from '../../records/image.js';
 import { DTYPE_OPTION, parseDtype } from '../dtype-option.js';
 import { fetchModel, MODEL_FLAGS, MODEL_IDS } from '../model-option.js';
+import { addPixelOptions, type PixelOptions, pixelBounds } from '../pixel-options.js';
 import { printResult } from '../print-result.js';
 import { parseStyle } from '../style-option.js';
 import { askedTask, TASK_OPTION } from '../task-option.js';
 import { checkUsage, parseWholeNumber, UsageError } from '../usage.js';
 
-interface GenerateOptions {
+interface GenerateOptions extends PixelOptions {
   model?: string;
   dtype: string;
   image: string[];
@@ -29,8 +30,7 @@ interface GenerateOptions {
 
 /** Adds the command to the program. */
 export function addGenerate(program: Command): void {
-  program
-    .command('generate')
+  addPixelOptions(program.command('generate'))
     .description('one user turn, images first, through the checkpoint’s own chat template')
     .option(MODEL_FLAGS, `checkpoint; ${MODEL_IDS}`)
     .option(...DTYPE_OPTION)
@@ -64,6 +64,7 @@ export function addGenerate(program: Command): void {
 async function generate(options: GenerateOptions): Promise<void> {
   const text = promptText(options);
   const dtype = parseDtype(options.dtype);
+  const bounds = pixelBounds(options);
   const settings = {
     temperature: options.greedy ? 0 : Number(options.temperature),
     topK: parseWholeNumber('--top-k', options.topK),
@@ -75,7 +76,7 @@ async function generate(options: GenerateOptions): Promise<void> {
   checkUsage(() => checkSampling(settings));
   const images = await Promise.all(options.image.map(readImage));
   await startEngine();
-  const model = loadModel(await fetchModel(options.model), { dtype });
+  const model = loadModel(await fetchModel(options.model), { dtype, ...bounds });
   const prompt = encodePrompt(model, images, text);
   const completion = model.generator.generate(model.parameters, [prompt], settings)[0]![0]!;
   const decoded = model.tokenizer.decode(completion.ended ? completion.tokens.slice(0, -1) : completion.tokens);

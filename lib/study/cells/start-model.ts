@@ -1,19 +1,16 @@
 /** The model of a training run from its start to its end: load, merge, add adapters, train, save. */
 import path from 'node:path';
-import type { WeightType } from '../../model/held-weights.js';
 import { addAdapters, hasAdapters, type LoraSettings, mergeAdapters } from '../../model/lora.js';
-import { disposeModel, loadModel, type Model, saveModel } from '../../model/model.js';
+import { disposeModel, type LoadOptions, loadModel, type Model, saveModel } from '../../model/model.js';
 import type { RunDirectory } from '../../train/run-directory.js';
 import { saveTrained, type TrainedCheckpoints } from '../../train/trained.js';
 
-/** What a run starts from. */
-export interface RunStart {
+/** What a run starts from, and how it is loaded. */
+export interface RunStart extends LoadOptions {
   /** The folder of the checkpoint, or of adapters. */
   checkpoint: string;
   /** The adapters that the run trains in place of all weights. */
   lora?: LoraSettings;
-  /** The type that weights are held in. Default: `auto`, see `WeightType`. */
-  dtype?: WeightType;
 }
 
 /**
@@ -23,11 +20,11 @@ export interface RunStart {
  * @param train trains the model in place
  */
 export async function trainFromStart(
-  { checkpoint, lora, dtype }: RunStart,
+  { checkpoint, lora, ...options }: RunStart,
   openRun: () => RunDirectory,
   train: (model: Model, run: RunDirectory) => Promise<void>,
 ): Promise<TrainedCheckpoints> {
-  const model = loadModel(checkpoint, { dtype });
+  const model = loadModel(checkpoint, options);
   try {
     const merges = lora !== undefined && hasAdapters(model.parameters);
     if (merges) mergeAdapters(model.parameters);

@@ -1,4 +1,4 @@
-/** Describes the shape of Qwen2-VL-2B in its own file formats, and a smaller one with the same vocabulary. */
+/** Describes the shapes of Qwen2-VL's 2B and 7B in their own file formats, and a smaller one with the 2B's vocabulary. */
 
 /** The special tokens of Qwen2-VL in the order of their ids, the first of which is 151,643. */
 export const SPECIAL_TOKENS = [
@@ -59,8 +59,21 @@ export const QWEN2_VL_2B = {
   },
 };
 
-/** The shapes that `npm run bench -- --size=...` can take: Qwen2-VL-2B's, and one of a tenth of its parameters with the same vocabulary. */
+/** The `config.json` of Qwen/Qwen2-VL-7B-Instruct, likewise. Its vision tower is the 2B's; only the merger is wider. */
+export const QWEN2_VL_7B = {
+  ...QWEN2_VL_2B,
+  hidden_size: 3584,
+  intermediate_size: 18_944,
+  num_attention_heads: 28,
+  num_key_value_heads: 4,
+  vocab_size: 152_064,
+  tie_word_embeddings: false,
+  vision_config: { ...QWEN2_VL_2B.vision_config, hidden_size: 3584 },
+};
+
+/** The shapes that `npm run bench -- --size=...` can take: the two published ones, and one of a tenth of the 2B's parameters. */
 export const SIZES: { readonly [name: string]: object } = {
+  '7b': QWEN2_VL_7B,
   '2b': QWEN2_VL_2B,
   '0.2b': {
     ...QWEN2_VL_2B,
