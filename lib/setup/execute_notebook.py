@@ -52,10 +52,10 @@ class Progress(NotebookClient):
         self.say("")
 
     def interrupt(self):
-        if not self.interrupted:
-            self.interrupted = True
-            self.say("interrupted: waiting for a step to end")
-            asyncio.ensure_future(self.km.interrupt_kernel())
+        # The kernel's cell ends with the step that runs. At a second interrupt the kernel leaves the cell at once.
+        self.say("interrupted: the cell is left" if self.interrupted else "interrupted: waiting for a step to end")
+        self.interrupted = True
+        asyncio.ensure_future(self.km.interrupt_kernel())
 
     async def _async_cleanup_kernel(self):
         if self.interrupted:

@@ -11,23 +11,31 @@ const TSLAB = path.join(ROOT, 'node_modules', 'tslab', 'bin', 'tslab');
 interface KernelFile {
   argv: string[];
   env?: object;
+  interrupt_mode?: 'signal' | 'message';
 }
 
-/** Whether the kernel that is registered starts this checkout's tslab with this Node. */
+/** How Jupyter starts the kernel of this checkout, with this Node: tslab, with what `tslab/main.ts` adds. It needs no search path. */
+export function kernelLine(): string[] {
+  const program = path.join(ROOT, 'lib', 'dist', 'setup', 'tslab', 'main.js');
+  return [process.execPath, program, 'kernel', '--config-path', '{connection_file}'];
+}
+
+/** Whether the kernel that is registered is the one of this checkout, with this Node. */
 export function hasKernel(): boolean {
   const registered = readStamp(KERNEL);
   if (registered === undefined) return false;
-  const [program, script] = (JSON.parse(registered) as KernelFile).argv;
-  return program === process.execPath && script === TSLAB;
+  const { argv, interrupt_mode } = JSON.parse(registered) as KernelFile;
+  return argv.join('\n') === kernelLine().join('\n') && interrupt_mode === 'message';
 }
 
-/** Registers the kernel, and names this checkout's tslab and this Node in its file, so that it needs no search path. */
+/** Registers the kernel: tslab's own installer brings its icons, and this checkout's line takes the place of tslab's. */
 export async function registerKernel(): Promise<void> {
   const line = [TSLAB, 'install', '--sys-prefix', `--python=${VENV_PYTHON}`];
   await runTool('registering the kernel', process.execPath, line, jupyterEnvironment());
   const kernel = JSON.parse(readFileSync(KERNEL, 'utf8')) as KernelFile;
-  const ownArguments = kernel.argv.slice(kernel.argv.indexOf('kernel'));
-  kernel.argv = [process.execPath, TSLAB, ...ownArguments];
+  kernel.argv = kernelLine();
+  // By a message, which is heard while a step computes; a signal waits for its end.
+  kernel.interrupt_mode = 'message';
   kernel.env = { TF_CPP_MIN_LOG_LEVEL: '3' };
   writeFileAtomic(KERNEL, `${JSON.stringify(kernel, null, 2)}\n`);
 }
