@@ -3,12 +3,19 @@ import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { startEngine } from '../../lib/engine/backend.js';
-import { parseConfig } from '../../lib/model/configuration.js';
-import { type GenerationSettings, Generator } from '../../lib/model/generate.js';
+import { type ModelConfig, parseConfig } from '../../lib/model/configuration.js';
+import { type Completion, type GenerationSettings, Generator } from '../../lib/model/generate.js';
 import { addAdapters, LORA_DEFAULTS } from '../../lib/model/lora.js';
 import { initialParameters, parameterShapes } from '../../lib/model/parameters.js';
 import { GREEDY } from '../../lib/model/sampling.js';
-import { TINY_CONFIG, TINY_CONFIG_FILE, tinyParameters, tinyPrompt } from '../support/tiny-model.js';
+import {
+  TINY_CONFIG,
+  TINY_CONFIG_FILE,
+  TINY_QWEN3_CONFIG,
+  TINY_QWEN3_CONFIG_FILE,
+  tinyParameters,
+  tinyPrompt,
+} from '../support/tiny-model.js';
 
 // Nothing ends early.
 const NO_END: readonly number[] = [];
@@ -21,45 +28,69 @@ before(async () => {
   parameters = tinyParameters();
 });
 
-test('cached greedy decoding equals the argmax of full forward passes', () => {
-  const generator = new Generator(TINY_CONFIG, NO_END);
+/** Two completions, drawn greedily, of a prompt with an image; each token is the argmax of a full forward pass. */
+function greedyTokens(weights: { [name: string]: tf.Tensor }, config: ModelConfig): number[] {
+  const generator = new Generator(config, NO_END);
   const prompt = tinyPrompt(1, [10, 11]);
-  const [[completion]] = generator.generate(parameters, [prompt], greedy) as unknown as [[{ tokens: number[] }]];
+  const [[first, second]] = generator.generate(weights, [prompt], { ...greedy, completions: 2 }) as [Completion[]];
+  assert.deepEqual(second!.tokens, first!.tokens);
   const tokens = [...prompt.tokens];
-  for (const token of completion.tokens) {
-    const { logits } = generator.promptLogits(parameters, { tokens, images: prompt.images });
+  for (const token of first!.tokens) {
+    const { logits } = generator.promptLogits(weights, { tokens, images: prompt.images });
     assert.equal(token, logits.indexOf(Math.max(...logits)));
     tokens.push(token);
   }
-});
+  return first!.tokens;
+}
 
-test('so does that of a wide model, whose weights are not copied side by side, with and without adapters', () => {
-  const file = { ...TINY_CONFIG_FILE, hidden_size: 520, num_attention_heads: 65, num_key_value_heads: 13 };
-  const config = parseConfig({ ...file, vision_config: { ...file.vision_config, hidden_size: 520 } });
-  const wide: { [name: string]: tf.Tensor } = {};
-  for (const [name, values] of initialParameters(config, 1))
-    wide[name] = tf.tensor(values, parameterShapes(config).get(name)!);
-  const generator = new Generator(config, NO_END);
-  const prompt = tinyPrompt(1, [10, 11]);
-  const written: number[][] = [];
-  for (const adapted of [false, true]) {
-    if (adapted) {
-      addAdapters(wide, { ...LORA_DEFAULTS, rank: 2 });
-      for (const [name, tensor] of Object.entries(wide))
-        if (name.endsWith('.lora_B.weight')) wide[name] = tf.randomNormal(tensor.shape, 0, 0.3, 'float32', 7);
+for (const [family, config] of [
+  ['Qwen2-VL', TINY_CONFIG],
+  ['Qwen3-VL', TINY_QWEN3_CONFIG],
+] as const) {
+  test(`cached greedy decoding equals the argmax of full forward passes, ${family}`, () => {
+    // With a head of its own, as a tied one repeats the token that it has just read.
+    const untied = { ...config, tieWordEmbeddings: false };
+    const tokens = greedyTokens(tinyParameters(1, untied), untied);
+    assert.ok(new Set(tokens).size > 2, `${tokens}: a weak test`);
+  });
+}
+
+const WIDE_FILE = {
+  ...TINY_CONFIG_FILE,
+  hidden_size: 520,
+  num_attention_heads: 65,
+  num_key_value_heads: 13,
+  tie_word_embeddings: false,
+};
+const WIDE_CONFIGS = [
+  ['Qwen2-VL', parseConfig({ ...WIDE_FILE, vision_config: { ...TINY_CONFIG_FILE.vision_config, hidden_size: 520 } })],
+  [
+    'Qwen3-VL',
+    parseConfig({
+      ...TINY_QWEN3_CONFIG_FILE,
+      text_config: { ...TINY_QWEN3_CONFIG_FILE.text_config, hidden_size: 520, tie_word_embeddings: false },
+      vision_config: { ...TINY_QWEN3_CONFIG_FILE.vision_config, out_hidden_size: 520 },
+    }),
+  ],
+] as const;
+
+for (const [family, config] of WIDE_CONFIGS)
+  test(`so does that of a wide model, whose weights are not copied side by side, with and without adapters, ${family}`, () => {
+    const wide: { [name: string]: tf.Tensor } = {};
+    for (const [name, values] of initialParameters(config, 1))
+      wide[name] = tf.tensor(values, parameterShapes(config).get(name)!);
+    const written: number[][] = [];
+    for (const adapted of [false, true]) {
+      if (adapted) {
+        addAdapters(wide, { ...LORA_DEFAULTS, rank: 2 });
+        for (const [name, tensor] of Object.entries(wide))
+          if (name.endsWith('.lora_B.weight')) wide[name] = tf.randomNormal(tensor.shape, 0, 0.3, 'float32', 7);
+      }
+      written.push(greedyTokens(wide, config));
     }
-    const [[completion]] = generator.generate(wide, [prompt], greedy) as unknown as [[{ tokens: number[] }]];
-    const tokens = [...prompt.tokens];
-    for (const token of completion.tokens) {
-      const { logits } = generator.promptLogits(wide, { tokens, images: prompt.images });
-      assert.equal(token, logits.indexOf(Math.max(...logits)));
-      tokens.push(token);
-    }
-    written.push(completion.tokens);
-  }
-  assert.notDeepEqual(written[0], written[1], 'the adapters change nothing: a weak test');
-  tf.dispose(wide);
-});
+    assert.notDeepEqual(written[0], written[1], 'the adapters change nothing: a weak test');
+    tf.dispose(wide);
+  });
 
 test('a prompt’s completions do not depend on what else is in the batch, whatever its length', () => {
   const generator = new Generator(TINY_CONFIG, NO_END);

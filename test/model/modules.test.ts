@@ -1,13 +1,14 @@
 /** The description of the model’s modules beside a real checkpoint and beside those who read it. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'node:test';
-import { readConfig } from '../../lib/model/configuration.js';
+import { parseConfig, readConfig } from '../../lib/model/configuration.js';
 import { LORA_DEFAULTS } from '../../lib/model/lora.js';
 import { decoderLayer, modelModules } from '../../lib/model/modules.js';
-import { parameterShapes } from '../../lib/model/parameters.js';
+import { countParameters, parameterShapes } from '../../lib/model/parameters.js';
 import { readSafetensors } from '../../lib/model/safetensors.js';
-import { publishedName } from '../../lib/model/tensor-names.js';
+import { moduleName, publishedName } from '../../lib/model/tensor-names.js';
 import { FAMILIES, fixtureFolder } from '../support/parity-fixture.js';
 import { TINY_CONFIG } from '../support/tiny-model.js';
 
@@ -20,6 +21,25 @@ describe('modelModules', () => {
       assert.deepEqual(new Map([...parameterShapes(readConfig(folder))].sort()), new Map(written.sort()));
     });
   }
+
+  it('has the names and shapes of transformers’ model of the published Qwen3-VL checkpoints, 2B, 4B and 8B', () => {
+    const file = path.join(fixtureFolder('qwen3-vl'), '../qwen3-vl-names.json');
+    const models = JSON.parse(readFileSync(file, 'utf8')) as {
+      [size: string]: { config: object; scalars: number; tensors: { [name: string]: [number[], number] } };
+    };
+    assert.deepEqual(Object.keys(models), ['2B', '4B', '8B']);
+    for (const { config: json, scalars, tensors } of Object.values(models)) {
+      const config = parseConfig(json);
+      const own: typeof tensors = {};
+      for (const [name, shape] of parameterShapes(config)) {
+        const place = moduleName(name).replace(/\.\d+\./, '.*.');
+        own[place] ??= [shape, 0];
+        own[place][1]++;
+      }
+      assert.deepEqual(own, tensors);
+      assert.equal(countParameters(config), scalars);
+    }
+  });
 
   it('marks the last map of each branch: its output joins the residual stream', () => {
     const marked = modelModules(TINY_CONFIG).filter(({ writesResidual }) => writesResidual);

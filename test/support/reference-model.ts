@@ -1,6 +1,6 @@
 /**
- * Qwen2-VL once more, in plain loops and float64, one sequence at a time: the second opinion that the tests compare the kit's
- * gradients with. Written from the architecture's description, it shares no code with lib/model.
+ * Qwen2-VL and Qwen3-VL once more, in plain loops and float64, one sequence at a time: the second opinion that the tests compare the
+ * kit's gradients with. Written from the architecture's description, it shares no code with lib/model.
  */
 import type { ModelConfig } from '../../lib/model/configuration.js';
 
@@ -47,15 +47,16 @@ function rmsNorm(x: Matrix, weight: Float64Array, eps: number): Matrix {
   });
 }
 
-/** By its power series, exact to float64 for the |x| < 5 that occur here. */
+/** By the series whose terms are all of one sign (Abramowitz and Stegun 7.1.6), so that none cancel. */
 function erf(x: number): number {
+  if (Math.abs(x) > 6) return Math.sign(x);
   let term = x;
   let sum = x;
   for (let n = 1; n < 200; n++) {
-    term *= (-x * x) / n;
-    sum += term / (2 * n + 1);
+    term *= (2 * x * x) / (2 * n + 1);
+    sum += term;
   }
-  return (2 / Math.sqrt(Math.PI)) * sum;
+  return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum;
 }
 
 /** Rotates the pairs (i, i + half) of a head by the angles. */
@@ -82,9 +83,28 @@ function attend(q: Matrix, k: Matrix, v: Matrix, causal: boolean): Matrix {
 const columns = (x: Matrix, from: number, size: number): Matrix => x.map((row) => row.slice(from, from + size));
 const sideBySide = (heads: Matrix[]): Matrix => heads[0]!.map((_, t) => heads.flatMap((head) => head[t]!));
 
-/** Visual tokens of one image, `[patches / merge^2][hidden]`. */
-function encodeImage(w: Weights, image: Sequence['images'][number], { vision }: ModelConfig): Matrix {
-  const { embedSize, heads, mergeSize, layers } = vision;
+/** The position of a patch on a learned grid of side x side that is stretched over the image, from the four around it. */
+function learnedPosition(table: Float64Array, side: number, place: [number, number], size: [number, number]): Vector {
+  const width = table.length / side ** 2;
+  const [row, column] = place.map((at, axis) => (at / Math.max(1, size[axis]! - 1)) * (side - 1)) as [number, number];
+  const position = Array<number>(width).fill(0);
+  for (let r = 0; r < side; r++)
+    for (let c = 0; c < side; c++) {
+      // The hat function of bilinear interpolation: 1 at the place itself, 0 from one place away on.
+      const share = Math.max(0, 1 - Math.abs(row - r)) * Math.max(0, 1 - Math.abs(column - c));
+      for (let i = 0; i < width; i++) position[i]! += share * table[(r * side + c) * width + i]!;
+    }
+  return position;
+}
+
+/** Visual tokens of one image, `[patches / merge^2][hidden]`, and the features that DeepStack adds in their places, one by layer. */
+interface Encoded {
+  tokens: Matrix;
+  deepStack: Matrix[];
+}
+
+function encodeImage(w: Weights, image: Sequence['images'][number], { vision }: ModelConfig): Encoded {
+  const { embedSize, heads, mergeSize, layers, positionGrid } = vision;
   const size = embedSize / heads;
   const [, rows, cols] = image.grid;
   const places: [number, number][] = [];
@@ -98,7 +118,22 @@ function encodeImage(w: Weights, image: Sequence['images'][number], { vision }: 
   let x = affine(
     image.patches.map((patch) => [...patch]),
     w['visual.patch_embed.proj.weight']!,
+    w['visual.patch_embed.proj.bias'],
   );
+  if (positionGrid !== undefined) {
+    const table = w['visual.pos_embed.weight']!;
+    x = add(
+      x,
+      places.map((place) => learnedPosition(table, positionGrid, place, [rows, cols])),
+    );
+  }
+  const [fc1, fc2] = vision.perceptron === 'quickGelu' ? ['fc1', 'fc2'] : ['linear_fc1', 'linear_fc2'];
+  const cubic = Math.sqrt(2 / Math.PI);
+  const activation =
+    vision.perceptron === 'quickGelu'
+      ? (v: number) => v / (1 + Math.exp(-1.702 * v))
+      : (v: number) => 0.5 * v * (1 + Math.tanh(cubic * (v + 0.044715 * v ** 3)));
+  const deepStack: Matrix[] = [];
   for (let l = 0; l < layers; l++) {
     const weight = (name: string) => w[`visual.blocks.${l}.${name}`]!;
     const qkv = affine(
@@ -118,22 +153,41 @@ function encodeImage(w: Weights, image: Sequence['images'][number], { vision }: 
     x = add(x, affine(sideBySide(mixed), weight('attn.proj.weight'), weight('attn.proj.bias')));
     const inner = affine(
       layerNorm(x, weight('norm2.weight'), weight('norm2.bias')),
-      weight('mlp.fc1.weight'),
-      weight('mlp.fc1.bias'),
+      weight(`mlp.${fc1}.weight`),
+      weight(`mlp.${fc1}.bias`),
     );
-    const active = inner.map((row) => row.map((v) => v / (1 + Math.exp(-1.702 * v))));
-    x = add(x, affine(active, weight('mlp.fc2.weight'), weight('mlp.fc2.bias')));
+    const active = inner.map((row) => row.map(activation));
+    x = add(x, affine(active, weight(`mlp.${fc2}.weight`), weight(`mlp.${fc2}.bias`)));
+    if (vision.deepStack.includes(l)) deepStack.push(mergeNormed(w, x, vision, deepStack.length));
   }
+  const [norm, first, second] =
+    vision.perceptron === 'quickGelu' ? ['ln_q', 'mlp.0', 'mlp.2'] : ['norm', 'linear_fc1', 'linear_fc2'];
   const weight = (name: string) => w[`visual.merger.${name}`]!;
-  const normed = layerNorm(x, weight('ln_q.weight'), weight('ln_q.bias'));
-  const joined = mergeSize ** 2;
-  const windows = Array.from({ length: normed.length / joined }, (_, i) =>
-    normed.slice(i * joined, (i + 1) * joined).flat(),
-  );
-  const inner = affine(windows, weight('mlp.0.weight'), weight('mlp.0.bias'));
-  const active = inner.map((row) => row.map((v) => 0.5 * v * (1 + erf(v / Math.SQRT2))));
-  return affine(active, weight('mlp.2.weight'), weight('mlp.2.bias'));
+  const normed = layerNorm(x, weight(`${norm}.weight`), weight(`${norm}.bias`));
+  const inner = affine(joined(normed, mergeSize), weight(`${first}.weight`), weight(`${first}.bias`));
+  const active = inner.map((row) => row.map(gelu));
+  return { tokens: affine(active, weight(`${second}.weight`), weight(`${second}.bias`)), deepStack };
 }
+
+/** Patches side by side, as many as a merger joins. */
+function joined(x: Matrix, mergeSize: number): Matrix {
+  const count = mergeSize ** 2;
+  return Array.from({ length: x.length / count }, (_, i) => x.slice(i * count, (i + 1) * count).flat());
+}
+
+/** The k-th merger of DeepStack: unlike the last one, it norms the patches when they stand side by side. */
+function mergeNormed(w: Weights, x: Matrix, { mergeSize }: ModelConfig['vision'], k: number): Matrix {
+  const weight = (name: string) => w[`visual.deepstack_merger_list.${k}.${name}`]!;
+  const normed = layerNorm(joined(x, mergeSize), weight('norm.weight'), weight('norm.bias'));
+  const inner = affine(normed, weight('linear_fc1.weight'), weight('linear_fc1.bias'));
+  return affine(
+    inner.map((row) => row.map(gelu)),
+    weight('linear_fc2.weight'),
+    weight('linear_fc2.bias'),
+  );
+}
+
+const gelu = (v: number) => 0.5 * v * (1 + erf(v / Math.SQRT2));
 
 /** Time, height and width position of each token, and the visual token that stands there, if one does. */
 function lay({ tokens, images }: Sequence, config: ModelConfig): { position: number[]; visual?: [number, number] }[] {
@@ -166,22 +220,27 @@ export function referenceLogits(w: Weights, sequence: Sequence, config: ModelCon
   let x: Matrix = sequence.tokens.map((token, t) => {
     const visual = laid[t]!.visual;
     return visual
-      ? [...encoded[visual[0]]![visual[1]]!]
+      ? [...encoded[visual[0]]!.tokens[visual[1]]!]
       : Array.from(table.subarray(token * hiddenSize, (token + 1) * hiddenSize));
   });
-  const axis = mropeSection.flatMap((size, a) => Array.from({ length: size }, () => a));
+  const inSections = mropeSection.flatMap((size, a) => Array.from({ length: size }, () => a));
+  // Interleaved, height takes the places 1, 4, 7, .. and width 2, 5, 8, .., as many as each has.
+  const interleaved = inSections.map((_, i) => (i % 3 > 0 && Math.floor(i / 3) < mropeSection[i % 3]! ? i % 3 : 0));
+  const axis = config.mropeLayout === 'interleaved' ? interleaved : inSections;
   const angles = laid.map(({ position }) => axis.map((a, i) => position[a]! * ropeTheta ** (-i / (headSize / 2))));
   for (let l = 0; l < layers; l++) {
     const weight = (name: string) => w[`model.layers.${l}.${name}`]!;
     const before = rmsNorm(x, weight('input_layernorm.weight'), rmsNormEps);
     const [q, k, v] = ['q_proj', 'k_proj', 'v_proj'].map((name) =>
-      affine(before, weight(`self_attn.${name}.weight`), weight(`self_attn.${name}.bias`)),
+      affine(before, weight(`self_attn.${name}.weight`), w[`model.layers.${l}.self_attn.${name}.bias`]),
     ) as [Matrix, Matrix, Matrix];
+    const headNorm = (m: Matrix, name: string) =>
+      config.queryKeyNorm ? rmsNorm(m, weight(`self_attn.${name}.weight`), rmsNormEps) : m;
     const mixed = Array.from({ length: heads }, (_, h) => {
       const group = Math.floor(h / (heads / keyValueHeads));
-      const turn = (m: Matrix, at: number) =>
-        columns(m, at * headSize, headSize).map((row, t) => rotate(row, angles[t]!));
-      return attend(turn(q, h), turn(k, group), columns(v, group * headSize, headSize), true);
+      const turn = (m: Matrix, at: number, name: string) =>
+        headNorm(columns(m, at * headSize, headSize), name).map((row, t) => rotate(row, angles[t]!));
+      return attend(turn(q, h, 'q_norm'), turn(k, group, 'k_norm'), columns(v, group * headSize, headSize), true);
     });
     x = add(x, affine(sideBySide(mixed), weight('self_attn.o_proj.weight')));
     const after = rmsNorm(x, weight('post_attention_layernorm.weight'), rmsNormEps);
@@ -189,6 +248,11 @@ export function referenceLogits(w: Weights, sequence: Sequence, config: ModelCon
     const up = affine(after, weight('mlp.up_proj.weight'));
     const inner = gate.map((row, t) => row.map((g, i) => (g / (1 + Math.exp(-g))) * up[t]![i]!));
     x = add(x, affine(inner, weight('mlp.down_proj.weight')));
+    x = x.map((row, t) => {
+      const visual = laid[t]!.visual;
+      const feature = visual && encoded[visual[0]]!.deepStack[l]?.[visual[1]];
+      return feature ? row.map((v, i) => v + feature[i]!) : row;
+    });
   }
   return affine(rmsNorm(x, w['model.norm.weight']!, rmsNormEps), w['lm_head.weight'] ?? table);
 }

@@ -1,7 +1,7 @@
-/** A Qwen2-VL of about a thousand parameters, small enough to check every entry of a gradient by finite differences. */
+/** A Qwen2-VL and a Qwen3-VL of one to two thousand parameters, small enough to check every entry of a gradient by finite differences. */
 import * as tf from '@tensorflow/tfjs';
 import { Random } from '../../lib/engine/random.js';
-import { parseConfig } from '../../lib/model/configuration.js';
+import { type ModelConfig, parseConfig } from '../../lib/model/configuration.js';
 import { parameterShapes } from '../../lib/model/parameters.js';
 import type { ProcessedImage } from '../../lib/model/tensors.js';
 import type { Sequence, Weights } from './reference-model.js';
@@ -33,11 +33,41 @@ export const TOY_CONFIG = parseConfig({
   },
 });
 
+/** A Qwen3-VL for the same prompts: DeepStack behind the first of two layers, and a learned grid that no image fits. */
+export const TOY_QWEN3_CONFIG = parseConfig({
+  model_type: 'qwen3_vl',
+  image_token_id: 3,
+  vision_start_token_id: 4,
+  vision_end_token_id: 5,
+  text_config: {
+    hidden_size: 6,
+    intermediate_size: 4,
+    num_hidden_layers: 2,
+    num_attention_heads: 2,
+    num_key_value_heads: 1,
+    head_dim: 8,
+    vocab_size: 12,
+    rms_norm_eps: 1e-6,
+    rope_parameters: { rope_theta: 100, mrope_section: [2, 1, 1] },
+    tie_word_embeddings: true,
+  },
+  vision_config: {
+    depth: 2,
+    hidden_size: 4,
+    intermediate_size: 4,
+    num_heads: 1,
+    patch_size: 1,
+    out_hidden_size: 6,
+    num_position_embeddings: 9,
+    deepstack_visual_indexes: [0],
+  },
+});
+
 /** Random weights, wide enough that attention and norms are far from linear. */
-export function toyWeights(seed: number): Weights {
+export function toyWeights(seed: number, config: ModelConfig = TOY_CONFIG): Weights {
   const random = new Random(seed, 'toy weights');
   const weights: Weights = {};
-  for (const [name, shape] of parameterShapes(TOY_CONFIG)) {
+  for (const [name, shape] of parameterShapes(config)) {
     const size = shape.reduce((a, b) => a * b, 1);
     const around = name.endsWith('.weight') && shape.length === 1 ? 1 : 0;
     // Rounded to float32, so that both models hold the same numbers.
@@ -47,8 +77,8 @@ export function toyWeights(seed: number): Weights {
 }
 
 /** The same weights as tensors. */
-export function toyTensors(weights: Weights): { [name: string]: tf.Tensor } {
-  const shapes = parameterShapes(TOY_CONFIG);
+export function toyTensors(weights: Weights, config: ModelConfig = TOY_CONFIG): { [name: string]: tf.Tensor } {
+  const shapes = parameterShapes(config);
   return Object.fromEntries(
     Object.entries(weights).map(([name, data]) => [name, tf.tensor(Float32Array.from(data), shapes.get(name)!)]),
   );

@@ -1,12 +1,13 @@
 /**
  * The gradient of a whole GRPO update, and of a whole SFT step, against finite differences of the same objective written
- * once more in float64: every entry of every tensor of a model of about a thousand parameters.
+ * once more in float64: every entry of every tensor of a Qwen2-VL and a Qwen3-VL of one to two thousand parameters.
  */
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { startEngine } from '../../lib/engine/backend.js';
 import { collate } from '../../lib/model/batch.js';
+import type { ModelConfig } from '../../lib/model/configuration.js';
 import { type GrpoSettings, REASON_RFT_GRPO } from '../../lib/train/grpo-settings.js';
 import { likelihoodStep } from '../../lib/train/likelihood.js';
 import type { LossType } from '../../lib/train/policy-loss.js';
@@ -14,7 +15,14 @@ import { logProbStep, policyStep } from '../../lib/train/policy-step.js';
 import { computeLogProbs, miniBatches, policyGradients } from '../../lib/train/policy-update.js';
 import type { Rollout } from '../../lib/train/rollout.js';
 import { referenceScores, slopeAt, type Weights } from '../support/reference-model.js';
-import { TOY_CONFIG, toyPrompt, toyTensors, toyWeights, worstRelativeError } from '../support/toy-model.js';
+import {
+  TOY_CONFIG,
+  TOY_QWEN3_CONFIG,
+  toyPrompt,
+  toyTensors,
+  toyWeights,
+  worstRelativeError,
+} from '../support/toy-model.js';
 
 before(async () => {
   await startEngine();
@@ -54,27 +62,38 @@ const SETTINGS: GrpoSettings = {
   updatesPerRollout: 2,
 };
 
-/** Weights of the policy now, at sampling (near, so that ratios lie on both sides of the clipping range), and the reference. */
-const now = toyWeights(1);
-const moved = toyWeights(2);
-const sampling: Weights = Object.fromEntries(
-  Object.entries(now).map(([name, w]) => [name, w.map((x, i) => Math.fround(x + 0.04 * moved[name]![i]!))]),
-);
-const reference = toyWeights(3);
+/** A model's weights of the policy now, at sampling (near, so that ratios lie on both sides of the clipping range), and the reference. */
+interface Policies {
+  config: ModelConfig;
+  now: Weights;
+  sampling: Weights;
+  reference: Weights;
+}
+
+function policiesOf(config: ModelConfig): Policies {
+  const [now, moved, reference] = [1, 2, 3].map((seed) => toyWeights(seed, config)) as [Weights, Weights, Weights];
+  const sampling = Object.fromEntries(
+    Object.entries(now).map(([name, w]) => [name, w.map((x, i) => Math.fround(x + 0.04 * moved[name]![i]!))]),
+  );
+  return { config, now, sampling, reference };
+}
+
+const qwen2 = policiesOf(TOY_CONFIG);
+const qwen3 = policiesOf(TOY_QWEN3_CONFIG);
 
 /** What the tokens of a completion look like to some weights. */
-function scoresOf(w: Weights, settings: GrpoSettings) {
+function scoresOf(w: Weights, config: ModelConfig, settings: GrpoSettings) {
   const temperature = settings.temperatureInLoss ? settings.temperature : 1;
   return COMPLETIONS.map((group, p) =>
-    group.map((tokens) => referenceScores(w, PROMPTS[p]!.reference, tokens, TOY_CONFIG, temperature)),
+    group.map((tokens) => referenceScores(w, PROMPTS[p]!.reference, tokens, config, temperature)),
   );
 }
 
 /** The loss of the rollout, from its definition: a sum over completions and tokens, nothing batched, nothing shared. */
-function objective(settings: GrpoSettings): (w: Weights) => number {
-  const old = scoresOf(sampling, settings);
-  const base = scoresOf(now, settings);
-  const ref = scoresOf(reference, settings);
+function objective({ config, now, sampling, reference }: Policies, settings: GrpoSettings): (w: Weights) => number {
+  const old = scoresOf(sampling, config, settings);
+  const base = scoresOf(now, config, settings);
+  const ref = scoresOf(reference, config, settings);
   const { lossType, beta, epsilonLow, epsilonHigh, delta } = settings;
   const flat = COMPLETIONS.flatMap((group, p) => group.map((tokens, g) => ({ p, g, length: tokens.length })));
   const kept = flat.filter(({ p, g }) => !settings.maskTruncated || ROLLOUT.completions[p]![g]!.ended);
@@ -92,7 +111,7 @@ function objective(settings: GrpoSettings): (w: Weights) => number {
   );
 
   return (w) => {
-    const current = scoresOf(w, settings);
+    const current = scoresOf(w, config, settings);
     let loss = 0;
     for (const { p, g, length } of kept) {
       const A = ADVANTAGES[p]![g]!;
@@ -128,15 +147,15 @@ function objective(settings: GrpoSettings): (w: Weights) => number {
 }
 
 /** The kit's loss and gradient of the same rollout. */
-function kitGradient(settings: GrpoSettings) {
-  const trainable = toyTensors(now);
+function kitGradient({ config, now, sampling, reference }: Policies, settings: GrpoSettings) {
+  const trainable = toyTensors(now, config);
   const logitTemperature = settings.temperatureInLoss ? settings.temperature : 1;
-  const score = logProbStep(TOY_CONFIG, logitTemperature);
-  const scores = computeLogProbs(score, toyTensors(sampling), ROLLOUT, TOY_CONFIG, 2);
-  const policy = policyStep(TOY_CONFIG, { ...settings, logitTemperature });
-  const tensors = { trainable, frozen: {}, reference: toyTensors(reference) };
+  const score = logProbStep(config, logitTemperature);
+  const scores = computeLogProbs(score, toyTensors(sampling, config), ROLLOUT, config, 2);
+  const policy = policyStep(config, { ...settings, logitTemperature });
+  const tensors = { trainable, frozen: {}, reference: toyTensors(reference, config) };
   const [update] = miniBatches(ROLLOUT, settings, scores);
-  const { gradients, metrics } = policyGradients(policy, tensors, update!, TOY_CONFIG, settings);
+  const { gradients, metrics } = policyGradients(policy, tensors, update!, config, settings);
   const values = Object.fromEntries(Object.entries(gradients).map(([name, g]) => [name, g.dataSync()]));
   return { metrics, gradients: values };
 }
@@ -147,8 +166,9 @@ function finiteDifferences(f: (w: Weights) => number, w: Weights): { [name: stri
   );
 }
 
-const CASES: [string, Partial<GrpoSettings>][] = [
+const CASES: [string, Partial<GrpoSettings>, Policies?][] = [
   ['grpo', {}],
+  ['grpo, Qwen3-VL', {}, qwen3],
   ['bnpo, logits over temperature 0.9', { lossType: 'bnpo', temperatureInLoss: true }],
   ['dr_grpo, cut completions masked', { lossType: 'dr_grpo', maskTruncated: true }],
   ['dapo, epsilonHigh 0.28, delta 1.5', { lossType: 'dapo', epsilonHigh: 0.28, delta: 1.5 }],
@@ -158,42 +178,47 @@ const CASES: [string, Partial<GrpoSettings>][] = [
   ['grpo, half of the tokens by entropy, entropy bonus', { topEntropyShare: 0.5, entropyBonus: 0.1 }],
 ];
 
-for (const [name, changes] of CASES) {
+for (const [name, changes, policies = qwen2] of CASES) {
   test(`GRPO update, ${name}: loss within 1e-5, every tensor's gradient within 1e-4`, () => {
     const settings = { ...SETTINGS, ...changes };
-    const f = objective(settings);
-    const { metrics, gradients } = kitGradient(settings);
-    assert.ok(Math.abs(metrics.loss! - f(now)) < 1e-5, `loss ${metrics.loss} against ${f(now)}`);
-    const { name: tensor, error } = worstRelativeError(gradients, finiteDifferences(f, now));
+    const f = objective(policies, settings);
+    const { metrics, gradients } = kitGradient(policies, settings);
+    const wanted = f(policies.now);
+    assert.ok(Math.abs(metrics.loss! - wanted) < 1e-5, `loss ${metrics.loss} against ${wanted}`);
+    const { name: tensor, error } = worstRelativeError(gradients, finiteDifferences(f, policies.now));
     assert.ok(error < 1e-4, `${tensor}: relative error ${error}`);
   });
 }
 
 test('the rollout has tokens that are clipped from above and from below, so that the cases above test both', () => {
-  const { metrics } = kitGradient(SETTINGS);
+  const { metrics } = kitGradient(qwen2, SETTINGS);
   assert.ok(metrics['clip_ratio/low_mean']! > 0, `low ${metrics['clip_ratio/low_mean']}`);
   assert.ok(metrics['clip_ratio/high_mean']! > 0, `high ${metrics['clip_ratio/high_mean']}`);
 });
 
-test('SFT: loss within 1e-5, every tensor’s gradient within 1e-4', () => {
-  const rows = PROMPTS.map(({ kit }, p) => ({
-    prefix: { tokens: kit.tokens },
-    images: kit.images,
-    segments: [{ tokens: COMPLETIONS[p]![0]!, trained: COMPLETIONS[p]![0]!.map(() => true) }],
-  }));
-  const { batch, targets, origin } = collate(rows, TOY_CONFIG);
-  const size = targets.token.shape[0];
-  const weights = tf.tensor1d(
-    Float32Array.from({ length: size }, (_, i) => (i < origin.length ? 1 / origin.length : 0)),
-  );
-  const out = likelihoodStep(TOY_CONFIG)({ trainable: toyTensors(now), frozen: {}, batch, targets, weights });
-  // Mean of -log p over the 3 + 2 tokens of both completions.
-  const f = (w: Weights) =>
-    -PROMPTS.flatMap(
-      ({ reference }, p) => referenceScores(w, reference, COMPLETIONS[p]![0]!, TOY_CONFIG).logProbs,
-    ).reduce((sum, l) => sum + l / 5, 0);
-  assert.ok(Math.abs(out.loss.dataSync()[0]! - f(now)) < 1e-5);
-  const gradients = Object.fromEntries(Object.entries(out.gradients).map(([name, g]) => [name, g.dataSync()]));
-  const { name: tensor, error } = worstRelativeError(gradients, finiteDifferences(f, now));
-  assert.ok(error < 1e-4, `${tensor}: relative error ${error}`);
-});
+for (const [family, { config, now }] of [
+  ['Qwen2-VL', qwen2],
+  ['Qwen3-VL', qwen3],
+] as const)
+  test(`SFT, ${family}: loss within 1e-5, every tensor’s gradient within 1e-4`, () => {
+    const rows = PROMPTS.map(({ kit }, p) => ({
+      prefix: { tokens: kit.tokens },
+      images: kit.images,
+      segments: [{ tokens: COMPLETIONS[p]![0]!, trained: COMPLETIONS[p]![0]!.map(() => true) }],
+    }));
+    const { batch, targets, origin } = collate(rows, config);
+    const size = targets.token.shape[0];
+    const weights = tf.tensor1d(
+      Float32Array.from({ length: size }, (_, i) => (i < origin.length ? 1 / origin.length : 0)),
+    );
+    const out = likelihoodStep(config)({ trainable: toyTensors(now, config), frozen: {}, batch, targets, weights });
+    // Mean of -log p over the 3 + 2 tokens of both completions.
+    const f = (w: Weights) =>
+      -PROMPTS.flatMap(
+        ({ reference }, p) => referenceScores(w, reference, COMPLETIONS[p]![0]!, config).logProbs,
+      ).reduce((sum, l) => sum + l / 5, 0);
+    assert.ok(Math.abs(out.loss.dataSync()[0]! - f(now)) < 1e-5);
+    const gradients = Object.fromEntries(Object.entries(out.gradients).map(([name, g]) => [name, g.dataSync()]));
+    const { name: tensor, error } = worstRelativeError(gradients, finiteDifferences(f, now));
+    assert.ok(error < 1e-4, `${tensor}: relative error ${error}`);
+  });

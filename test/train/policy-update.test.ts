@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { startEngine } from '../../lib/engine/backend.js';
 import { Random } from '../../lib/engine/random.js';
+import type { ModelConfig } from '../../lib/model/configuration.js';
 import { Generator } from '../../lib/model/generate.js';
 import { ADAMW_DEFAULTS, AdamW } from '../../lib/train/adamw.js';
 import { type GrpoSettings, REASON_RFT_GRPO } from '../../lib/train/grpo-settings.js';
@@ -16,7 +17,7 @@ import {
   policyGradients,
 } from '../../lib/train/policy-update.js';
 import type { Rollout } from '../../lib/train/rollout.js';
-import { TINY_CONFIG, tinyParameters, tinyPrompt } from '../support/tiny-model.js';
+import { TINY_CONFIG, TINY_QWEN3_CONFIG, tinyParameters, tinyPrompt } from '../support/tiny-model.js';
 
 before(async () => {
   await startEngine();
@@ -64,21 +65,16 @@ function rollout(order: readonly number[], completionOrder = [0, 1, 2]): Rollout
 const SAMPLING_SEED = 1;
 
 /** Gradient of the whole rollout, and the weights after one step of AdamW. */
-function update(of: Rollout, settings: GrpoSettings) {
-  const trainable = tinyParameters(1);
-  const sampling = tinyParameters(SAMPLING_SEED);
+function update(of: Rollout, settings: GrpoSettings, config: ModelConfig = TINY_CONFIG) {
+  const trainable = tinyParameters(1, config);
+  const sampling = tinyParameters(SAMPLING_SEED, config);
   sampling['model.norm.weight'] = sampling['model.norm.weight']!.mul(1.05);
-  const score = logProbStep(TINY_CONFIG, 1);
-  const scores = computeLogProbs(score, sampling, of, TINY_CONFIG, settings.promptsPerMicroBatch);
-  const policy = policyStep(TINY_CONFIG, { ...settings, logitTemperature: 1 });
-  const tensors = { trainable, frozen: {}, reference: tinyParameters(2) };
-  const { gradients, metrics } = policyGradients(
-    policy,
-    tensors,
-    miniBatches(of, settings, scores)[0]!,
-    TINY_CONFIG,
-    settings,
-  );
+  const score = logProbStep(config, 1);
+  const scores = computeLogProbs(score, sampling, of, config, settings.promptsPerMicroBatch);
+  const policy = policyStep(config, { ...settings, logitTemperature: 1 });
+  const tensors = { trainable, frozen: {}, reference: tinyParameters(2, config) };
+  const [batch] = miniBatches(of, settings, scores);
+  const { gradients, metrics } = policyGradients(policy, tensors, batch!, config, settings);
   const flat = (map: { [name: string]: { dataSync(): ArrayLike<number> } }) =>
     Object.keys(map)
       .sort()
@@ -96,8 +92,11 @@ function distance(a: readonly number[], b: readonly number[]): number {
 
 const STRAIGHT = [0, 1, 2, 3, 4, 5];
 
-for (const lossType of ['grpo', 'bnpo', 'dr_grpo', 'dapo', 'cispo', 'sapo', 'gspo'] as const) {
-  test(`${lossType}: gradient and update equal to 1e-6 in micro-batches of 1, 4 and 6 prompts, and in any order`, () => {
+for (const [name, lossType, config] of [
+  ...(['grpo', 'bnpo', 'dr_grpo', 'dapo', 'cispo', 'sapo', 'gspo'] as const).map((name) => [name, name] as const),
+  ['grpo, Qwen3-VL', 'grpo', TINY_QWEN3_CONFIG],
+] as const) {
+  test(`${name}: gradient and update equal to 1e-6 in micro-batches of 1, 4 and 6 prompts, and in any order`, () => {
     const settings: GrpoSettings = {
       ...SETTINGS,
       lossType,
@@ -106,10 +105,12 @@ for (const lossType of ['grpo', 'bnpo', 'dr_grpo', 'dapo', 'cispo', 'sapo', 'gsp
       entropyBonus: 0.01,
       epsilonHigh: lossType === 'cispo' ? 1.1 : 0.2,
     };
-    const whole = update(rollout(STRAIGHT), settings);
+    const whole = update(rollout(STRAIGHT), settings, config);
     // Other cuts pad rows and targets to other sizes, the last of 4 + 2 among them.
-    const cuts = [1, 4].map((promptsPerMicroBatch) => update(rollout(STRAIGHT), { ...settings, promptsPerMicroBatch }));
-    const ordered = update(rollout([4, 2, 0, 5, 1, 3], [2, 0, 1]), { ...settings, promptsPerMicroBatch: 3 });
+    const cuts = [1, 4].map((promptsPerMicroBatch) =>
+      update(rollout(STRAIGHT), { ...settings, promptsPerMicroBatch }, config),
+    );
+    const ordered = update(rollout([4, 2, 0, 5, 1, 3], [2, 0, 1]), { ...settings, promptsPerMicroBatch: 3 }, config);
     for (const other of [...cuts, ordered]) {
       assert.ok(
         distance(other.gradient, whole.gradient) < 1e-6,
@@ -144,12 +145,17 @@ test('log-probabilities noted at sampling are those of a pass over the rollout, 
   assert.equal(canReuseSamplingLogProbs({ ...settings, topEntropyShare: 0.2 }), false);
 });
 
-test('gradient checkpointing: the same gradient and weights', () => {
-  const kept = update(rollout(STRAIGHT), SETTINGS);
-  const again = update(rollout(STRAIGHT), { ...SETTINGS, gradientCheckpointing: true });
-  assert.ok(distance(again.gradient, kept.gradient) < 1e-6);
-  assert.ok(distance(again.weights, kept.weights) < 1e-6);
-});
+for (const [family, config] of [
+  ['Qwen2-VL', TINY_CONFIG],
+  ['Qwen3-VL', TINY_QWEN3_CONFIG],
+] as const) {
+  test(`gradient checkpointing, ${family}: the same gradient and weights`, () => {
+    const kept = update(rollout(STRAIGHT), SETTINGS, config);
+    const again = update(rollout(STRAIGHT), { ...SETTINGS, gradientCheckpointing: true }, config);
+    assert.ok(distance(again.gradient, kept.gradient) < 1e-6);
+    assert.ok(distance(again.weights, kept.weights) < 1e-6);
+  });
+}
 
 test('two mini-batches: dapo gradients add up to twice the whole rollout’s, each being divided by half its tokens', () => {
   const settings: GrpoSettings = { ...SETTINGS, lossType: 'dapo', miniBatches: 2 };
