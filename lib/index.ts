@@ -50,7 +50,13 @@ export { extractAnswer } from './rewards/extract-answer.js';
 export { formatReward } from './rewards/format.js';
 export { functionReward } from './rewards/function-reward.js';
 export { mathematicalReward } from './rewards/mathematical.js';
-export type { RewardFunction, RewardRow } from './rewards/reward.js';
+export type {
+  BatchedReward,
+  Reward,
+  RewardFunction,
+  RewardInput,
+  RewardOutput,
+} from './rewards/reward.js';
 export { REWARDS, type RewardName } from './rewards/rewards.js';
 export { scoreAnswer } from './rewards/score-answer.js';
 export { scoreTransformation } from './rewards/score-transformation.js';

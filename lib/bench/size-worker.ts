@@ -100,8 +100,8 @@ async function main(): Promise<void> {
       const run = RunDirectory.open(path.join(scratch, 'grpo'), {});
       await trainGrpo({
         model,
-        examples: [{ id: '0', prompt, solution: '' }],
-        rewards: [{ name: 'length', weight: 1, reward: (completion) => completion.length % 7 }],
+        examples: [{ id: '0', prompt, row: { id: '0', image: [], problem: '', answer: '' } }],
+        rewards: [{ name: 'length', weight: 1, reward: ({ completion }) => completion.length % 7 }],
         settings: {
           ...REASON_RFT_GRPO,
           steps: 2,

@@ -119,7 +119,7 @@ async function timeGrpo(request: BenchRequest, model: Model): Promise<Pick<Bench
   const examples = (await readPrompts({ ...request, rows: rows * (samples + 1) }, model)).map((prompt, i) => ({
     id: String(i),
     prompt,
-    solution: '',
+    row: { id: String(i), image: [], problem: '', answer: '' },
   }));
   const rolloutSeconds: number[] = [];
   const generate: Generator['generate'] = (...args) => {
@@ -132,7 +132,7 @@ async function timeGrpo(request: BenchRequest, model: Model): Promise<Pick<Bench
     trainGrpo({
       model: { ...model, generator: Object.create(model.generator, { generate: { value: generate } }) as Generator },
       examples,
-      rewards: [{ name: 'length', weight: 1, reward: (text) => text.length % 7 }],
+      rewards: [{ name: 'length', weight: 1, reward: ({ completion }) => completion.length % 7 }],
       settings: {
         ...REASON_RFT_GRPO,
         steps: samples + 1,

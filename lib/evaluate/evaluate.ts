@@ -3,9 +3,10 @@ import { type Deferred, preparePrompts } from '../model/deferred-prompt.js';
 import type { EncodedPrompt } from '../model/generate.js';
 import type { Model } from '../model/model.js';
 import { GREEDY } from '../model/sampling.js';
+import type { RgbImage } from '../records/image.js';
 import type { DataRow } from '../records/record.js';
 import { formatReward } from '../rewards/format.js';
-import type { Scorer } from '../rewards/scorer.js';
+import { type Scorer, scoreCompletion } from '../rewards/scorer.js';
 import { estimateOverSeeds } from './over-seeds.js';
 
 /** A test item, ready for the model. */
@@ -13,9 +14,10 @@ export interface EvaluationItem {
   id: string;
   family: string;
   prompt: EncodedPrompt;
-  solution: string;
-  /** The row with all its columns. Only scorers that read further columns need it. */
-  row?: DataRow;
+  /** The row with all its columns, for scorers and rewards; `answer` is the gold answer. */
+  row: DataRow;
+  /** Decodes the row's pictures, for rewards that look at them. Absent where rewards get none. */
+  images?: () => Promise<readonly RgbImage[]>;
 }
 
 /** One item's outcome. */
@@ -77,15 +79,16 @@ export async function evaluateModel(
     const prompts = batch.map((item) => item.prompt);
     const settings = { ...GREEDY, maxNewTokens, completions: 1, seed: 0 };
     const groups = model.generator.generate(model.parameters, prompts, settings);
-    batch.forEach(({ id, family, solution }, i) => {
+    const judged = batch.map(async ({ id, family, row }, i): Promise<EvaluatedItem> => {
       const { tokens, ended } = groups[i]![0]!;
       const completion = model.tokenizer.decode(ended ? tokens.slice(0, -1) : tokens);
-      const earned = score(completion, solution);
-      outcomes.push({
-        ...{ id, family, solution, completion, score: earned, correct: earned === 1 },
-        ...{ formatted: formatReward(completion) === 1, tokens: tokens.length, ended },
-      });
+      const earned = await scoreCompletion(score, completion, row);
+      return {
+        ...{ id, family, solution: row.answer, completion, score: earned, correct: earned === 1 },
+        ...{ formatted: formatReward({ completion }) === 1, tokens: tokens.length, ended },
+      };
     });
+    outcomes.push(...(await Promise.all(judged)));
     onProgress?.(outcomes.length, items.length);
   }
   return summarize(outcomes);

@@ -1,8 +1,9 @@
 /** The accuracy reward that asks for the gold answer to the letter. */
 import { extractAnswer } from './extract-answer.js';
+import type { AnsweredCompletion } from './reward.js';
 
-/** 1 if the extracted answer equals the solution as a string, else 0. */
-export function exactAccuracyReward(completion: string, { solution }: { solution: string }): number {
+/** 1 if the extracted answer equals the gold answer as a string, else 0. */
+export function exactAccuracyReward({ completion, row }: AnsweredCompletion): number {
   const answer = extractAnswer(completion);
-  return answer === solution.trim() && answer !== '' ? 1 : 0;
+  return answer === row.answer.trim() && answer !== '' ? 1 : 0;
 }

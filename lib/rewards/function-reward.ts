@@ -1,37 +1,39 @@
 /** The function-based reward of spatial transformation, with the weights of its three variants. */
 import { extractAnswer } from './extract-answer.js';
 import { type FunctionCall, type MatchVariant, matchCalls, parseFunctionCalls, uniqueCalls } from './function-match.js';
+import type { AnsweredCompletion } from './reward.js';
 
 /**
- * The reward of the extracted answer: its match with the solution times the repeat factor, which is the share of its calls
+ * The reward of the extracted answer: its match with the gold answer times the repeat factor, which is the share of its calls
  * that are not repeats.
  *
  * @example
  * // one of two gold calls in full, the other by function and object: (1 + 0.5) / 2
- * functionMatchReward('<answer>change_size(1, small) change_color(2, red)</answer>',
- *   { solution: 'change_size(1, small) change_color(2, blue)' }, 'partial') // 0.75
+ * functionMatchReward({
+ *   completion: '<answer>change_size(1, small) change_color(2, red)</answer>',
+ *   row: { answer: 'change_size(1, small) change_color(2, blue)' },
+ * }, 'partial') // 0.75
  */
 export function functionMatchReward(
-  completion: string,
-  { solution }: { solution: string },
+  { completion, row }: AnsweredCompletion,
   variant: MatchVariant = 'full-only',
 ): number {
-  return repeatedMatch(parseFunctionCalls(extractAnswer(completion)), parseFunctionCalls(solution), variant);
+  return repeatedMatch(parseFunctionCalls(extractAnswer(completion)), parseFunctionCalls(row.answer), variant);
 }
 
 /** Whole matches alone count. */
-export function functionReward(completion: string, row: { solution: string }): number {
-  return functionMatchReward(completion, row, 'full-only');
+export function functionReward(input: AnsweredCompletion): number {
+  return functionMatchReward(input, 'full-only');
 }
 
 /** Partial matches earn a part. */
-export function functionPartialReward(completion: string, row: { solution: string }): number {
-  return functionMatchReward(completion, row, 'partial');
+export function functionPartialReward(input: AnsweredCompletion): number {
+  return functionMatchReward(input, 'partial');
 }
 
 /** Partial matches cost something. */
-export function functionPenaltyReward(completion: string, row: { solution: string }): number {
-  return functionMatchReward(completion, row, 'penalty');
+export function functionPenaltyReward(input: AnsweredCompletion): number {
+  return functionMatchReward(input, 'penalty');
 }
 
 /** The match of calls, with repeats among them, times the share that is not a repeat. */

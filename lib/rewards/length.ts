@@ -1,5 +1,6 @@
 /** The length reward (Kimi k1.5, 2025, section 2.3.3): among the completions of one prompt, shorter correct ones earn more. */
 import { accuracyReward } from './accuracy.js';
+import type { AnsweredCompletion } from './reward.js';
 
 /** The weight that the released code gives this reward. */
 const LENGTH_REWARD_WEIGHT = 0.05;
@@ -28,16 +29,18 @@ export function lengthRewards(group: readonly { length: number; correct: boolean
  * `lengthRewards` of one completion among its group's, as a run names it: lengths in characters, as in the released code, and
  * correct as `accuracyReward` has it. The weight of 0.05 is in it already.
  *
- * @param row.group all completions of the prompt, this one among them
- * @param row.step the training step, from 0
+ * @param input.group all completions of the prompt, this one among them
+ * @param input.step the training step, from 0
  */
-export function lengthReward(
-  completion: string,
-  { solution, group, step }: { solution: string; group: readonly string[]; step: number },
-): number {
+export function lengthReward({
+  completion,
+  row,
+  group,
+  step,
+}: AnsweredCompletion & { group: readonly string[]; step: number }): number {
   if (step < LENGTH_REWARD_START) return 0;
   const rewards = lengthRewards(
-    group.map((text) => ({ length: text.length, correct: accuracyReward(text, { solution }) === 1 })),
+    group.map((text) => ({ length: text.length, correct: accuracyReward({ completion: text, row }) === 1 })),
     step,
   );
   // Equal texts earn the same, so the first will do.

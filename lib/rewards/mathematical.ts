@@ -1,6 +1,7 @@
 /** The mathematical reward: a numeric answer earns by how near it is to the gold one. */
 import { readDecimal } from './decimal.js';
 import { extractAnswer } from './extract-answer.js';
+import type { AnsweredCompletion } from './reward.js';
 
 /** Relative errors below this earn everything. */
 const FULL = 0.05;
@@ -14,10 +15,10 @@ const NONE = 0.2;
  * Against a gold number of 0 the formula has a hole (see `released/mathematical.ts`). Here 0 against 0 earns 1, anything
  * else against 0 earns 0: the formula's limit.
  *
- * @example mathematicalReward('<answer>112.5</answer>', { solution: '100' }) // 0.5
+ * @example mathematicalReward({ completion: '<answer>112.5</answer>', row: { answer: '100' } }) // 0.5
  */
-export function mathematicalReward(completion: string, { solution }: { solution: string }): number {
-  const [answer, gold] = [extractAnswer(completion), solution.trim()];
+export function mathematicalReward({ completion, row }: AnsweredCompletion): number {
+  const [answer, gold] = [extractAnswer(completion), row.answer.trim()];
   if (answer === gold) return answer === '' ? 0 : 1;
   const [number, target] = [readDecimal(answer), readDecimal(gold)];
   if (!number || !target) return 0;

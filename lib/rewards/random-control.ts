@@ -7,8 +7,8 @@ import { Random } from '../engine/random.js';
 /**
  * 1 or 0, each with probability 1/2, whatever the completion says.
  *
- * @param row.randomKey a text of seed, step, prompt and completion, so that a repeated run tosses the same coins
+ * @param input.randomKey a text of seed, step, prompt and completion, so that a repeated run tosses the same coins
  */
-export function randomReward(_completion: string, { randomKey }: { randomKey: string }): number {
+export function randomReward({ randomKey }: { randomKey: string }): number {
   return new Random(0, `random reward/${randomKey}`).uniform() < 0.5 ? 1 : 0;
 }

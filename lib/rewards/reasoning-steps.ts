@@ -4,7 +4,7 @@
 const MARKER = /Step \d+:|^\d+\.|\n-|\n\*|First,|Second,|Next,|Finally,/g;
 
 /** The number of step markers over 3, at most 1. Easily gamed (three bullets earn everything), so off by default. */
-export function reasoningStepsReward(completion: string): number {
+export function reasoningStepsReward({ completion }: { completion: string }): number {
   let steps = 0;
   // The search ends with the third marker.
   for (const _ of completion.matchAll(MARKER)) if (++steps === 3) break;

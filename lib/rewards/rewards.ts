@@ -19,8 +19,8 @@ import type { RewardFunction } from './reward.js';
 import { symbolicAccuracyReward } from './symbolic-accuracy.js';
 
 /**
- * Every reward is a pure function of a completion and its row. No text makes it throw, and its time is linear in the completion's
- * length. It returns null when it does not apply to the row. The released ones keep the flaws of the released code; `random_reward` is
+ * Every one is a pure function that answers at once, of the fields of `RewardInput` that it names. No text makes it throw, and its time
+ * is linear in the completion's length. It returns null when it does not apply to the row. The released ones keep the flaws of the released code; `random_reward` is
  * a control.
  */
 export const REWARDS = {

@@ -7,7 +7,7 @@ import { releasedScoreTransformation } from './released/score-transformation.js'
 import { scoreAnswer } from './score-answer.js';
 import { scoreSymbolic } from './score-symbolic.js';
 import { scoreTransformation } from './score-transformation.js';
-import type { Scorer } from './scorer.js';
+import type { AnswerScorer, Scorer } from './scorer.js';
 
 export const SCORERS = {
   answer: scoreAnswer,
@@ -15,7 +15,7 @@ export const SCORERS = {
   transformation: scoreTransformation,
   released_answer: releasedScoreAnswer,
   released_transformation: releasedScoreTransformation,
-} as const satisfies { readonly [name: string]: Scorer };
+} as const satisfies { readonly [name: string]: AnswerScorer };
 export type ScorerName = keyof typeof SCORERS;
 
 /**

@@ -7,7 +7,7 @@ import type { PromptStyle } from './prompts.js';
 import type { OwnReward, Task, TestSetTitle } from './task.js';
 
 /** What a task says of itself. */
-export interface TaskDefinition<Name extends string, TestSets, Reward> {
+export interface TaskDefinition<Name extends string, TestSets, Reward, Score> {
   name: Name;
   /** The name in figures and tables. Default: the name. */
   title?: string;
@@ -19,7 +19,7 @@ export interface TaskDefinition<Name extends string, TestSets, Reward> {
   /** The rewards that GRPO earns: names of the kit's, or your own. */
   rewards: readonly Reward[];
   /** Scores a completion against the gold answer, in [0, 1]. */
-  score: Scorer;
+  score: Score;
   /** The test sets by their names, in domain first. */
   testSets: TestSets;
 }
@@ -42,7 +42,8 @@ export function defineTask<
   const Name extends string,
   const TestSets extends { readonly [set: string]: TestSetTitle },
   const Reward extends RewardName | OwnReward,
->({ name, title = name, prompt, rewards, score, testSets }: TaskDefinition<Name, TestSets, Reward>) {
+  Score extends Scorer,
+>({ name, title = name, prompt, rewards, score, testSets }: TaskDefinition<Name, TestSets, Reward, Score>) {
   const writePrompt = typeof prompt === 'string' ? templateWriter(prompt, name) : prompt;
   return { name, title, writePrompt, rewards, score, testSets };
 }

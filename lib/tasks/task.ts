@@ -5,9 +5,9 @@
 import type { Random } from '../engine/random.js';
 import type { RgbImage } from '../records/image.js';
 import type { DataRow, TaskRecord } from '../records/record.js';
-import type { RewardFunction } from '../rewards/reward.js';
+import type { Reward } from '../rewards/reward.js';
 import type { RewardName } from '../rewards/rewards.js';
-import type { Scorer } from '../rewards/scorer.js';
+import type { AnswerScorer, Scorer } from '../rewards/scorer.js';
 import type { PromptStyle } from './prompts.js';
 import type { ReleasedRows } from './released-rows.js';
 
@@ -18,7 +18,7 @@ export type Rederivation = { answer: string } | { reason: string };
 export interface OwnReward {
   /** The name in metrics and logs. */
   readonly name: string;
-  readonly reward: RewardFunction;
+  readonly reward: Reward;
   /** Its part of the sum. Default: 1. */
   readonly weight?: number;
 }
@@ -98,10 +98,12 @@ export interface DrawnTask<Name extends string = string, TestSet extends string 
   readonly rewardAblation: { readonly [setting: string]: readonly RewardName[] };
   /** The rewards of the released scripts, with all their flaws. */
   readonly releasedRewards: readonly RewardName[];
+  /** The score of a completion against the gold answer, in [0, 1]. */
+  readonly score: AnswerScorer;
   /** Whether `score` gives credit between 0 and 1 to an answer that is right in part. */
   readonly partialCredit: boolean;
   /** The score of the released evaluation, with all its flaws. */
-  readonly releasedScore: Scorer;
+  readonly releasedScore: AnswerScorer;
   /** How the rows of the released dataset are read. Absent from a task of which the dataset holds none. */
   readonly released?: ReleasedRows<TestSet>;
 }

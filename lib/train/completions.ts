@@ -15,7 +15,8 @@ export interface LoggedCompletion {
   solution: string;
   completion: string;
   rewards: { [name: string]: number | null };
-  reward: number;
+  /** Their weighted sum; null if none of them applies. */
+  reward: number | null;
   advantage: number;
   tokens: number;
   ended: boolean;
@@ -34,6 +35,11 @@ const COLUMNS = {
   ended: 'BOOLEAN',
 } as const satisfies { [column in keyof Omit<LoggedCompletion, 'rewards'>]: string };
 
+/** Whether the table has a column of this name that is no reward's. */
+function isFixedColumn(name: string): boolean {
+  return Object.hasOwn(COLUMNS, name);
+}
+
 /**
  * Writes the table of one step, whole or not at all.
  *
@@ -41,7 +47,7 @@ const COLUMNS = {
  */
 export function writeCompletions(file: string, rows: readonly LoggedCompletion[]): void {
   const rewards = [...new Set(rows.flatMap((row) => Object.keys(row.rewards)))];
-  const taken = rewards.find((name) => Object.hasOwn(COLUMNS, name));
+  const taken = rewards.find(isFixedColumn);
   if (taken !== undefined)
     throw new Error(
       `a reward may not be named '${taken}': the table of completions has a column of that name; rename the reward`,
@@ -49,7 +55,7 @@ export function writeCompletions(file: string, rows: readonly LoggedCompletion[]
   const fixed = Object.entries(COLUMNS).map(([name, type]) => ({
     name,
     type,
-    nullable: false,
+    nullable: name === 'reward',
     data: rows.map((row) => row[name as keyof typeof COLUMNS]),
   }));
   const scores = rewards.map((name) => ({
@@ -69,8 +75,8 @@ export async function readCompletions(file: string): Promise<LoggedCompletion[]>
   const rows = await parquetReadObjects({ file: content });
   return rows.map((row) => {
     const entries = Object.entries(row);
-    const rewards = entries.filter(([name]) => !Object.hasOwn(COLUMNS, name));
-    const fixed = entries.filter(([name]) => Object.hasOwn(COLUMNS, name));
+    const rewards = entries.filter(([name]) => !isFixedColumn(name));
+    const fixed = entries.filter(([name]) => isFixedColumn(name));
     return { ...Object.fromEntries(fixed), rewards: Object.fromEntries(rewards) } as LoggedCompletion;
   });
 }

@@ -4,11 +4,12 @@ import { deepFreeze } from '../engine/deep-freeze.js';
 import { checkNames } from '../engine/names.js';
 import { checkSampling, type SamplingSettings } from '../model/sampling.js';
 import { AGGREGATIONS, type Aggregation, REWARD_SCALINGS, type RewardScaling } from './advantage.js';
+import { ON_REWARD_ERROR, REWARD_DEFAULTS, type RewardSettings } from './named-reward.js';
 import { LOSS_TYPES, type PolicyLossSettings } from './policy-loss.js';
 import { checkSchedule, checkScheduleNames, type Schedule } from './schedule.js';
 
 /** Everything that GRPO does differently from run to run; `lib/train/README.md` has a table of defaults and sources. */
-export interface GrpoSettings extends SamplingSettings, PolicyLossSettings {
+export interface GrpoSettings extends SamplingSettings, PolicyLossSettings, RewardSettings {
   /** Rollouts of the run. */
   steps: number;
   /** Prompts a rollout. */
@@ -51,7 +52,7 @@ export interface GrpoSettings extends SamplingSettings, PolicyLossSettings {
   seed: number;
 }
 
-/** Options that every preset leaves off. */
+/** Options that every preset leaves off, and how it asks its rewards. */
 const OFF = {
   ratioLevel: 'token',
   delta: 0,
@@ -68,6 +69,7 @@ const OFF = {
   referenceRefreshEvery: 0,
   referenceMixup: 0.6,
   freezeVision: false,
+  ...REWARD_DEFAULTS,
 } as const satisfies Partial<GrpoSettings>;
 
 /** The paper's setting, flag by flag (Reason-RFT, `scripts/train`); `steps`, one epoch there, follows from the data. */
@@ -133,9 +135,15 @@ export function checkGrpo(settings: GrpoSettings): void {
   oneOf('ratioLevel', ['token', 'sequence']);
   oneOf('scaling', REWARD_SCALINGS);
   oneOf('aggregation', AGGREGATIONS);
+  oneOf('onRewardError', ON_REWARD_ERROR);
+  must(
+    settings.rewardTimeLimit > 0 && settings.rewardTimeLimit <= 86_400,
+    'rewardTimeLimit',
+    'seconds, above 0 and at most a day',
+  );
   for (const name of ['steps', 'promptsPerStep', 'maxNewTokens', 'updatesPerRollout', 'miniBatches'] as const)
     whole(name, 1);
-  for (const name of ['promptsPerMicroBatch'] as const) whole(name, 1);
+  for (const name of ['promptsPerMicroBatch', 'rewardConcurrency'] as const) whole(name, 1);
   for (const name of ['resamplingRounds', 'referenceRefreshEvery'] as const) whole(name, 0);
   must(Number.isInteger(settings.seed), 'seed', 'a whole number');
   must(

@@ -83,8 +83,12 @@ export async function trainGrpo(
 
   const step = async (index: number): Promise<Metrics> => {
     const parameters = { ...frozen, ...trainable };
-    const { rollout, metrics, log } = await rollOut({ model, parameters, examples, rewards, settings, step: index });
+    const { rollout, metrics, log, errors } = await rollOut({
+      ...{ model, parameters, examples, rewards, settings },
+      step: index,
+    });
     run.writeCompletions(index + 1, log);
+    if (errors.length > 0) run.append('reward-errors.jsonl', errors);
     const old = findOldLogProbs(rollout, parameters);
     const learningRate = learningRateAt(schedule, index, steps);
     const updates: Metrics[] = [];

@@ -1,61 +1,48 @@
-/** A reward of a run: a function with its name and weight, and the number that it gives a completion. */
-import type { RewardFunction, RewardRow } from '../rewards/reward.js';
+/** A reward of a run: the reward with its name and weight; and the settings of how a run asks its rewards. */
+import type { Reward } from '../rewards/reward.js';
 
-/** A reward function, the name under which it is logged, and its weight in the sum. */
+/** A reward, the name under which it is logged, and its weight in the sum. */
 export interface NamedReward {
   name: string;
   weight: number;
-  reward: RewardFunction;
+  reward: Reward;
 }
 
-/** @throws Error when there is no reward, when two have one name and would be one column of the log, or when a weight is no number */
-export function checkRewards(rewards: readonly NamedReward[]): void {
-  if (rewards.length === 0) throw new Error('grpo: there is no reward function');
-  const names = new Set<string>();
-  for (const { name, weight } of rewards) {
-    if (names.has(name))
-      throw new Error(`grpo: two rewards are named '${name}'; name it once, with the weight that it has`);
-    names.add(name);
-    if (!Number.isFinite(weight))
-      throw new Error(`grpo: the weight of '${name}' must be a finite number, got ${weight}`);
-  }
+/** What happens when a reward fails: the run stops before the update, or the completion counts as one that the reward leaves out. */
+export const ON_REWARD_ERROR = ['stop', 'null'] as const;
+
+/** How a run asks its rewards. */
+export interface RewardSettings {
+  /** Answers of one reward that are waited for at once; the next is asked when one has come. */
+  rewardConcurrency: number;
+  /** The longest wait for an answer, in seconds. It cannot end a function that computes without ever waiting. */
+  rewardTimeLimit: number;
+  /** What happens when a reward throws, takes too long or gives anything but a finite number, a boolean or null. */
+  onRewardError: (typeof ON_REWARD_ERROR)[number];
 }
 
-/** So much of a completion stands in an error, in characters. */
-const SHOWN = 80;
+export const REWARD_DEFAULTS = {
+  rewardConcurrency: 16,
+  rewardTimeLimit: 60,
+  onRewardError: 'stop',
+} as const satisfies RewardSettings;
 
 /**
- * Asks a reward about a completion.
+ * Checks the rewards of a run.
  *
- * @param id the record's
- * @returns null when the reward does not apply to the row
- * @throws Error naming the reward, the row and the completion, when the function fails or returns no finite number
+ * @throws Error when there is none, when two share a name, or when a name cannot stand in the name of a metric
  */
-export function rewardCompletion(
-  { name, reward }: NamedReward,
-  completion: string,
-  id: string,
-  row: RewardRow,
-): number | null {
-  const fail = (problem: string, cause?: unknown): never => {
-    const text = completion.length > SHOWN ? `${completion.slice(0, SHOWN)} ...` : completion;
-    throw new Error(`the reward '${name}' ${problem} for row '${id}' and the completion ${JSON.stringify(text)}`, {
-      cause,
-    });
-  };
-  let value: unknown;
-  try {
-    value = reward(completion, row);
-  } catch (error) {
-    return fail(`failed (${(error as Error).message})`, error);
-  }
-  if (value === null || Number.isFinite(value)) return value as number | null;
-  return fail(`must return a finite number or null, but returned ${valueText(value)}`);
-}
-
-function valueText(value: unknown): string {
-  // A promise of a notebook is not of this module's class.
-  if (typeof (value as PromiseLike<unknown> | undefined)?.then === 'function')
-    return 'a promise (a reward cannot be async)';
-  return typeof value === 'string' ? `the string ${JSON.stringify(value)}` : String(value);
+export function checkRewards(rewards: readonly NamedReward[]): void {
+  if (rewards.length === 0) throw new Error('grpo: there is no reward function');
+  const names = rewards.map(({ name }) => name);
+  const bad = names.find((name) => !/^[^\s/,=#]+$/.test(name));
+  if (bad !== undefined)
+    throw new Error(
+      `grpo: a reward cannot be named '${bad}': a name is a part of metrics' names and holds no blank and none of / , = #`,
+    );
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined)
+    throw new Error(`grpo: two rewards are named '${twice}'; name it once, with the weight that it has`);
+  const strange = rewards.find(({ weight }) => !Number.isFinite(weight));
+  if (strange) throw new Error(`grpo: the weight of '${strange.name}' must be a finite number, got ${strange.weight}`);
 }

@@ -5,31 +5,32 @@ import { type Deferred, preparePrompts } from '../model/deferred-prompt.js';
 import type { Completion, EncodedPrompt } from '../model/generate.js';
 import type { Model } from '../model/model.js';
 import type { ModelWeights } from '../model/tensors.js';
+import type { RgbImage } from '../records/image.js';
 import type { DataRow } from '../records/record.js';
-import type { RewardRow } from '../rewards/reward.js';
-import {
-  type Advantages,
-  groupAdvantages,
-  mean,
-  normalizedAdvantages,
-  sampleDeviation,
-  weightedSum,
-} from './advantage.js';
+import { type Advantages, groupAdvantages, mean, normalizedAdvantages, weightedSum } from './advantage.js';
 import { batchOf } from './batches.js';
 import type { LoggedCompletion } from './completions.js';
 import type { GrpoSettings } from './grpo-settings.js';
 import type { Metrics } from './metrics.js';
-import { type NamedReward, rewardCompletion } from './named-reward.js';
+import type { NamedReward } from './named-reward.js';
+import {
+  joinScores,
+  type RewardScores,
+  refuseImages,
+  rewardMetrics,
+  scoreCompletions,
+  sliceScores,
+} from './score-completions.js';
 
-/** A prompt, and the gold answer that its reward functions read. */
+/** A prompt, and the row that its rewards read. */
 export interface GrpoExample {
-  /** The record's id, for the log of completions. */
+  /** The row's id, for the log of completions. */
   id: string;
   prompt: EncodedPrompt;
-  /** The gold answer; it goes to reward functions by TRL's name for this column. */
-  solution: string;
-  /** The row with all its columns. Only rewards that read further columns need it. */
-  row?: DataRow;
+  /** The row with all its columns; `answer` is the gold answer. */
+  row: DataRow;
+  /** Decodes the row's pictures, for rewards that look at them. Absent where rewards get none. */
+  images?: () => Promise<readonly RgbImage[]>;
 }
 
 /** Groups of completions with their advantages, which the policy trains on. */
@@ -41,14 +42,23 @@ export interface Rollout {
   advantages: number[][];
 }
 
-/** A prompt, its completions, their texts and each reward function's numbers for them. */
+/** A prompt, its completions, their texts and what each reward gave to them. */
 interface Group {
   example: GrpoExample;
   prompt: string;
   completions: Completion[];
   texts: string[];
-  /** `[functions][G]`. */
-  rewards: (number | null)[][];
+  /** One a reward, of G completions each. */
+  scores: RewardScores[];
+}
+
+/** A completion that a reward failed for, which counts as one that the reward does not apply to. */
+export interface RewardError {
+  step: number;
+  reward: string;
+  /** The row's. */
+  id: string;
+  message: string;
 }
 
 /** All that the rollout of a step needs. */
@@ -64,7 +74,7 @@ export interface RolloutOptions {
 }
 
 /**
- * Samples the completions of one step, and computes their rewards and their advantages within their groups.
+ * Samples the completions of one step, asks the rewards about them, and computes their advantages within their groups.
  *
  * With `resamplingRounds`, groups whose rewards are all equal are replaced by groups of fresh prompts, drawn from a stream
  * of the seed, the step and the round, as long as dead groups and rounds are left. The rewards and lengths reported are
@@ -72,7 +82,7 @@ export interface RolloutOptions {
  */
 export async function rollOut(
   options: RolloutOptions,
-): Promise<{ rollout: Rollout; metrics: Metrics; log: LoggedCompletion[] }> {
+): Promise<{ rollout: Rollout; metrics: Metrics; log: LoggedCompletion[]; errors: RewardError[] }> {
   const { examples, rewards, settings, step } = options;
   const firstGroups = await sampleCompletions(
     options,
@@ -83,7 +93,7 @@ export async function rollOut(
   const drawnGroups = [...firstGroups];
   let { dead } = advantagesOf(groups, rewards, settings);
   const metrics: Metrics = {
-    ...rewardMetrics(firstGroups, rewards, settings),
+    ...groupMetrics(firstGroups, rewards, settings),
     ...lengthMetrics(firstGroups.flatMap((group) => group.completions)),
   };
   for (let round = 1; round <= settings.resamplingRounds && dead.includes(true); round++) {
@@ -114,7 +124,7 @@ export async function rollOut(
     completions: groups.map((g) => g.completions),
     advantages,
   };
-  return { rollout, metrics, log };
+  return { rollout, metrics, log, errors: drawnGroups.flatMap((group) => rewardErrors(group, step + 1)) };
 }
 
 /** Samples completions of the prompts. The names of their random streams hold the step, the round and the prompt's index. */
@@ -132,25 +142,35 @@ async function sampleCompletions(
     settings,
     streams,
   );
-  return prompts.map((example, p) => {
-    const texts = completions[p]!.map((completion) => model.tokenizer.decode(withoutEnd(completion)));
-    const rewardRow = (g: number): RewardRow => ({
-      solution: example.solution,
-      randomKey: `${settings.seed}/${streams[p]}/${g}`,
+  const drawn = prompts.map((example, p) => ({
+    example,
+    prompt: model.tokenizer.decode(example.prompt.tokens, { skipSpecial: true }),
+    completions: completions[p]!,
+    texts: completions[p]!.map((completion) => model.tokenizer.decode(withoutEnd(completion))),
+  }));
+  const questions = drawn.flatMap(({ example, prompt, completions, texts }, p) =>
+    texts.map((completion, g) => ({
+      completion,
+      row: example.row,
+      prompt,
       group: texts,
+      tokens: completions[g]!.tokens.length,
+      cut: !completions[g]!.ended,
       step,
-    });
-    const rewardsByFunction = rewards.map((reward) =>
-      texts.map((text, g) => rewardCompletion(reward, text, example.id, rewardRow(g))),
-    );
-    const prompt = model.tokenizer.decode(example.prompt.tokens, { skipSpecial: true });
-    return { example, prompt, completions: completions[p]!, texts, rewards: rewardsByFunction };
+      randomKey: `${settings.seed}/${streams[p]}/${g}`,
+      images: example.images ?? refuseImages,
+    })),
+  );
+  const scores = await scoreCompletions(rewards, questions, settings);
+  return drawn.map((group, p) => {
+    const [from, to] = [p * settings.completions, (p + 1) * settings.completions];
+    return { ...group, scores: scores.map((ofReward) => sliceScores(ofReward, from, to)) };
   });
 }
 
 /** The advantages of each group's completions, by the setting `aggregation`. */
 function advantagesOf(groups: readonly Group[], rewards: readonly NamedReward[], settings: GrpoSettings): Advantages {
-  const tables = rewards.map((_, k) => groups.map((group) => group.rewards[k]!));
+  const tables = rewards.map((_, k) => groups.map((group) => group.scores[k]!.values));
   const weights = rewards.map(({ weight }) => weight);
   return settings.aggregation === 'normalize_then_sum'
     ? normalizedAdvantages(tables, weights)
@@ -161,25 +181,21 @@ function advantagesOf(groups: readonly Group[], rewards: readonly NamedReward[],
 function weightedRewards(group: Group, rewards: readonly NamedReward[]): (number | null)[] {
   const weights = rewards.map(({ weight }) => weight);
   return weightedSum(
-    group.rewards.map((rewardsOfFunction) => [rewardsOfFunction]),
+    group.scores.map(({ values }) => [values]),
     weights,
   )[0]!;
 }
 
-function rewardMetrics(groups: readonly Group[], rewards: readonly NamedReward[], settings: GrpoSettings): Metrics {
+/** The metrics of rewards and advantages. Where no reward applies to any completion, there is no `reward`. */
+function groupMetrics(groups: readonly Group[], rewards: readonly NamedReward[], settings: GrpoSettings): Metrics {
   const { groupDeviations, dead } = advantagesOf(groups, rewards, settings);
-  const withoutNull = (values: readonly (number | null)[]) => values.filter((x): x is number => x !== null);
-  const metrics: Metrics = {
-    reward: mean(withoutNull(groups.flatMap((group) => weightedRewards(group, rewards)))),
+  const sums = groups.flatMap((group) => weightedRewards(group, rewards)).filter((sum) => sum !== null);
+  return {
+    ...(sums.length === 0 ? {} : { reward: mean(sums) }),
     reward_std: mean(groupDeviations),
     frac_reward_zero_std: mean(dead.map(Number)),
+    ...Object.assign({}, ...rewards.map((_, k) => rewardMetrics(joinScores(groups.map((group) => group.scores[k]!))))),
   };
-  rewards.forEach(({ name }, k) => {
-    const values = withoutNull(groups.flatMap((group) => group.rewards[k]!));
-    metrics[`rewards/${name}/mean`] = mean(values);
-    metrics[`rewards/${name}/std`] = sampleDeviation(values);
-  });
-  return metrics;
 }
 
 function lengthMetrics(completions: readonly Completion[]): Metrics {
@@ -213,14 +229,21 @@ function logGroup(
     step,
     id: group.example.id,
     prompt: group.prompt,
-    solution: group.example.solution,
+    solution: group.example.row.answer,
     completion: text,
-    rewards: Object.fromEntries(rewards.map(({ name }, k) => [name, group.rewards[k]![g]!])),
-    reward: sums[g] ?? 0,
+    rewards: Object.fromEntries(group.scores.map(({ name, values }) => [name, values[g]!])),
+    reward: sums[g]!,
     advantage: advantages?.[g] ?? 0,
     tokens: group.completions[g]!.tokens.length,
     ended: group.completions[g]!.ended,
   }));
+}
+
+/** The failures of rewards on a group's completions, for the log. @param step the first is 1 */
+function rewardErrors({ example, scores }: Group, step: number): RewardError[] {
+  return scores.flatMap(({ name, errors }) =>
+    errors.flatMap((message) => (message === undefined ? [] : [{ step, reward: name, id: example.id, message }])),
+  );
 }
 
 /** The completion's tokens without its end token, for reading. */

@@ -5,7 +5,7 @@ import type { Metrics, StepMetrics } from './metrics.js';
 import { type TrainingWarning, trainingWarnings } from './warnings.js';
 
 /** The JSON Lines files of a run, each row with its `step`. A resumed run drops the rows of the steps that it does again. */
-export const LOG_FILES = ['metrics.jsonl', 'timing.jsonl', 'warnings.jsonl'] as const;
+export const LOG_FILES = ['metrics.jsonl', 'timing.jsonl', 'warnings.jsonl', 'reward-errors.jsonl'] as const;
 
 /** The part of a run directory that a log writes to. */
 export interface LoggedFolder {

@@ -7,7 +7,7 @@ export interface TrainingWarning {
   step: number;
   /** A `note` says that nothing is wrong, though the number is often misread. */
   level: 'note' | 'warning';
-  kind: 'near-zero-loss' | 'truncation' | 'dead-groups' | 'format' | 'kl';
+  kind: 'near-zero-loss' | 'truncation' | 'dead-groups' | 'format' | 'kl' | 'reward-errors' | 'reward-nulls';
   message: string;
 }
 
@@ -55,6 +55,14 @@ export function trainingWarnings(history: readonly Metrics[]): TrainingWarning[]
 /** Gives the message when a warning holds at a step. @param step an index into the history */
 type Condition = (history: readonly Metrics[], step: number) => string | undefined;
 
+/** The rewards of which a count of the step is above 0, with the count. */
+function rewardsWith(metrics: Metrics, count: 'nulls' | 'errors'): [name: string, count: number][] {
+  return Object.entries(metrics).flatMap(([metric, value]) => {
+    const name = /^rewards\/(.*)\/(.*)$/.exec(metric);
+    return name?.[2] === count && value > 0 ? [[name[1]!, value]] : [];
+  });
+}
+
 const percent = (share: number) => `${Math.round(100 * share)} %`;
 
 /** The condition of each kind of warning. */
@@ -82,6 +90,19 @@ const CONDITIONS: { [kind in TrainingWarning['kind']]: Condition } = {
     if (recent.length < WARNING_BOUNDS.formatSteps || silent.length === 0) return undefined;
     const rewards = silent.map((name) => name.split('/')[1]).join(', ');
     return `${rewards} has been 0 for ${WARNING_BOUNDS.formatSteps} steps: no completion has the format, so it cannot be learned. Check that the prompt asks for it, start from a checkpoint that has seen it (a little CoT SFT), or sample at a higher temperature.`;
+  },
+  'reward-errors': (history, step) => {
+    const failed = rewardsWith(history[step]!, 'errors');
+    if (failed.length === 0) return undefined;
+    const counts = failed.map(([name, count]) => `${name} failed for ${count} completions`).join(', ');
+    return `${counts}, which count as null: it is left out of their sums. The run's reward-errors.jsonl says why.`;
+  },
+  'reward-nulls': (history, step) => {
+    const metrics = history[step]!;
+    const silent = rewardsWith(metrics, 'nulls').filter(([name]) => metrics[`rewards/${name}/mean`] === undefined);
+    if (silent.length === 0) return undefined;
+    const names = silent.map(([name]) => name).join(', ');
+    return `${names} applied to no completion of this step and taught nothing. Check for which rows it gives a number.`;
   },
   kl: (history, step) => {
     const kl = history[step]!.kl ?? 0;

@@ -29,6 +29,7 @@ import { likelihoodStep } from '../../lib/train/likelihood.js';
 import { likelihoodGradients } from '../../lib/train/likelihood-update.js';
 import { RunDirectory } from '../../lib/train/run-directory.js';
 import { REASON_RFT_SFT, trainSft } from '../../lib/train/sft.js';
+import { dataRow } from '../support/data-row.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'held-weights-'));
 /** The shipped model rounded to bfloat16, and a model of random weights that is too wide for decoding's copies of weights. */
@@ -276,8 +277,8 @@ test('GRPO with a reference of its own: the reference stays packed while the pol
     const prompt = encodePrompt(model, [IMAGE], 'How many?');
     await trainGrpo({
       model,
-      examples: [{ id: '0', prompt, solution: '' }],
-      rewards: [{ name: 'length', weight: 1, reward: (completion) => completion.length % 7 }],
+      examples: [{ id: '0', prompt, row: dataRow('0') }],
+      rewards: [{ name: 'length', weight: 1, reward: ({ completion }) => completion.length % 7 }],
       settings: {
         ...{ ...REASON_RFT_GRPO, beta: 0.1, steps: 2, promptsPerStep: 1, promptsPerMicroBatch: 1, completions: 4 },
         ...{ maxNewTokens: 8, temperature: 1, topK: 0, topP: 1 },

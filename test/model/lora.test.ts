@@ -183,7 +183,13 @@ test('GRPO with LoRA: the reference is the base, so the KL is 0 at first and gro
     temperature: 1,
     schedule: { learningRate: 1e-2, warmupSteps: 0, decay: 'constant' } as const,
   };
-  const rewards = [{ name: 'variety', weight: 1, reward: (text: string) => new Set(text.split(' ')).size }];
+  const rewards = [
+    {
+      name: 'variety',
+      weight: 1,
+      reward: ({ completion }: { completion: string }) => new Set(completion.split(' ')).size,
+    },
+  ];
   // One image each, so that all steps have the same shapes and share their graphs.
   const examples = tinyExamples(18).filter((_, i) => i % 3 === 0);
   await trainGrpo({ model, examples, rewards, settings, run });

@@ -21,6 +21,7 @@ import type { LossType } from '../../lib/train/policy-loss.js';
 import { logProbStep, policyStep } from '../../lib/train/policy-step.js';
 import { computeLogProbs, miniBatches, policyGradients } from '../../lib/train/policy-update.js';
 import type { Rollout } from '../../lib/train/rollout.js';
+import { dataRow } from '../support/data-row.js';
 import { eagerly } from '../support/eagerly.js';
 import {
   CASES,
@@ -121,7 +122,7 @@ for (const family of FAMILIES) {
     it('a GRPO step has the loss that TRL computes, to 1e-5, with ratios clipped on both sides, and its gradient to 1e-3 of its norm', () => {
       const { prompts: groups, losses, samplingScale, referenceScale, beta, epsilon, cispoBound } = expected.grpo;
       const rollout: Rollout = {
-        examples: Object.keys(groups).map((id) => ({ id, prompt: prompts[id as Case], solution: '' })),
+        examples: Object.keys(groups).map((id) => ({ id, prompt: prompts[id as Case], row: dataRow(id) })),
         completions: Object.values(groups).map(([answers]) =>
           answers.map((answer) => ({ tokens: encodeCompletion(model, answer), logProbs: [], ended: true })),
         ),

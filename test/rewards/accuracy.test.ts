@@ -7,24 +7,25 @@ import { mathematicalReward } from '../../lib/rewards/mathematical.js';
 import { releasedAccuracyReward } from '../../lib/rewards/released/accuracy.js';
 import { releasedMathematicalReward } from '../../lib/rewards/released/mathematical.js';
 
-const six = { solution: '6' };
+/** The gold answer 6. */
+const row = { answer: '6' };
 
 test('an answer within the thinking is not the answer; the released rewards take the first all the same', () => {
   const completion = '<think>maybe <answer>5</answer>? no</think><answer>6</answer>';
   assert.equal(extractAnswer(completion), '6');
-  assert.equal(accuracyReward(completion, six), 1);
-  assert.equal(releasedAccuracyReward(completion, six), 0);
-  assert.equal(releasedMathematicalReward(completion, { solution: '5' }), 1);
-  assert.equal(mathematicalReward(completion, { solution: '5' }), 0);
+  assert.equal(accuracyReward({ completion, row }), 1);
+  assert.equal(releasedAccuracyReward({ completion, row }), 0);
+  assert.equal(releasedMathematicalReward({ completion, row: { answer: '5' } }), 1);
+  assert.equal(mathematicalReward({ completion, row: { answer: '5' } }), 0);
   // Thinking twice: the answer follows the last.
   assert.equal(extractAnswer('<think>a</think><answer>5</answer><think>b</think><answer>6</answer>'), '6');
   // What stands in the thinking alone is no answer.
-  assert.equal(accuracyReward('<think><answer>6</answer></think>', six), 0);
+  assert.equal(accuracyReward({ completion: '<think><answer>6</answer></think>', row }), 0);
 });
 
 test('an empty answer is no answer, even of an empty gold one', () => {
   for (const reward of [accuracyReward, exactAccuracyReward, mathematicalReward])
-    assert.equal(reward('<answer> </answer>', { solution: '' }), 0);
+    assert.equal(reward({ completion: '<answer> </answer>', row: { answer: '' } }), 0);
 });
 
 test('the answer is what stands between the first answer tags', () => {
@@ -39,14 +40,14 @@ test('the answer is what stands between the first answer tags', () => {
 
 test('6.0 is not 6 for the released reward, and is for ours', () => {
   const completion = '<think>a</think><answer>6.0</answer>';
-  assert.equal(exactAccuracyReward(completion, six), 0);
-  assert.equal(accuracyReward(completion, six), 1);
-  assert.equal(accuracyReward('<answer>006</answer>', six), 1);
-  assert.equal(accuracyReward('<answer>6e0</answer>', six), 1);
-  assert.equal(accuracyReward('<answer>6.01</answer>', six), 0);
+  assert.equal(exactAccuracyReward({ completion, row }), 0);
+  assert.equal(accuracyReward({ completion, row }), 1);
+  assert.equal(accuracyReward({ completion: '<answer>006</answer>', row }), 1);
+  assert.equal(accuracyReward({ completion: '<answer>6e0</answer>', row }), 1);
+  assert.equal(accuracyReward({ completion: '<answer>6.01</answer>', row }), 0);
   // A gold .5 earned 0 here and 1 from the mathematical reward.
-  assert.equal(accuracyReward('<answer>0.5</answer>', { solution: '.5' }), 1);
-  assert.equal(accuracyReward('<answer>5</answer>', { solution: '.5' }), 0);
+  assert.equal(accuracyReward({ completion: '<answer>0.5</answer>', row: { answer: '.5' } }), 1);
+  assert.equal(accuracyReward({ completion: '<answer>5</answer>', row: { answer: '.5' } }), 0);
 });
 
 test('words and numbers that are not the answer earn nothing', () => {
@@ -63,17 +64,20 @@ test('words and numbers that are not the answer earn nothing', () => {
     '<answer>6',
     'red sphere, blue cube, 6 objects.',
   ]) {
-    assert.equal(exactAccuracyReward(gamed, six), 0, gamed);
-    assert.equal(accuracyReward(gamed, six), 0, gamed);
+    assert.equal(exactAccuracyReward({ completion: gamed, row }), 0, gamed);
+    assert.equal(accuracyReward({ completion: gamed, row }), 0, gamed);
   }
-  assert.equal(accuracyReward('<answer>A or B or C</answer>', { solution: 'B' }), 0);
+  assert.equal(accuracyReward({ completion: '<answer>A or B or C</answer>', row: { answer: 'B' } }), 0);
 });
 
 test('a bare answer earns, as in the released code: the format reward is what asks for tags', () => {
-  assert.equal(exactAccuracyReward(' 6 ', six), 1);
+  assert.equal(exactAccuracyReward({ completion: ' 6 ', row }), 1);
 });
 
 test('digits beyond what a number holds are compared as text', () => {
   // As numbers both would be 2^53.
-  assert.equal(accuracyReward('<answer>9007199254740992</answer>', { solution: '9007199254740993' }), 0);
+  assert.equal(
+    accuracyReward({ completion: '<answer>9007199254740992</answer>', row: { answer: '9007199254740993' } }),
+    0,
+  );
 });

@@ -4,11 +4,17 @@ import { Random } from '../../lib/engine/random.js';
 import { REWARDS } from '../../lib/rewards/rewards.js';
 
 /** Every reward that a run can name. */
-const rewards: { [name: string]: (text: string, row: { solution: string }) => number | null } = Object.fromEntries(
+const rewards: { [name: string]: (completion: string, answer: string) => number | null } = Object.fromEntries(
   Object.entries(REWARDS).map(([name, reward]) => [
     name,
-    (text, row) =>
-      reward(text, { ...row, randomKey: text.slice(0, 9), group: [text, '', '<answer>6</answer>'], step: 800 }),
+    (completion, answer) =>
+      reward({
+        completion,
+        row: { answer },
+        randomKey: completion.slice(0, 9),
+        group: [completion, '', '<answer>6</answer>'],
+        step: 800,
+      }),
   ]),
 );
 /** Where it is not 0 to 1: worst is a match by name alone (-0.5), and 0.05 times lambda, which lies within half. */
@@ -38,7 +44,7 @@ test('10,000 generated texts: never an exception, never outside the range', () =
   for (let i = 0; i < 10_000; i++) {
     const text = Array.from({ length: random.int(24) }, () => random.choice(parts)).join('');
     for (const [name, reward] of Object.entries(rewards)) {
-      const value = reward(text, { solution: random.choice(solutions) });
+      const value = reward(text, random.choice(solutions));
       const [least, most] = RANGES[name] ?? [0, 1];
       // The released mathematical reward gives none where it divides by zero.
       if (value === null && name === 'released_mathematical_reward') continue;
@@ -103,7 +109,7 @@ test('100 kB of anything take less than 5 ms, or on a slow machine than half as 
   const bound = Math.max(5, 1.5 * pass);
   for (const [name, reward] of Object.entries(rewards)) {
     for (const text of texts) {
-      const time = bestOfTen(() => reward(text, { solution: 'change_size(1, small)' }));
+      const time = bestOfTen(() => reward(text, 'change_size(1, small)'));
       const what = `${name} took ${time.toFixed(1)} ms for 100 kB of ${JSON.stringify(text.slice(0, 20))}`;
       assert.ok(time < bound, `${what}, the bound being ${bound.toFixed(1)} ms`);
     }
@@ -121,6 +127,6 @@ test('the gamed cases: hedging, an empty answer, the gold answer in the reasonin
     '<answer>A',
   ];
   for (const name of ['accuracy_reward', 'exact_accuracy_reward', 'symbolic_accuracy_reward', 'mathematical_reward']) {
-    for (const text of gamed) assert.equal(rewards[name]!(text, { solution: 'B' }), 0, `${name}: ${text}`);
+    for (const text of gamed) assert.equal(rewards[name]!(text, 'B'), 0, `${name}: ${text}`);
   }
 });

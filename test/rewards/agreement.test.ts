@@ -16,23 +16,24 @@ import { STRUCTURE } from '../../lib/tasks/structure/task.js';
 const FIXTURE = path.join(__dirname, '../parity/fixtures/answers/pairs.json');
 
 /** What holds of every completion and gold answer. */
-function assertAgreement(answer: string, solution: string): void {
+function assertAgreement(answer: string, gold: string): void {
   const completion = `<think>x</think><answer>${answer}</answer>`;
-  const what = `'${answer}' against '${solution}'`;
-  const score = scoreAnswer(completion, solution);
-  assert.equal(score, accuracyReward(completion, { solution }), what);
-  const tolerant = mathematicalReward(completion, { solution });
+  const row = { answer: gold };
+  const what = `'${answer}' against '${gold}'`;
+  const score = scoreAnswer(completion, row);
+  assert.equal(score, accuracyReward({ completion, row }), what);
+  const tolerant = mathematicalReward({ completion, row });
   if (score === 1) assert.equal(tolerant, 1, `${what}: right in the evaluation, and the reward gives ${tolerant}`);
   // The reward gives more than the score only to a number that is near the gold one.
   if (tolerant > 0 && score === 0) {
-    const [number, gold] = [Number(answer.trim()), Number(solution.trim())];
-    assert.ok(Math.abs(number - gold) <= 0.2 * Math.abs(gold), what);
+    const [number, target] = [Number(answer.trim()), Number(gold.trim())];
+    assert.ok(Math.abs(number - target) <= 0.2 * Math.abs(target), what);
   }
-  const symbolic = symbolicAccuracyReward(completion, { solution });
-  assert.equal(scoreSymbolic(completion, solution), symbolic, what);
+  const symbolic = symbolicAccuracyReward({ completion, row });
+  assert.equal(scoreSymbolic(completion, row), symbolic, what);
   // One number is one in mathematics too. Only a text that says nothing there (1/0, NaN, $$) is equal to itself as a text alone.
   if (score === 1 && symbolic === 0)
-    assert.ok(answer.trim() === solution.trim() && readDecimal(answer.trim()) === undefined, what);
+    assert.ok(answer.trim() === gold.trim() && readDecimal(answer.trim()) === undefined, what);
 }
 
 test('the pairs of the fixture', () => {
@@ -62,15 +63,17 @@ test('generated numbers in every writing', () => {
     assertAgreement(answer, gold);
     // One number in two writings: a zero before it and one behind.
     const other = gold.replace(/^([+-]?)/, '$10').replace(/^([^e]*\.[^e]*)/, '$10');
-    if (gold.length < 25) assert.equal(scoreAnswer(`<answer>${other}</answer>`, gold), 1, `${other} against ${gold}`);
+    if (gold.length < 25)
+      assert.equal(scoreAnswer(`<answer>${other}</answer>`, { answer: gold }), 1, `${other} against ${gold}`);
     assertAgreement(other, gold);
   }
 });
 
 test('a gold .5 is 0.5 in the scores and rewards of the tasks', () => {
   const completion = '<answer>0.50</answer>';
-  assert.equal(STRUCTURE.score(completion, '.5'), 1);
-  assert.equal(COUNTING.score(completion, '.5'), 1);
-  assert.equal(mathematicalReward(completion, { solution: '.5' }), 1);
-  assert.equal(accuracyReward(completion, { solution: '.5' }), 1);
+  const row = { answer: '.5' };
+  assert.equal(STRUCTURE.score(completion, row), 1);
+  assert.equal(COUNTING.score(completion, row), 1);
+  assert.equal(mathematicalReward({ completion, row }), 1);
+  assert.equal(accuracyReward({ completion, row }), 1);
 });

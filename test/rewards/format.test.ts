@@ -11,8 +11,8 @@ test('one thinking block, then one answer block, is the format', () => {
     '<think></think> \t\n<answer></answer>',
     '<think>1 < 2 and <b>bold</b></think><answer>1</answer>',
   ]) {
-    assert.equal(formatReward(good), 1, good);
-    assert.equal(releasedFormatReward(good), 1, good);
+    assert.equal(formatReward({ completion: good }), 1, good);
+    assert.equal(releasedFormatReward({ completion: good }), 1, good);
   }
 });
 
@@ -33,8 +33,8 @@ test('anything else is not', () => {
     '<think></answer>',
     '<think>a</think><answer></think></answer',
   ]) {
-    assert.equal(formatReward(bad), 0, bad);
-    assert.equal(releasedFormatReward(bad), 0, bad);
+    assert.equal(formatReward({ completion: bad }), 0, bad);
+    assert.equal(releasedFormatReward({ completion: bad }), 0, bad);
   }
 });
 
@@ -45,8 +45,8 @@ test('repeated and nested blocks pass the released expression, and ours not', ()
     '<think>a</think><answer><answer>1</answer></answer>',
     '<think>a</think> <think>b</think><answer>1</answer>',
   ]) {
-    assert.equal(releasedFormatReward(gamed), 1, gamed);
-    assert.equal(formatReward(gamed), 0, gamed);
+    assert.equal(releasedFormatReward({ completion: gamed }), 1, gamed);
+    assert.equal(formatReward({ completion: gamed }), 0, gamed);
   }
 });
 
@@ -57,15 +57,16 @@ test('the released form agrees with the regular expression itself', () => {
   let texts = [''];
   for (let length = 1; length <= 5; length++) {
     texts = texts.flatMap((text) => parts.map((part) => text + part));
-    for (const text of texts) assert.equal(releasedFormatReward(text), expression.test(text) ? 1 : 0, text);
+    for (const text of texts)
+      assert.equal(releasedFormatReward({ completion: text }), expression.test(text) ? 1 : 0, text);
   }
 });
 
 test('the caption variant asks for four blocks in order', () => {
   const block = (name: string) => `<${name}>x</${name}>`;
   const blocks = ['summary', 'caption', 'think', 'answer'].map(block);
-  assert.equal(captionFormatReward(blocks.join('\n')), 1);
-  assert.equal(captionFormatReward(blocks.slice(1).join('\n')), 0);
-  assert.equal(captionFormatReward([...blocks].reverse().join('\n')), 0);
-  assert.equal(captionFormatReward(`${blocks.join('')}${block('answer')}`), 0);
+  assert.equal(captionFormatReward({ completion: blocks.join('\n') }), 1);
+  assert.equal(captionFormatReward({ completion: blocks.slice(1).join('\n') }), 0);
+  assert.equal(captionFormatReward({ completion: [...blocks].reverse().join('\n') }), 0);
+  assert.equal(captionFormatReward({ completion: `${blocks.join('')}${block('answer')}` }), 0);
 });

@@ -30,11 +30,11 @@ test('the constants of the reference, one kind of match at a time', () => {
     ['change_size(2, red)', 0, 0, 0],
     ['red', 0, 0, 0],
   ] as const) {
-    const row = { solution: one };
+    const row = { answer: one };
     const completion = `<think>change_color(2, red)</think><answer>${answer}</answer>`;
-    assert.equal(functionMatchReward(completion, row, 'partial'), partial, answer);
-    assert.equal(functionMatchReward(completion, row, 'full-only'), fullOnly, answer);
-    assert.equal(functionMatchReward(completion, row, 'penalty'), penalty, answer);
+    assert.equal(functionMatchReward({ completion, row }, 'partial'), partial, answer);
+    assert.equal(functionMatchReward({ completion, row }, 'full-only'), fullOnly, answer);
+    assert.equal(functionMatchReward({ completion, row }, 'penalty'), penalty, answer);
   }
 });
 
@@ -58,7 +58,10 @@ test('a gold call is matched once, by its best match', () => {
 test('repeats take off by the repeat factor', () => {
   // Four calls, two of them different: 1 * 2 / 4; the score without the factor stays 1.
   const repeated = `${solution} ${solution}`;
-  assert.equal(functionMatchReward(`<answer>${repeated}</answer>`, { solution }, 'partial'), 0.5);
+  assert.equal(
+    functionMatchReward({ completion: `<answer>${repeated}</answer>`, row: { answer: solution } }, 'partial'),
+    0.5,
+  );
   assert.equal(matchFunctionCalls(repeated, solution, 'partial'), 1);
 });
 
@@ -68,9 +71,13 @@ test('the released reward reads calls by the released expression', () => {
   const expected = [...text.matchAll(expression)].map(([, name, id, value]) => ({ name, id, value }));
   assert.equal(expected.length, 7);
   assert.deepEqual(parseReleasedCalls(text), expected);
-  const [spaced, gold] = ['<answer>change_size( 1, small )</answer>', { solution: 'change_size(1, small)' }];
-  assert.deepEqual([releasedFunctionReward(spaced, gold), functionMatchReward(spaced, gold)], [0, 1]);
+  const row = { answer: 'change_size(1, small)' };
+  const spaced = { completion: '<answer>change_size( 1, small )</answer>', row };
+  assert.deepEqual([releasedFunctionReward(spaced), functionMatchReward(spaced)], [0, 1]);
   // Whole matches alone, and two of four calls are repeats: 2 / 2 * 2 / 4.
-  assert.equal(releasedFunctionReward(`<answer>${solution} ${solution}</answer>`, { solution }), 0.5);
-  assert.equal(releasedFunctionReward('<answer>change_size(2, small)</answer>', gold), 0);
+  assert.equal(
+    releasedFunctionReward({ completion: `<answer>${solution} ${solution}</answer>`, row: { answer: solution } }),
+    0.5,
+  );
+  assert.equal(releasedFunctionReward({ completion: '<answer>change_size(2, small)</answer>', row }), 0);
 });

@@ -23,10 +23,10 @@ test('nothing before step 800, and nothing where all are of one length', () => {
 test('by name, a completion is compared with its group: characters, and right or wrong by the answer', () => {
   // 18, 20 and 22 characters: lambda = 0.5 - (length - 18) / 4 is 0.5, 0, -0.5, times 0.05; the short wrong one gets 0.
   const texts = ['<answer>6</answer>', '<answer>006</answer>', '<answer>00007</answer>', '<answer>5</answer>'];
-  const row = { solution: '6', group: texts, step: 800 };
+  const others = { row: { answer: '6' }, group: texts, step: 800 };
   assert.deepEqual(
-    texts.map((text) => lengthReward(text, row)),
+    texts.map((text) => lengthReward({ completion: text, ...others })),
     [0.025, 0, -0.025, 0],
   );
-  assert.equal(lengthReward(texts[0]!, { ...row, step: 799 }), 0);
+  assert.equal(lengthReward({ completion: texts[0]!, ...others, step: 799 }), 0);
 });

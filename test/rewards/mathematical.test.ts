@@ -3,7 +3,11 @@ import { test } from 'node:test';
 import { mathematicalReward } from '../../lib/rewards/mathematical.js';
 import { releasedMathematicalReward } from '../../lib/rewards/released/mathematical.js';
 
-const reward = (answer: string, solution: string) => mathematicalReward(`<answer>${answer}</answer>`, { solution });
+const answered = (answer: string, gold: string) => ({
+  completion: `<answer>${answer}</answer>`,
+  row: { answer: gold },
+});
+const reward = (answer: string, gold: string) => mathematicalReward(answered(answer, gold));
 const near = (actual: number, expected: number) =>
   assert.ok(Math.abs(actual - expected) < 1e-9, `${actual} against ${expected}`);
 
@@ -39,8 +43,7 @@ test('what is not a number is compared as text', () => {
 });
 
 test('the released reward: the same away from 0; against a gold 0 an equal number has no reward, others 0', () => {
-  const released = (answer: string, solution: string) =>
-    releasedMathematicalReward(`<answer>${answer}</answer>`, { solution });
+  const released = (answer: string, gold: string) => releasedMathematicalReward(answered(answer, gold));
   assert.equal(released('112.5', '100'), reward('112.5', '100'));
   assert.equal(released('B', 'B'), 1);
   assert.equal(released('0', '0'), null);

@@ -6,17 +6,20 @@ import { scoreAnswer } from '../../lib/rewards/score-answer.js';
 import { scoreTransformation } from '../../lib/rewards/score-transformation.js';
 
 test('answers are equal as text or as numbers', () => {
-  assert.equal(scoreAnswer('<think>a</think><answer>6.0</answer>', '6'), 1);
-  assert.equal(scoreAnswer('6', '6'), 1);
-  assert.equal(scoreAnswer('<answer>7</answer>', '6'), 0);
+  assert.equal(scoreAnswer('<think>a</think><answer>6.0</answer>', { answer: '6' }), 1);
+  assert.equal(scoreAnswer('6', { answer: '6' }), 1);
+  assert.equal(scoreAnswer('<answer>7</answer>', { answer: '6' }), 0);
 });
 
 test('transformations get partial credit, and repeats cost nothing here', () => {
   const gold = 'change_size(1, small) change_color(2, red)';
   // (1 + 0.5) / 2
-  assert.equal(scoreTransformation('<answer>change_size(1, small) change_color(2, blue)</answer>', gold), 0.75);
-  assert.equal(scoreTransformation(`<answer>${gold} ${gold}</answer>`, gold), 1);
-  assert.equal(scoreTransformation('<answer>nothing</answer>', gold), 0);
+  assert.equal(
+    scoreTransformation('<answer>change_size(1, small) change_color(2, blue)</answer>', { answer: gold }),
+    0.75,
+  );
+  assert.equal(scoreTransformation(`<answer>${gold} ${gold}</answer>`, { answer: gold }), 1);
+  assert.equal(scoreTransformation('<answer>nothing</answer>', { answer: gold }), 0);
 });
 
 test('answers as the released evaluation counts them: as mathematics too, and to the letter of the gold answer', () => {
@@ -33,8 +36,8 @@ test('answers as the released evaluation counts them: as mathematics too, and to
     ['B', ' B', 1, 1],
   ] as const) {
     const label = `${completion} against '${solution}'`;
-    assert.equal(releasedScoreAnswer(completion, solution), released, label);
-    assert.equal(scoreAnswer(completion, solution), kit, label);
+    assert.equal(releasedScoreAnswer(completion, { answer: solution }), released, label);
+    assert.equal(scoreAnswer(completion, { answer: solution }), kit, label);
   }
 });
 
@@ -51,17 +54,17 @@ test('transformations as the released evaluation counts them: calls of the think
     ['<answer>change_size(2, small)</answer>', 0.5, 0.5],
     ['', 0, 0],
   ] as const) {
-    assert.equal(releasedScoreTransformation(completion, gold), released, completion);
-    assert.equal(scoreTransformation(completion, gold), kit, completion);
+    assert.equal(releasedScoreTransformation(completion, { answer: gold }), released, completion);
+    assert.equal(scoreTransformation(completion, { answer: gold }), kit, completion);
   }
-  assert.equal(releasedScoreTransformation(gold, 'nothing'), 0);
+  assert.equal(releasedScoreTransformation(gold, { answer: 'nothing' }), 0);
 });
 
 test('the released scorers take time linear in the text', () => {
   const started = performance.now();
   for (const hostile of ['<answer>'.repeat(1e5), 'x'.repeat(1e6), 'f(1,'.repeat(2e5), `${'x'.repeat(1e6)}(1, 2)`]) {
-    releasedScoreAnswer(hostile, '6');
-    releasedScoreTransformation(hostile, 'change_size(1, small)');
+    releasedScoreAnswer(hostile, { answer: '6' });
+    releasedScoreTransformation(hostile, { answer: 'change_size(1, small)' });
   }
   assert.ok(performance.now() - started < 2000);
 });

@@ -97,9 +97,9 @@ test('text that is no plain mathematics is compared as text: names, assignments,
 });
 
 test('the symbolic reward reads the answer tags; the released one only where there are none', () => {
-  const row = { solution: '6' };
-  assert.equal(symbolicAccuracyReward('<think>2 x 3</think><answer>12/2</answer>', row), 1);
-  assert.equal(releasedAccuracyReward('<answer>6.0</answer>', row), 0);
-  assert.equal(releasedAccuracyReward('<answer>6</answer>', row), 1);
-  assert.equal(releasedAccuracyReward('6.0', row), 1);
+  const row = { answer: '6' };
+  assert.equal(symbolicAccuracyReward({ completion: '<think>2 x 3</think><answer>12/2</answer>', row }), 1);
+  assert.equal(releasedAccuracyReward({ completion: '<answer>6.0</answer>', row }), 0);
+  assert.equal(releasedAccuracyReward({ completion: '<answer>6</answer>', row }), 1);
+  assert.equal(releasedAccuracyReward({ completion: '6.0', row }), 1);
 });

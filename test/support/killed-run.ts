@@ -88,9 +88,9 @@ async function main(): Promise<void> {
     {
       name: 'variety',
       weight: 1,
-      reward: (text: string) => {
+      reward: ({ completion }: { completion: string }) => {
         if (fatal('rollout')) die();
-        return new Set(text.split(' ')).size / 6;
+        return new Set(completion.split(' ')).size / 6;
       },
     },
   ];

@@ -2,6 +2,7 @@
 import { Generator } from '../../lib/model/generate.js';
 import type { Model } from '../../lib/model/model.js';
 import type { GrpoExample } from '../../lib/train/rollout.js';
+import { dataRow } from './data-row.js';
 import { TINY_CONFIG, tinyParameters, tinyPrompt } from './tiny-model.js';
 
 /** The token that ends a completion. */
@@ -23,7 +24,7 @@ export function tinyExamples(count: number): GrpoExample[] {
   return Array.from({ length: count }, (_, p) => ({
     id: String(p),
     prompt: promptOf(p),
-    solution: String(p),
+    row: dataRow(String(p), String(p)),
   }));
 }
 

@@ -79,9 +79,9 @@ for (const name of TASK_NAMES) {
   test(`${name}: the gold completion earns full score and every reward of its lists`, () => {
     for (const row of rows) {
       const gold = writeTarget(row.cot, row.answer);
-      assert.equal(task.score(gold, row.answer), 1);
+      assert.equal(task.score(gold, row), 1);
       for (const reward of [...task.rewards, ...task.releasedRewards]) {
-        const earned = REWARDS[reward](gold, { solution: row.answer, draw: '', group: [gold], step: 0 } as never);
+        const earned = REWARDS[reward]({ completion: gold, row, randomKey: '', group: [gold], step: 0 });
         assert.equal(earned, 1, `${reward} of ${gold}`);
       }
     }
@@ -148,7 +148,7 @@ for (const [key, task] of Object.entries<DrawnTask>(TASKS)) {
   test(`${key}: partial credit is declared as the score gives it`, () => {
     const random = new Random(3, 'partial credit');
     const answers = Array.from({ length: 60 }, (_, i) => task.sample('id', `row-${i}`, random).answer);
-    const scores = answers.map((answer) => task.score(`<answer>${answer}</answer>`, answers[0]!));
+    const scores = answers.map((answer) => task.score(`<answer>${answer}</answer>`, { answer: answers[0]! }));
     assert.equal(scores[0], 1);
     assert.equal(
       scores.some((score) => score > 0 && score < 1),

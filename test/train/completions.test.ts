@@ -41,7 +41,7 @@ test('the columns are typed, also where a reward applies to no row', async () =>
       ['prompt', 'BYTE_ARRAY', 'REQUIRED'],
       ['solution', 'BYTE_ARRAY', 'REQUIRED'],
       ['completion', 'BYTE_ARRAY', 'REQUIRED'],
-      ['reward', 'DOUBLE', 'REQUIRED'],
+      ['reward', 'DOUBLE', 'OPTIONAL'],
       ['advantage', 'DOUBLE', 'REQUIRED'],
       ['tokens', 'INT32', 'REQUIRED'],
       ['ended', 'BOOLEAN', 'REQUIRED'],

@@ -88,7 +88,11 @@ test('every metric that runs log has its row', async () => {
   const model = tinyPolicy();
   for (const lossType of ['grpo', 'cispo'] as const) {
     const run = RunDirectory.open(path.join(folder, lossType), {});
-    const rewards = [{ name: 'short', weight: 1, reward: (completion: string) => -completion.length }];
+    const shortReward = ({ completion }: { completion: string }) => ({
+      reward: -completion.length,
+      metrics: { characters: completion.length },
+    });
+    const rewards = [{ name: 'short', weight: 1, reward: shortReward }];
     const epsilonHigh = lossType === 'cispo' ? 5 : 0.2;
     await trainGrpo({
       model,
@@ -99,7 +103,7 @@ test('every metric that runs log has its row', async () => {
       evaluate: scheduleValidation({ model, items, settings: heldOut, rewards, score: scoreAnswer }),
     });
     for (const name of Object.keys(run.metrics()[0]!))
-      logged.add(name.replace('/short/', '/{name}/').replace('pass@2', 'pass@k'));
+      logged.add(name.replace('/short/', '/{name}/').replace('characters', '{metric}').replace('pass@2', 'pass@k'));
     for (const name of Object.keys(run.rows<object>('timing.jsonl')[0]!)) logged.add(name);
   }
   const run = RunDirectory.open(path.join(folder, 'sft'), {});

@@ -9,11 +9,14 @@ import * as tf from '@tensorflow/tfjs';
 import { startEngine } from '../../lib/engine/backend.js';
 import { widen } from '../../lib/engine/packed.js';
 import { disposeModel } from '../../lib/model/model.js';
+import type { RgbImage } from '../../lib/records/image.js';
 import { randomReward } from '../../lib/rewards/random-control.js';
+import type { RewardInput } from '../../lib/rewards/reward.js';
 import { trainGrpo } from '../../lib/train/grpo.js';
 import { GRPO_PRESETS, type GrpoSettings, REASON_RFT_GRPO } from '../../lib/train/grpo-settings.js';
 import { TrainingStopped } from '../../lib/train/loop.js';
-import { type NamedReward, rewardCompletion } from '../../lib/train/named-reward.js';
+import type { NamedReward } from '../../lib/train/named-reward.js';
+import type { GrpoExample } from '../../lib/train/rollout.js';
 import { RunDirectory } from '../../lib/train/run-directory.js';
 import type { TrainingWarning } from '../../lib/train/warnings.js';
 import { tinyExamples, tinyPolicy } from '../support/tiny-policy.js';
@@ -43,7 +46,7 @@ const SETTINGS: GrpoSettings = {
 const variety: NamedReward = {
   name: 'variety',
   weight: 1,
-  reward: (text) => new Set(text.split(' ')).size / 8,
+  reward: ({ completion }) => new Set(completion.split(' ')).size / 8,
 };
 
 interface Outcome {
@@ -56,7 +59,11 @@ interface Outcome {
 async function train(
   name: string,
   changes: Partial<GrpoSettings>,
-  { rewards = [variety], stopAfter = 0 }: { rewards?: NamedReward[]; stopAfter?: number } = {},
+  {
+    rewards = [variety],
+    stopAfter = 0,
+    examples = tinyExamples(12),
+  }: { rewards?: NamedReward[]; stopAfter?: number; examples?: GrpoExample[] } = {},
 ): Promise<Outcome> {
   const model = tinyPolicy();
   const run = RunDirectory.open(path.join(folder, name), { name });
@@ -65,7 +72,7 @@ async function train(
   try {
     await trainGrpo({
       model,
-      examples: tinyExamples(12),
+      examples,
       rewards,
       settings: { ...SETTINGS, ...changes },
       run,
@@ -156,32 +163,96 @@ test('random rewards are drawn anew for each completion, and again the same in t
 });
 
 test('a reward that is no finite number stops the run before the update, with reward, row and completion named', async () => {
-  const fail = () => {
-    throw new TypeError('no table');
-  };
-  const answers: [string, () => unknown, RegExp][] = [
-    ['nan', () => Number.NaN, /'broken' must return a finite number or null, but returned NaN for row '\d+' and the/],
-    ['infinite', () => Number.POSITIVE_INFINITY, /returned Infinity for row/],
-    ['undefined', () => undefined, /returned undefined for row/],
-    ['string', () => '1', /returned the string "1" for row/],
-    ['promise', () => Promise.resolve(1), /returned a promise \(a reward cannot be async\) for row/],
-    ['boolean', () => true, /returned true for row/],
-    ['failing', fail, /the reward 'broken' failed \(no table\) for row '\d+' and the completion "[\d ]*"/],
-  ];
-  for (const [name, answer, message] of answers) {
-    let asked = 0;
-    const reward = () => (++asked > 16 ? answer() : asked) as number;
-    const broken: NamedReward = { name: 'broken', weight: 1, reward };
-    const place = `broken ${name === 'nan' ? name : 'at once'}`;
-    if (name !== 'nan') asked = 16;
-    await assert.rejects(train(place, {}, { rewards: [broken] }), message);
-    assert.equal(RunDirectory.open(path.join(folder, place), { name: place }).metrics().length, name === 'nan' ? 1 : 0);
-  }
-  const row = { solution: '', randomKey: '', group: [], step: 0 };
-  assert.throws(
-    () => rewardCompletion({ name: 'x', weight: 1, reward: () => Number.NaN }, 'a'.repeat(200), '7', row),
-    /row '7' and the completion "a{80} \.\.\."$/,
+  let asked = 0;
+  const broken: NamedReward = { name: 'broken', weight: 1, reward: () => (++asked > 16 ? Number.NaN : asked) };
+  await assert.rejects(
+    train('broken', {}, { rewards: [broken] }),
+    /'broken' must return a finite number, a boolean or null, but returned NaN for row '\d+' and the completion "[\d ]*"/,
   );
+  assert.equal(RunDirectory.open(path.join(folder, 'broken'), { name: 'broken' }).metrics().length, 1);
+});
+
+test('a reward that fails and counts as null: the run goes on, the step counts it, and the log and a warning say so', async () => {
+  const broken: NamedReward = {
+    name: 'broken',
+    weight: 1,
+    reward: async ({ row }) => {
+      if (Number(row.id) % 2 === 1) throw new TypeError('no table');
+      return { reward: true, metrics: { even: 2 } };
+    },
+  };
+  const { run, warnings } = await train(
+    'counts as null',
+    { steps: 1, onRewardError: 'null' },
+    { rewards: [variety, broken] },
+  );
+  const rows = await run.readCompletions(1);
+  const failed = rows.filter(({ id }) => Number(id) % 2 === 1);
+  assert.ok(failed.length > 0 && failed.length < 16, 'the prompts are all even or all odd; choose another seed');
+  const [row] = run.metrics();
+  assert.equal(row!['rewards/broken/errors'], failed.length);
+  assert.equal(row!['rewards/broken/nulls'], failed.length);
+  assert.equal(row!['rewards/broken/mean'], 1);
+  assert.equal(row!['rewards/broken/even'], 2);
+  assert.equal(row!['rewards/variety/errors'], 0);
+  assert.ok(failed.every(({ rewards, reward }) => rewards.broken === null && reward === rewards.variety));
+  const errors = run.rows<{ step: number; reward: string; id: string; message: string }>('reward-errors.jsonl');
+  assert.equal(errors.length, failed.length);
+  assert.match(errors[0]!.message, /^the reward 'broken' failed \(no table\) for row '\d+' and the completion/);
+  const told = warnings.find(({ kind }) => kind === 'reward-errors');
+  assert.match(told!.message, new RegExp(`broken failed for ${failed.length} completions.*reward-errors\\.jsonl`));
+});
+
+test('where no reward applies there is no mean and no reward in the metrics, nor in the table of completions', async () => {
+  const silent: NamedReward = { name: 'silent', weight: 1, reward: () => null };
+  const { run, warnings } = await train('silent', { steps: 1 }, { rewards: [silent] });
+  const [row] = run.metrics();
+  assert.deepEqual(
+    ['reward', 'rewards/silent/mean', 'rewards/silent/std'].filter((name) => name in row!),
+    [],
+  );
+  assert.equal(row!['rewards/silent/nulls'], 16);
+  assert.ok((await run.readCompletions(1)).every(({ reward, advantage }) => reward === null && advantage === 0));
+  assert.match(warnings.find(({ kind }) => kind === 'reward-nulls')!.message, /silent applied to no completion/);
+});
+
+test('a reward sees the row with all its columns, prompt, group, tokens, step and whether the completion was cut; and pictures', async () => {
+  const picture: RgbImage = { width: 1, height: 1, data: new Uint8Array([1, 2, 3]) };
+  let decoded = 0;
+  const examples = tinyExamples(12).map((example) => ({
+    ...example,
+    row: { ...example.row, place: `table ${example.id}` },
+    images: async () => {
+      decoded++;
+      return [picture];
+    },
+  }));
+  const seen: RewardInput[] = [];
+  const curious: NamedReward = {
+    name: 'curious',
+    weight: 1,
+    reward: async (input) => {
+      seen.push(input);
+      if (input.row.id === '0') assert.deepEqual(await input.images(), [picture]);
+      return seen.length;
+    },
+  };
+  const { run } = await train('curious', { steps: 3 }, { rewards: [curious], examples });
+  assert.equal(seen.length, 3 * 16);
+  for (const step of [0, 1, 2]) {
+    const logged = await run.readCompletions(step + 1);
+    seen.slice(16 * step, 16 * (step + 1)).forEach((input, i) => {
+      const { completion, id, prompt, tokens, ended } = logged[i]!;
+      assert.deepEqual(
+        [input.completion, input.row.id, input.row.place, input.prompt, input.tokens, input.cut, input.step],
+        [completion, id, `table ${id}`, prompt, tokens, !ended, step],
+      );
+      const group = logged.filter((other) => other.id === id).map((other) => other.completion);
+      assert.deepEqual(input.group, group);
+    });
+  }
+  assert.equal(decoded, seen.filter(({ row }) => row.id === '0').length);
+  assert.ok(decoded > 0, 'prompt 0 was not drawn; choose another seed');
 });
 
 test('a reward that is named twice, or whose weight is no number, is refused before anything is computed', async () => {
@@ -199,7 +270,7 @@ test('a reward that is named twice, or whose weight is no number, is refused bef
 const deadForMost: NamedReward = {
   name: 'dead_for_most',
   weight: 1,
-  reward: (text, { solution }) => (Number(solution) < 8 ? 1 : new Set(text.split(' ')).size / 8),
+  reward: ({ completion, row }) => (Number(row.answer) < 8 ? 1 : new Set(completion.split(' ')).size / 8),
 };
 
 test('dynamic sampling replaces dead groups by live ones of fresh prompts, and reports the prompts drawn first', async () => {

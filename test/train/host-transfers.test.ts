@@ -88,7 +88,7 @@ async function grpoTransfers(times: number): Promise<HostTransfers> {
       trainGrpo({
         model,
         examples: tinyExamples(2),
-        rewards: [{ name: 'variety', weight: 1, reward: (text) => new Set(text.split(' ')).size / 8 }],
+        rewards: [{ name: 'variety', weight: 1, reward: ({ completion }) => new Set(completion.split(' ')).size / 8 }],
         settings: GRPO,
         run,
         onStep,

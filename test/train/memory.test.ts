@@ -54,7 +54,7 @@ test('GRPO, two updates a rollout, a reference and checkpoints', async () => {
   await trainGrpo({
     model,
     examples: tinyExamples(6),
-    rewards: [{ name: 'short', weight: 1, reward: (text) => -text.length / 100 }],
+    rewards: [{ name: 'short', weight: 1, reward: ({ completion }) => -completion.length / 100 }],
     settings: {
       ...REASON_RFT_GRPO,
       steps: STEPS,

@@ -14,6 +14,7 @@ import type { LossType } from '../../lib/train/policy-loss.js';
 import { logProbStep, policyStep } from '../../lib/train/policy-step.js';
 import { computeLogProbs, miniBatches, policyGradients } from '../../lib/train/policy-update.js';
 import type { Rollout } from '../../lib/train/rollout.js';
+import { dataRow } from '../support/data-row.js';
 import { referenceScores, slopeAt, type Weights } from '../support/reference-model.js';
 import {
   TOY_CONFIG,
@@ -45,7 +46,7 @@ const ADVANTAGES = [
   [-1.1, 0.9],
 ];
 const ROLLOUT: Rollout = {
-  examples: PROMPTS.map(({ kit }, p) => ({ id: String(p), prompt: kit, solution: '' })),
+  examples: PROMPTS.map(({ kit }, p) => ({ id: String(p), prompt: kit, row: dataRow(String(p)) })),
   completions: COMPLETIONS.map((group) =>
     group.map((tokens) => ({ tokens, logProbs: tokens.map(() => 0), ended: tokens.at(-1) === 11 })),
   ),

@@ -17,6 +17,7 @@ import {
   policyGradients,
 } from '../../lib/train/policy-update.js';
 import type { Rollout } from '../../lib/train/rollout.js';
+import { dataRow } from '../support/data-row.js';
 import { TINY_CONFIG, TINY_QWEN3_CONFIG, tinyParameters, tinyPrompt } from '../support/tiny-model.js';
 
 before(async () => {
@@ -46,7 +47,7 @@ function rollout(order: readonly number[], completionOrder = [0, 1, 2]): Rollout
               p,
               Array.from({ length: 1 + p }, () => 22),
             ),
-      solution: '',
+      row: dataRow(String(p)),
     },
     completions: [0, 1, 2].map(() => {
       const tokens = Array.from({ length: 1 + random.int(12) }, () => 6 + random.int(26));
@@ -126,7 +127,7 @@ for (const [name, lossType, config] of [
 test('log-probabilities noted at sampling are those of a pass over the rollout, at the temperature of both', () => {
   const settings: GrpoSettings = { ...SETTINGS, temperature: 0.7, topK: 0, topP: 1, temperatureInLoss: true };
   assert.equal(canReuseSamplingLogProbs(settings), true);
-  const examples = [0, 1, 2].map((p) => ({ id: String(p), prompt: tinyPrompt(p, [22, 23]), solution: '' }));
+  const examples = [0, 1, 2].map((p) => ({ id: String(p), prompt: tinyPrompt(p, [22, 23]), row: dataRow(String(p)) }));
   const parameters = tinyParameters(1);
   const generator = new Generator(TINY_CONFIG, [31]);
   const prompts = examples.map(({ prompt }) => prompt);

@@ -75,11 +75,15 @@ const grpo: GrpoSettings = {
 };
 
 function grpoExamples(model: Model): GrpoExample[] {
-  return prompts(model, 'think').map((prompt, i) => ({ id: records[i]!.id, prompt, solution: records[i]!.answer }));
+  return prompts(model, 'think').map((prompt, i) => ({ id: records[i]!.id, prompt, row: records[i]! }));
 }
 
 /** Rewards a completion that thinks in tags, which the base model does now and then: what a few steps can teach. */
-const thinking: NamedReward = { name: 'think_reward', weight: 1, reward: (text) => (text.includes('<think>') ? 1 : 0) };
+const thinking: NamedReward = {
+  name: 'think_reward',
+  weight: 1,
+  reward: ({ completion }) => completion.includes('<think>'),
+};
 
 /** The steps that the newest run reported. */
 const stepsDone: number[] = [];

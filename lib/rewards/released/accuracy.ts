@@ -1,5 +1,6 @@
 /** The accuracy reward of the released code. */
 import { taggedAnswer } from '../extract-answer.js';
+import type { AnsweredCompletion } from '../reward.js';
 import { equalAnswers } from '../symbolic.js';
 
 /**
@@ -7,8 +8,8 @@ import { equalAnswers } from '../symbolic.js';
  * symbolic check is made only where there is no answer tag, of the whole completion. There math-verify, which the released
  * code calls, would also find an expression within prose; here the completion must be the answer and nothing else.
  */
-export function releasedAccuracyReward(completion: string, { solution }: { solution: string }): number {
+export function releasedAccuracyReward({ completion, row }: AnsweredCompletion): number {
   const tagged = taggedAnswer(completion);
-  if (tagged !== undefined) return tagged === solution.trim() ? 1 : 0;
-  return equalAnswers(completion, solution) ? 1 : 0;
+  if (tagged !== undefined) return tagged === row.answer.trim() ? 1 : 0;
+  return equalAnswers(completion, row.answer) ? 1 : 0;
 }

@@ -1,6 +1,7 @@
 /** The function-based reward of the released code, and how that reads calls. */
 import { type FunctionCall, readCalls } from '../function-match.js';
 import { repeatedMatch } from '../function-reward.js';
+import type { AnsweredCompletion } from '../reward.js';
 import { extractReleasedAnswer } from './extract-answer.js';
 
 // As in `parseFunctionCalls`, one attempt a word keeps the search for the name linear; the lookbehind stands for `\b`.
@@ -19,10 +20,10 @@ export function parseReleasedCalls(text: string): FunctionCall[] {
  * The released reward, as its transformation scripts are wired: whole matches alone, and calls read as the released code reads
  * them (see `parseReleasedCalls`).
  */
-export function releasedFunctionReward(completion: string, { solution }: { solution: string }): number {
+export function releasedFunctionReward({ completion, row }: AnsweredCompletion): number {
   return repeatedMatch(
     parseReleasedCalls(extractReleasedAnswer(completion)),
-    parseReleasedCalls(solution),
+    parseReleasedCalls(row.answer),
     'full-only',
   );
 }

@@ -1,6 +1,6 @@
 /** The released evaluation of counting and structure perception. */
 import { taggedAnswer } from '../extract-answer.js';
-import type { Scorer } from '../scorer.js';
+import type { AnswerScorer } from '../scorer.js';
 import { equalAnswers } from '../symbolic.js';
 
 /**
@@ -12,7 +12,7 @@ import { equalAnswers } from '../symbolic.js';
  * Where this differs from the released code: that finds an expression within prose, by math-verify, and here the text must be
  * the answer and nothing else.
  */
-export const releasedScoreAnswer: Scorer = (completion, goldAnswer) => {
+export const releasedScoreAnswer: AnswerScorer = (completion, { answer: goldAnswer }) => {
   const tagged = taggedAnswer(completion);
   if (tagged === undefined ? completion.trim() === goldAnswer.trim() : tagged === goldAnswer) return 1;
   // A letter is no mathematics: b is not B there.

@@ -1,7 +1,7 @@
 /** The released evaluation of spatial transformation. */
 import { taggedAnswer } from '../extract-answer.js';
 import { matchCalls } from '../function-match.js';
-import type { Scorer } from '../scorer.js';
+import type { AnswerScorer } from '../scorer.js';
 import { parseReleasedCalls } from './function-match.js';
 
 /**
@@ -13,8 +13,8 @@ import { parseReleasedCalls } from './function-match.js';
  * - there, calls are matched in the order of a Python set, which differs from run to run where two would do; here, in the order
  *   in which they stand.
  */
-export const releasedScoreTransformation: Scorer = (completion, goldAnswer) =>
-  matchCalls(parseReleasedCalls(lineAnswer(completion) ?? completion), parseReleasedCalls(goldAnswer), 'partial');
+export const releasedScoreTransformation: AnswerScorer = (completion, { answer }) =>
+  matchCalls(parseReleasedCalls(lineAnswer(completion) ?? completion), parseReleasedCalls(answer), 'partial');
 
 /** The text of the first answer whose tags stand on one line. */
 function lineAnswer(completion: string): string | undefined {

@@ -17,9 +17,9 @@ export function encodeSftRows(model: Model, rows: readonly SftRow[]): Deferred<S
   }));
 }
 
-/** The prompts of GRPO with their gold answers. */
+/** The prompts of GRPO with the rows that rewards read. */
 export function encodeGrpoRows(model: Model, rows: readonly QuestionRow[]): Deferred<GrpoExample>[] {
-  return rows.map((row) => ({ id: row.id, prompt: encodeRow(model, row), solution: row.solution, row: row.row }));
+  return rows.map((row) => ({ id: row.id, prompt: encodeRow(model, row), row: row.row, images: () => readRow(row) }));
 }
 
 /** The items of an evaluation. */
@@ -28,8 +28,8 @@ export function encodeQuestions(model: Model, rows: readonly QuestionRow[]): Def
     id: row.id,
     family: row.family,
     prompt: encodeRow(model, row),
-    solution: row.solution,
     row: row.row,
+    images: () => readRow(row),
   }));
 }
 
@@ -40,6 +40,11 @@ function encodeRow(
 ): EncodedPrompt | (() => Promise<EncodedPrompt>) {
   if (!pictures.some(isUnread)) return encodePrompt(model, pictures as readonly RgbImage[], prompt, system);
   return async () => encodePrompt(model, await Promise.all(pictures.map(readPicture)), prompt, system);
+}
+
+/** The pictures of a row, for rewards that look at them. */
+function readRow({ pictures }: PreparedRow): Promise<RgbImage[]> {
+  return Promise.all(pictures.map(readPicture));
 }
 
 /** Reads the pictures of rows. @returns `[rows][pictures]` */

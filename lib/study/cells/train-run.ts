@@ -127,7 +127,7 @@ function trainPlan(plan: TrainingPlan, openRun: () => RunDirectory, control: Run
     return trainSftRows({ start, rows: plan.rows, settings: plan.settings, evaluate }, openRun, control);
   }
   const rewards: NamedReward[] = plan.rewards.map(([name, weight]) => ({ name, weight, reward: REWARDS[name] }));
-  const evaluate = validation && scheduleValidationOnRows({ ...validation, rewards });
+  const evaluate = validation && scheduleValidationOnRows({ ...validation, rewards, rewardSettings: plan.settings });
   return trainGrpoRows({ start, rows: plan.rows, rewards, settings: plan.settings, evaluate }, openRun, control);
 }
 

@@ -8,14 +8,16 @@ import { checkNames } from '../../engine/names.js';
 import { type EvaluationItem, evaluateModel } from '../../evaluate/evaluate.js';
 import { meanPassAtK } from '../../evaluate/pass-at-k.js';
 import { type Deferred, preparePrompts } from '../../model/deferred-prompt.js';
+import type { Completion } from '../../model/generate.js';
 import type { Model } from '../../model/model.js';
 import { checkSampling, type SamplingSettings } from '../../model/sampling.js';
 import type { ModelWeights } from '../../model/tensors.js';
-import type { Scorer } from '../../rewards/scorer.js';
-import { mean } from '../../train/advantage.js';
+import { type Scorer, scoreCompletion } from '../../rewards/scorer.js';
+import { mean, weightedSum } from '../../train/advantage.js';
 import type { EvaluationSchedule } from '../../train/loop.js';
 import type { Metrics } from '../../train/metrics.js';
-import { type NamedReward, rewardCompletion } from '../../train/named-reward.js';
+import { type NamedReward, REWARD_DEFAULTS, type RewardSettings } from '../../train/named-reward.js';
+import { refuseImages, rewardMetrics, scoreCompletions } from '../../train/score-completions.js';
 import { encodeQuestions } from './encode-rows.js';
 import type { QuestionRow } from './prepared-rows.js';
 
@@ -75,6 +77,8 @@ export interface ValidationOptions {
   items: readonly Deferred<EvaluationItem>[];
   /** The rewards that the run trains on; default: none. */
   rewards?: readonly NamedReward[];
+  /** How they are asked; default: `REWARD_DEFAULTS`. */
+  rewardSettings?: RewardSettings;
   /** Scores a completion against the gold answer; the task's own scorer. */
   score: Scorer;
 }
@@ -86,7 +90,7 @@ export interface ValidationOptions {
  * - `eval_format`: share of greedy completions in the tags that the prompt asks for;
  * - `eval_pass@1` and `eval_pass@k`: of k sampled completions an item, the share that is right, and the share of items with
  *   one right or more. A pass@k that falls while pass@1 rises is a policy that narrows;
- * - `eval_reward` and `eval_rewards/{name}/mean`: of the sampled completions, when there are rewards.
+ * - `eval_reward`, `eval_rewards/{name}/mean` and the other metrics of rewards: of the sampled completions, when there are rewards.
  *
  * The draws are the same at each evaluation (a seed of their own), so that differences are the model's.
  *
@@ -98,6 +102,7 @@ export function scheduleValidation({
   items,
   settings,
   rewards = [],
+  rewardSettings = REWARD_DEFAULTS,
   score,
 }: { model: Model } & ValidationOptions): EvaluationSchedule | undefined {
   checkValidation(settings);
@@ -108,10 +113,14 @@ export function scheduleValidation({
     const greedy = await evaluateModel({ ...model, parameters }, items, { maxNewTokens, score });
     const { accuracy, formatted } = greedy;
     const samples = await sampleItems(model, parameters, items, settings);
-    const isRight = samples.map((texts, i) => texts.map((text) => score(text, items[i]!.solution) === 1));
+    const isRight = await Promise.all(
+      samples.map(({ item, texts }) =>
+        Promise.all(texts.map(async (text) => (await scoreCompletion(score, text, item.row)) === 1)),
+      ),
+    );
     const metrics: Metrics = { accuracy, format: formatted, 'pass@1': meanPassAtK(isRight, 1) };
     if (settings.samples > 1) metrics[`pass@${settings.samples}`] = meanPassAtK(isRight, settings.samples);
-    Object.assign(metrics, rewardMeans(rewards, samples, items));
+    Object.assign(metrics, await measureRewards(rewards, samples, rewardSettings));
     return { metrics, score: accuracy };
   };
   return { every: settings.evaluateEvery, measure };
@@ -127,14 +136,23 @@ export function scheduleValidationOnRows({
   return (model) => scheduleValidation({ model, items: encodeQuestions(model, rows), ...options });
 }
 
-/** Draws `samples` completions of each item. @returns their texts, `[items][samples]` */
+/** The completions that were drawn of an item, with their texts. */
+interface ItemSamples {
+  item: EvaluationItem;
+  /** The chat as the model read it, without special tokens. */
+  prompt: string;
+  completions: Completion[];
+  texts: string[];
+}
+
+/** Draws `samples` completions of each item. */
 async function sampleItems(
   model: Model,
   parameters: ModelWeights,
   items: readonly Deferred<EvaluationItem>[],
   settings: ValidationSettings,
-): Promise<string[][]> {
-  const texts: string[][] = [];
+): Promise<ItemSamples[]> {
+  const drawn: ItemSamples[] = [];
   const size = Math.max(1, Math.floor(BATCH / settings.samples));
   for (let first = 0; first < items.length; first += size) {
     await new Promise((resolve) => setImmediate(resolve));
@@ -145,38 +163,44 @@ async function sampleItems(
       { ...settings, completions: settings.samples, seed: 0 },
       batch.map((item) => `validation/${item.id}`),
     );
-    texts.push(
-      ...groups.map((group) =>
-        group.map(({ tokens, ended }) => model.tokenizer.decode(ended ? tokens.slice(0, -1) : tokens)),
-      ),
-    );
+    batch.forEach((item, i) => {
+      const completions = groups[i]!;
+      const texts = completions.map(({ tokens, ended }) =>
+        model.tokenizer.decode(ended ? tokens.slice(0, -1) : tokens),
+      );
+      const prompt = model.tokenizer.decode(item.prompt.tokens, { skipSpecial: true });
+      drawn.push({ item, prompt, completions, texts });
+    });
   }
-  return texts;
+  return drawn;
 }
 
-/** The mean of the weighted sum, and of each reward over the completions that it applies to. */
-function rewardMeans(
+/** The mean of the weighted sum, and the metrics of each reward, as a step of training logs them. */
+async function measureRewards(
   rewards: readonly NamedReward[],
-  samples: readonly (readonly string[])[],
-  items: readonly Pick<EvaluationItem, 'id' | 'solution'>[],
-): Metrics {
+  samples: readonly ItemSamples[],
+  settings: RewardSettings,
+): Promise<Metrics> {
   if (rewards.length === 0) return {};
-  const weightedRewards = samples.map((texts) => texts.map(() => 0));
-  const metrics: Metrics = { reward: 0 };
-  for (const reward of rewards) {
-    const applicable: number[] = [];
-    samples.forEach((texts, i) => {
-      texts.forEach((text, g) => {
-        const { id, solution } = items[i]!;
-        const row = { solution, randomKey: `validation/${id}/${g}`, group: texts, step: Infinity };
-        const value = rewardCompletion(reward, text, id, row);
-        if (value === null) return;
-        applicable.push(value);
-        weightedRewards[i]![g]! += reward.weight * value;
-      });
-    });
-    metrics[`rewards/${reward.name}/mean`] = mean(applicable);
-  }
-  metrics.reward = mean(weightedRewards.flat());
-  return metrics;
+  const questions = samples.flatMap(({ item, prompt, texts, completions }) =>
+    texts.map((completion, g) => ({
+      completion,
+      row: item.row,
+      prompt,
+      group: texts,
+      tokens: completions[g]!.tokens.length,
+      cut: !completions[g]!.ended,
+      step: Infinity,
+      randomKey: `validation/${item.id}/${g}`,
+      images: item.images ?? refuseImages,
+    })),
+  );
+  const scores = await scoreCompletions(rewards, questions, settings);
+  const weights = rewards.map(({ weight }) => weight);
+  const sums = weightedSum(
+    scores.map(({ values }) => [values]),
+    weights,
+  );
+  const known = sums[0]!.filter((sum) => sum !== null);
+  return { ...(known.length === 0 ? {} : { reward: mean(known) }), ...Object.assign({}, ...scores.map(rewardMetrics)) };
 }

@@ -1,7 +1,6 @@
 /** The paper's three claims, each judged on each task from finished cells: the comparisons, and the verdict that follows from them. */
 import { mcNemar } from '../../evaluate/interval.js';
 import { differenceOverSeeds, type Estimate, estimateOverSeeds } from '../../evaluate/over-seeds.js';
-import type { RewardRow } from '../../rewards/reward.js';
 import { REWARDS, type RewardName } from '../../rewards/rewards.js';
 import { TASKS, type TaskName, type TestSet, testSetsOf } from '../../tasks/tasks.js';
 import { mean } from '../../train/advantage.js';
@@ -158,9 +157,9 @@ function compareWithStarts(study: Study, task: TaskName): Comparisons {
 
 /** The reward of a completion that stands alone. It may use the gold answer, and neither a group, a random number nor a step. */
 function computeReward(name: RewardName, completion: string, goldAnswer: string): number {
-  const row = { solution: goldAnswer, randomKey: '', group: [completion], step: Number.POSITIVE_INFINITY };
-  const reward: (text: string, row: RewardRow) => number | null = REWARDS[name];
-  return reward(completion, row) ?? 0;
+  const input = { completion, row: { answer: goldAnswer }, group: [completion], step: Number.POSITIVE_INFINITY };
+  const reward = REWARDS[name] as (answered: typeof input) => number | null;
+  return reward(input) ?? 0;
 }
 
 function sideOf(name: string, scores: number[][] | undefined): Side | undefined {

@@ -160,7 +160,9 @@ const GRPO_LINES: readonly [name: string, file: string, line: string | RegExp, c
   ['trainGrpo', 'train/grpo', 'pass < settings.updatesPerRollout', 'pass <= settings.updatesPerRollout'],
   ['gradientsOf', 'train/gradients', 'tf.zerosLike(', 'tf.onesLike('],
   ['trainFromStart', 'study/cells/start-model', 'if (lora) addAdapters(', 'if (!lora) addAdapters('],
-  ['encodeGrpoRows', 'study/cells/encode-rows', 'solution: row.solution }));', 'solution: row.id }));'],
+  ['encodeGrpoRows', 'study/cells/encode-rows', 'id: row.id, prompt: encodeRow', 'id: row.prompt, prompt: encodeRow'],
+  ['scoreCompletions', 'train/score-completions', 'values[index] = checked.value', 'values[index] = null'],
+  ['checkOutput', 'train/reward-output', 'value: Number(value)', 'value: 2 * Number(value)'],
 ];
 
 for (const [name, file, line, changed] of GRPO_LINES) {
@@ -195,7 +197,11 @@ test('SFT does not run GRPO, nor GRPO SFT; only validated cells run validation',
     'trained: completion.map(() => false)',
   );
   assert.equal(trainingCode(GRPO, sftOnly).version, trainingCode(GRPO).version);
-  const validation = changedKit('study/cells/validation', 'score(text, items[i]!.solution) === 1', 'true');
+  const validation = changedKit(
+    'study/cells/validation',
+    '(await scoreCompletion(score, text, item.row)) === 1',
+    'true',
+  );
   assert.equal(trainingCode(GRPO, validation).version, trainingCode(GRPO).version);
   assert.notEqual(trainingCode(VALIDATED, validation).version, trainingCode(VALIDATED).version);
 });
@@ -210,7 +216,7 @@ test('a cell depends on the rewards and the scorer that it names and on no other
   ] as const)
     assert.equal(trainingCode(GRPO, changedKit(file, line, changed)).version, before, file);
   for (const [file, line, changed] of [
-    ['rewards/accuracy', '1,15', '1,16'],
+    ['rewards/accuracy', 'sameDecimal(answer, gold) ? 1', 'sameDecimal(answer, gold) ? 2'],
     ['rewards/format', "'answer']", "'answers']"],
     ['rewards/extract-answer', 'open + 8', 'open + 9'],
     ['rewards/rewards', 'format_reward: formatReward,', 'format_reward: releasedFormatReward,'],
@@ -228,7 +234,11 @@ test('a cell depends on the rewards and the scorer that it names and on no other
   const asked = trainingCode({ kind: 'grpo', rewards: ['polite_reward' as RewardName] }, withPolite);
   assert.ok('rewards/polite' in asked.files && !('rewards/format' in asked.files));
   // The scorer of validation and of evaluations.
-  const answer = changedKit('rewards/score-answer', 'accuracyReward(completion', 'accuracyReward(completion.trim()');
+  const answer = changedKit(
+    'rewards/score-answer',
+    'accuracyReward({ completion,',
+    'accuracyReward({ completion: completion.trim(),',
+  );
   assert.notEqual(trainingCode(VALIDATED, answer).version, trainingCode(VALIDATED).version);
   assert.notEqual(measuringCode('evaluation', 'answer', answer).version, measuringCode('evaluation', 'answer').version);
   assert.equal(

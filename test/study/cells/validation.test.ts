@@ -81,9 +81,9 @@ test('accuracy is greedy, pass@k and reward are of the samples, each by its own 
     {
       name: 'length',
       weight: 2,
-      reward: (text: string, row: { solution: string }) => {
-        asked.push(text);
-        return row.solution === items[0]!.solution ? null : text.length;
+      reward: ({ completion, row }: { completion: string; row: { answer: string } }) => {
+        asked.push(completion);
+        return row.answer === items[0]!.row.answer ? null : completion.length;
       },
     },
   ];
@@ -106,13 +106,15 @@ test('accuracy is greedy, pass@k and reward are of the samples, each by its own 
   assert.deepEqual(asked, samples.flat());
   assert.equal(metrics.accuracy, mean(greedy.map(score)));
   assert.equal(best, metrics.accuracy);
-  assert.equal(metrics.format, mean(greedy.map((text) => formatReward(text))));
+  assert.equal(metrics.format, mean(greedy.map((text) => formatReward({ completion: text }))));
   assert.equal(metrics['pass@1'], mean(samples.flat().map(score)));
   assert.equal(metrics['pass@2'], mean(samples.map((group) => (group.some((text) => score(text) === 1) ? 1 : 0))));
-  const applies = samples.filter((_, i) => items[i]!.solution !== items[0]!.solution).flat();
-  assert.equal(metrics['rewards/length/mean'], applies.length === 0 ? 0 : mean(applies.map((text) => text.length)));
-  // Weight 2; a completion to which no reward applies counts 0, 8 completions in all.
-  assert.equal(metrics.reward, (2 * applies.reduce((sum, text) => sum + text.length, 0)) / 8);
+  const applies = samples.filter((_, i) => items[i]!.row.answer !== items[0]!.row.answer).flat();
+  assert.ok(applies.length > 0 && applies.length < 8, 'the answers of the items do not differ; choose another seed');
+  assert.equal(metrics['rewards/length/mean'], mean(applies.map((text) => text.length)));
+  assert.equal(metrics['rewards/length/nulls'], 8 - applies.length);
+  // Weight 2; a completion to which no reward applies does not count, as in training.
+  assert.equal(metrics.reward, 2 * mean(applies.map((text) => text.length)));
 });
 
 test('a reward that is no number is named with the row and the completion', async () => {
@@ -121,13 +123,17 @@ test('a reward that is no number is named with the row and the completion', asyn
   const { measure } = scheduleValidation({ model, items, settings, rewards, score: scoreAnswer })!;
   await assert.rejects(
     async () => measure(model.parameters, 10),
-    new RegExp(`the reward 'unsure' must return a finite number or null, but returned NaN for row '${items[0]!.id}'`),
+    new RegExp(
+      `the reward 'unsure' must return a finite number, a boolean or null, but returned NaN for row '${items[0]!.id}'`,
+    ),
   );
 });
 
 test('what is measured is the parameters handed over, the same each time, and leaves no tensors', async () => {
   const items = itemsOf(validationRows(study, 'counting', 4));
-  const rewards = [{ name: 'length', weight: 1, reward: (text: string) => text.length }];
+  const rewards = [
+    { name: 'length', weight: 1, reward: ({ completion }: { completion: string }) => completion.length },
+  ];
   const { measure } = scheduleValidation({ model, items, settings, rewards, score: scoreAnswer })!;
   const first = await measure(model.parameters, 10);
   const before = tf.memory().numTensors;

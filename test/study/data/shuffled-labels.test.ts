@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Random } from '../../../lib/engine/random.js';
 import type { TaskRecord } from '../../../lib/records/record.js';
-import type { Scorer } from '../../../lib/rewards/scorer.js';
+import type { AnswerScorer } from '../../../lib/rewards/scorer.js';
 import { answerGroups, shuffleLabels } from '../../../lib/study/data/shuffled-labels.js';
 import { TASK_NAMES, TASKS, type TaskName } from '../../../lib/tasks/tasks.js';
 
@@ -12,11 +12,11 @@ function sample(task: TaskName, count: number): TaskRecord[] {
 }
 
 /** The mean over all shuffles: the score of each answer against each of its group. */
-function meanOverShuffles(records: readonly TaskRecord[], score: Scorer): number {
+function meanOverShuffles(records: readonly TaskRecord[], score: AnswerScorer): number {
   let sum = 0;
   for (const places of answerGroups(records)) {
     for (const giver of places)
-      for (const taker of places) sum += score(records[giver]!.answer, records[taker]!.answer) / places.length;
+      for (const taker of places) sum += score(records[giver]!.answer, records[taker]!) / places.length;
   }
   return sum / records.length;
 }
@@ -39,12 +39,12 @@ for (const task of TASK_NAMES) {
       shuffled.map(({ id, problem, scene }) => [id, problem, scene]),
       rows.map(({ id, problem, scene }) => [id, problem, scene]),
     );
-    const scores = rows.map(({ answer }, i) => score(shuffled[i]!.answer, answer));
+    const scores = rows.map(({ answer }, i) => score(shuffled[i]!.answer, { answer }));
     const mean = scores.reduce((sum, value) => sum + value, 0) / scores.length;
     const expected = meanOverShuffles(rows, score);
     // Four standard errors of a mean of 400 scores in [0, 1]: at most 4 x 0.5 / 20.
     assert.ok(Math.abs(mean - expected) < 0.1, `${mean} against ${expected}`);
     assert.ok(expected < 0.35, `${expected} is much for a guess`);
-    assert.equal(rows.filter((row) => score(row.answer, row.answer) < 1).length, 0);
+    assert.equal(rows.filter((row) => score(row.answer, row) < 1).length, 0);
   });
 }

@@ -18,7 +18,9 @@ test('the best constant, worked by hand: a family of 1, 1, 2 and one of B, C, C,
 
 test('partial credit counts: a constant may be nobody’s whole answer and score best', () => {
   const answers = ['change_color(0,red)', 'change_color(0,blue)', 'change_size(1,small)'];
-  const scores = answers.map((constant) => answers.reduce((sum, gold) => sum + scoreTransformation(constant, gold), 0));
+  const scores = answers.map((constant) =>
+    answers.reduce((sum, gold) => sum + scoreTransformation(constant, { answer: gold }), 0),
+  );
   const best = Math.max(...scores) / 3;
   assert.equal(
     bestConstantScore(

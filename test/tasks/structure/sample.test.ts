@@ -164,11 +164,13 @@ test('structure: the same stream gives the same rows', () => {
 });
 
 test('structure: choices are scored by letter, numbers within the tolerance of the mathematical reward', () => {
-  assert.equal(scoreAnswer('<answer> C </answer>', 'C'), 1);
-  assert.equal(scoreAnswer('<answer> B </answer>', 'C'), 0);
-  assert.equal(mathematicalReward('<answer>70</answer>', { solution: '70' }), 1);
-  assert.equal(mathematicalReward('<answer>72</answer>', { solution: '70' }), 1); // 2 is below 5 % of 70
-  assert.equal(mathematicalReward('<answer>90</answer>', { solution: '70' }), 0); // 20 is above 20 % of 70
+  assert.equal(scoreAnswer('<answer> C </answer>', { answer: 'C' }), 1);
+  assert.equal(scoreAnswer('<answer> B </answer>', { answer: 'C' }), 0);
+  const reward = (answer: string) =>
+    mathematicalReward({ completion: `<answer>${answer}</answer>`, row: { answer: '70' } });
+  assert.equal(reward('70'), 1);
+  assert.equal(reward('72'), 1); // 2 is below 5 % of 70
+  assert.equal(reward('90'), 0); // 20 is above 20 % of 70
 });
 
 test('structure: the vocabulary holds every word of questions, solutions, captions, short questions and prompts', () => {

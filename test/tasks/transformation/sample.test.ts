@@ -55,7 +55,7 @@ test('transformation: answer, scene truth, rationale and scorer agree in 450 row
     // Order does not count: the calls turned round score 1 too.
     const turned = record.answer.split(', ').reverse().join(', ');
     assert.equal(matchFunctionCalls(turned, record.answer, 'full-only'), 1);
-    assert.equal(functionMatchReward(`<answer>${turned}</answer>`, { solution: record.answer }), 1);
+    assert.equal(functionMatchReward({ completion: `<answer>${turned}</answer>`, row: record }), 1);
   }
   assert.deepEqual([...levels].sort(), [1, 2, 3, 4]);
 });
