@@ -19,6 +19,11 @@ export interface CompiledStep<I extends TensorTree, O extends TensorTree> {
 
 /** A step holds at most so many graphs; the least recently used goes first. */
 const MOST_GRAPHS = 48;
+/**
+ * So many steps share their graphs at a time; those of the step that was least recently used are freed first. Each set of settings
+ * brings two or three steps of its own, and a process that trains many runs, such as a notebook's kernel, would else hold them all.
+ */
+const MOST_SHARED_STEPS = 16;
 
 /**
  * Compiles `step`, a pure function: its outputs depend on its input tensors and its constants alone. It must not read tensor
@@ -29,7 +34,7 @@ const MOST_GRAPHS = 48;
  * @param name for error messages
  * @param step called inside `tf.tidy`; what it returns is the caller's to dispose
  * @param constants all that the step depends on beside its input, as plain JSON. Steps of one name and equal constants share their
- *   graphs for the life of the process, so that a second training run builds none. The step receives them as its second argument:
+ *   graphs beyond the life of any of them, so that a second training run builds none. The step receives them as its second argument:
  *   a step that reads nothing else cannot replay the graph of other constants. Without constants, a step has its own graphs.
  * @throws Error naming the step, the operation that could not be recorded or failed, and its place in the caller's code
  */
@@ -39,12 +44,16 @@ export function compile<I extends TensorTree, O extends TensorTree, C extends ob
   constants?: C,
 ): CompiledStep<I, O> {
   const body = (input: I) => step(input, constants as C);
-  const graphs = constants === undefined ? new Map<string, CompiledGraph>() : sharedGraphs(name, constants);
+  const own: Graphs = new Map();
+  const shelf = constants === undefined ? undefined : `${name} ${JSON.stringify(constants)}`;
+  /** The step's graphs. Shared ones may have been freed since the last call. */
+  const held = () => (shelf === undefined ? own : sharedGraphs(shelf));
 
   /** The graph for inputs of these names, types and shapes, which becomes the most recently used. */
   const graphFor = (input: I, inputs: readonly tf.Tensor[]): CompiledGraph => {
     // Names count: equal shapes under other names are another step, such as adapters on other modules.
     const key = `${treeNames(input)} ${inputs.map((tensor) => `${tensor.dtype}[${tensor.shape}]`).join(' ')}`;
+    const graphs = held();
     const known = graphs.get(key);
     const graph = known ?? new CompiledGraph(record(name, body, input, inputs), inputs.length);
     graphs.delete(key);
@@ -72,23 +81,34 @@ export function compile<I extends TensorTree, O extends TensorTree, C extends ob
     }
   };
   return Object.assign(run, {
-    graphs: () => graphs.size,
+    graphs: () => held().size,
     dispose: () => {
-      if (constants !== undefined) return;
-      for (const graph of graphs.values()) graph.dispose();
-      graphs.clear();
+      freeGraphs(own);
     },
   });
 }
 
-/** The graphs of steps that share them, by name and constants. */
-const shelves = new Map<string, Map<string, CompiledGraph>>();
+/** Graphs by the names, types and shapes of their inputs, the most recently used last. */
+type Graphs = Map<string, CompiledGraph>;
 
-function sharedGraphs(name: string, constants: object): Map<string, CompiledGraph> {
-  const shelf = `${name} ${JSON.stringify(constants)}`;
-  const graphs = shelves.get(shelf) ?? new Map<string, CompiledGraph>();
+/** The graphs of steps that share them, by name and constants, those of the most recently used step last. */
+const shelves = new Map<string, Graphs>();
+
+function sharedGraphs(shelf: string): Graphs {
+  const graphs: Graphs = shelves.get(shelf) ?? new Map();
+  shelves.delete(shelf);
   shelves.set(shelf, graphs);
+  if (shelves.size > MOST_SHARED_STEPS) {
+    const [oldest] = shelves.keys();
+    freeGraphs(shelves.get(oldest as string)!);
+    shelves.delete(oldest as string);
+  }
   return graphs;
+}
+
+function freeGraphs(graphs: Graphs): void {
+  for (const graph of graphs.values()) graph.dispose();
+  graphs.clear();
 }
 
 /** How many recordings this process has made operations of: each needs a name of its own. */

@@ -107,6 +107,18 @@ test('steps of one name and equal constants share their graphs, and disposing on
   assert.deepEqual([...other({ x: tf.tensor1d([3, 4]) }).y.dataSync()], [9, 12]);
 });
 
+test('of the steps that share their graphs, the 16 most recently used keep them', () => {
+  const stepOf = (factor: number) =>
+    compile('times', ({ x }: { x: tf.Tensor }, { factor }: { factor: number }) => tf.mul(x, factor), { factor });
+  const steps = Array.from({ length: 17 }, (_, i) => stepOf(i));
+  for (const step of steps) step({ x: tf.ones([2]) });
+  // The first one lost its graph to the last one, and records it anew when it is called.
+  assert.equal(steps[16]!.graphs(), 1);
+  assert.equal(steps[0]!.graphs(), 0);
+  assert.deepEqual([...steps[0]!({ x: tf.tensor1d([3, 4]) }).dataSync()], [0, 0]);
+  assert.deepEqual([...steps[5]!({ x: tf.tensor1d([3, 4]) }).dataSync()], [15, 20]);
+});
+
 test('equal shapes under other names are another graph', () => {
   const step = compile('names', (input: { [name: string]: tf.Tensor }) => ({
     y: tf.mul(input.a ?? input.b!, input.c!),

@@ -1,5 +1,6 @@
-/** A thousand training steps leave tensors and resident memory where they were after the first twenty. */
+/** A thousand training steps leave tensors and resident memory where they were after the first twenty; so do twenty runs in a row. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -95,4 +96,14 @@ test('SFT', async () => {
   });
   disposeModel(model);
   watch.check();
+});
+
+test('a process that trains twenty runs, each with other settings, holds at most 1.2 times what it held after the third', () => {
+  const program = path.join(__dirname, '..', 'support', 'memory-of-runs.ts');
+  const { stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', program], { encoding: 'utf8' });
+  assert.ok(stdout.startsWith('['), stderr);
+  const megabytes = JSON.parse(stdout) as number[];
+  assert.equal(megabytes.length, 20);
+  const ratio = megabytes[19]! / megabytes[2]!;
+  assert.ok(ratio < 1.2, `${ratio.toFixed(2)} times: ${megabytes.join(', ')} MB`);
 });
