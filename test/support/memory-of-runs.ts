@@ -14,6 +14,7 @@ import { REASON_RFT_GRPO } from '../../lib/train/grpo-settings.js';
 import { RunDirectory } from '../../lib/train/run-directory.js';
 import { REASON_RFT_SFT, trainSft } from '../../lib/train/sft.js';
 import { saveTrained } from '../../lib/train/trained.js';
+import { dataRow } from './data-row.js';
 import { writeShallowModel } from './shallow-model.js';
 
 const RUNS = 20;
@@ -51,8 +52,8 @@ async function trainOne(checkpoint: string, folder: string, index: number): Prom
   } else {
     await trainGrpo({
       model,
-      examples: prompts.map((prompt, id) => ({ id: String(id), prompt, solution: '3' })),
-      rewards: [{ name: 'short', weight: 1, reward: (text) => -text.length / 100 }],
+      examples: prompts.map((prompt, id) => ({ id: String(id), prompt, row: dataRow(String(id), '3') })),
+      rewards: [{ name: 'short', weight: 1, reward: ({ completion }) => -completion.length / 100 }],
       settings: {
         ...REASON_RFT_GRPO,
         ...{ steps: 1, promptsPerStep: 2, promptsPerMicroBatch: 2, completions: 4, maxNewTokens: 8 },
