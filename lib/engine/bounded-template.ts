@@ -32,11 +32,14 @@ export interface TemplateKind {
   remedy: string;
 }
 
+/** The error of a template that came to no end. */
+export class EndlessTemplate extends Error {}
+
 /**
  * Renders a template with some variables.
  *
  * @param template as `parseBounded` gives it
- * @throws Error of the template, or saying which bound it crosses
+ * @throws Error of the template, or saying which bound it crosses; `EndlessTemplate` when that is its time
  */
 export function renderBounded(
   template: Template,
@@ -49,7 +52,7 @@ export function renderBounded(
     return script.runInContext(context, { timeout: LONGEST_RENDERING }) as string;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw error;
-    throw new Error(`${name} came to no end within ${LONGEST_RENDERING / 1000} s: ${remedy}`);
+    throw new EndlessTemplate(`${name} came to no end within ${LONGEST_RENDERING / 1000} s: ${remedy}`);
   }
 }
 

@@ -1,8 +1,8 @@
 /** From messages to tokens, through the checkpoint's own chat template (Jinja). */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Template } from '@huggingface/jinja';
-import { parseBounded, renderBounded, type TemplateKind } from '../engine/bounded-template.js';
+import { EndlessTemplate, parseBounded, renderBounded, type TemplateKind } from '../engine/bounded-template.js';
 import type { Tokenizer } from './tokenizer.js';
 
 /** One turn of a conversation. */
@@ -33,12 +33,60 @@ const KIND: TemplateKind = {
     'look for a loop in chat_template.jinja, chat_template.json or tokenizer_config.json, or take the template of the published model',
 };
 
+/** A part of a turn. */
+type Part = Message['content'][number];
+/** A turn as a template is given it: its parts, or one text. */
+type RenderedTurn = { role: string; content: string | readonly Part[] };
+
 /** A checkpoint's chat template, which writes a conversation as the model knows it. */
 export class ChatTemplate {
   private readonly template: Template;
+  private textAlone: boolean | undefined;
 
-  constructor(source: string) {
+  /** @param file the template's file, for messages */
+  constructor(
+    source: string,
+    private readonly file = 'the chat template',
+  ) {
     this.template = parseBounded(source);
+  }
+
+  /** Whether the template writes a place for a picture. */
+  hasImagePlaces(): boolean {
+    const text = { type: 'text', text: `${OPEN}0${CLOSE}` } as const;
+    const rendered = this.tryRender([{ role: 'user', content: [{ type: 'image' }, text] }]);
+    return rendered?.includes('<|image_pad|>') === true && !this.isForTextAlone();
+  }
+
+  /**
+   * Whether the template knows a turn as one text and not as parts, as templates of language models do. Given parts, such a template
+   * writes them as JSON, leaves them out, or fails.
+   */
+  private isForTextAlone(): boolean {
+    if (this.textAlone === undefined) {
+      const mark = `${OPEN}0${CLOSE}`;
+      const isPlain = (rendered: string | undefined) => {
+        const [before, after, more] = rendered?.split(mark) ?? [];
+        return after !== undefined && more === undefined && !/["']$/.test(before!);
+      };
+      const ofParts = this.tryRender([{ role: 'user', content: [{ type: 'text', text: mark }] }]);
+      this.textAlone = !isPlain(ofParts) && isPlain(this.tryRender([{ role: 'user', content: mark }]));
+    }
+    return this.textAlone;
+  }
+
+  /** The rendered text; undefined where the template refuses such turns. */
+  private tryRender(messages: readonly RenderedTurn[]): string | undefined {
+    try {
+      return this.render(messages, true);
+    } catch (error) {
+      if (error instanceof EndlessTemplate) throw error;
+      return undefined;
+    }
+  }
+
+  private render(messages: readonly RenderedTurn[], continues: boolean): string {
+    return renderBounded(this.template, { messages, add_generation_prompt: continues }, KIND);
   }
 
   /**
@@ -46,10 +94,12 @@ export class ChatTemplate {
    * In one thing they differ: a special token that people wrote stays text, and does not end a turn or stand for an image. Between
    * two control tokens, the template's text and people's are encoded as one.
    *
+   * A template for text alone, which knows no parts, is given each turn as one text.
+   *
    * @param visualTokens number of visual tokens of each image, in order
    * @param continues true to open the assistant's turn at the end
-   * @throws Error when the numbers of images and of their places differ, or the template drops or repeats a text, or
-   *   comes to no end
+   * @throws Error when the numbers of images and of their places differ, the template is for text alone and there is an image, or the
+   *   template drops or repeats a text, or comes to no end
    */
   encode(
     tokenizer: Tokenizer,
@@ -60,12 +110,12 @@ export class ChatTemplate {
     const texts: string[] = [];
     const marked = messages.map((message) => ({
       role: message.role,
-      content: message.content.map((part) => {
+      content: message.content.map((part): Part => {
         if (part.type !== 'text') return part;
         return { type: 'text', text: `${OPEN}${texts.push(part.text) - 1}${CLOSE}` };
       }),
     }));
-    const rendered = renderBounded(this.template, { messages: marked, add_generation_prompt: continues }, KIND);
+    const rendered = this.render(this.isForTextAlone() ? marked.map((turn) => this.joined(turn)) : marked, continues);
     const ids: number[] = [];
     let image = 0;
     let text = 0;
@@ -82,7 +132,7 @@ export class ChatTemplate {
         plain += texts[text++]!;
         continue;
       }
-      for (const part of tokenizer.splitControls(piece)) {
+      for (const part of tokenizer.splitSpecials(piece)) {
         if (typeof part === 'string') {
           plain += part;
           continue;
@@ -103,36 +153,58 @@ export class ChatTemplate {
       throw new Error(`the chat template leaves out ${texts.length - text} of ${texts.length} texts`);
     return ids;
   }
+
+  /** A turn whose parts are joined to one text. @throws Error naming the file when a part is an image */
+  private joined({ role, content }: { role: string; content: readonly Part[] }): RenderedTurn {
+    const texts = content.map((part) => {
+      if (part.type === 'text') return part.text;
+      throw new Error(
+        `${this.file} is a template for text alone and has no place for a picture; put the chat template of the published model in its place`,
+      );
+    });
+    return { role, content: texts.join('') };
+  }
 }
 
 /**
  * Loads the template of a checkpoint folder: the first that exists of `chat_template.jinja`, `chat_template.json`, and the template in
- * `tokenizer_config.json`.
+ * `tokenizer_config.json`. One that has no place for a picture stands behind one that has, with a warning: programs that train language
+ * models write their own template beside the model's.
  *
  * @throws Error when there is none, or a file is not JSON
  */
 export function loadChatTemplate(folder: string): ChatTemplate {
-  const read = (name: string): string | undefined => {
-    try {
-      return readFileSync(path.join(folder, name), 'utf8');
-    } catch {
-      return undefined;
-    }
-  };
-  const plain = read('chat_template.jinja');
-  if (plain !== undefined) return new ChatTemplate(plain);
-  for (const name of ['chat_template.json', 'tokenizer_config.json']) {
-    const content = read(name);
-    if (content === undefined) continue;
-    let source: unknown;
-    try {
-      source = (JSON.parse(content) as { chat_template?: unknown } | null)?.chat_template;
-    } catch (error) {
-      throw new Error(`${path.join(folder, name)} is not JSON (${(error as Error).message})`);
-    }
-    if (typeof source === 'string') return new ChatTemplate(source);
+  const [first, ...others] = templatesIn(folder);
+  if (!first)
+    throw new Error(
+      `${folder} has no chat template: neither chat_template.jinja, chat_template.json nor one in tokenizer_config.json`,
+    );
+  const [file, template] = first;
+  if (others.length === 0 || template.hasImagePlaces()) return template;
+  const better = others.find(([, other]) => other.hasImagePlaces());
+  if (!better) return template;
+  console.warn(`${file} has no place for pictures; the chat template in ${better[0]} is taken in its place`);
+  return better[1];
+}
+
+/** The templates of a folder with their files, in the order in which transformers looks for them. */
+function templatesIn(folder: string): [file: string, template: ChatTemplate][] {
+  const templates: [string, ChatTemplate][] = [];
+  for (const name of ['chat_template.jinja', 'chat_template.json', 'tokenizer_config.json']) {
+    const file = path.join(folder, name);
+    if (!existsSync(file)) continue;
+    const content = readFileSync(file, 'utf8');
+    const source = name.endsWith('.jinja') ? content : templateInJson(content, file);
+    if (source !== undefined) templates.push([file, new ChatTemplate(source, file)]);
   }
-  throw new Error(
-    `${folder} has no chat template: neither chat_template.jinja, chat_template.json nor one in tokenizer_config.json`,
-  );
+  return templates;
+}
+
+function templateInJson(content: string, file: string): string | undefined {
+  try {
+    const source = (JSON.parse(content) as { chat_template?: unknown } | null)?.chat_template;
+    return typeof source === 'string' ? source : undefined;
+  } catch (error) {
+    throw new Error(`${file} is not JSON (${(error as Error).message})`);
+  }
 }

@@ -18,8 +18,10 @@ export const [SINGLE_FILE, INDEX_FILE] = ['model.safetensors', 'model.safetensor
  * Reads the tensors of a checkpoint folder in pieces: those of `model.safetensors`, or of the shards that
  * `model.safetensors.index.json` lists.
  *
+ * The index decides: tensors of a shard that it does not place there are left out, with a warning.
+ *
  * @throws Error when the folder has neither, a shard is missing or lies elsewhere, or a shard lacks a tensor that the index places
- *   there, or holds another
+ *   there
  */
 export function* readCheckpointTensors(folder: string): Generator<StoredTensor> {
   const single = path.join(folder, SINGLE_FILE);
@@ -33,13 +35,25 @@ export function* readCheckpointTensors(folder: string): Generator<StoredTensor> 
   for (const [shard, names] of readShards(index)) {
     const file = path.join(folder, shard);
     if (!existsSync(file)) throw new Error(`${index} lists ${shard}, which is missing; download it again`);
-    for (const tensor of storedTensors(file)) {
-      if (names.delete(tensor.name)) yield tensor;
-      else throw new Error(`${file} holds '${tensor.name}', which ${INDEX_FILE} does not place there`);
-    }
+    const others: string[] = [];
+    yield* storedTensors(file, (name) => {
+      const isPlaced = names.delete(name);
+      if (!isPlaced) others.push(name);
+      return isPlaced;
+    });
+    if (others.length > 0) warnOfOthers(file, others);
     const [missing] = names;
     if (missing !== undefined) throw new Error(`${file} lacks '${missing}', which ${INDEX_FILE} places there`);
   }
+}
+
+/** The most names of tensors that a warning lists. */
+const MOST_LISTED = 5;
+
+function warnOfOthers(file: string, names: readonly string[]): void {
+  const listed = names.slice(0, MOST_LISTED).join(', ');
+  const more = names.length > MOST_LISTED ? ` and ${names.length - MOST_LISTED} more` : '';
+  console.warn(`${file}: ${INDEX_FILE} does not place ${listed}${more} there; left out`);
 }
 
 /**

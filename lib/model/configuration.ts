@@ -14,8 +14,13 @@ export interface ModelConfig extends DecoderConfig {
 
 const tokenId = z.number().int().positive();
 
+/** For missing fields, transformers' own values hold, which are the published checkpoints'. */
 const visionTokens = z
-  .object({ image_token_id: tokenId, vision_start_token_id: tokenId, vision_end_token_id: tokenId })
+  .object({
+    image_token_id: tokenId.default(151655),
+    vision_start_token_id: tokenId.default(151652),
+    vision_end_token_id: tokenId.default(151653),
+  })
   .transform((fields) => ({
     imageTokenId: fields.image_token_id,
     visionStartTokenId: fields.vision_start_token_id,
@@ -52,7 +57,7 @@ function flattenLayout(json: Json): Json {
 
 /**
  * Checks the content of a `config.json`, in any of its layouts. Fields that the model does not need are ignored, as they differ
- * between releases.
+ * between releases. A field that is missing has the value that transformers' class of the family gives it.
  *
  * @param json the parsed file
  * @param file its name, for the message
@@ -75,7 +80,10 @@ export function parseConfig(json: unknown, file = 'config.json'): ModelConfig {
   const tower = z
     .object({ vision_config: family.vision })
     .transform(({ vision_config }) => ({ vision: vision_config }));
-  const parsed = z.intersection(z.intersection(family.decoder, visionTokens), tower).safeParse(fields);
+  const parsed = z.intersection(z.intersection(family.decoder, visionTokens), tower).safeParse({
+    ...fields,
+    vision_config: fields.vision_config ?? {},
+  });
   if (!parsed.success) {
     const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
     return fail(`not a sound configuration of ${family.title}: ${problems.join('; ')}`);

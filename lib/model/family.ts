@@ -150,9 +150,23 @@ function decoderSizes(fields: DecoderFields, headSize: number, context: z.Refine
   };
 }
 
-/** The decoder of Qwen2, which Qwen2-VL and Qwen2.5-VL have. */
+/**
+ * The decoder of Qwen2, which Qwen2-VL and Qwen2.5-VL have. Files that hold only what differs are read as transformers reads them: for
+ * missing fields the values of its Qwen2VLTextConfig hold.
+ */
 const qwen2Decoder = z
-  .object({ ...decoderFields, rope_scaling: z.object(ropeFields) })
+  .object({
+    ...decoderFields,
+    hidden_size: positive.default(8192),
+    intermediate_size: positive.default(29568),
+    num_hidden_layers: layerCount.default(80),
+    num_attention_heads: positive.default(64),
+    num_key_value_heads: positive.default(8),
+    vocab_size: decoderFields.vocab_size.default(152064),
+    rms_norm_eps: decoderFields.rms_norm_eps.default(1e-5),
+    rope_theta: decoderFields.rope_theta.default(1e6),
+    rope_scaling: z.object(ropeFields),
+  })
   .transform((fields, context): DecoderConfig => {
     const headSize = fields.hidden_size / fields.num_attention_heads;
     checkWith(context)(Number.isInteger(headSize), ['num_attention_heads'], 'must divide hidden_size');
@@ -180,16 +194,19 @@ const qwen3Decoder = z
     return { ...sizes, mropeLayout: 'interleaved', attentionBias: false, queryKeyNorm: true };
   });
 
-/** The fields of `vision_config` that the towers of Qwen2-VL and Qwen2.5-VL have. */
+/**
+ * The fields of `vision_config` that the towers of Qwen2-VL and Qwen2.5-VL have. A checkpoint that was trained on often names only those
+ * that differ: for missing fields of the two towers the values of transformers' Qwen2VLVisionConfig and Qwen2_5_VLVisionConfig hold.
+ */
 const towerFields = {
-  depth: layerCount,
-  num_heads: positive,
-  hidden_size: positive,
+  depth: layerCount.default(32),
+  num_heads: positive.default(16),
+  hidden_size: positive.default(3584),
   in_chans: positive.optional(),
   in_channels: positive.optional(),
-  patch_size: positive,
-  temporal_patch_size: positive,
-  spatial_merge_size: positive,
+  patch_size: positive.default(14),
+  temporal_patch_size: positive.default(2),
+  spatial_merge_size: positive.default(2),
 };
 
 function towerSizes(fields: Omit<z.output<z.ZodObject<typeof towerFields>>, 'hidden_size'>) {
@@ -217,8 +234,8 @@ const QWEN2_EDGES = {
 const qwen2Tower = z
   .object({
     ...towerFields,
-    embed_dim: positive,
-    mlp_ratio: z.number().positive().max(1_000),
+    embed_dim: positive.default(1280),
+    mlp_ratio: z.number().positive().max(1_000).default(4),
     hidden_act: z.literal('quick_gelu').default('quick_gelu'),
   })
   .refine((fields) => fields.embed_dim % (4 * fields.num_heads) === 0, { path: ['embed_dim'], error: WIDTH_OF_HEADS })
@@ -238,11 +255,11 @@ const qwen2Tower = z
 const qwen25Tower = z
   .object({
     ...towerFields,
-    intermediate_size: positive,
-    out_hidden_size: positive,
+    intermediate_size: positive.default(3420),
+    out_hidden_size: positive.default(3584),
     /** In pixels. */
-    window_size: positive,
-    fullatt_block_indexes: z.array(z.number().int().nonnegative()),
+    window_size: positive.default(112),
+    fullatt_block_indexes: z.array(z.number().int().nonnegative()).default([7, 15, 23, 31]),
     hidden_act: z.literal('silu').default('silu'),
   })
   .refine((fields) => fields.hidden_size % (4 * fields.num_heads) === 0, {

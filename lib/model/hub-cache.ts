@@ -5,8 +5,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { getHFHubCachePath, getRepoFolderName } from '@huggingface/hub';
+import { adapterBaseName, isAdapterFolder } from './adapter-config.js';
 import { INDEX_FILE, readShards, SINGLE_FILE } from './checkpoint-files.js';
-import { adapterBaseName, isAdapterFolder } from './lora.js';
 
 /** A model on the hub: `organisation/name`, and a branch, tag or commit of it. */
 export interface ModelId {

@@ -38,17 +38,41 @@ export interface ImageProcessor {
 const MOST_PATCHES = 100_000;
 
 const positive = z.number().positive();
+
+/** The names of the one image processor in files, and the arithmetic that each resizes with. */
+const CLASSES: { readonly [name: string]: Resampling } = {
+  Qwen2VLImageProcessor: 'torchvision',
+  Qwen2VLImageProcessorFast: 'torchvision',
+  Qwen2VLImageProcessorPil: 'pillow',
+  // Early files of Qwen2.5-VL have this name.
+  Qwen2_5_VLImageProcessor: 'torchvision',
+  Qwen2_5_VLImageProcessorFast: 'torchvision',
+};
+
+/** The bounds of the area by their names of today, or by those that some programs write. */
+const areaSize = z
+  .strictObject({
+    shortest_edge: positive.nullish(),
+    longest_edge: positive.nullish(),
+    min_pixels: positive.nullish(),
+    max_pixels: positive.nullish(),
+  })
+  .transform((size) => ({ least: size.shortest_edge ?? size.min_pixels, most: size.longest_edge ?? size.max_pixels }));
+
 /** For missing fields, transformers' own values hold. */
 const schema = z.object({
-  image_processor_type: z.templateLiteral(['Qwen2VLImageProcessor', z.enum(['', 'Fast', 'Pil'])]).optional(),
+  image_processor_type: z
+    .string()
+    .refine((name) => Object.hasOwn(CLASSES, name), {
+      error: ({ input }) => `'${input}' is not known; the kit reads ${Object.keys(CLASSES).join(', ')}`,
+    })
+    .default('Qwen2VLImageProcessor'),
   do_resize: z.boolean().default(true),
   do_rescale: z.boolean().default(true),
   do_normalize: z.boolean().default(true),
   min_pixels: positive.nullish(),
   max_pixels: positive.nullish(),
-  size: z
-    .object({ shortest_edge: positive.default(56 * 56), longest_edge: positive.default(28 * 28 * 1280) })
-    .nullish(),
+  size: areaSize.nullish(),
   resample: z.literal(3, { error: 'only 3, bicubic, is known' }).nullish(),
   patch_size: positive.int().default(14),
   temporal_patch_size: positive.int().default(2),
@@ -66,7 +90,8 @@ export interface PixelBounds {
 
 /**
  * Reads the image processor of a checkpoint folder: `image_processor` in `processor_config.json`, which transformers has written
- * since 5.0, or `preprocessor_config.json`; with the bounds of the area in the old layout (`min_pixels`) or the new (`size`).
+ * since 5.0, or `preprocessor_config.json`; with the bounds of the area in the old layout (`min_pixels`) or the new (`size`). Where both
+ * hold a bound, `min_pixels` and `max_pixels` win, as in transformers.
  *
  * @param bounds take the place of the file's
  * @throws Error naming the file and each field that is wrong, or the bound that cannot hold
@@ -87,8 +112,8 @@ export function loadImageProcessor(folder: string, bounds: PixelBounds = {}): Im
         `${file} says do_resize: false, so that images are taken as they are; ${name} would change nothing`,
       );
   }
-  const minPixels = bounds.minPixels ?? raw.min_pixels ?? raw.size?.shortest_edge ?? 56 * 56;
-  const maxPixels = bounds.maxPixels ?? raw.max_pixels ?? raw.size?.longest_edge ?? 28 * 28 * 1280;
+  const minPixels = bounds.minPixels ?? raw.min_pixels ?? raw.size?.least ?? 56 * 56;
+  const maxPixels = bounds.maxPixels ?? raw.max_pixels ?? raw.size?.most ?? 28 * 28 * 1280;
   const valueText = (value: number, name: keyof PixelBounds) =>
     bounds[name] === undefined ? String(value) : `${value} (asked for)`;
   const least = valueText(minPixels, 'minPixels');
@@ -105,7 +130,7 @@ export function loadImageProcessor(folder: string, bounds: PixelBounds = {}): Im
     minPixels,
     maxPixels,
     resize: raw.do_resize,
-    resampling: raw.image_processor_type === 'Qwen2VLImageProcessorPil' ? 'pillow' : 'torchvision',
+    resampling: CLASSES[raw.image_processor_type]!,
     patchSize: raw.patch_size,
     temporalPatchSize: raw.temporal_patch_size,
     mergeSize: raw.merge_size,

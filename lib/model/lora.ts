@@ -2,16 +2,16 @@
  * Low-rank adapters (LoRA, Hu et al. 2021) on chosen modules, in memory beside the weights and on disk in PEFT's files
  * (`adapter_config.json`, `adapter_model.safetensors`). There is no dropout.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import { z } from 'zod';
 import { writeFileAtomic } from '../engine/atomic-write.js';
 import { checkBounds } from '../engine/bounds.js';
 import { deepFreeze } from '../engine/deep-freeze.js';
 import { checkNames } from '../engine/names.js';
 import { shapeOf, widen } from '../engine/packed.js';
 import { Random } from '../engine/random.js';
+import { readAdapterConfig } from './adapter-config.js';
 import { finitePieces } from './finite-weights.js';
 import { OUTPUT_HEAD, POSITION_TABLE, TOKEN_EMBEDDING } from './modules.js';
 import { effectiveWeight } from './projection.js';
@@ -157,51 +157,6 @@ export function mergeAdapters(parameters: MutableWeights): void {
       delete parameters[`${module}.${part}`];
     }
   }
-}
-
-/** The fields of `adapter_config.json` that decide what an adapter computes. */
-const configSchema = z.object({
-  peft_type: z.literal('LORA'),
-  base_model_name_or_path: z.string().nullish(),
-  revision: z.string().nullish(),
-  r: z.number().int().positive(),
-  lora_alpha: z.number().positive(),
-  target_modules: z.union([z.array(z.string()), z.string()]).nullish(),
-  use_rslora: z.boolean().nullish(),
-  use_dora: z.literal(false).nullish(),
-  bias: z.literal('none').nullish(),
-  fan_in_fan_out: z.literal(false).nullish(),
-  modules_to_save: z.array(z.string()).max(0).nullish(),
-  rank_pattern: z.record(z.string(), z.never()).nullish(),
-  alpha_pattern: z.record(z.string(), z.never()).nullish(),
-});
-
-/** True for a folder that holds an adapter. */
-export function isAdapterFolder(folder: string): boolean {
-  return existsSync(path.join(folder, 'adapter_config.json'));
-}
-
-function readAdapterConfig(folder: string): z.output<typeof configSchema> {
-  const file = path.join(folder, 'adapter_config.json');
-  let json: unknown;
-  try {
-    json = JSON.parse(readFileSync(file, 'utf8'));
-  } catch (error) {
-    throw new Error(`cannot read ${file}: ${(error as Error).message}; is '${folder}' an adapter's folder?`);
-  }
-  const parsed = configSchema.safeParse(json);
-  if (!parsed.success) {
-    const problems = parsed.error.issues.map((issue) => `${issue.path.join('.') || '(top level)'}: ${issue.message}`);
-    throw new Error(`${file} is not a LoRA adapter that the kit can read: ${problems.join('; ')}`);
-  }
-  return parsed.data;
-}
-
-/** The name that an adapter's folder gives its base model: a folder, or an id, with the revision if there is one. */
-export function adapterBaseName(folder: string): string {
-  const { base_model_name_or_path: base, revision } = readAdapterConfig(folder);
-  if (!base) throw new Error(`${folder}/adapter_config.json does not say its base model (base_model_name_or_path)`);
-  return revision ? `${base}@${revision}` : base;
 }
 
 /**

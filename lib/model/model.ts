@@ -6,6 +6,7 @@ import { writeFileAtomic, writeFolderAtomic } from '../engine/atomic-write.js';
 import type { Precision } from '../engine/backend.js';
 import { shapeOf } from '../engine/packed.js';
 import type { RgbImage } from '../records/image.js';
+import { isAdapterFolder } from './adapter-config.js';
 import { type ChatTemplate, loadChatTemplate, type Message } from './chat-template.js';
 import {
   INDEX_FILE,
@@ -27,7 +28,7 @@ import {
   patchify,
   resizeImage,
 } from './image-processor.js';
-import { hasAdapters, isAdapterFolder, loadAdapters, saveAdapters } from './lora.js';
+import { hasAdapters, loadAdapters, saveAdapters } from './lora.js';
 import { OUTPUT_HEAD, TOKEN_EMBEDDING } from './modules.js';
 import { parameterShapes } from './parameters.js';
 import { moduleName, publishedName, type TensorLayout } from './tensor-names.js';

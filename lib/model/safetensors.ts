@@ -36,17 +36,13 @@ export interface TensorSource {
 /** The type of the numbers in a written file. `BF16` halves the file, and rounds each number to 8 significant bits. */
 export type WrittenType = 'F32' | 'BF16';
 
+/** The bytes of a number of each type that the format has. */
 const BYTES: { readonly [dtype: string]: number } = {
-  F64: 8,
-  F32: 4,
-  F16: 2,
-  BF16: 2,
-  I64: 8,
-  I32: 4,
-  I16: 2,
-  I8: 1,
-  U8: 1,
-  BOOL: 1,
+  ...{ F64: 8, F32: 4, F16: 2, BF16: 2, C64: 8 },
+  ...{ I64: 8, I32: 4, I16: 2, I8: 1, U64: 8, U32: 4, U16: 2, U8: 1, BOOL: 1 },
+  ...{ F8_E5M2: 1, F8_E4M3: 1, F8_E8M0: 1, F8_E4M3FNUZ: 1, F8_E5M2FNUZ: 1 },
+  // Several of these share a byte.
+  ...{ F6_E2M3: 0.75, F6_E3M2: 0.75, F4: 0.5 },
 };
 /** The types that the model reads. */
 export type ReadableType = 'F32' | 'F16' | 'BF16';
@@ -82,18 +78,23 @@ export function* readSafetensors(file: string): Generator<HostTensor> {
 /**
  * Opens the tensors of a file, to be read in pieces and converted to float32, so that little more than a piece lies on the host.
  *
+ * @param isWanted says of a name whether its tensor is opened; default: all are
  * @throws Error naming the file, the tensor and what is wrong. A truncated or hostile header is refused before any memory is
  *   allocated for it
  */
-export function* storedTensors(file: string): Generator<StoredTensor> {
+export function* storedTensors(
+  file: string,
+  isWanted: (name: string) => boolean = () => true,
+): Generator<StoredTensor> {
   const descriptor = openSync(file, 'r');
   try {
     const { entries, start } = readHeader(descriptor, file);
     const staging: Staging = { floats: new Float32Array(0), halves: new Uint16Array(0) };
     for (const entry of entries) {
       const { name, shape, dtype } = entry;
+      if (!isWanted(name)) continue;
       if (dtype !== 'F32' && dtype !== 'F16' && dtype !== 'BF16')
-        throw new Error(`${file}: tensor '${name}' is ${dtype}; the model needs F32, F16 or BF16`);
+        throw new Error(`${file}: ${unreadableType(name, dtype)}`);
       const readable: ReadableEntry = { ...entry, dtype };
       const pieces = () => readPieces(descriptor, start, readable, staging);
       yield { name, shape, dtype, pieces, halves: () => readHalves(descriptor, start, readable, staging) };
@@ -101,6 +102,14 @@ export function* storedTensors(file: string): Generator<StoredTensor> {
   } finally {
     closeSync(descriptor);
   }
+}
+
+/** What to say of a tensor of a type that the model does not read. */
+function unreadableType(name: string, dtype: string): string {
+  const remedy = /^(F8|F6|F4|I8|U8|I32|U32|U16|I16)/.test(dtype)
+    ? 'the checkpoint is quantized: take the one that it was made from, or widen it with transformers'
+    : 'convert it with transformers';
+  return `tensor '${name}' is ${dtype}; the model reads F32, F16 and BF16; ${remedy}`;
 }
 
 /** Reads and checks the header: the tensors must fill the file without gap or overlap. */
@@ -131,7 +140,10 @@ function readHeader(descriptor: number, file: string): { entries: Entry[]; start
       data_offsets: offsets,
     } = (value ?? {}) as { dtype?: string; shape?: unknown; data_offsets?: unknown };
     const bytes = typeof dtype === 'string' && Object.hasOwn(BYTES, dtype) ? BYTES[dtype] : undefined;
-    if (bytes === undefined) fail(`tensor '${name}' has the unknown type ${JSON.stringify(dtype)}`);
+    if (bytes === undefined) {
+      const known = Object.keys(BYTES).join(', ');
+      fail(`tensor '${name}' has the unknown type ${JSON.stringify(dtype)}; the format has ${known}`);
+    }
     if (!Array.isArray(shape) || !shape.every(isCount)) fail(`tensor '${name}' has no valid shape`);
     if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount))
       fail(`tensor '${name}' has no valid offsets`);

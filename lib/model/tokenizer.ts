@@ -1,8 +1,9 @@
 /**
  * The tokenizer of a checkpoint: it turns text into token ids and back, by the field's own JavaScript package.
  *
- * Special tokens control the model: they begin and end turns and stand for images. They are recognised only in the text of templates.
- * In texts of people, data sets and models they are spelled out, as transformers does with `split_special_tokens`.
+ * Control tokens begin and end turns and stand for images. They are recognised only in the text of templates. In texts of people, data
+ * sets and models they are spelled out, as transformers does with `split_special_tokens`. A special token that controls neither, such as a
+ * `<think>` that somebody added, is one token in every text.
  */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -23,6 +24,16 @@ interface TokenizerJson {
   model: { vocab: { [token: string]: number } };
 }
 
+/** The special tokens of Qwen2-VL by which turns begin and end, and which stand for what is seen. */
+const CONTROLS = new Set([
+  ...['<|endoftext|>', '<|im_start|>', '<|im_end|>'],
+  ...['<|object_ref_start|>', '<|object_ref_end|>', '<|box_start|>', '<|box_end|>', '<|quad_start|>', '<|quad_end|>'],
+  ...['<|vision_start|>', '<|vision_end|>', '<|vision_pad|>', '<|image_pad|>', '<|video_pad|>'],
+]);
+
+/** The names by which `tokenizer_config.json` gives further control tokens. */
+const NAMED_CONTROLS = ['bos_token', 'eos_token', 'pad_token'] as const;
+
 /** The ids of so many texts are remembered, since prompts and templates repeat. */
 const CACHE_SIZE = 50_000;
 
@@ -32,8 +43,8 @@ export class Tokenizer {
   readonly vocabSize: number;
   private readonly full: HubTokenizer;
   private readonly plain: HubTokenizer;
-  private readonly controls: Map<string, number>;
-  private readonly controlPattern: RegExp;
+  private readonly specials: Map<string, number>;
+  private readonly specialPattern: RegExp;
   private readonly cache = new Map<string, readonly number[]>();
 
   /**
@@ -44,11 +55,14 @@ export class Tokenizer {
   constructor(json: object, config: object) {
     const { added_tokens: added, model } = json as TokenizerJson;
     this.full = new HubTokenizer(json, config);
-    this.plain = new HubTokenizer({ ...json, added_tokens: added.filter((token) => !token.special) }, config);
-    this.controls = new Map(added.filter((token) => token.special).map(({ content, id }) => [content, id]));
-    const longestFirst = [...this.controls.keys()].sort((a, b) => b.length - a.length);
+    const controls = new Set([...CONTROLS, ...namedControls(config)]);
+    const spelledOut = ({ content, special }: { content: string; special: boolean }) =>
+      special && controls.has(content);
+    this.plain = new HubTokenizer({ ...json, added_tokens: added.filter((token) => !spelledOut(token)) }, config);
+    this.specials = new Map(added.filter((token) => token.special).map(({ content, id }) => [content, id]));
+    const longestFirst = [...this.specials.keys()].sort((a, b) => b.length - a.length);
     const literal = longestFirst.map((content) => content.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'));
-    this.controlPattern = new RegExp(`(${literal.join('|')})`);
+    this.specialPattern = new RegExp(`(${literal.join('|')})`);
     const idOf = (content: string): number => {
       const token = added.find((candidate) => candidate.content === content);
       if (!token) throw new Error(`tokenizer.json has no added token '${content}', which the model needs`);
@@ -66,10 +80,10 @@ export class Tokenizer {
     this.vocabSize = 1 + ids.reduce((most, id) => Math.max(most, id), 0);
   }
 
-  /** Cuts template text at its control tokens: their ids, and the texts between them. */
-  splitControls(text: string): (number | string)[] {
-    const pieces = text.split(this.controlPattern).filter((piece) => piece !== '');
-    return pieces.map((piece) => this.controls.get(piece) ?? piece);
+  /** Cuts template text at its special tokens: their ids, and the texts between them. */
+  splitSpecials(text: string): (number | string)[] {
+    const pieces = text.split(this.specialPattern).filter((piece) => piece !== '');
+    return pieces.map((piece) => this.specials.get(piece) ?? piece);
   }
 
   /** Token ids of a template's text, in which `<|im_end|>` and its like are control tokens. */
@@ -96,6 +110,17 @@ export class Tokenizer {
     this.cache.set(key, ids);
     return ids;
   }
+}
+
+/** The texts of the control tokens that the content of `tokenizer_config.json` names. */
+function namedControls(config: object): string[] {
+  const fields = config as { [field: string]: unknown };
+  return NAMED_CONTROLS.flatMap((field) => {
+    const token = fields[field];
+    if (typeof token === 'string') return [token];
+    const content = (token as { content?: unknown } | null | undefined)?.content;
+    return typeof content === 'string' ? [content] : [];
+  });
 }
 
 /** Loads `tokenizer.json` and `tokenizer_config.json` of a checkpoint folder. */

@@ -78,6 +78,49 @@ describe('ChatTemplate.encode', () => {
   });
 });
 
+/** As LLaMA-Factory exports one with a model that it trained on text: a turn is one text. */
+const TEXT_ALONE =
+  "{% for message in messages %}{{ '<|im_start|>' }}{{ message['role'] }}{{ '\n' }}{{ message['content'] }}{{ '<|im_end|>\n' }}" +
+  "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
+
+describe('a template for text alone', () => {
+  const alone = new ChatTemplate(TEXT_ALONE, 'some/chat_template.jinja');
+  it('is given the parts of a turn as one text', () => {
+    const turn = user(text('How '), text('many?'));
+    const expected = '<|im_start|>user\nHow many?<|im_end|>\n<|im_start|>assistant\n';
+    assert.equal(tokenizer.decode(alone.encode(tokenizer, [turn], [], true)), expected);
+    // The published template writes the same of the parts themselves, and is not taken for one of text alone.
+    assert.deepEqual(template.encode(tokenizer, [turn], [], true), alone.encode(tokenizer, [turn], [], true));
+  });
+  it('joins a text with a string in Jinja too, or leaves parts out', () => {
+    for (const source of [
+      "{% for m in messages %}{{ 'user: ' + m.content }}{% endfor %}",
+      '{% for m in messages %}user: {% if m.content is string %}{{ m.content }}{% endif %}{% endfor %}',
+    ]) {
+      const ids = new ChatTemplate(source).encode(tokenizer, [user(text('How'), text(' many?'))], [], true);
+      assert.equal(tokenizer.decode(ids), 'user: How many?');
+    }
+  });
+  it('refuses a picture and names the file', () => {
+    assert.throws(
+      () => alone.encode(tokenizer, [user(image, text('How many?'))], [4], true),
+      /some\/chat_template\.jinja is a template for text alone and has no place for a picture/,
+    );
+  });
+  it('does not win over one with places for pictures, and says so', (context) => {
+    const both = mkdtempSync(path.join(folder, 'both-'));
+    writeFileSync(path.join(both, 'chat_template.jinja'), TEXT_ALONE);
+    writeFileSync(path.join(both, 'chat_template.json'), JSON.stringify({ chat_template: NANO_CHAT_TEMPLATE }));
+    const warn = context.mock.method(console, 'warn', () => {});
+    const ids = loadChatTemplate(both).encode(tokenizer, [user(image, text('How many?'))], [4], true);
+    assert.deepEqual(ids, template.encode(tokenizer, [user(image, text('How many?'))], [4], true));
+    assert.match(
+      String(warn.mock.calls[0]?.arguments[0]),
+      /chat_template\.jinja has no place .*chat_template\.json is taken/,
+    );
+  });
+});
+
 describe('loadChatTemplate', () => {
   it('finds the template in each of its files, and says what is wrong', () => {
     assert.throws(() => loadChatTemplate(folder), /has no chat template/);
@@ -89,6 +132,8 @@ describe('loadChatTemplate', () => {
     assert.equal(rendered(), 'in its own file');
     write('chat_template.json', '{');
     assert.throws(rendered, /chat_template\.json is not JSON/);
+    write('chat_template.json', '{}');
+    assert.equal(rendered(), 'in the configuration');
     write('chat_template.jinja', 'as Jinja');
     assert.equal(rendered(), 'as Jinja');
   });

@@ -43,6 +43,37 @@ describe('parseConfig', () => {
     assert.throws(() => windowsOf(7), /vision_config\.window_size: must be at least patch_size x spatial_merge_size/);
   });
 
+  it('a file that holds only what differs has the values of transformers’ classes for the rest', () => {
+    // As transformers 4.49 writes the tower of a checkpoint that was trained on; the values are those of its classes.
+    const short = (family: 'qwen2-vl' | 'qwen2.5-vl', change: Json, vision_config: unknown) => {
+      const { vision_config: _, ...file } = read(family, 'config.published.json');
+      return parseConfig({ ...file, ...change, vision_config });
+    };
+    const heads = { hidden_size: 3584, num_attention_heads: 448, num_key_value_heads: 448 };
+    const first = short('qwen2-vl', {}, { hidden_size: 16, in_chans: 3, model_type: 'qwen2_vl' }).vision;
+    const sizes = ({ layers, embedSize, mlpSize, heads, patchSize, temporalPatchSize, mergeSize }: typeof first) => [
+      ...[layers, embedSize, mlpSize, heads, patchSize, temporalPatchSize, mergeSize],
+    ];
+    assert.deepEqual(sizes(first), [32, 1280, 5120, 16, 14, 2, 2]);
+    const second = short('qwen2.5-vl', {}, { hidden_size: 1280, out_hidden_size: 16 }).vision;
+    assert.deepEqual(sizes(second), [32, 1280, 3420, 16, 14, 2, 2]);
+    // floor(112 / 2 / 14) = 4 merged patches of 2 x 2.
+    assert.deepEqual(second.windows, { side: 8, wholeBlocks: [7, 15, 23, 31] });
+    assert.equal(short('qwen2-vl', heads, null).vision.outputSize, 3584);
+    // The decoder's fields and the tokens, of which newer releases write as little.
+    const rope_scaling = { mrope_section: [16, 24, 24], type: 'mrope' };
+    const decoder = parseConfig({ model_type: 'qwen2_vl', rope_scaling, vision_config: { hidden_size: 8192 } });
+    const { hiddenSize, intermediateSize, layers, headSize, keyValueHeads, vocabSize, rmsNormEps, ropeTheta } = decoder;
+    assert.deepEqual(
+      [hiddenSize, intermediateSize, layers, headSize, keyValueHeads, vocabSize, rmsNormEps, ropeTheta],
+      [8192, 29568, 80, 128, 8, 152064, 1e-5, 1e6],
+    );
+    assert.deepEqual(
+      [decoder.imageTokenId, decoder.visionStartTokenId, decoder.visionEndTokenId],
+      [151655, 151652, 151653],
+    );
+  });
+
   it('Qwen3-VL’s heads may be wider than hidden_size / heads; missing fields of the tower are transformers’ own', () => {
     const file = read('qwen3-vl', 'config.json');
     const config = parseConfig(file);

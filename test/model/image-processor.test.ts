@@ -144,6 +144,24 @@ describe('loadImageProcessor', () => {
     assert.deepEqual(loadImageProcessor(folder), old);
     assert.deepEqual([old.minPixels, old.maxPixels, old.rescaleFactor], [100, 200, 1 / 255]);
   });
+  it('reads the bounds by either names in `size`, one of them alone, and refuses a size of another kind', () => {
+    const bounds = (json: object) => {
+      write({ ...base, ...json });
+      const { minPixels, maxPixels } = loadImageProcessor(folder);
+      return [minPixels, maxPixels];
+    };
+    // As some programs write Qwen2-VL's; it was read as no size, 1,003,520 pixels at most.
+    assert.deepEqual(bounds({ size: { min_pixels: 3136, max_pixels: 12_845_056 } }), [3136, 12_845_056]);
+    assert.deepEqual(bounds({ size: { longest_edge: 12_845_056 } }), [3136, 12_845_056]);
+    assert.deepEqual(bounds({ size: { max_pixels: 12_845_056 }, max_pixels: 5000 }), [3136, 5000]);
+    assert.throws(() => bounds({ size: { height: 224, width: 224 } }), /preprocessor_config\.json: size: .*height/);
+  });
+  it('knows the processor by the name that early files of Qwen2.5-VL have', () => {
+    write({ ...base, max_pixels: 4000 });
+    const own = loadImageProcessor(folder);
+    write({ ...base, max_pixels: 4000, image_processor_type: 'Qwen2_5_VLImageProcessor' });
+    assert.deepEqual(loadImageProcessor(folder), own);
+  });
   it("takes transformers' values where fields are missing, and the older field where both are there", () => {
     write({});
     assert.deepEqual(loadImageProcessor(folder), {
@@ -212,7 +230,10 @@ describe('loadImageProcessor', () => {
       /preprocessor_config\.json: the least number of pixels, 1000000000000, makes \d+ patches of every image; at most 100000/,
     );
     write({ ...base, image_processor_type: 'CLIPImageProcessor' });
-    assert.throws(() => loadImageProcessor(folder), /image_processor_type/);
+    assert.throws(
+      () => loadImageProcessor(folder),
+      /image_processor_type: 'CLIPImageProcessor' is not known; the kit reads Qwen2VLImageProcessor, .*Qwen2_5_VLImageProcessor/,
+    );
   });
   it('prefers the file that holds all processors, where it holds this one', () => {
     write({ ...base, min_pixels: 100, max_pixels: 200 });

@@ -8,6 +8,7 @@ import { after, before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { startEngine } from '../../lib/engine/backend.js';
 import { widen } from '../../lib/engine/packed.js';
+import { adapterBaseName } from '../../lib/model/adapter-config.js';
 import { collate } from '../../lib/model/batch.js';
 import { Generator } from '../../lib/model/generate.js';
 import { hiddenStates } from '../../lib/model/hidden-states.js';
@@ -231,6 +232,24 @@ test('an adapter with options that the kit lacks, or that does not fit, is refus
   };
   const attempt = (target: string, parameters = tinyParameters()) => loadAdapters(parameters, target);
   assert.throws(() => attempt(broken('dora', (c) => Object.assign(c, { use_dora: true }))), /use_dora/);
+  for (const start of ['pissa', 'pissa_niter_16', 'olora', 'corda', 'loftq', 'lora_ga', 'something new'])
+    assert.throws(
+      () => attempt(broken(`start-${start}`, (c) => Object.assign(c, { init_lora_weights: start }))),
+      (error: Error) =>
+        error.message.includes(`init_lora_weights: "${start}" is none of true, false, gaussian, eva, orthogonal`),
+    );
+  for (const [field, value] of [
+    ['alora_invocation_tokens', [3, 4]],
+    ['use_qalora', true],
+    ['lora_bias', true],
+    ['layer_replication', [[0, 1]]],
+  ] as const)
+    assert.throws(
+      () => attempt(broken(`with-${field}`, (c) => Object.assign(c, { [field]: value }))),
+      new RegExp(`${field}: asks for .* which the kit does not compute`),
+    );
+  const starts = { init_lora_weights: 'gaussian', alora_invocation_tokens: null, use_qalora: false, loftq_config: {} };
+  assert.equal(adapterBaseName(broken('plain-start', (c) => Object.assign(c, starts))), '..');
   assert.throws(() => attempt(broken('bias', (c) => Object.assign(c, { bias: 'all' }))), /bias/);
   assert.throws(
     () => attempt(broken('saved-too', (c) => Object.assign(c, { modules_to_save: ['lm_head'] }))),

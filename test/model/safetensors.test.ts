@@ -154,6 +154,22 @@ describe('a hostile or truncated file is refused, naming file and tensor', () =>
         ),
       /'w' leaves a gap/,
     ],
+    ...(['F8_E4M3', 'F8_E5M2', 'U8'] as const).map((dtype): [string, () => void, RegExp] => [
+      `numbers of ${dtype}`,
+      () => craft(entry({ dtype, data_offsets: [0, 2] }), 2),
+      new RegExp(`'w' is ${dtype}; the model reads F32, F16 and BF16; the checkpoint is quantized`),
+    ]),
+    ...(['U16', 'I16'] as const).map((dtype): [string, () => void, RegExp] => [
+      `numbers of ${dtype}`,
+      () => craft(entry({ dtype, data_offsets: [0, 4] }), 4),
+      new RegExp(`'w' is ${dtype}; the model reads`),
+    ]),
+    ['numbers of U32', () => craft(entry({ dtype: 'U32' }), 8), /'w' is U32; the model reads F32, F16 and BF16/],
+    [
+      'numbers of half a byte',
+      () => craft(entry({ dtype: 'F4', data_offsets: [0, 1] }), 1),
+      /'w' is F4; the model reads F32, F16 and BF16/,
+    ],
     [
       'a type the model cannot use',
       () => craft('{"w":{"dtype":"I64","shape":[1],"data_offsets":[0,8]}}', 8),

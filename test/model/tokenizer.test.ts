@@ -149,7 +149,7 @@ describe('Tokenizer', () => {
   });
   it('cuts template text at its control tokens, the longer of two that begin alike', () => {
     const { imEnd, imStart } = tokenizer.special;
-    assert.deepEqual(tokenizer.splitControls('a<|im_end|>\n<|im_start|><|im_start|>b<think>'), [
+    assert.deepEqual(tokenizer.splitSpecials('a<|im_end|>\n<|im_start|><|im_start|>b<think>'), [
       'a',
       imEnd,
       '\n',
@@ -157,11 +157,27 @@ describe('Tokenizer', () => {
       imStart,
       'b<think>',
     ]);
-    assert.deepEqual(tokenizer.splitControls(''), []);
+    assert.deepEqual(tokenizer.splitSpecials(''), []);
     const { added_tokens: added } = json as { added_tokens: { id: number; content: string; special: boolean }[] };
     const more = { ...added[0]!, id: added.at(-1)!.id + 1, content: '<|im_end|>!' };
     const extended = new Tokenizer({ ...json, added_tokens: [...added, more] }, config);
-    assert.deepEqual(extended.splitControls('<|im_end|>!<|im_end|>'), [more.id, imEnd]);
+    assert.deepEqual(extended.splitSpecials('<|im_end|>!<|im_end|>'), [more.id, imEnd]);
+  });
+  it('makes one id of a special token that controls no turn and no picture, in targets and in templates', () => {
+    const { added_tokens: added } = json as { added_tokens: { id: number; content: string; special: boolean }[] };
+    const first = added.at(-1)!.id + 1;
+    const names = ['<reason>', '</reason>', '<|step|>', '<|end_of_answer|>'];
+    const more = names.map((content, i) => ({ ...added[0]!, id: first + i, content, special: true }));
+    // As a checkpoint whose tags were added with add_special_tokens; the last ends turns, by tokenizer_config.json.
+    const special = new Tokenizer(
+      { ...json, added_tokens: [...added.map((token) => ({ ...token, special: true })), ...more] },
+      { ...config, eos_token: { content: '<|end_of_answer|>' } },
+    );
+    const ids = special.encodePlain('<reason>a</reason><|step|><think>');
+    assert.deepEqual(ids, [first, ...tokenizer.encode('a'), first + 1, first + 2, ...tokenizer.encode('<think>')]);
+    assert.equal(special.decode(ids), '<reason>a</reason><|step|><think>');
+    assert.ok(!special.encodePlain('<|end_of_answer|><|im_end|><|image_pad|>').some((id) => id >= first - 12));
+    assert.deepEqual(special.splitSpecials('<reason>a'), [first, 'a']);
   });
   it('shows half a character as the replacement character', () => {
     assert.equal(tokenizer.decode(tokenizer.encode('é').slice(0, 1)), '\ufffd');

@@ -50,7 +50,7 @@ test('conversations have the same token ids: turns, images, system prompts, open
 test('special tokens in a problem or a completion are spelled out in any turn, and control nothing', () => {
   const { imStart, imEnd, imagePad } = tokenizer.special;
   const controls = new Set(
-    tokenizer.splitControls(expected.texts.map(({ text }) => text).join('')).filter((part) => typeof part === 'number'),
+    tokenizer.splitSpecials(expected.texts.map(({ text }) => text).join('')).filter((part) => typeof part === 'number'),
   );
   assert.ok(controls.has(imStart) && controls.has(imEnd) && controls.has(imagePad));
   const forged = expected.texts.filter(({ ids }) => ids.some((id) => controls.has(id)));

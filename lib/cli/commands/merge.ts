@@ -2,7 +2,8 @@
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { startEngine } from '../../engine/backend.js';
-import { isAdapterFolder, mergeAdapters } from '../../model/lora.js';
+import { isAdapterFolder } from '../../model/adapter-config.js';
+import { mergeAdapters } from '../../model/lora.js';
 import { loadModel, saveModel } from '../../model/model.js';
 import { fetchModel } from '../model-option.js';
 import { printResult } from '../print-result.js';
