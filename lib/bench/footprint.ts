@@ -84,15 +84,17 @@ export function stepFootprint(config: ModelConfig, work: StepWork): Footprint {
  * Bytes that the backward pass needs of the forward pass, tensor by tensor as the layers save them (`decoder.ts`, `vision.ts`,
  * `operations.ts`).
  *
- * Of a decoder layer, a token: 7 vectors of the hidden width d (two norms' unit vectors and outputs, the rotated and the
- * scaled queries, the mixed heads), keys and values, 4 of the inner width f (gate's sigmoid and SiLU, up, their product), and the
+ * Of a decoder layer, a token: 4 vectors of the hidden width d (two norms' unit vectors and outputs), 3 of the heads' width (the
+ * rotated and the scaled queries, the mixed heads), keys and values, where heads are normed their unit vectors, 4 of the inner width f (gate's sigmoid and SiLU, up, their product), and the
  * attention shares of each head. Of a block of the tower, a patch: 9 of its width e, 3 of its inner width, and the shares twice.
  */
 function keptActivations(config: ModelConfig, work: StepWork): number {
   const { hiddenSize: d, intermediateSize: f, headSize, keyValueHeads, heads, layers, vision } = config;
   const rows = work.promptsPerMicroBatch;
   const tokens = rows * (work.promptTokens + work.completions * work.completionTokens);
-  const layer = tokens * (7 * d + 2 * keyValueHeads * headSize + 4 * f) + heads * rows * attendedPairs(work);
+  const [q, kv] = [heads * headSize, keyValueHeads * headSize];
+  const units = config.queryKeyNorm ? q + kv : 0;
+  const layer = tokens * (4 * d + 3 * q + 2 * kv + units + 4 * f) + heads * rows * attendedPairs(work);
   const decoder = work.gradientCheckpointing
     ? tokens * d * layers + RECOMPUTED * layer
     : (layers + IN_PROGRESS) * layer;
@@ -115,7 +117,7 @@ function visionTrains({ loraRank, freezeVision }: StepWork): boolean {
 
 /**
  * Floating-point operations of a step: 2 for each weight and token forward, 2 for what flows back through a weight and 2 for a
- * weight's own gradient where it trains (Kaplan et al. 2020, section 2.1); attention likewise, 4 d for each pair of tokens
+ * weight's own gradient where it trains (Kaplan et al. 2020, section 2.1); attention likewise, 4 x the heads' width for each pair of tokens
  * forward. Drawing the completions and the reference's pass are forward passes.
  */
 export function stepOperations(config: ModelConfig, work: StepWork): number {
@@ -123,11 +125,12 @@ export function stepOperations(config: ModelConfig, work: StepWork): number {
   const { prompts, completions, promptTokens, completionTokens, patches } = work;
   const all = prompts * (promptTokens + completions * completionTokens);
   const predicted = prompts * completions * completionTokens;
-  const attention = 4 * config.hiddenSize * config.layers * prompts * attendedPairs(work);
+  const attention = 4 * config.heads * config.headSize * config.layers * prompts * attendedPairs(work);
   const decoder = 2 * (matrices('model.layers.') * all + config.vocabSize * config.hiddenSize * predicted) + attention;
   const { embedSize, layers, mergeSize } = config.vision;
   const perPatch = 2 * (matrices('visual.patch_embed') + matrices('visual.blocks.')) + 4 * embedSize * layers * patches;
-  const tower = prompts * patches * (perPatch + (2 * matrices('visual.merger.')) / mergeSize ** 2);
+  const mergers = matrices('visual.merger.') + matrices('visual.deepstack_merger_list.');
+  const tower = prompts * patches * (perPatch + (2 * mergers) / mergeSize ** 2);
   const again = work.gradientCheckpointing ? 1 : 0;
   const backward = (work.loraRank === undefined ? 2 : 1) + again;
   const passes = 1 + (work.samples ? 2 : 0);

@@ -1,6 +1,6 @@
-/** Describes the shapes of Qwen2-VL's 2B and 7B in their own file formats, and a smaller one with the 2B's vocabulary. */
+/** Describes the shapes of Qwen2-VL's 2B and 7B and of Qwen3-VL's 2B in their own file formats, and a smaller one with the vocabulary of the first. */
 
-/** The special tokens of Qwen2-VL in the order of their ids, the first of which is 151,643. */
+/** The special tokens of Qwen2-VL and Qwen3-VL in the order of their ids, the first of which is 151,643. */
 export const SPECIAL_TOKENS = [
   '<|endoftext|>',
   '<|im_start|>',
@@ -71,10 +71,57 @@ export const QWEN2_VL_7B = {
   vision_config: { ...QWEN2_VL_2B.vision_config, hidden_size: 3584 },
 };
 
-/** The shapes that `npm run bench -- --size=...` can take: the two published ones, and one of a tenth of the 2B's parameters. */
+/** The `config.json` of Qwen/Qwen3-VL-2B-Instruct, likewise. */
+export const QWEN3_VL_2B = {
+  architectures: ['Qwen3VLForConditionalGeneration'],
+  model_type: 'qwen3_vl',
+  image_token_id: idOf('<|image_pad|>'),
+  video_token_id: idOf('<|video_pad|>'),
+  vision_start_token_id: idOf('<|vision_start|>'),
+  vision_end_token_id: idOf('<|vision_end|>'),
+  tie_word_embeddings: true,
+  text_config: {
+    model_type: 'qwen3_vl_text',
+    hidden_size: 2048,
+    intermediate_size: 6144,
+    num_hidden_layers: 28,
+    num_attention_heads: 16,
+    num_key_value_heads: 8,
+    head_dim: 128,
+    vocab_size: 151_936,
+    max_position_embeddings: 262_144,
+    attention_bias: false,
+    hidden_act: 'silu',
+    rms_norm_eps: 1e-6,
+    rope_theta: 5_000_000,
+    rope_scaling: { mrope_interleaved: true, mrope_section: [24, 20, 20], rope_type: 'default' },
+    tie_word_embeddings: true,
+    dtype: 'bfloat16',
+    bos_token_id: idOf('<|endoftext|>'),
+    eos_token_id: idOf('<|im_end|>'),
+  },
+  vision_config: {
+    model_type: 'qwen3_vl',
+    depth: 24,
+    hidden_size: 1024,
+    intermediate_size: 4096,
+    num_heads: 16,
+    in_channels: 3,
+    patch_size: 16,
+    temporal_patch_size: 2,
+    spatial_merge_size: 2,
+    out_hidden_size: 2048,
+    num_position_embeddings: 2304,
+    deepstack_visual_indexes: [5, 11, 17],
+    hidden_act: 'gelu_pytorch_tanh',
+  },
+};
+
+/** The shapes that `npm run bench -- --size=...` can take: the published ones, and one of a tenth of the 2B's parameters. */
 export const SIZES: { readonly [name: string]: object } = {
   '7b': QWEN2_VL_7B,
   '2b': QWEN2_VL_2B,
+  'qwen3-vl-2b': QWEN3_VL_2B,
   '0.2b': {
     ...QWEN2_VL_2B,
     hidden_size: 512,
@@ -85,8 +132,7 @@ export const SIZES: { readonly [name: string]: object } = {
   },
 };
 
-/** Qwen2-VL's `preprocessor_config.json`. */
-export const PREPROCESSOR = {
+const QWEN2_PREPROCESSOR = {
   image_processor_type: 'Qwen2VLImageProcessor',
   do_convert_rgb: true,
   do_normalize: true,
@@ -100,4 +146,18 @@ export const PREPROCESSOR = {
   patch_size: 14,
   rescale_factor: 1 / 255,
   temporal_patch_size: 2,
+};
+
+/** The `preprocessor_config.json` of the published checkpoints, by their `model_type`. */
+export const PREPROCESSORS: { readonly [modelType: string]: object } = {
+  qwen2_vl: QWEN2_PREPROCESSOR,
+  qwen3_vl: {
+    image_processor_type: 'Qwen2VLImageProcessorFast',
+    image_mean: [0.5, 0.5, 0.5],
+    image_std: [0.5, 0.5, 0.5],
+    merge_size: 2,
+    patch_size: 16,
+    size: { shortest_edge: 65_536, longest_edge: 16_777_216 },
+    temporal_patch_size: 2,
+  },
 };

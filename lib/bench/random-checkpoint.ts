@@ -6,10 +6,12 @@ import { Random } from '../engine/random.js';
 import { rowsPerPiece } from '../engine/transfer.js';
 import { writeCheckpointTensors } from '../model/checkpoint-files.js';
 import { parseConfig } from '../model/configuration.js';
+import { familyOf } from '../model/family.js';
 import { modelModules } from '../model/modules.js';
 import { parameterShapes, residualDivisor } from '../model/parameters.js';
 import type { TensorSource } from '../model/safetensors.js';
-import { FIRST_SPECIAL, PREPROCESSOR, SPECIAL_TOKENS } from './published-shapes.js';
+import { nameInLayout } from '../model/tensor-names.js';
+import { FIRST_SPECIAL, PREPROCESSORS, SPECIAL_TOKENS } from './published-shapes.js';
 
 /** So many numbers are drawn, and each row of a matrix is a window into them: two thousand million would take minutes. */
 const DRAWN = 2 ** 22;
@@ -24,17 +26,20 @@ const SHARD_BYTES = 4e9;
  */
 export function writeRandomCheckpoint(file: object, nano: string, folder: string): void {
   const config = parseConfig(file);
+  const { model_type: modelType } = file as { model_type: string };
+  const { tensorLayout } = familyOf(modelType);
   const random = new Random(1, 'size');
   const drawn = Float32Array.from({ length: DRAWN }, () => 0.02 * random.normal());
   const divisors = new Map(
     modelModules(config).map((module) => [`${module.name}.weight`, residualDivisor(module, config)]),
   );
-  const tensors = [...parameterShapes(config)].map(([name, shape]): TensorSource => {
+  const tensors = [...parameterShapes(config)].map(([published, shape]): TensorSource => {
+    const name = nameInLayout(published, tensorLayout);
     const [rows, width] = [shape[0]!, shape.slice(1).reduce((a, b) => a * b, 1)];
     if (shape.length === 1) return { name, shape, data: new Float32Array(rows).fill(name.endsWith('.weight') ? 1 : 0) };
-    const scale = 1 / divisors.get(name)!;
+    const scale = 1 / divisors.get(published)!;
     function* data() {
-      const places = new Random(1, `size/${name}`);
+      const places = new Random(1, `size/${published}`);
       const pieceRows = rowsPerPiece(shape);
       for (let row = 0; row < rows; row += pieceRows) {
         const piece = new Float32Array(Math.min(pieceRows, rows - row) * width);
@@ -53,7 +58,7 @@ export function writeRandomCheckpoint(file: object, nano: string, folder: string
     const read = (name: string) => JSON.parse(readFileSync(path.join(nano, name), 'utf8'));
     write('config.json', file);
     write('chat_template.json', read('chat_template.json'));
-    write('preprocessor_config.json', PREPROCESSOR);
+    write('preprocessor_config.json', PREPROCESSORS[modelType]!);
     const { tokenizer, tokenizerConfig } = fullTokenizer(read('tokenizer.json'), read('tokenizer_config.json'));
     write('tokenizer.json', tokenizer);
     write('tokenizer_config.json', tokenizerConfig);

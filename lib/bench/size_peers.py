@@ -21,7 +21,7 @@ import datasets  # noqa: E402
 import torch  # noqa: E402
 from peft import LoraConfig, get_peft_model  # noqa: E402
 from PIL import Image  # noqa: E402
-from transformers import AutoProcessor, Qwen2VLForConditionalGeneration, TrainerCallback  # noqa: E402
+from transformers import AutoModelForImageTextToText, AutoProcessor, TrainerCallback  # noqa: E402
 from trl import GRPOConfig, GRPOTrainer  # noqa: E402
 
 # What both sides do; size-worker.ts has the same numbers.
@@ -72,7 +72,7 @@ def main():
     loaded = {}
 
     def load(lap):
-        loaded["model"] = Qwen2VLForConditionalGeneration.from_pretrained(checkpoint, dtype=torch.bfloat16)
+        loaded["model"] = AutoModelForImageTextToText.from_pretrained(checkpoint, dtype=torch.bfloat16)
         lap()
 
     phase("load", load)

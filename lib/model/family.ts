@@ -10,6 +10,7 @@
  * (`tokenizer.ts`), the image processor (`image-processor.ts`), which all published families name `Qwen2VLImageProcessor`.
  */
 import { z } from 'zod';
+import type { TensorLayout } from './tensor-names.js';
 
 /** The decoder's sizes and constants. Plain data, since compiled steps are shared by its JSON. */
 export interface DecoderConfig {
@@ -81,6 +82,8 @@ export interface Family {
   vision: z.ZodType<VisionConfig>;
   /** The field of `vision_config` that holds the width of a visual token. */
   outputField: string;
+  /** How its published checkpoints name the tensors. */
+  tensorLayout: TensorLayout;
 }
 
 /**
@@ -335,9 +338,27 @@ const qwen3Tower = z
 
 /** Every family by the `model_type` of its `config.json`. */
 export const FAMILIES = {
-  qwen2_vl: { title: 'Qwen2-VL', decoder: qwen2Decoder, vision: qwen2Tower, outputField: 'hidden_size' },
-  qwen2_5_vl: { title: 'Qwen2.5-VL', decoder: qwen2Decoder, vision: qwen25Tower, outputField: 'out_hidden_size' },
-  qwen3_vl: { title: 'Qwen3-VL', decoder: qwen3Decoder, vision: qwen3Tower, outputField: 'out_hidden_size' },
+  qwen2_vl: {
+    title: 'Qwen2-VL',
+    decoder: qwen2Decoder,
+    vision: qwen2Tower,
+    outputField: 'hidden_size',
+    tensorLayout: 'published',
+  },
+  qwen2_5_vl: {
+    title: 'Qwen2.5-VL',
+    decoder: qwen2Decoder,
+    vision: qwen25Tower,
+    outputField: 'out_hidden_size',
+    tensorLayout: 'published',
+  },
+  qwen3_vl: {
+    title: 'Qwen3-VL',
+    decoder: qwen3Decoder,
+    vision: qwen3Tower,
+    outputField: 'out_hidden_size',
+    tensorLayout: 'modules',
+  },
 } satisfies { [modelType: string]: Family };
 
 /**

@@ -31,7 +31,7 @@ import {
 import { hasAdapters, loadAdapters, saveAdapters } from './lora.js';
 import { OUTPUT_HEAD, TOKEN_EMBEDDING } from './modules.js';
 import { parameterShapes } from './parameters.js';
-import { moduleName, publishedName, type TensorLayout } from './tensor-names.js';
+import { nameInLayout, publishedName, type TensorLayout } from './tensor-names.js';
 import type { MutableWeights } from './tensors.js';
 import { loadTokenizer, type Tokenizer } from './tokenizer.js';
 
@@ -198,7 +198,7 @@ export function saveModel(model: Model, folder: string, { dtype = 'float32', sha
       if (existsSync(source)) copyFileSync(source, path.join(partial, name));
     }
     const tensors = Object.entries(model.parameters).map(([published, weight]) => {
-      const name = model.tensorLayout === 'modules' ? moduleName(published) : published;
+      const name = nameInLayout(published, model.tensorLayout);
       return { name, shape: shapeOf(weight), data: () => readWeight(weight) };
     });
     writeCheckpointTensors(partial, tensors, { dtype: dtype === 'bfloat16' ? 'BF16' : 'F32', shardBytes });

@@ -8,13 +8,15 @@ import { writeRandomCheckpoint } from '../../lib/bench/random-checkpoint.js';
 import { sizeTable } from '../../lib/bench/size.js';
 import { startEngine } from '../../lib/engine/backend.js';
 import { widen } from '../../lib/engine/packed.js';
+import { readCheckpointTensors } from '../../lib/model/checkpoint-files.js';
 import { parseConfig } from '../../lib/model/configuration.js';
 import { disposeModel, encodePrompt, loadModel } from '../../lib/model/model.js';
 import { countParameters } from '../../lib/model/parameters.js';
 import { repositoryRoot } from '../../lib/study/workspace.js';
 
-test("the shape is Qwen2-VL-2B's: 2,208,985,600 parameters, as the published checkpoint has", () => {
+test('the shapes have as many parameters as the published checkpoints', () => {
   assert.equal(countParameters(parseConfig(SIZES['2b'])), 2_208_985_600);
+  assert.equal(countParameters(parseConfig(SIZES['qwen3-vl-2b'])), 2_127_532_032);
   assert.equal(Math.round(countParameters(parseConfig(SIZES['0.2b'])) / 1e7), 20);
 });
 
@@ -45,6 +47,31 @@ test('a random checkpoint loads, with special tokens at their real ids and matri
     // Into the residual stream: 0.02 / sqrt(2 x 2 layers).
     assert.ok(Math.abs(deviation('model.layers.1.mlp.down_proj.weight') - 0.01) < 0.001);
     assert.equal(deviation('model.norm.weight'), 1);
+    disposeModel(model);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test('a random checkpoint of Qwen3-VL has transformers’ names, and patches of 16', async () => {
+  await startEngine();
+  const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-size-'));
+  try {
+    const file = structuredClone(SIZES['qwen3-vl-2b']) as { [part: string]: { [field: string]: unknown } };
+    Object.assign(file.text_config!, { hidden_size: 64, intermediate_size: 64, num_hidden_layers: 2 });
+    Object.assign(file.text_config!, { num_attention_heads: 1, num_key_value_heads: 1 });
+    const tower = { depth: 1, hidden_size: 64, intermediate_size: 64, out_hidden_size: 64 };
+    Object.assign(file.vision_config!, { ...tower, num_position_embeddings: 16, deepstack_visual_indexes: [0] });
+    const checkpoint = path.join(folder, 'checkpoint');
+    writeRandomCheckpoint(file, path.join(repositoryRoot(), 'data', 'nano'), checkpoint);
+    const names = [...readCheckpointTensors(checkpoint)].map(({ name }) => name);
+    assert.ok(names.includes('model.language_model.layers.1.self_attn.q_norm.weight'));
+    assert.ok(names.includes('model.visual.deepstack_merger_list.0.linear_fc1.weight'));
+    const model = loadModel(checkpoint);
+    // 224 pixels are enlarged to 256, the least area: 16 x 16 patches, of which 2 x 2 make a token.
+    const image = { width: 224, height: 224, data: new Uint8Array(224 * 224 * 3) };
+    const { tokens } = encodePrompt(model, [image], 'How many cubes are there?');
+    assert.equal(tokens.filter((token) => token === 151_655).length, 64);
     disposeModel(model);
   } finally {
     rmSync(folder, { recursive: true, force: true });
