@@ -73,6 +73,7 @@ export { fetchModelFolder } from './model/hub.js';
 export { adapterBase } from './model/hub-cache.js';
 export { addAdapters, LORA_DEFAULTS, type LoraSettings, mergeAdapters } from './model/lora.js';
 export {
+  completionText,
   disposeModel,
   encodeCompletion,
   encodePrompt,
@@ -151,8 +152,9 @@ export { runGridLive } from './plots/live/grid-live.js';
 export { livePlot } from './plots/live/live-plot.js';
 export { liveProgress, runCellLive } from './plots/live/run-live.js';
 export { metricPanels } from './plots/metric-panels.js';
-export { show, showFigure } from './plots/notebook.js';
+export { showFigure } from './plots/notebook.js';
 export { rolloutTable, sampleTable } from './plots/rollout-table.js';
+export { show } from './plots/show.js';
 export { publishFigure, rolloutViews, sampleViews, showStudyFigures } from './plots/study/notebook-views.js';
 export { reportStudy } from './plots/study/report.js';
 export {

@@ -1,7 +1,7 @@
 /** Evaluation: greedy completions of test prompts, scored one by one, with the interval of the accuracy. */
 import { type Deferred, preparePrompts } from '../model/deferred-prompt.js';
 import type { EncodedPrompt } from '../model/generate.js';
-import type { Model } from '../model/model.js';
+import { completionText, type Model } from '../model/model.js';
 import { GREEDY } from '../model/sampling.js';
 import type { RgbImage } from '../records/image.js';
 import type { DataRow } from '../records/record.js';
@@ -80,8 +80,9 @@ export async function evaluateModel(
     const settings = { ...GREEDY, maxNewTokens, completions: 1, seed: 0 };
     const groups = model.generator.generate(model.parameters, prompts, settings);
     const judged = batch.map(async ({ id, family, row }, i): Promise<EvaluatedItem> => {
-      const { tokens, ended } = groups[i]![0]!;
-      const completion = model.tokenizer.decode(ended ? tokens.slice(0, -1) : tokens);
+      const drawn = groups[i]![0]!;
+      const { tokens, ended } = drawn;
+      const completion = completionText(model, drawn);
       const earned = await scoreCompletion(score, completion, row);
       return {
         ...{ id, family, solution: row.answer, completion, score: earned, correct: earned === 1 },

@@ -16,7 +16,7 @@ import {
   writeCheckpointTensors,
 } from './checkpoint-files.js';
 import { type ModelConfig, readConfig } from './configuration.js';
-import { type EncodedPrompt, Generator } from './generate.js';
+import { type Completion, type EncodedPrompt, Generator } from './generate.js';
 import { endTokens } from './generation-config.js';
 import { equalWeights, loadWeight, readWeight, type WeightType } from './held-weights.js';
 import { adapterBase, cachedModel, idOfFolder } from './hub-cache.js';
@@ -269,6 +269,11 @@ export function encodePrompt(model: Model, images: readonly RgbImage[], text: st
       return resized.map((image) => patchify(image, processor));
     },
   };
+}
+
+/** What a model wrote, as rewards and people read it: the text of a completion without its end token. */
+export function completionText(model: Pick<Model, 'tokenizer'>, { tokens, ended }: Completion): string {
+  return model.tokenizer.decode(ended ? tokens.slice(0, -1) : tokens);
 }
 
 /** The tokens that the assistant should write: the text's and the end of the turn. */

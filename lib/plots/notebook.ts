@@ -57,11 +57,6 @@ export class DisplaySlot {
 /** Pixels that the output of a cell is wide in JupyterLab on a small screen. */
 const NOTEBOOK_WIDTH = 860;
 
-/** Shows one output under the running cell. */
-export function show(bundle: DisplayBundle): void {
-  notebookWriter()({ data: bundle, metadata: {}, transient: {} }, false);
-}
-
 /**
  * A figure as an output: interactive for JupyterLab, a PNG for code hosts and static viewers, a line of text for the rest.
  * If no browser can be started to draw the PNG, the bundle goes without it and says so on the error stream: a missing picture is no

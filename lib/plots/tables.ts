@@ -23,9 +23,10 @@ export function escapeHtml(text: string): string {
     .replaceAll("'", '&#39;');
 }
 
-/** A number as a table shows it: whole ones whole, others with three decimals. */
-function numberText(value: number): string {
-  return Number.isInteger(value) ? String(value) : value.toFixed(3);
+/** A number as a table shows it: whole ones whole, small ones as `1.7e-4`, others with three decimals. */
+export function numberText(value: number): string {
+  if (Number.isInteger(value) || !Number.isFinite(value)) return String(value);
+  return Math.abs(value) < 0.001 ? value.toExponential(1) : value.toFixed(3);
 }
 
 function cellText(cell: TableCell): string {

@@ -3,7 +3,7 @@
 import { Random } from '../engine/random.js';
 import { type Deferred, preparePrompts } from '../model/deferred-prompt.js';
 import type { Completion, EncodedPrompt } from '../model/generate.js';
-import type { Model } from '../model/model.js';
+import { completionText, type Model } from '../model/model.js';
 import type { ModelWeights } from '../model/tensors.js';
 import type { RgbImage } from '../records/image.js';
 import type { DataRow } from '../records/record.js';
@@ -146,7 +146,7 @@ async function sampleCompletions(
     example,
     prompt: model.tokenizer.decode(example.prompt.tokens, { skipSpecial: true }),
     completions: completions[p]!,
-    texts: completions[p]!.map((completion) => model.tokenizer.decode(withoutEnd(completion))),
+    texts: completions[p]!.map((completion) => completionText(model, completion)),
   }));
   const questions = drawn.flatMap(({ example, prompt, completions, texts }, p) =>
     texts.map((completion, g) => ({
@@ -244,9 +244,4 @@ function rewardErrors({ example, scores }: Group, step: number): RewardError[] {
   return scores.flatMap(({ name, errors }) =>
     errors.flatMap((message) => (message === undefined ? [] : [{ step, reward: name, id: example.id, message }])),
   );
-}
-
-/** The completion's tokens without its end token, for reading. */
-function withoutEnd({ tokens, ended }: Completion): number[] {
-  return ended ? tokens.slice(0, -1) : tokens;
 }

@@ -1,7 +1,7 @@
 /** `reason-rft generate`: one completion of a checkpoint, with the numbers that a port is checked by. */
 import type { Command } from 'commander';
 import { startEngine } from '../../engine/backend.js';
-import { encodePrompt, loadModel } from '../../model/model.js';
+import { completionText, encodePrompt, loadModel } from '../../model/model.js';
 import { checkSampling } from '../../model/sampling.js';
 import { readImage } from '../../records/image.js';
 import { DTYPE_OPTION, parseDtype } from '../dtype-option.js';
@@ -79,7 +79,7 @@ async function generate(options: GenerateOptions): Promise<void> {
   const model = loadModel(await fetchModel(options.model), { dtype, ...bounds });
   const prompt = encodePrompt(model, images, text);
   const completion = model.generator.generate(model.parameters, [prompt], settings)[0]![0]!;
-  const decoded = model.tokenizer.decode(completion.ended ? completion.tokens.slice(0, -1) : completion.tokens);
+  const decoded = completionText(model, completion);
   const { logits, positions } = model.generator.promptLogits(model.parameters, prompt);
   const result = {
     input_ids: prompt.tokens,

@@ -14,6 +14,7 @@ import { type TaskName, type TestSet, taskNamed } from '../../tasks/tasks.js';
 import { exportFigure } from '../export.js';
 import { showFigure } from '../notebook.js';
 import type { RolloutView, SampleView } from '../rollout-table.js';
+import { show } from '../show.js';
 import type { Figure } from '../style.js';
 import { figuresFolder } from './export-figures.js';
 import { studyFigures } from './figures.js';
@@ -108,6 +109,6 @@ export async function showStudyFigures(results: StudyResults, ...names: readonly
       throw new Error(`these results hold no figure '${name}'; they hold ${known || 'none yet'}`);
     }
     await showFigure(named.figure, { height: named.height });
-    console.log(named.caption);
+    await show(named.caption);
   }
 }

@@ -9,7 +9,7 @@ import { type EvaluationItem, evaluateModel } from '../../evaluate/evaluate.js';
 import { meanPassAtK } from '../../evaluate/pass-at-k.js';
 import { type Deferred, preparePrompts } from '../../model/deferred-prompt.js';
 import type { Completion } from '../../model/generate.js';
-import type { Model } from '../../model/model.js';
+import { completionText, type Model } from '../../model/model.js';
 import { checkSampling, type SamplingSettings } from '../../model/sampling.js';
 import type { ModelWeights } from '../../model/tensors.js';
 import { type Scorer, scoreCompletion } from '../../rewards/scorer.js';
@@ -165,9 +165,7 @@ async function sampleItems(
     );
     batch.forEach((item, i) => {
       const completions = groups[i]!;
-      const texts = completions.map(({ tokens, ended }) =>
-        model.tokenizer.decode(ended ? tokens.slice(0, -1) : tokens),
-      );
+      const texts = completions.map((completion) => completionText(model, completion));
       const prompt = model.tokenizer.decode(item.prompt.tokens, { skipSpecial: true });
       drawn.push({ item, prompt, completions, texts });
     });
