@@ -28,7 +28,7 @@ const FLOORS = [
 /** Within these folders order is kept too. The files at a folder's root stand where its `.` does. */
 const INNER_FLOORS: { readonly [folder: string]: readonly string[] } = {
   study: ['.', 'data', 'cells', 'design', 'running', 'results'],
-  plots: ['.', 'live', 'study'],
+  plots: ['.', 'live', 'rollouts', 'study'],
 };
 
 /** A file of lib, by its path below lib without extension, with those that it imports. */

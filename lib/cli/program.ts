@@ -14,6 +14,8 @@ const COMMANDS: { readonly [name: string]: () => Promise<(program: Command) => v
   merge: async () => (await import('./commands/merge.js')).addMerge,
   evaluate: async () => (await import('./commands/evaluate.js')).addEvaluate,
   generate: async () => (await import('./commands/generate.js')).addGenerate,
+  curves: async () => (await import('./commands/curves.js')).addCurves,
+  rollouts: async () => (await import('./commands/rollouts.js')).addRollouts,
   study: async () => (await import('./commands/study.js')).addStudy,
   cell: async () => (await import('./commands/cell.js')).addCell,
   results: async () => (await import('./commands/results.js')).addResults,

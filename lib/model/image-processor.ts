@@ -301,3 +301,30 @@ export function patchify(image: RgbImage, processor: ImageProcessor): ProcessedI
   }
   return { pixelValues, grid: [1, rows, columns] };
 }
+
+/** The image that patches were cut from: the inverse of `patchify`, to the byte. */
+export function unpatchify({ pixelValues, grid }: ProcessedImage, processor: ImageProcessor): RgbImage {
+  const { patchSize: p, temporalPatchSize: frames, mergeSize: merge } = processor;
+  const [, rows, columns] = grid;
+  const image = { width: columns * p, height: rows * p, data: new Uint8Array(rows * columns * p * p * 3) };
+  const patchesOfBand = merge * columns;
+  for (let patch = 0; patch < rows * columns; patch++) {
+    // A band is a row of windows; within it windows follow each other, and the patches of a window row by row.
+    const inBand = patch % patchesOfBand;
+    const inWindow = inBand % (merge * merge);
+    const row = Math.floor(patch / patchesOfBand) * merge + Math.floor(inWindow / merge);
+    const column = Math.floor(inBand / (merge * merge)) * merge + (inWindow % merge);
+    for (let c = 0; c < 3; c++) {
+      const offset = (patch * 3 + c) * frames * p * p;
+      for (let y = 0; y < p; y++) {
+        for (let x = 0; x < p; x++) {
+          const value = pixelValues[offset + y * p + x]! * processor.deviation[c]! + processor.mean[c]!;
+          image.data[((row * p + y) * image.width + column * p + x) * 3 + c] = Math.round(
+            value / processor.rescaleFactor,
+          );
+        }
+      }
+    }
+  }
+  return image;
+}

@@ -83,10 +83,11 @@ export async function trainGrpo(
 
   const step = async (index: number): Promise<Metrics> => {
     const parameters = { ...frozen, ...trainable };
-    const { rollout, metrics, log, errors } = await rollOut({
+    const { rollout, metrics, log, errors, prompts } = await rollOut({
       ...{ model, parameters, examples, rewards, settings },
       step: index,
     });
+    await run.writePictures(index + 1, prompts, model.imageProcessor);
     run.writeCompletions(index + 1, log);
     if (errors.length > 0) run.append('reward-errors.jsonl', errors);
     const old = findOldLogProbs(rollout, parameters);

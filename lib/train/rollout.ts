@@ -80,9 +80,13 @@ export interface RolloutOptions {
  * of the seed, the step and the round, as long as dead groups and rounds are left. The rewards and lengths reported are
  * those of the prompts drawn first; the numbers of the groups that stay would flatter the policy.
  */
-export async function rollOut(
-  options: RolloutOptions,
-): Promise<{ rollout: Rollout; metrics: Metrics; log: LoggedCompletion[]; errors: RewardError[] }> {
+export async function rollOut(options: RolloutOptions): Promise<{
+  rollout: Rollout;
+  metrics: Metrics;
+  log: LoggedCompletion[];
+  errors: RewardError[];
+  prompts: GrpoExample[];
+}> {
   const { examples, rewards, settings, step } = options;
   const firstGroups = await sampleCompletions(
     options,
@@ -124,7 +128,8 @@ export async function rollOut(
     completions: groups.map((g) => g.completions),
     advantages,
   };
-  return { rollout, metrics, log, errors: drawnGroups.flatMap((group) => rewardErrors(group, step + 1)) };
+  const prompts = drawnGroups.map((group) => group.example);
+  return { rollout, metrics, log, errors: drawnGroups.flatMap((group) => rewardErrors(group, step + 1)), prompts };
 }
 
 /** Samples completions of the prompts. The names of their random streams hold the step, the round and the prompt's index. */

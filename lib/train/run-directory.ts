@@ -4,11 +4,13 @@ import path from 'node:path';
 import { writeFileAtomic } from '../engine/atomic-write.js';
 import { startEngine } from '../engine/backend.js';
 import { appendToFile, makeFolder } from '../engine/disk.js';
+import type { ImageProcessor } from '../model/image-processor.js';
 import { type LoggedCompletion, readCompletions, writeCompletions } from './completions.js';
 import { describeEnvironment, type Environment, environmentChanges } from './environment.js';
 import type { StepMetrics } from './metrics.js';
 import { canonicalJson, changesText, type Json } from './run-configuration.js';
 import { LOG_FILES, type RunLog, startRunLog } from './run-log.js';
+import { readShownPictures, type ShownPicture, type ShownPrompt, writeShownPictures } from './shown-pictures.js';
 
 /** The checkpoint with the highest score on held-out items so far; of equals the earliest. */
 export interface BestCheckpoint {
@@ -32,6 +34,8 @@ const KEEP_CHECKPOINTS = 2;
  *     warnings.jsonl               what the metrics warned of; absent until there is something
  *     completions/completions_00012.parquet
  *                                  the completions of step 12, with rewards and advantages
+ *     completions/pictures_00012.parquet
+ *                                  the pictures of its prompts, as the model was shown them
  *     tensorboard/                 one event file with the same numbers; a resume writes it anew
  *     checkpoints/step-000020/     after 20 steps: the parameters that move, the optimizer's state, `step.json`
  *     checkpoints/best.json        the checkpoint with the best score so far, which is kept
@@ -206,6 +210,31 @@ export class RunDirectory {
     return path.join(this.folder, 'completions', `completions_${String(step).padStart(5, '0')}.parquet`);
   }
 
+  /** Writes the pictures of a step's prompts. */
+  writePictures(step: number, prompts: readonly ShownPrompt[], processor: ImageProcessor): Promise<void> {
+    return writeShownPictures(this.picturesFile(step), prompts, processor);
+  }
+
+  /** Reads the pictures of a step's prompts; none where it is not done yet. */
+  readPictures(step: number): Promise<ShownPicture[]> {
+    return readShownPictures(this.picturesFile(step));
+  }
+
+  private picturesFile(step: number): string {
+    return path.join(this.folder, 'completions', `pictures_${String(step).padStart(5, '0')}.parquet`);
+  }
+
+  /** The steps whose completions are logged, in order. */
+  completionSteps(): number[] {
+    const folder = path.join(this.folder, 'completions');
+    if (!existsSync(folder)) return [];
+    const steps = readdirSync(folder).map((name) => /^completions_(\d+)\.parquet$/.exec(name)?.[1]);
+    return steps
+      .filter((step) => step !== undefined)
+      .map(Number)
+      .sort((a, b) => a - b);
+  }
+
   /** Adds lines to a JSON Lines file of the run, such as `warnings.jsonl`; each row carries its `step`. */
   append<Row extends { step: number }>(name: string, rows: readonly Row[]): void {
     appendToFile(path.join(this.folder, name), rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
@@ -236,8 +265,8 @@ export class RunDirectory {
   /** Drops the rows after step `done`, as these steps are done again, and files that a killed process left half-written. */
   rewind(done: number): void {
     for (const name of readdirSync(this.folder, { recursive: true, encoding: 'utf8' })) {
-      const completionsOf = /^completions.completions_(\d+)\.parquet$/.exec(name)?.[1];
-      if (name.endsWith('.partial') || (completionsOf !== undefined && Number(completionsOf) > done))
+      const step = /^completions.(?:completions|pictures)_(\d+)\.parquet$/.exec(name)?.[1];
+      if (name.endsWith('.partial') || (step !== undefined && Number(step) > done))
         rmSync(path.join(this.folder, name), { recursive: true, force: true });
     }
     for (const name of LOG_FILES) {

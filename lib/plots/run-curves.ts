@@ -1,0 +1,36 @@
+/** Curves of any runs, laid over each other: what each has logged, by the name of its folder. */
+
+import path from 'node:path';
+import type { RunDirectory } from '../train/run-directory.js';
+import { type MetricRow, trainingCurves } from './curves.js';
+import { loggedMetrics, metricPanels } from './metric-panels.js';
+import type { Figure } from './style.js';
+
+/**
+ * Draws what runs have logged.
+ *
+ * @param runs by the names that the legend has; a run that is under way shows its steps so far
+ * @param metrics a chart for each of these; default: the charts that the metrics of all runs make
+ * @throws Error naming a run that has logged nothing, or a metric that no run has
+ */
+export function runCurves(runs: Readonly<Record<string, RunDirectory>>, metrics?: readonly string[]): Figure {
+  const rows: Record<string, readonly MetricRow[]> = {};
+  for (const [name, run] of Object.entries(runs)) {
+    rows[name] = metrics ? run.timedMetrics() : run.metrics();
+    if (rows[name].length === 0) throw new Error(`${run.folder} has logged no step yet`);
+  }
+  const names = Object.keys(runs);
+  const panels = metrics ?? metricPanels(loggedMetrics(Object.values(rows).flat()));
+  const columns = Math.min(3, panels.length);
+  const figure = trainingCurves(rows, panels, { title: names.length === 1 ? names[0]! : '', columns });
+  return { ...figure, layout: { ...figure.layout, height: 90 + 210 * Math.ceil(panels.length / columns) } };
+}
+
+/** Names of runs for a legend: the last parts of their paths, as many as tell them apart. */
+export function runNames(folders: readonly string[]): string[] {
+  const paths = folders.map((folder) => path.resolve(folder).split(path.sep));
+  for (let parts = 1; ; parts++) {
+    const names = paths.map((pieces) => pieces.slice(-parts).join('/'));
+    if (new Set(names).size === names.length || paths.every(({ length }) => length <= parts)) return names;
+  }
+}
