@@ -45,7 +45,11 @@ export function metricPanels(names: Iterable<string>): CurvePanel[] {
   take('dynamic_sampling/dead', ['dynamic_sampling/dead'], SHARE);
   const passes = [...all].filter((name) => name.startsWith('eval_pass@'));
   const heldOut = [...left].filter((name) => name.startsWith('eval_'));
-  for (const name of left) if (!heldOut.includes(name)) take(name, [name]);
+  for (const name of left) {
+    if (heldOut.includes(name)) continue;
+    // A reward's own metric is logged as rewards/{reward}/{metric}.
+    take(name.replace(/^rewards\/(.+)\/(.+)$/, '$1: $2'), [name]);
+  }
   take('held out: accuracy', ['eval_accuracy', ...passes], SHARE);
   take('held out: reward', ['eval_reward']);
   take('held out: format', ['eval_format'], SHARE);

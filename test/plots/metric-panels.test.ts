@@ -7,8 +7,17 @@ const titles = (names: string[]) => metricPanels(names).map(({ title }) => title
 
 test('each reward has a chart under its own name, and so has each metric of the user’s own', () => {
   assert.deepEqual(
-    titles(['step', 'loss', 'reward', 'rewards/brevity/mean', 'rewards/brevity/std', 'kl', 'entropy', 'blue_share']),
-    ['reward', 'brevity', 'kl', 'blue_share'],
+    titles([
+      'step',
+      'loss',
+      'reward',
+      'rewards/brevity/mean',
+      'rewards/brevity/std',
+      'rewards/brevity/words',
+      'kl',
+      'entropy',
+    ]),
+    ['reward', 'brevity', 'kl', 'brevity: words'],
   );
 });
 

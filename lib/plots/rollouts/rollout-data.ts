@@ -17,8 +17,8 @@ export interface RolloutRow {
   /** Index into the prompts. */
   prompt: number;
   text: string;
-  /** The weighted sum. */
-  reward: number;
+  /** The weighted sum; null where no reward applies. */
+  reward: number | null;
   /** In the order of the names; null for one that does not apply. */
   rewards: (number | null)[];
   advantage: number;
