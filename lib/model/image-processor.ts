@@ -1,5 +1,5 @@
 /**
- * The image processor of Qwen2-VL and Qwen2.5-VL: it resizes an image to whole windows of patches, normalises it, and cuts it into
+ * The image processor of all families: it resizes an image to whole windows of patches, normalises it, and cuts it into
  * patches in merge-window order.
  *
  * Sizes, grids and values are those of transformers' Qwen2VLImageProcessor (5.23) with its default backend, torchvision, or with

@@ -64,7 +64,7 @@ describe('beside transformers', () => {
     });
   }
 
-  it('400 random sizes are resized to the same sizes', () => {
+  it('500 random sizes are resized to the same sizes', () => {
     for (const [height, width, factor, least, most, ...size] of expected.sizes) {
       const resized = smartResize(height, width, factor, least, most);
       assert.deepEqual([resized.height, resized.width], size, `${height} x ${width}, ${factor}, ${least}, ${most}`);

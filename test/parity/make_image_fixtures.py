@@ -156,6 +156,11 @@ while len(sizes) < 400:
     factor, least, most = dice.choice([(28, 3136, 12845056), (28, 3136, 1003520), (16, 4096, 4096), (28, 200704, 401408)])
     if max(height, width) <= 200 * min(height, width):
         sizes.append([height, width, factor, least, most, *smart_resize(height, width, factor, least, most)])
+# Qwen3-VL's patches of 16 and its bounds.
+while len(sizes) < 500:
+    height, width = (int(2 ** dice.uniform(3, 13)) for _ in range(2))
+    if max(height, width) <= 200 * min(height, width):
+        sizes.append([height, width, 32, 65536, 16777216, *smart_resize(height, width, 32, 65536, 16777216)])
 with open(os.path.join(OUT, "expected.json"), "w") as file:
     json.dump(
         {

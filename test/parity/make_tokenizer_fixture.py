@@ -1,5 +1,5 @@
 """Makes test/parity/fixtures/tokenizer: a small tokenizer in the form of Qwen2's, as transformers saves it with Qwen2-VL's chat
-template, and what transformers makes of awkward texts and of conversations. Needs transformers; run by hand when that
+template, and what transformers makes of awkward texts and of conversations, in that template and in one after Qwen3-VL's. Needs transformers; run by hand when that
 changes:
 
     python test/parity/make_tokenizer_fixture.py
@@ -14,7 +14,7 @@ from tokenizers import AddedToken, Regex, Tokenizer, models, pre_tokenizers, tra
 from transformers import AutoTokenizer, Qwen2Tokenizer
 from transformers.models.qwen2.tokenization_qwen2 import PRETOKENIZE_REGEX
 
-from chat_template import TEMPLATE
+from chat_template import QWEN3_TEMPLATE, TEMPLATE
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 OUT = os.path.join(HERE, "fixtures", "tokenizer")
@@ -111,6 +111,22 @@ CONVERSATIONS = [
 ]
 
 
+def conversations(tokenizer, template):
+    def render(messages, opened, **options):
+        return tokenizer.apply_chat_template(messages, chat_template=template, add_generation_prompt=opened, **options)
+
+    return [
+        {
+            "messages": messages,
+            "opened": opened,
+            "text": render(messages, opened, tokenize=False),
+            "ids": render(messages, opened, tokenize=True, return_dict=False),
+        }
+        for messages in CONVERSATIONS
+        for opened in (False, True)
+    ]
+
+
 def main():
     shutil.rmtree(OUT, ignore_errors=True)
     os.makedirs(OUT)
@@ -152,16 +168,8 @@ def main():
             {"ids": ids, "text": tokenizer.decode(ids), "bare": tokenizer.decode(ids, skip_special_tokens=True)}
             for ids in random_ids(len(tokenizer), 80)
         ],
-        "conversations": [
-            {
-                "messages": messages,
-                "opened": opened,
-                "text": tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=opened),
-                "ids": tokenizer.apply_chat_template(messages, tokenize=True, add_generation_prompt=opened, return_dict=False),
-            }
-            for messages in CONVERSATIONS
-            for opened in (False, True)
-        ],
+        "conversations": conversations(tokenizer, TEMPLATE),
+        "qwen3Conversations": conversations(tokenizer, QWEN3_TEMPLATE),
     }
     with open(os.path.join(OUT, "expected.json"), "w") as file:
         json.dump(expected, file, separators=(",", ":"))

@@ -6,12 +6,21 @@ import { test } from 'node:test';
 import { loadChatTemplate, type Message } from '../../lib/model/chat-template.js';
 import { loadTokenizer } from '../../lib/model/tokenizer.js';
 import { repositoryRoot } from '../../lib/study/workspace.js';
+import { fixtureFolder } from '../support/parity-fixture.js';
+
+interface Conversation {
+  messages: Message[];
+  opened: boolean;
+  text: string;
+  ids: number[];
+}
 
 const folder = path.join(repositoryRoot(), 'test', 'parity', 'fixtures', 'tokenizer');
 const expected = JSON.parse(readFileSync(path.join(folder, 'expected.json'), 'utf8')) as {
   texts: { text: string; ids: number[]; plain: number[] }[];
   decoded: { ids: number[]; text: string; bare: string }[];
-  conversations: { messages: Message[]; opened: boolean; text: string; ids: number[] }[];
+  conversations: Conversation[];
+  qwen3Conversations: Conversation[];
 };
 const tokenizer = loadTokenizer(folder);
 const template = loadChatTemplate(folder);
@@ -37,15 +46,20 @@ test('ids in any order are written as the same text, special tokens shown or lef
   }
 });
 
-test('conversations have the same token ids: turns, images, system prompts, opened and closed', () => {
-  for (const { messages, opened, text, ids } of expected.conversations) {
-    // One visual token an image: the place as the template writes it.
-    const images = messages.flatMap(({ content }) => content.filter(({ type }) => type === 'image')).map(() => 1);
-    const encoded = template.encode(tokenizer, messages, images, opened);
-    assert.equal(tokenizer.decode(encoded), text.normalize('NFC'));
-    assert.deepEqual(encoded, ids, text);
-  }
-});
+for (const [family, ownTemplate, conversations] of [
+  ['Qwen2-VL', template, expected.conversations],
+  ['Qwen3-VL', loadChatTemplate(fixtureFolder('qwen3-vl')), expected.qwen3Conversations],
+] as const) {
+  test(`conversations in ${family}’s template have the same token ids: turns, images, system prompts, opened and closed`, () => {
+    for (const { messages, opened, text, ids } of conversations) {
+      // One visual token an image: the place as the template writes it.
+      const images = messages.flatMap(({ content }) => content.filter(({ type }) => type === 'image')).map(() => 1);
+      const encoded = ownTemplate.encode(tokenizer, messages, images, opened);
+      assert.equal(tokenizer.decode(encoded), text.normalize('NFC'));
+      assert.deepEqual(encoded, ids, text);
+    }
+  });
+}
 
 test('special tokens in a problem or a completion are spelled out in any turn, and control nothing', () => {
   const { imStart, imEnd, imagePad } = tokenizer.special;
