@@ -96,6 +96,7 @@ export type { Metrics } from './train/metrics.js';
 export type { NamedReward } from './train/named-reward.js';
 export type { GrpoExample } from './train/rollout.js';
 export { RunDirectory } from './train/run-directory.js';
+export { grpoSettings, sftSettings } from './train/settings.js';
 export { REASON_RFT_SFT, type SftExample, type SftSettings, trainSft } from './train/sft.js';
 export { type TrainingWarning, warningText } from './train/warnings.js';
 

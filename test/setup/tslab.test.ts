@@ -155,3 +155,14 @@ test('an error is shown with its message and the frames of the reader, without t
   assert.match(stderr, /Error: no <answer>\n\s+at score \(.*\n$/);
   assert.doesNotMatch(stderr, /node_modules|node:|setup/);
 });
+
+test('completion offers settings inside a literal', async () => {
+  const code = "import { grpoSettings } from 'reason-rft';\nconst settings = grpoSettings({ steps: 1, be";
+  const reply = (await kernel.request('complete_request', { code: `${code} });`, cursor_pos: code.length })) as {
+    matches: string[];
+  };
+  assert.deepEqual(reply.matches.slice(0, 1), ['beta']);
+  const schedule = "import { sftSettings } from 'reason-rft';\nsftSettings({ schedule: { warm";
+  const nested = await kernel.request('complete_request', { code: `${schedule} } });`, cursor_pos: schedule.length });
+  assert.deepEqual((nested as typeof reply).matches.slice(0, 1), ['warmupSteps']);
+});
