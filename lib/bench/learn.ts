@@ -30,6 +30,7 @@ export async function trainAndEvaluate({ checkpoint, rows, epochs, items }: Lear
         model,
         examples: encodeSftRows(model, prepareSftRows(sampleRows('train', rows), 'cot')),
         settings: {
+          lossType: 'nll',
           epochs,
           batchSize: BATCH,
           examplesPerMicroBatch: BATCH,

@@ -112,6 +112,7 @@ async function main(): Promise<void> {
           temperature: 1,
           topK: 0,
           topP: 1,
+          minP: 0,
         },
         run,
         onStep: lap,

@@ -66,6 +66,7 @@ async function timeSft(request: BenchRequest, model: Model): Promise<number[]> {
       model,
       examples,
       settings: {
+        lossType: 'nll',
         epochs: samples + 1,
         batchSize: rows,
         examplesPerMicroBatch: rows,
@@ -143,6 +144,7 @@ async function timeGrpo(request: BenchRequest, model: Model): Promise<Pick<Bench
         temperature: 1,
         topK: 0,
         topP: 1,
+        minP: 0,
       },
       run,
       checkpointEvery: samples + 1,

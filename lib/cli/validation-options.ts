@@ -54,8 +54,8 @@ export async function loadHeldOut(
     throw new UsageError(
       `${options.validation} is not held out: ${seen.length} of its records are trained on, among them '${seen[0]!.id}'`,
     );
-  const { temperature, topP, topK, maxNewTokens } = sampling;
-  const settings = { evaluateEvery, items: rows.records.length, samples, maxNewTokens, temperature, topP, topK };
+  const { temperature, topP, topK, minP, maxNewTokens } = sampling;
+  const settings = { evaluateEvery, items: rows.records.length, samples, maxNewTokens, temperature, topP, topK, minP };
   checkUsage(() => checkValidation(settings));
   return { rows, settings, identity: { validation: { ...settings, data: fileDigest(options.validation) } } };
 }

@@ -300,8 +300,16 @@ function gatherRows(table: tf.Tensor, indices: tf.Tensor1D): tf.Tensor {
 
 /** A tensor's value without its gradient. */
 export function stopGradient<T extends tf.Tensor>(x: T): T {
-  const value = withGradient(([x]) => ({ value: tf.clone(x!), grad: (dy) => [tf.zerosLike(dy)] }), [x]);
-  return value as T;
+  return withoutGradient(tf.clone, x) as T;
+}
+
+/**
+ * The value of a function of a tensor, without a gradient; the function may take operations that have none.
+ *
+ * @param f gives a tensor of the shape of `x`
+ */
+export function withoutGradient(f: (x: tf.Tensor) => tf.Tensor, x: tf.Tensor): tf.Tensor {
+  return withGradient(([input]) => ({ value: f(input!), grad: (dy) => [tf.zerosLike(dy)] }), [x]);
 }
 
 /** The k largest entries of each row in falling order, `[rows, k]` values and int32 indices. */

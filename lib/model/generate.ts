@@ -195,8 +195,8 @@ export class Generator {
   }
 
   private chunkStep(settings: SamplingSettings): CompiledStep<ChunkInput, ChunkOutput> {
-    const { temperature, topK, topP } = settings;
-    const sampling: SamplingSettings = { temperature, topK, topP };
+    const { temperature, topK, topP, minP } = settings;
+    const sampling: SamplingSettings = { temperature, topK, topP, minP };
     const key = JSON.stringify(sampling);
     let step = this.chunks.get(key);
     if (!step) {

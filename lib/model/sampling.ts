@@ -1,4 +1,4 @@
-/** Draws the next token from logits: greedily, or by temperature, top-k and top-p. */
+/** Draws the next token from logits: greedily, or by temperature, top-k, top-p and min-p. */
 import * as tf from '@tensorflow/tfjs';
 import { deepFreeze } from '../engine/deep-freeze.js';
 import { logProbability, topK } from '../engine/operations.js';
@@ -11,18 +11,21 @@ export interface SamplingSettings {
   topK: number;
   /** Only the smallest set of tokens whose probabilities reach it may be drawn; 1: all. */
   topP: number;
+  /** Only tokens of at least this share of the most probable token's probability may be drawn; 0: all (Nguyen et al. 2024, min-p). */
+  minP: number;
 }
 
 /** Takes the most probable token each time. */
-export const GREEDY: SamplingSettings = deepFreeze({ temperature: 0, topK: 0, topP: 1 });
+export const GREEDY: SamplingSettings = deepFreeze({ temperature: 0, topK: 0, topP: 1, minP: 0 });
 
 /** Checks settings. @throws Error naming the one that is impossible */
-export function checkSampling({ temperature, topK, topP }: SamplingSettings): void {
+export function checkSampling({ temperature, topK, topP, minP }: SamplingSettings): void {
   if (!(temperature >= 0 && temperature < Infinity))
     throw new Error(`temperature must be 0 (greedy) or above, and finite, got ${temperature}`);
   if (!Number.isInteger(topK) || topK < 0)
     throw new Error(`topK must be a whole number, 0 for all tokens, got ${topK}`);
   if (!(topP > 0 && topP <= 1)) throw new Error(`topP must be above 0 and at most 1, got ${topP}`);
+  if (!(minP >= 0 && minP <= 1)) throw new Error(`minP must be from 0 (all tokens) to 1, got ${minP}`);
 }
 
 /**
@@ -44,15 +47,12 @@ export function sampleTokens(
   }
   const scaled = tf.div(logits, settings.temperature) as tf.Tensor2D;
   const vocab = scaled.shape[1];
-  const restricted = settings.topK > 0 || settings.topP < 1;
+  const restricted = settings.topK > 0 || settings.topP < 1 || settings.minP > 0;
   const candidates = restricted
     ? topK(scaled, settings.topK > 0 ? Math.min(settings.topK, vocab) : vocab)
     : { values: scaled, indices: undefined };
   const probabilities = tf.softmax(candidates.values);
-  // A token stays if the probability of those before it is below topP, so that the most probable always stays.
-  const before = tf.cumsum(probabilities, 1, true);
-  const kept =
-    settings.topP < 1 ? tf.mul(probabilities, tf.cast(tf.less(before, settings.topP), 'float32')) : probabilities;
+  const kept = keptProbabilities(probabilities, settings);
   const cumulative = tf.cumsum(kept, 1);
   const threshold = tf.mul(tf.expandDims(uniform, 1), tf.sum(kept, 1, true));
   // The rank of the drawn candidate is the number of those whose cumulative probability is at or below the threshold.
@@ -60,10 +60,24 @@ export function sampleTokens(
   const width = candidates.values.shape[1];
   // Rounding can leave the last cumulative value below the threshold. Then the last kept candidate is drawn.
   const lastKept = tf.sub(tf.sum(tf.cast(tf.greater(kept, 0), 'int32'), 1), tf.scalar(1, 'int32'));
-  const bounded = tf.minimum(rank, settings.topP < 1 ? lastKept : tf.scalar(width - 1, 'int32'));
+  const bounded = tf.minimum(rank, settings.topP < 1 || settings.minP > 0 ? lastKept : tf.scalar(width - 1, 'int32'));
   const tokens = candidates.indices
     ? tf.sum(tf.mul(candidates.indices, tf.cast(tf.oneHot(tf.cast(bounded, 'int32'), width), 'int32')), 1)
     : bounded;
   const drawn = tf.cast(tokens, 'int32') as tf.Tensor1D;
   return { tokens: drawn, logProbs: logProbability(scaled, drawn) };
+}
+
+/**
+ * The probabilities of the tokens that top-p and min-p leave, 0 for the others.
+ *
+ * @param probabilities `[rows, candidates]`, the most probable first where `topP` or `minP` leaves tokens out
+ */
+function keptProbabilities(probabilities: tf.Tensor, { topP, minP }: SamplingSettings): tf.Tensor {
+  const keepWhere = (values: tf.Tensor, condition: tf.Tensor) => tf.mul(values, tf.cast(condition, 'float32'));
+  // A token stays if the probability of those before it is below topP, so that the most probable always stays.
+  const nucleus = topP < 1 ? keepWhere(probabilities, tf.less(tf.cumsum(probabilities, 1, true), topP)) : probabilities;
+  if (minP === 0) return nucleus;
+  const least = tf.mul(tf.max(probabilities, 1, true), minP);
+  return keepWhere(nucleus, tf.greaterEqual(probabilities, least));
 }

@@ -143,6 +143,7 @@ export function domainRows(profile: Profile, task: TaskName, set: TestSet): { [d
 }
 
 const SFT: SftSettings = deepFreeze({
+  lossType: 'nll',
   epochs: 1,
   batchSize: 32,
   examplesPerMicroBatch: 32,

@@ -54,10 +54,17 @@ export interface GrpoSettings extends SamplingSettings, PolicyLossSettings, Rewa
 
 /** Options that every preset leaves off, and how it asks its rewards. */
 const OFF = {
+  minP: 0,
   ratioLevel: 'token',
   delta: 0,
   sapoTemperaturePositive: 1,
   sapoTemperatureNegative: 1.05,
+  vespoExponentPositive: 2,
+  vespoDecayPositive: 3,
+  vespoExponentNegative: 3,
+  vespoDecayNegative: 2,
+  offPolicyThreshold: 0,
+  unbiasedKl: false,
   aggregation: 'sum_then_normalize',
   maskTruncated: false,
   topEntropyShare: 1,
@@ -97,6 +104,7 @@ export const TRL_GRPO = deepFreeze({
   ...REASON_RFT_GRPO,
   promptsPerStep: 1,
   beta: 0,
+  unbiasedKl: true,
   temperature: 1,
   topP: 1,
   topK: 0,
@@ -172,6 +180,19 @@ export function checkGrpo(settings: GrpoSettings): void {
   );
   must(settings.sapoTemperaturePositive > 0, 'sapoTemperaturePositive', 'above 0');
   must(settings.sapoTemperatureNegative > 0, 'sapoTemperatureNegative', 'above 0');
+  for (const name of [
+    'vespoExponentPositive',
+    'vespoDecayPositive',
+    'vespoExponentNegative',
+    'vespoDecayNegative',
+  ] as const)
+    must(settings[name] > 0 && settings[name] < Infinity, name, 'above 0, and finite');
+  must(
+    settings.offPolicyThreshold >= 0 && settings.offPolicyThreshold < Infinity,
+    'offPolicyThreshold',
+    '0 (off) or above',
+  );
+  must(typeof settings.unbiasedKl === 'boolean', 'unbiasedKl', 'true or false');
   must(settings.topEntropyShare > 0 && settings.topEntropyShare <= 1, 'topEntropyShare', 'above 0 and at most 1');
   must(Number.isFinite(settings.entropyBonus), 'entropyBonus', 'a number');
   must(settings.referenceMixup > 0 && settings.referenceMixup <= 1, 'referenceMixup', 'above 0 and at most 1');

@@ -8,7 +8,7 @@ import { headOf, type Predictions, predictTargets, type Targets } from '../model
 import type { ModelWeights, TokenBatch } from '../model/tensors.js';
 import type { TensorMap } from './adamw.js';
 import { gradientsOf } from './gradients.js';
-import { importanceRatio, type PolicyLossSettings, policyTerms, type Sequences } from './policy-loss.js';
+import { type PolicyLossSettings, policyTerms, type Sequences } from './policy-loss.js';
 
 /** Everything that the loss of a micro-batch depends on beside its tensors. */
 export interface PolicyStepSettings extends PolicyLossSettings {
@@ -57,14 +57,14 @@ export type PolicyInput = {
   policyMask?: tf.Tensor1D;
   /** Weight of each target in the mean entropy, `[targets]`; present with an entropy bonus. */
   entropyShares?: tf.Tensor1D;
-  /** Present with the sequence ratio. */
+  /** Present if the loss `needsSequences`. */
   sequences?: Sequences;
 };
 
 export type PolicyOutput = {
   gradients: TensorMap;
   loss: tf.Tensor;
-  /** Mean k3 over tokens. */
+  /** Mean KL term over tokens: k3, with `unbiasedKl` times the ratio. */
   kl: tf.Tensor;
   /** Mean entropy of the predictions over tokens, in nats. */
   entropy: tf.Tensor;
@@ -85,7 +85,13 @@ export const POLICY_STEP_FIELDS: EveryField<PolicyStepSettings> = {
   delta: true,
   sapoTemperaturePositive: true,
   sapoTemperatureNegative: true,
+  vespoExponentPositive: true,
+  vespoDecayPositive: true,
+  vespoExponentNegative: true,
+  vespoDecayNegative: true,
+  offPolicyThreshold: true,
   beta: true,
+  unbiasedKl: true,
   logitTemperature: true,
   entropyBonus: true,
   gradientCheckpointing: true,
@@ -123,8 +129,8 @@ function policyGradient(input: PolicyInput, { config, settings }: PolicyConstant
   let averages: Omit<PolicyOutput, 'gradients' | 'loss'> | undefined;
   const { value, grads } = gradientsOf(trainable, (moved) => {
     const { logProbs, entropies } = predict({ ...frozen, ...moved });
-    const ratio = importanceRatio(logProbs, input.old ?? stopGradient(logProbs), input.sequences);
-    const terms = policyTerms(logProbs, ratio, referenceLogProbs, input.advantages, settings);
+    const { advantages, sequences, old = stopGradient(logProbs) as tf.Tensor1D } = input;
+    const terms = policyTerms({ logProbs, old, reference: referenceLogProbs, advantages, sequences }, settings);
     const average = (x: tf.Tensor) => tf.keep(tf.sum(tf.mul(shares, x)));
     averages = {
       kl: average(terms.kl),

@@ -10,7 +10,7 @@ import { cutIntoRuns } from './batches.js';
 import { addGradients } from './gradients.js';
 import type { GrpoSettings } from './grpo-settings.js';
 import type { Metrics } from './metrics.js';
-import { hasSequenceRatio, tokenWeights } from './policy-loss.js';
+import { needsSequences, tokenWeights } from './policy-loss.js';
 import type { LogProbInput, LogProbOutput, PolicyInput, PolicyOutput } from './policy-step.js';
 import type { Rollout } from './rollout.js';
 import { readScalar } from './scalar.js';
@@ -154,7 +154,7 @@ export function policyGradients(
       ...(settings.entropyBonus === 0
         ? {}
         : { entropyShares: fill((p, g, t) => (isCounted(p, g) && isPolicyToken(p, g, t) ? 1 / entropyTokens : 0)) }),
-      ...(hasSequenceRatio(settings) ? { sequences: sequencesOf(collated, rollout, microBatch) } : {}),
+      ...(needsSequences(settings) ? { sequences: sequencesOf(collated, rollout, microBatch) } : {}),
     };
     const { batch, targets } = collated;
     const out = policy({ trainable, frozen, reference, batch, targets, ...input });
@@ -171,7 +171,7 @@ export function policyGradients(
   const metrics: Metrics = { loss: totals.loss, entropy: totals.entropy };
   if (settings.beta > 0) metrics.kl = totals.kl;
   if (settings.lossType === 'cispo') metrics.cispo_clip_ratio = totals.clippedHigh;
-  else if (settings.lossType !== 'sapo') {
+  else if (settings.lossType !== 'sapo' && settings.lossType !== 'vespo') {
     metrics['clip_ratio/low_mean'] = totals.clippedLow;
     metrics['clip_ratio/high_mean'] = totals.clippedHigh;
     metrics['clip_ratio/region_mean'] = totals.clippedLow + totals.clippedHigh;

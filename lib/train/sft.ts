@@ -1,4 +1,4 @@
-/** Supervised fine-tuning on prompts and completions: cross-entropy of the completion's tokens alone. */
+/** Supervised fine-tuning on prompts and completions: only the completion's tokens have a loss. */
 import { checkBounds } from '../engine/bounds.js';
 import { deepFreeze } from '../engine/deep-freeze.js';
 import { checkNames } from '../engine/names.js';
@@ -8,7 +8,7 @@ import type { EncodedPrompt } from '../model/generate.js';
 import type { Model } from '../model/model.js';
 import { ADAMW_DEFAULTS, AdamW } from './adamw.js';
 import { batchOf, cutIntoRuns, partParameters, tokensBefore } from './batches.js';
-import { likelihoodStep } from './likelihood.js';
+import { likelihoodStep, SFT_LOSS_TYPES, type SftLossType } from './likelihood.js';
 import { likelihoodGradients } from './likelihood-update.js';
 import { type LoopControl, runLoop } from './loop.js';
 import type { Metrics } from './metrics.js';
@@ -24,6 +24,8 @@ export interface SftExample {
 
 /** Everything that SFT does differently from run to run; `lib/train/README.md` has a table of defaults and sources. */
 export interface SftSettings {
+  /** The loss of a token. The paper: `nll`. */
+  lossType: SftLossType;
   /** Passes over the examples; may be a fraction. */
   epochs: number;
   /** Examples an update. The paper: 16. */
@@ -46,6 +48,7 @@ export interface SftSettings {
 
 /** The paper's setting of this phase (Reason-RFT, section 5 of its scripts), as the preset `reason-rft`. */
 export const REASON_RFT_SFT: SftSettings = deepFreeze({
+  lossType: 'nll',
   epochs: 1,
   batchSize: 16,
   examplesPerMicroBatch: 1,
@@ -73,6 +76,10 @@ export function checkSft(settings: SftSettings): void {
   checkSftNames(settings);
   checkBounds(settings, 'sft: ');
   const { batchSize, epochs, weightDecay, schedule } = settings;
+  if (!SFT_LOSS_TYPES.includes(settings.lossType))
+    throw new Error(
+      `sft: lossType must be one of ${SFT_LOSS_TYPES.join(', ')}, got ${JSON.stringify(settings.lossType)}`,
+    );
   if (!(epochs > 0)) throw new Error(`sft: epochs must be above 0, got ${epochs}`);
   if (!Number.isInteger(batchSize) || batchSize < 1)
     throw new Error(`sft: batchSize must be 1 or more, got ${batchSize}`);
@@ -109,7 +116,7 @@ export async function trainSft(
 
   const { trainable, frozen } = partParameters(model.parameters, settings);
   const optimizer = new AdamW({ ...ADAMW_DEFAULTS, weightDecay: settings.weightDecay });
-  const likelihood = likelihoodStep(model.config, settings.gradientCheckpointing);
+  const likelihood = likelihoodStep(model.config, settings.lossType, settings.gradientCheckpointing);
   const steps = sftSteps(examples.length, settings);
   let seenTokens: number | undefined;
 

@@ -126,7 +126,7 @@ test('neither order nor padding changes a row’s log-probabilities', () => {
 
 test('a policy’s own image tokens: log-probabilities at sampling equal those in training', () => {
   const prompts = [tinyPrompt(1, [10]), { tokens: [20, 12], images: [] }, TWO];
-  const sampling = { temperature: 1, topK: 0, topP: 1, maxNewTokens: 12, completions: 16, seed: 1 };
+  const sampling = { temperature: 1, topK: 0, topP: 1, minP: 0, maxNewTokens: 12, completions: 16, seed: 1 };
   const groups = new Generator(TINY_CONFIG, [31]).generate(parameters, prompts, sampling);
   const written = groups.map((group) => group.filter(({ tokens }) => tokens.slice(0, -1).includes(3)));
   for (const group of written)

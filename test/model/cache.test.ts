@@ -41,7 +41,7 @@ test('completions that end at different times, packed and in shards, are those o
   const generator = new Generator(TINY_CONFIG, [9]);
   const parameters = tinyParameters();
   const prompts = Array.from({ length: 70 }, (_, p) => tinyPrompt(p, [6 + (p % 26)]));
-  const settings = { temperature: 1, topK: 0, topP: 1, maxNewTokens: 40, completions: 4, seed: 3 };
+  const settings = { temperature: 1, topK: 0, topP: 1, minP: 0, maxNewTokens: 40, completions: 4, seed: 3 };
   const names = prompts.map((_, p) => `prompt ${p}`);
   const together = generator.generate(parameters, prompts, settings, names);
   const lengths = together.flat().map(({ tokens }) => tokens.length);

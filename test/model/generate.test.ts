@@ -20,7 +20,15 @@ import {
 // Nothing ends early.
 const NO_END: readonly number[] = [];
 const greedy: GenerationSettings = { ...GREEDY, maxNewTokens: 12, completions: 1, seed: 1 };
-const sampled: GenerationSettings = { temperature: 1, topK: 0, topP: 1, maxNewTokens: 12, completions: 3, seed: 1 };
+const sampled: GenerationSettings = {
+  temperature: 1,
+  topK: 0,
+  topP: 1,
+  minP: 0,
+  maxNewTokens: 12,
+  completions: 3,
+  seed: 1,
+};
 let parameters: { [name: string]: tf.Tensor };
 
 before(async () => {
@@ -200,7 +208,7 @@ test('sampling follows the distribution: 2,000 first tokens, total variation bel
 test('an impossible setting is named', () => {
   const generator = new Generator(TINY_CONFIG, NO_END);
   assert.throws(
-    () => generator.generate(parameters, [tinyPrompt(1, [10])], { ...sampled, topP: 0 }),
+    () => generator.generate(parameters, [tinyPrompt(1, [10])], { ...sampled, topP: 0, minP: 0 }),
     /topP must be above 0/,
   );
   assert.throws(

@@ -242,7 +242,7 @@ for (const gradientCheckpointing of [false, true]) {
       const segments = [{ tokens: [300, 301, 302], trained: [true, true, true] }];
       const rows: Row[] = [{ prefix: { tokens }, images, segments }];
       const parts = partParameters(model.parameters, { freezeVision: false });
-      const step = likelihoodStep(model.config, gradientCheckpointing);
+      const step = likelihoodStep(model.config, 'nll', gradientCheckpointing);
       const { gradients, metrics } = likelihoodGradients(step, parts, [rows], model.config);
       const numbers = numbersOf(gradients);
       tf.dispose(gradients);

@@ -103,7 +103,7 @@ async function main(): Promise<void> {
     items: examples.slice(6, 8).map((example) => ({ ...example, family: 'count' })),
     settings: {
       ...{ evaluateEvery: evaluation === 'on' ? 2 : 0, items: 2, samples: 3, maxNewTokens: 8 },
-      ...{ temperature: 1, topP: 1, topK: 0 },
+      ...{ temperature: 1, topP: 1, minP: 0, topK: 0 },
     },
     rewards,
     score: (text) => new Set(text.split(' ')).size / 8,
@@ -116,7 +116,13 @@ async function main(): Promise<void> {
     settings: {
       ...REASON_RFT_GRPO,
       ...{ steps: Number(steps), promptsPerStep: 2, completions: 3, maxNewTokens: 8, promptsPerMicroBatch: 2, seed: 1 },
-      ...{ schedule: { learningRate: 1e-2, warmupSteps: 0, decay: 'linear' }, temperature: 1, topP: 1, topK: 0 },
+      ...{
+        schedule: { learningRate: 1e-2, warmupSteps: 0, decay: 'linear' },
+        temperature: 1,
+        topP: 1,
+        minP: 0,
+        topK: 0,
+      },
     },
     run,
     checkpointEvery: 3,

@@ -40,7 +40,7 @@ async function main(): Promise<void> {
   if (work.loraRank) addAdapters(parameters, { ...LORA_DEFAULTS, rank: work.loraRank });
   const parts = partParameters(parameters, work);
   likelihoodGradients(
-    likelihoodStep(config, work.gradientCheckpointing),
+    likelihoodStep(config, 'nll', work.gradientCheckpointing),
     parts,
     [Array<typeof row>(4).fill(row)],
     config,

@@ -58,7 +58,7 @@ const STEPS: { [name: string]: () => number[] } = {
   prefill: () => {
     // The first token's log-probabilities come from the prefill alone.
     const generator = new Generator(TINY_CONFIG, [TINY_END]);
-    const settings = { temperature: 1, topK: 0, topP: 1, maxNewTokens: 1, completions: 6, seed: 1 };
+    const settings = { temperature: 1, topK: 0, topP: 1, minP: 0, maxNewTokens: 1, completions: 6, seed: 1 };
     const prompts = examples.map(({ prompt }) => prompt);
     const groups = generator.generate(tinyParameters(), prompts, settings);
     return groups.flat().flatMap(({ tokens, logProbs }) => [...tokens, ...logProbs]);
@@ -67,8 +67,8 @@ const STEPS: { [name: string]: () => number[] } = {
     const generator = new Generator(TINY_CONFIG, [TINY_END]);
     const prompts = examples.map(({ prompt }) => prompt);
     return [
-      { temperature: 0, topK: 0, topP: 1 },
-      { temperature: 0.9, topK: 10, topP: 0.9 },
+      { temperature: 0, topK: 0, topP: 1, minP: 0 },
+      { temperature: 0.9, topK: 10, topP: 0.9, minP: 0 },
     ].flatMap((sampling) => {
       const settings = { ...sampling, maxNewTokens: 20, completions: 6, seed: 1 };
       const groups = generator.generate(tinyParameters(), prompts, settings);

@@ -103,7 +103,7 @@ for (const [name, preset] of Object.entries(GRPO_PRESETS)) {
   });
 }
 
-for (const lossType of ['bnpo', 'dr_grpo', 'dapo', 'cispo', 'sapo', 'gspo'] as const) {
+for (const lossType of ['bnpo', 'dr_grpo', 'dapo', 'cispo', 'sapo', 'gspo', 'luspo', 'vespo'] as const) {
   test(`${lossType}: two passes of two mini-batches with entropy quantile and bonus`, async () => {
     const { run } = await train(lossType, {
       steps: 2,

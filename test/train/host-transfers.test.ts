@@ -74,6 +74,7 @@ const GRPO: GrpoSettings = {
   maxNewTokens: 8,
   temperature: 1,
   topP: 1,
+  minP: 0,
   topK: 0,
   promptsPerMicroBatch: 1,
   updatesPerRollout: 2,
@@ -115,7 +116,7 @@ async function sftTransfers(times: number): Promise<HostTransfers> {
 async function decodingTransfers(times: number): Promise<HostTransfers> {
   const model = modelOfWidth(times);
   const prompts = tinyExamples(2).map(({ prompt }) => prompt);
-  const settings = { temperature: 1, topP: 1, topK: 0, maxNewTokens: 24, completions: 4, seed: 1 };
+  const settings = { temperature: 1, topP: 1, minP: 0, topK: 0, maxNewTokens: 24, completions: 4, seed: 1 };
   const generate = () => model.generator.generate(model.parameters, prompts, settings);
   try {
     generate();

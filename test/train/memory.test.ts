@@ -81,6 +81,7 @@ test('SFT', async () => {
     model,
     examples,
     settings: {
+      lossType: 'nll',
       epochs: STEPS / 2,
       batchSize: 4,
       examplesPerMicroBatch: 4,

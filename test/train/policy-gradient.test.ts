@@ -119,13 +119,20 @@ function objective({ config, now, sampling, reference }: Policies, settings: Grp
       const [l, l0] = [current[p]![g]!.logProbs, old[p]![g]!.logProbs];
       const mean = l.reduce((sum, x, t) => sum + x - l0[t]!, 0) / length;
       for (let t = 0; t < length; t++) {
-        const sequence = lossType === 'gspo' || settings.ratioLevel === 'sequence';
+        const sequence = lossType === 'gspo' || lossType === 'luspo' || settings.ratioLevel === 'sequence';
         const rho = Math.exp(sequence ? mean : l[t]! - l0[t]!);
         let P: number;
         if (lossType === 'cispo') {
           // The weight does not move with w: it is taken where the gradient is.
           const held = Math.exp(base[p]![g]!.logProbs[t]! - l0[t]!);
           P = -Math.min(held, epsilonHigh) * A * l[t]!;
+        } else if (lossType === 'vespo') {
+          const logW = l0.reduce((sum, x, k) => sum + base[p]![g]!.logProbs[k]! - x, 0);
+          const [k, lambda] =
+            A >= 0
+              ? [settings.vespoExponentPositive, settings.vespoDecayPositive]
+              : [settings.vespoExponentNegative, settings.vespoDecayNegative];
+          P = -Math.exp(k * logW + lambda * (1 - Math.exp(logW))) * A * l[t]!;
         } else if (lossType === 'sapo') {
           const tau = A > 0 ? settings.sapoTemperaturePositive : settings.sapoTemperatureNegative;
           P = ((-A * 4) / tau) * (1 / (1 + Math.exp(-tau * (rho - 1))));
@@ -133,13 +140,18 @@ function objective({ config, now, sampling, reference }: Policies, settings: Grp
           const clipped = Math.min(Math.max(rho, 1 - epsilonLow), 1 + epsilonHigh);
           P = -Math.min((delta > 0 ? Math.min(rho, delta) : rho) * A, clipped * A);
         }
+        const distance = l0.reduce((sum, x, k) => sum + x - base[p]![g]!.logProbs[k]!, 0) / length;
         if (!acts(p, g, t)) P = 0;
+        if (settings.offPolicyThreshold > 0 && A < 0 && distance > settings.offPolicyThreshold) P = 0;
         const gap = ref[p]![g]!.logProbs[t]! - l[t]!;
-        const each = P + beta * (Math.exp(gap) - gap - 1);
-        const divisor = { bnpo: tokens, dapo: tokens, cispo: tokens, dr_grpo: 4 * settings.maxNewTokens } as {
+        const tokenLoss = P + beta * (Math.exp(gap) - gap - 1) * (settings.unbiasedKl ? rho : 1);
+        const divisor = {
+          ...{ bnpo: tokens, dapo: tokens, cispo: tokens, vespo: tokens },
+          ...{ dr_grpo: 4 * settings.maxNewTokens, luspo: 4 },
+        } as {
           [type in LossType]?: number;
         };
-        loss += each / (divisor[lossType] ?? 4 * length);
+        loss += tokenLoss / (divisor[lossType] ?? 4 * length);
         if (acts(p, g, t)) loss -= (settings.entropyBonus * current[p]![g]!.entropies[t]!) / acting;
       }
     }
@@ -176,6 +188,11 @@ const CASES: [string, Partial<GrpoSettings>, Policies?][] = [
   ['cispo', { lossType: 'cispo', epsilonHigh: 1.1 }],
   ['sapo', { lossType: 'sapo' }],
   ['gspo', { lossType: 'gspo', epsilonLow: 0.05, epsilonHigh: 0.05 }],
+  ['luspo', { lossType: 'luspo', epsilonLow: 0.05, epsilonHigh: 0.05 }],
+  ['vespo', { lossType: 'vespo' }],
+  ['grpo, unbiased KL', { unbiasedKl: true }],
+  ['gspo, unbiased KL', { lossType: 'gspo', unbiasedKl: true }],
+  ['dapo, off-policy mask', { lossType: 'dapo', offPolicyThreshold: 0.001 }],
   ['grpo, half of the tokens by entropy, entropy bonus', { topEntropyShare: 0.5, entropyBonus: 0.1 }],
 ];
 

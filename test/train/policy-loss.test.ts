@@ -4,9 +4,8 @@ import { before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { startEngine } from '../../lib/engine/backend.js';
 import {
-  hasSequenceRatio,
-  importanceRatio,
   type LossType,
+  needsSequences,
   type PolicyLossSettings,
   policyTerms,
   tokenWeights,
@@ -24,7 +23,13 @@ const settings: PolicyLossSettings = {
   delta: 0,
   sapoTemperaturePositive: 1,
   sapoTemperatureNegative: 1.05,
+  vespoExponentPositive: 2,
+  vespoDecayPositive: 3,
+  vespoExponentNegative: 3,
+  vespoDecayNegative: 2,
+  offPolicyThreshold: 0,
   beta: 0,
+  unbiasedKl: false,
 };
 
 /**
@@ -39,6 +44,20 @@ const OLD = [0.4, 0.4, 0.4, 0.4, 0.5].map(Math.log);
 const ADVANTAGES = [1, 1, -0.5, -0.5, -0.5];
 const OF = [0, 0, 1, 1, 1];
 
+/** The terms of the two completions' tokens. */
+function termsOf(all: PolicyLossSettings, now: readonly number[] | tf.Tensor1D, reference?: readonly number[]) {
+  const targets = {
+    logProbs: now instanceof tf.Tensor ? now : tf.tensor1d([...now]),
+    old: tf.tensor1d(OLD),
+    reference: reference && tf.tensor1d([...reference]),
+    advantages: tf.tensor1d(ADVANTAGES),
+    sequences: needsSequences(all)
+      ? { completion: tf.tensor1d(OF, 'int32'), lengths: tf.tensor1d(LENGTHS) }
+      : undefined,
+  };
+  return policyTerms(targets, all);
+}
+
 /** The loss of the two completions: the weighted sum of their policy terms, plus beta x the weighted sum of the KL's. */
 function loss(
   changes: Partial<PolicyLossSettings>,
@@ -50,18 +69,7 @@ function loss(
   }: { maxNewTokens?: number; rolloutTokens?: number; lengths?: number[]; reference?: number[] } = {},
 ): number {
   const all = { ...settings, ...changes };
-  const logProbs = tf.tensor1d(NOW);
-  const sequences = hasSequenceRatio(all)
-    ? { completion: tf.tensor1d(OF, 'int32'), lengths: tf.tensor1d(LENGTHS) }
-    : undefined;
-  const ratio = importanceRatio(logProbs, tf.tensor1d(OLD), sequences);
-  const { policy, kl } = policyTerms(
-    logProbs,
-    ratio,
-    reference && tf.tensor1d(reference),
-    tf.tensor1d(ADVANTAGES),
-    all,
-  );
+  const { policy, kl } = termsOf(all, NOW, reference);
   const weights = tokenWeights(all.lossType, lengths, { maxNewTokens, rolloutTokens });
   const each = [...tf.add(policy, tf.mul(kl, all.beta)).dataSync()];
   return each.reduce((sum, x, t) => sum + x * weights[OF[t]!]!, 0);
@@ -91,6 +99,11 @@ const TABLE: [LossType, Partial<PolicyLossSettings>, number][] = [
   // first: ratio sqrt(1.5 x 0.5) = 0.8660254, inside the range: -0.8660254
   // second: ratio (1.5 x 0.5 x 1)^(1/3) = 0.9085603: 0.4542801; mean of the two
   ['gspo', {}, -0.2058726],
+  // the terms of gspo, once a token: (-0.8660254 x 2 + 0.4542801 x 3) / 2
+  ['luspo', {}, -0.1846052],
+  // W = 1.5 x 0.5 = 0.75 for both. phi: A > 0: 0.75^2 e^(3 x 0.25) = 1.1908125; A < 0: 0.75^3 e^(2 x 0.25) = 0.6955543
+  // first: -1.1908125 (ln 0.6 + ln 0.2) = 2.5248363; second: 0.5 x 0.6955543 (ln 0.6 + ln 0.2 + ln 0.5) = -0.9784399; sum over 5
+  ['vespo', {}, 0.3092793],
 ];
 
 for (const [lossType, changes, expected] of TABLE) {
@@ -118,6 +131,36 @@ test('KL: reference 0.3, 0.2 | 0.6, 0.4, 0.5, beta 0.04, is averaged as the poli
   near(loss({ lossType: 'cispo', epsilonHigh: 1.2, beta: 0.04 }, { reference }), 0.0724563 + (0.04 * 0.5) / 5);
 });
 
+test('unbiased KL: each k3 times its ratio, or times its completion’s', () => {
+  // k3 as above, 0.1931472 at ratio 1.5 and 0.3068528 at ratio 0.5
+  const reference = [0.3, 0.2, 0.6, 0.4, 0.5].map(Math.log);
+  const kl = (0.1931472 * 1.5) / 2 + (0.3068528 * 0.5) / 3;
+  near(loss({ beta: 0.04, unbiasedKl: true }, { reference }), -0.17 + (0.04 * kl) / 2);
+  // gspo: ratios 0.8660254 and 0.9085603
+  const sequenceKl = (0.1931472 * 0.8660254) / 2 + (0.3068528 * 0.9085603) / 3;
+  near(loss({ lossType: 'gspo', beta: 0.04, unbiasedKl: true }, { reference }), -0.2058726 + (0.04 * sequenceKl) / 2);
+});
+
+test('unbiased KL: on policy the gradient of k3 is 1 - r, that of rho k3 is k3 + 1 - r = ln (p / q), with r = q / p', () => {
+  const reference = OLD.map((l) => l + Math.log(2));
+  const slope = (unbiasedKl: boolean) =>
+    tf.grad((l: tf.Tensor) => tf.sum(termsOf({ ...settings, beta: 1, unbiasedKl }, l as tf.Tensor1D, reference).kl))(
+      tf.tensor1d(OLD),
+    );
+  for (const value of slope(false).dataSync()) near(value, 1 - 2);
+  for (const value of slope(true).dataSync()) near(value, -Math.log(2));
+});
+
+test('off-policy mask: a completion with A < 0 that the policy has left by more than the threshold loses its policy term', () => {
+  // Mean of l_old - l: first -(ln 1.5 + ln 0.5) / 2 = 0.1438410, second 0.2876821 / 3 = 0.0958940. The first has A > 0 and stays.
+  near(loss({ offPolicyThreshold: 0.1 }), -0.17);
+  near(loss({ offPolicyThreshold: 0.09 }), -0.89 / 2);
+  // Its KL stays.
+  const reference = [0.3, 0.2, 0.6, 0.4, 0.5].map(Math.log);
+  const kl = 0.1931472 / 2 + 0.3068528 / 3;
+  near(loss({ offPolicyThreshold: 0.09, beta: 0.04 }, { reference }), (-0.89 + 0.04 * kl) / 2);
+});
+
 test('a completion that is masked out loses its tokens; the average over completions still counts it', () => {
   // The second masked: grpo -0.89 / 2; bnpo -1.78 / 2 tokens; dr_grpo -1.78 / 20.
   const lengths = [2, 0];
@@ -128,13 +171,7 @@ test('a completion that is masked out loses its tokens; the average over complet
 });
 
 test('clipping is counted: from above where A > 0, from below where A < 0', () => {
-  const terms = policyTerms(
-    tf.tensor1d(NOW),
-    importanceRatio(tf.tensor1d(NOW), tf.tensor1d(OLD)),
-    undefined,
-    tf.tensor1d(ADVANTAGES),
-    settings,
-  );
+  const terms = termsOf(settings, NOW);
   assert.deepEqual([...terms.clippedHigh.dataSync()], [1, 0, 0, 0, 0]);
   assert.deepEqual([...terms.clippedLow.dataSync()], [0, 0, 0, 1, 0]);
 });
@@ -142,10 +179,7 @@ test('clipping is counted: from above where A > 0, from below where A < 0', () =
 test('at ratio 1 every type has the slope -A in l, although the printed losses differ', () => {
   for (const [lossType, changes] of TABLE) {
     const all = { ...settings, lossType, ...changes };
-    const slope = tf.grad((l: tf.Tensor) => {
-      const ratio = tf.exp(tf.sub(l, tf.tensor1d(NOW))) as tf.Tensor1D;
-      return tf.sum(policyTerms(l as tf.Tensor1D, ratio, undefined, tf.tensor1d(ADVANTAGES), all).policy);
-    })(tf.tensor1d(NOW));
+    const slope = tf.grad((l: tf.Tensor) => tf.sum(termsOf(all, l as tf.Tensor1D).policy))(tf.tensor1d(OLD));
     slope.dataSync().forEach((x, t) => {
       near(x, -ADVANTAGES[t]!);
     });

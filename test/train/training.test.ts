@@ -42,6 +42,7 @@ function prompts(model: Model, style: 'think' | 'bare') {
 }
 
 const sft: SftSettings = {
+  lossType: 'nll',
   epochs: 4,
   batchSize: 8,
   examplesPerMicroBatch: 8,

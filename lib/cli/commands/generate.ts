@@ -23,6 +23,7 @@ interface GenerateOptions extends PixelOptions {
   temperature: string;
   topK: string;
   topP: string;
+  minP: string;
   seed: string;
   maxNewTokens: string;
   json?: boolean;
@@ -51,6 +52,7 @@ export function addGenerate(program: Command): void {
     .option('--temperature <x>', 'when not greedy', '1')
     .option('--top-k <n>', 'when not greedy; 0: all', '0')
     .option('--top-p <x>', 'when not greedy; 1: all', '1')
+    .option('--min-p <x>', 'when not greedy; 0: all', '0')
     .option('--seed <n>', 'when not greedy', '0')
     .option('--max-new-tokens <n>', 'longest completion', '64')
     .option('--json', 'input_ids, image_grid_thw, position_ids, logits_last, output_ids and text as one JSON object')
@@ -69,6 +71,7 @@ async function generate(options: GenerateOptions): Promise<void> {
     temperature: options.greedy ? 0 : Number(options.temperature),
     topK: parseWholeNumber('--top-k', options.topK),
     topP: Number(options.topP),
+    minP: Number(options.minP),
     seed: parseWholeNumber('--seed', options.seed),
     maxNewTokens: parseWholeNumber('--max-new-tokens', options.maxNewTokens, 1),
     completions: 1,

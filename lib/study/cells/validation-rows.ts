@@ -14,9 +14,9 @@ export function validationSettings(
   task: TaskName,
   changes: Partial<ValidationSettings> = {},
 ): ValidationSettings {
-  const { temperature, topP, topK } = profile.grpo;
+  const { temperature, topP, topK, minP } = profile.grpo;
   const usual = { evaluateEvery: 10, items: 100, samples: 4, maxNewTokens: longestCompletion(profile, task) };
-  return { ...usual, temperature, topP, topK, ...changes };
+  return { ...usual, temperature, topP, topK, minP, ...changes };
 }
 
 /**

@@ -19,7 +19,16 @@ test('work: rows in SFT, tokens generated at most in GRPO and in what is measure
   ] as const;
   assert.equal(evaluationWork(study, { name: 'x', cell: sft, evaluations }).units, 16 * (8 + 8));
   // Held out: 4 items, once greedily and 2 samples each.
-  const heldOut = { evaluateEvery: 1, items: 4, samples: 2, maxNewTokens: 10, temperature: 1, topP: 1, topK: 0 };
+  const heldOut = {
+    evaluateEvery: 1,
+    items: 4,
+    samples: 2,
+    maxNewTokens: 10,
+    temperature: 1,
+    topP: 1,
+    minP: 0,
+    topK: 0,
+  };
   assert.equal(evaluationWork(study, { name: 'x', cell: sft, evaluations: [], heldOut }).units, 10 * 4 * 3);
 });
 
