@@ -208,7 +208,7 @@ test('sampling follows the distribution: 2,000 first tokens, total variation bel
 test('an impossible setting is named', () => {
   const generator = new Generator(TINY_CONFIG, NO_END);
   assert.throws(
-    () => generator.generate(parameters, [tinyPrompt(1, [10])], { ...sampled, topP: 0, minP: 0 }),
+    () => generator.generate(parameters, [tinyPrompt(1, [10])], { ...sampled, topP: 0 }),
     /topP must be above 0/,
   );
   assert.throws(

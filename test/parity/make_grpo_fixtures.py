@@ -13,10 +13,10 @@ import torch
 import transformers
 import trl
 from safetensors.torch import save_file
-from transformers import AutoModelForImageTextToText, AutoProcessor
+from transformers import AutoModelForImageTextToText
 from trl import GRPOConfig, GRPOTrainer
 
-from make_fixtures import CASES, FIXTURES, GRPO, encode, saved_names, weights_times
+from make_fixtures import CASES, FIXTURES, GRPO, encode, make_processor, make_tokenizer, saved_names, weights_times
 
 # Large, so that the KL shows in loss and gradient.
 BETA, MAX_COMPLETION = 0.5, 64
@@ -114,7 +114,8 @@ def compute(folder, processor, loss_type, unbiased, threshold):
 def main():
     for family, loss_types in LOSS_TYPES.items():
         folder = os.path.join(FIXTURES, family)
-        processor = AutoProcessor.from_pretrained(folder)
+        # Not AutoProcessor's, which resamples with torchvision whatever the checkpoint says.
+        processor = make_processor(family, make_tokenizer())
         cases, numbers = [], {}
         plans = [(loss_type, unbiased, None) for loss_type in loss_types for unbiased in (False, True)]
         if family == "qwen2.5-vl":

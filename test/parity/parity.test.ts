@@ -137,7 +137,15 @@ for (const family of FAMILIES) {
           ...REASON_RFT_GRPO,
           ...{ lossType: lossType as LossType, beta, epsilonLow: epsilon },
           ...{ epsilonHigh: lossType === 'cispo' ? cispoBound : epsilon },
-          ...{ steps: 1, promptsPerStep: 2, completions: 2, promptsPerMicroBatch: 2, updatesPerRollout: 2 },
+          // TRL multiplies the KL by the ratio unless it is asked not to.
+          ...{
+            unbiasedKl: true,
+            steps: 1,
+            promptsPerStep: 2,
+            completions: 2,
+            promptsPerMicroBatch: 2,
+            updatesPerRollout: 2,
+          },
         };
         const policy = policyStep(model.config, { ...settings, logitTemperature: 1 });
         const tensors = { ...partParameters(model.parameters, { freezeVision: false }), reference };

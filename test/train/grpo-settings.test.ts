@@ -24,7 +24,7 @@ test('trl has no reference, the dapo loss, temperature 1 in sampling and loss', 
 });
 
 const IMPOSSIBLE: [Partial<GrpoSettings>, RegExp][] = [
-  [{ lossType: 'ppo' as never }, /lossType must be one of grpo, bnpo, .*gspo, got "ppo"/],
+  [{ lossType: 'ppo' as never }, /lossType must be one of grpo, bnpo, .*vespo, got "ppo"/],
   [{ ratioLevel: 'word' as never }, /ratioLevel must be one of token, sequence/],
   [{ scaling: 'all' as never }, /scaling must be one of group, batch, none/],
   [{ aggregation: 'max' as never }, /aggregation must be one of/],

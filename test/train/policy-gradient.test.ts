@@ -214,11 +214,12 @@ test('the rollout has tokens that are clipped from above and from below, so that
   assert.ok(metrics['clip_ratio/high_mean']! > 0, `high ${metrics['clip_ratio/high_mean']}`);
 });
 
-for (const [family, { config, now }] of [
-  ['Qwen2-VL', qwen2],
-  ['Qwen3-VL', qwen3],
+for (const [name, lossType, { config, now }] of [
+  ['Qwen2-VL', 'nll', qwen2],
+  ['Qwen2-VL, dft', 'dft', qwen2],
+  ['Qwen3-VL', 'nll', qwen3],
 ] as const)
-  test(`SFT, ${family}: loss within 1e-5, every tensor’s gradient within 1e-4`, () => {
+  test(`SFT, ${name}: loss within 1e-5, every tensor’s gradient within 1e-4`, () => {
     const rows = PROMPTS.map(({ kit }, p) => ({
       prefix: { tokens: kit.tokens },
       images: kit.images,
@@ -229,12 +230,13 @@ for (const [family, { config, now }] of [
     const weights = tf.tensor1d(
       Float32Array.from({ length: size }, (_, i) => (i < origin.length ? 1 / origin.length : 0)),
     );
-    const out = likelihoodStep(config)({ trainable: toyTensors(now, config), frozen: {}, batch, targets, weights });
-    // Mean of -log p over the 3 + 2 tokens of both completions.
-    const f = (w: Weights) =>
-      -PROMPTS.flatMap(
-        ({ reference }, p) => referenceScores(w, reference, COMPLETIONS[p]![0]!, config).logProbs,
-      ).reduce((sum, l) => sum + l / 5, 0);
+    const step = likelihoodStep(config, lossType);
+    const out = step({ trainable: toyTensors(now, config), frozen: {}, batch, targets, weights });
+    const logProbsAt = (w: Weights) =>
+      PROMPTS.flatMap(({ reference }, p) => referenceScores(w, reference, COMPLETIONS[p]![0]!, config).logProbs);
+    // Mean of -log p over the 3 + 2 tokens of both completions; with dft of -p log p, where p is that of the weights now.
+    const held = logProbsAt(now).map((l) => (lossType === 'dft' ? Math.exp(l) : 1));
+    const f = (w: Weights) => -logProbsAt(w).reduce((sum, l, i) => sum + (held[i]! * l) / 5, 0);
     assert.ok(Math.abs(out.loss.dataSync()[0]! - f(now)) < 1e-5);
     const gradients = Object.fromEntries(Object.entries(out.gradients).map(([name, g]) => [name, g.dataSync()]));
     const { name: tensor, error } = worstRelativeError(gradients, finiteDifferences(f, now));

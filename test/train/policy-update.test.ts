@@ -94,7 +94,9 @@ function distance(a: readonly number[], b: readonly number[]): number {
 const STRAIGHT = [0, 1, 2, 3, 4, 5];
 
 for (const [name, lossType, config] of [
-  ...(['grpo', 'bnpo', 'dr_grpo', 'dapo', 'cispo', 'sapo', 'gspo', 'luspo', 'vespo'] as const).map((name) => [name, name] as const),
+  ...(['grpo', 'bnpo', 'dr_grpo', 'dapo', 'cispo', 'sapo', 'gspo', 'luspo', 'vespo'] as const).map(
+    (name) => [name, name] as const,
+  ),
   ['grpo, Qwen3-VL', 'grpo', TINY_QWEN3_CONFIG],
 ] as const) {
   test(`${name}: gradient and update equal to 1e-6 in micro-batches of 1, 4 and 6 prompts, and in any order`, () => {

@@ -42,6 +42,7 @@ const FIELDS: { readonly [name in keyof ValidationSettings]: true } = {
   temperature: true,
   topK: true,
   topP: true,
+  minP: true,
 };
 
 /** @throws Error naming a setting that does not exist, with the nearest one that does, or one that is missing */
