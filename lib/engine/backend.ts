@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import util from 'node:util';
 import * as tf from '@tensorflow/tfjs';
+import { askedDevice, type Device, gpuFacts, hideCards, whyNoGpu } from './gpu.js';
 import { type Binding, isTensorFlow, nodeBackend } from './tfjs-node.js';
 
 /** The engine that `startEngine` started. */
@@ -50,12 +51,14 @@ export function matrixPrecision(): Precision {
 }
 
 /**
- * Loads the backend once per process; later calls return the same engine.
+ * Loads the backend once per process; later calls return the same engine. `REASON_RFT_DEVICE` says whether the CPU or a GPU computes;
+ * where it is not set, a GPU does if TensorFlow finds one that it has code for.
  *
- * @throws Error when a later call asks for another precision than the one TensorFlow was loaded with.
+ * @throws Error when a later call asks for another precision than the one TensorFlow was loaded with; when a GPU is asked for and none
+ *   computes, with the reason
  */
 export async function startEngine(options: EngineOptions = {}): Promise<Engine> {
-  started ??= load(options.precision ?? askedPrecision());
+  started ??= load(options.precision ?? askedPrecision(), askedDevice());
   const engine = await started;
   if (options.precision !== undefined && options.precision !== engine.precision) {
     throw new Error(
@@ -79,15 +82,27 @@ export function shardCount(): number {
 
 const FEW_CORES = 4;
 
-async function load(precision: Precision): Promise<Engine> {
+/** TensorFlow is there, and computes on the CPU. */
+class NoGpu extends Error {}
+
+async function load(precision: Precision, device: Device | undefined): Promise<Engine> {
   setTensorFlowVariables();
+  const hidden = hideCards(device);
+  if (hidden !== undefined) console.warn(`engine: ${hidden}`);
   tf.enableProdMode();
   try {
     const binding = loadTensorFlow();
     productPrecision = precision;
-    return { backend: 'tensorflow', gpu: binding.isUsingGpuDevice(), version: binding.TF_Version, precision };
+    const gpu = binding.isUsingGpuDevice();
+    if (device === 'gpu' && !gpu) throw new NoGpu(whyNoGpu(gpuFacts()));
+    return { backend: 'tensorflow', gpu, version: binding.TF_Version, precision };
   } catch (error) {
     const reason = (error as Error).message.split('\n')[0];
+    if (device === 'gpu')
+      throw new Error(
+        `engine: REASON_RFT_DEVICE=gpu asks for a GPU, but ${error instanceof NoGpu ? 'none computes' : 'TensorFlow could not be loaded'}: ` +
+          `${reason}; without the variable the CPU computes`,
+      );
     console.warn(
       `engine: TensorFlow could not be loaded (${reason}). Falling back to wasm, about 25 times slower: fit for tests and toys. ` +
         'Run `npm run doctor` to see what is missing.',

@@ -3,9 +3,10 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, statfsSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { cardText, type GpuFacts, gpuFacts, hasCodeFor, whyNoGpu } from '../engine/gpu.js';
 import { findChromium } from '../plots/chromium.js';
-import { BINDING, KERNEL, ROOT, VENV_PYTHON } from './layout.js';
-import { hasGpu, missingSteps } from './steps.js';
+import { BINDING, KERNEL, ROOT, tensorflowFolder, VENV_PYTHON } from './layout.js';
+import { missingSteps } from './steps.js';
 
 export interface DoctorReport {
   /** What is there, by name. */
@@ -28,16 +29,13 @@ export function examine(): DoctorReport {
     ask(VENV_PYTHON, ['-c', `import importlib.metadata as m; print(m.version("${name}"))`]) ?? 'missing';
   const { bavail, bsize } = statfsSync(ROOT);
   const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;
-  const gpu = hasGpu();
+  const gpu = gpuFacts(tensorflowFolder());
   const chromium = findChromium();
   const engine = probeEngine();
   const facts = {
     engine: engine ?? 'wasm only: TensorFlow cannot be loaded',
-    gpu: gpu
-      ? engine?.includes('GPU')
-        ? 'used'
-        : 'there, but TensorFlow does not use it'
-      : 'none: nvidia-smi finds no NVIDIA driver',
+    gpu: gpuText(gpu, engine?.endsWith('on the GPU') ?? false),
+    cuda: cudaText(gpu),
     node: process.versions.node,
     npm: /npm\/(\S+)/.exec(process.env.npm_config_user_agent ?? '')?.[1] ?? ask('npm', ['--version']) ?? 'missing',
     python: ask(VENV_PYTHON, ['--version']) ?? 'missing',
@@ -60,6 +58,30 @@ export function examine(): DoctorReport {
     });
   }
   return { found: facts, missing };
+}
+
+/** Each card, its memory, and whether this TensorFlow has code for it; and why no GPU computes, where none does. */
+function gpuText(facts: GpuFacts, used: boolean): string {
+  const cards = (facts.cards ?? []).map(
+    (card) => `${cardText(card)}, for which this TensorFlow has ${hasCodeFor(card, facts.build) ? '' : 'no '}code`,
+  );
+  const state = used ? 'a GPU computes' : `the CPU computes: ${whyNoGpu(facts)}`;
+  return [state, ...cards].join('; ');
+}
+
+/** What this TensorFlow needs of CUDA, and which of its libraries were found. */
+function cudaText({ build, libraries }: GpuFacts): string {
+  const names = Object.keys(libraries);
+  const found = names.flatMap((name) => (libraries[name] === undefined ? [] : [path.basename(libraries[name])]));
+  const missing = names.filter((name) => libraries[name] === undefined);
+  const built = build?.cuda
+    ? `this TensorFlow needs ${build.versions || 'CUDA'}`
+    : 'this TensorFlow was built without CUDA';
+  const libraryText = [
+    ...(found.length > 0 ? [`found ${found.join(', ')}`] : []),
+    ...(missing.length > 0 && build?.cuda ? [`not found: ${missing.join(', ')}`] : []),
+  ];
+  return [built, ...libraryText].join('; ');
 }
 
 /** What computes once `startEngine` ran; undefined where TensorFlow does not load. */

@@ -1,8 +1,8 @@
 /** The steps of set-up. Each knows whether it is done, so that a second run passes over it and an interrupted one goes on. */
-import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { findCards, hasCodeFor } from '../engine/gpu.js';
 import { ensureChromium, findChromium } from '../plots/chromium.js';
 import { buildBinding, findCompiler, hasBinding, TENSORFLOW } from './binding.js';
 import { SetupFailure } from './failure.js';
@@ -30,9 +30,9 @@ interface Step {
 const STAMP = path.join(VENV, '.complete');
 const SLOW_WAY_OUT = 'or accept the slow fallback: npm start -- --wasm';
 
-/** True where an NVIDIA driver answers. */
-export function hasGpu(): boolean {
-  return spawnSync('nvidia-smi', ['-L'], { encoding: 'utf8' }).stdout?.includes('GPU') ?? false;
+/** True where an NVIDIA driver names a card that TensorFlow has code for. */
+function hasGpu(): boolean {
+  return findCards()?.some((card) => hasCodeFor(card, undefined)) ?? false;
 }
 
 /** The pip requirement for TensorFlow on this machine. */
