@@ -5,17 +5,21 @@ import { DTYPE_OPTION } from './dtype-option.js';
 import { addLoraOptions, type LoraOptions } from './lora-options.js';
 import { MODEL_FLAGS, MODEL_IDS } from './model-option.js';
 import { addPixelOptions, type PixelOptions } from './pixel-options.js';
+import { addPromptOptions, type PromptFlags } from './prompt-options.js';
 import { RECORDS_TASK_OPTION } from './task-option.js';
 import { parseWholeNumber } from './usage.js';
 import { addValidationOptions, type ValidationOptions } from './validation-options.js';
 
-export interface RunOptions extends LoraOptions, PixelOptions, ValidationOptions {
+/** What `--data` takes. */
+export const DATA_TEXT = 'rows: id, image, problem, answer, and any further columns (JSON Lines or a JSON array)';
+
+export interface RunOptions extends LoraOptions, PixelOptions, PromptFlags, ValidationOptions {
   data: string;
   out: string;
   model?: string;
   dtype: string;
   task?: string;
-  preset: string;
+  preset?: string;
   config?: string;
   checkpointEvery?: string;
   keepCheckpoints?: string;
@@ -25,15 +29,19 @@ export interface RunOptions extends LoraOptions, PixelOptions, ValidationOptions
 /** Adds the shared options to a command that trains. Settings come as further `--key value` pairs, which stay arguments. */
 export function addRunOptions(command: Command): Command {
   command
-    .requiredOption('--data <file>', 'records (JSON Lines), images/ beside them')
+    .requiredOption('--data <file>', DATA_TEXT)
     .requiredOption('--out <dir>', 'run folder; an unfinished run goes on')
     .option(MODEL_FLAGS, `start checkpoint; ${MODEL_IDS}`)
     .option(...DTYPE_OPTION)
     .option(...RECORDS_TASK_OPTION)
-    .option('--images <dir>', 'where the images of all records lie (default: images/ beside the records)')
+    .option(
+      '--images <dir>',
+      'where the pictures of all rows lie (default: in images/ beside their file, or beside it)',
+    )
     .option('--config <file>', 'settings as JSON')
     .option('--checkpoint-every <n>', 'leave a checkpoint after every n steps (default: 100 in sft, 20 in grpo)')
     .option('--keep-checkpoints <n>', 'the newest n stay, and the best (default: 2)');
+  addPromptOptions(command);
   addPixelOptions(command);
   addLoraOptions(command);
   return addValidationOptions(command)

@@ -40,6 +40,15 @@ export function mergeSettings<T extends object>(
   return merged as T;
 }
 
+/** The names of the settings that a file and `key=value` pairs change, by where they come from. */
+export function changedSettings(
+  file: string | undefined,
+  pairs: readonly [string, string][],
+): { [source: string]: string[] } {
+  const inFile = file === undefined ? {} : { [file]: settingNames(JSON.parse(readFileSync(file, 'utf8')) as object) };
+  return { ...inFile, 'command line': pairs.map(([name]) => name) };
+}
+
 /** The value that a text writes: a number, a switch or the text itself. */
 function parseValue(text: string): unknown {
   if (text === 'true' || text === 'false') return text === 'true';

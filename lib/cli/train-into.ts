@@ -1,4 +1,4 @@
-/** Fetches the model, trains it in a run folder as cells are trained, and prints the result; `sft` and `grpo` share this. */
+/** Trains a model in a run folder as cells are trained, and prints the result; `sft` and `grpo` share this. */
 import { askedPrecision } from '../engine/backend.js';
 import { planDigests } from '../study/cells/plan-digests.js';
 import type { RunStart } from '../study/cells/start-model.js';
@@ -8,22 +8,24 @@ import { RunDirectory } from '../train/run-directory.js';
 import { warningText } from '../train/warnings.js';
 import { parseDtype } from './dtype-option.js';
 import { loraSettings } from './lora-options.js';
-import { fetchModel } from './model-option.js';
 import { pixelBounds } from './pixel-options.js';
 import { printResult } from './print-result.js';
 import { showProgress } from './progress.js';
+import { showFirstPrompt } from './prompt-options.js';
 import { checkpointControl, type RunOptions } from './run-options.js';
 import { checkUsage } from './usage.js';
 
 /**
  * Trains in a run folder, saves the checkpoint to `final/` and prints where it lies. If already finished, prints the stored result.
  *
+ * @param checkpoint the folder of the start
  * @param identity what the run is known by beside the kind, the adapters, the precision, the bounds of pixels, the contents of model and rows, and the code
  * @param plan makes the plan of the run from its start
  */
 export async function trainAndReport(
   kind: 'sft' | 'grpo',
   options: RunOptions,
+  checkpoint: string,
   identity: object,
   plan: (start: RunStart) => TrainingPlan,
 ): Promise<void> {
@@ -32,8 +34,8 @@ export async function trainAndReport(
   const bounds = pixelBounds(options);
   const precision = checkUsage(askedPrecision);
   const control = checkpointControl(options);
-  const checkpoint = await fetchModel(options.model);
   const work = plan({ checkpoint, dtype, ...bounds, ...(lora ? { lora } : {}) });
+  showFirstPrompt(work.rows);
   const configuration = {
     kind,
     ...(lora ? { lora } : {}),

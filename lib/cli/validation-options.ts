@@ -2,10 +2,10 @@
 import type { Command } from 'commander';
 import { fileDigest } from '../engine/file-digest.js';
 import type { SamplingSettings } from '../model/sampling.js';
-import type { RowFiles } from '../records/open-rows.js';
+import { type RowFiles, readRows } from '../records/open-rows.js';
 import type { DataRow } from '../records/record.js';
 import { checkValidation, type ValidationSettings } from '../study/cells/validation.js';
-import { loadRowFiles } from '../study/data/load-rows.js';
+import { checkPicturesOf, type OpenedData } from './open-data.js';
 import { checkUsage, parseWholeNumber, UsageError } from './usage.js';
 
 export interface ValidationOptions {
@@ -40,14 +40,15 @@ export function addValidationOptions(command: Command): Command {
 export async function loadHeldOut(
   options: ValidationOptions,
   sampling: SamplingSettings & { maxNewTokens: number },
-  training: RowFiles<DataRow>,
+  { rows: training, processor }: Pick<OpenedData, 'rows' | 'processor'>,
 ): Promise<HeldOut | undefined> {
   const evaluateEvery = parseWholeNumber('--evaluate-every', options.evaluateEvery);
   const samples = parseWholeNumber('--validation-samples', options.validationSamples, 1);
   if (evaluateEvery === 0) return undefined;
   if (options.validation === undefined)
     throw new UsageError('--evaluate-every needs held-out records: give them with --validation FILE');
-  const rows = await loadRowFiles({ file: options.validation, images: options.images });
+  const rows = await readRows({ file: options.validation, images: options.images });
+  await checkPicturesOf(rows, options.validation, processor);
   const trained = new Set(training.records.map((record) => record.id));
   const seen = rows.records.filter((record) => trained.has(record.id));
   if (seen.length > 0)

@@ -42,7 +42,7 @@ export interface FetchOptions {
 
 /** The files of a model that the kit, transformers and vLLM read. Weights in other formats are not among them. */
 const WANTED =
-  /^(config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|chat_template|processor_config|preprocessor_config|video_preprocessor_config|adapter_config)\.json$|^(merges\.txt|chat_template\.jinja)$|^(model|adapter_model)[\w.-]*\.safetensors(\.index\.json)?$/;
+  /^(config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|chat_template|processor_config|preprocessor_config|video_preprocessor_config|adapter_config|training_defaults)\.json$|^(merges\.txt|chat_template\.jinja)$|^(model|adapter_model)[\w.-]*\.safetensors(\.index\.json)?$/;
 /** A download is given up after so many transfers of a file in a row that bring no further byte. */
 const ATTEMPTS = 3;
 

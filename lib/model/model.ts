@@ -34,6 +34,7 @@ import { parameterShapes } from './parameters.js';
 import { nameInLayout, publishedName, type TensorLayout } from './tensor-names.js';
 import type { MutableWeights } from './tensors.js';
 import { loadTokenizer, type Tokenizer } from './tokenizer.js';
+import { DEFAULTS_FILE } from './training-defaults.js';
 
 /** A checkpoint in memory: its weights, and all that turns pictures and text into tokens and back. */
 export interface Model {
@@ -161,6 +162,9 @@ const COMPANIONS = [
   'video_preprocessor_config.json',
 ];
 
+/** All that a saved copy takes over: the same, and the file that says which settings the checkpoint learns well with. */
+const COPIED = [...COMPANIONS, DEFAULTS_FILE];
+
 /** A folder that holds one of these is a checkpoint, which may be written over. */
 const MARKS = ['config.json', SINGLE_FILE, INDEX_FILE, 'adapter_config.json'];
 
@@ -193,7 +197,7 @@ export function saveModel(model: Model, folder: string, { dtype = 'float32', sha
     }
     const config = path.join(model.folder, 'config.json');
     if (existsSync(config)) writeFileAtomic(path.join(partial, 'config.json'), configOfType(config, dtype));
-    for (const name of COMPANIONS) {
+    for (const name of COPIED) {
       const source = path.join(model.folder, name);
       if (existsSync(source)) copyFileSync(source, path.join(partial, name));
     }

@@ -8,6 +8,7 @@ import type { ImageProcessor } from '../model/image-processor.js';
 import type { Model } from '../model/model.js';
 import { initialParameters, parameterShapes } from '../model/parameters.js';
 import { Tokenizer } from '../model/tokenizer.js';
+import { DEFAULTS_FILE, NANO_DEFAULTS } from '../model/training-defaults.js';
 import { promptVocabulary } from '../tasks/prompts.js';
 import type { DrawnTask } from '../tasks/task.js';
 import { TASKS } from '../tasks/tasks.js';
@@ -120,6 +121,7 @@ export function newNanoModel(seed: number): { model: NewModel; files: { readonly
     'tokenizer_config.json': tokenizerConfig,
     'chat_template.json': { chat_template: NANO_CHAT_TEMPLATE },
     'preprocessor_config.json': PREPROCESSOR,
+    [DEFAULTS_FILE]: NANO_DEFAULTS,
   };
   return { model, files };
 }

@@ -39,3 +39,15 @@ export function promptVocabulary(): string[] {
 export function writeTarget(cot: string, answer: string): string {
   return `<think>\n${cot}\n</think>\n<answer>\n${answer}\n</answer>`;
 }
+
+/** The instruction to reason in tags, with the form of the answer in brackets where there is one. */
+const think = (form: string) =>
+  `{{ problem }} Output the thinking process in <think> </think> and final answer ${form}in <answer> </answer> tags.`;
+
+/** The prompts of the paper's three tasks and one for any answer, as templates (`prompt-template.ts`) of the style `think`. */
+export const PROMPT_PRESETS = {
+  counting: think('(number) '),
+  structure: think("({{ 'option' if answer in ['A', 'B', 'C', 'D'] else 'float number or int number' }}) "),
+  transformation: think('(calls) '),
+  any: think(''),
+} as const;

@@ -7,28 +7,30 @@ import { scoreSymbolic } from '../../rewards/score-symbolic.js';
 import type { Scorer } from '../../rewards/scorer.js';
 import { evaluateRows } from '../../study/cells/evaluate-rows.js';
 import { prepareQuestions } from '../../study/cells/prepared-rows.js';
-import { loadRowFiles } from '../../study/data/load-rows.js';
-import { QUICK } from '../../study/profile.js';
 import type { Task } from '../../tasks/task.js';
 import { DTYPE_OPTION, parseDtype } from '../dtype-option.js';
-import { fetchModel, MODEL_FLAGS, MODEL_IDS } from '../model-option.js';
+import { MODEL_FLAGS, MODEL_IDS } from '../model-option.js';
+import { openData } from '../open-data.js';
 import { addPixelOptions, type PixelOptions, pixelBounds } from '../pixel-options.js';
+import { evaluationTokens } from '../presets.js';
 import { printResult } from '../print-result.js';
 import { showProgress } from '../progress.js';
+import { addPromptOptions, type PromptFlags, readPrompts, showFirstPrompt } from '../prompt-options.js';
+import { DATA_TEXT } from '../run-options.js';
 import { parseStyle } from '../style-option.js';
-import { drawnTask, RECORDS_TASK_OPTION, taskOfRows } from '../task-option.js';
+import { drawnTask, RECORDS_TASK_OPTION } from '../task-option.js';
 import { parseWholeNumber, UsageError } from '../usage.js';
 
 /** A larger share of completions that were cut is warned of. */
 const MOST_CUT = 0.05;
 
-interface EvaluateOptions extends PixelOptions {
+interface EvaluateOptions extends PixelOptions, PromptFlags {
   data: string;
   images?: string;
   model?: string;
   dtype: string;
   task?: string;
-  style: string;
+  style?: string;
   maxNewTokens?: string;
   scorer: string;
   json?: boolean;
@@ -36,15 +38,18 @@ interface EvaluateOptions extends PixelOptions {
 
 /** Adds the command to the program. */
 export function addEvaluate(program: Command): void {
-  addPixelOptions(program.command('evaluate'))
+  addPromptOptions(addPixelOptions(program.command('evaluate')))
     .description('accuracy of a checkpoint on records, with its 95 % interval')
-    .requiredOption('--data <file>', 'records (JSON Lines), images/ beside them')
-    .option('--images <dir>', 'where their images lie (default: images/ beside the records)')
+    .requiredOption('--data <file>', DATA_TEXT)
+    .option('--images <dir>', 'where their pictures lie (default: in images/ beside the file, or beside it)')
     .option(MODEL_FLAGS, `checkpoint; ${MODEL_IDS}`)
     .option(...DTYPE_OPTION)
     .option(...RECORDS_TASK_OPTION)
-    .option('--style <style>', 'prompt: think, direct or bare', 'think')
-    .option('--max-new-tokens <n>', 'longest completion (default: what the task needs)')
+    .option('--style <style>', "how the rows' task asks: think, direct or bare (default: think)")
+    .option(
+      '--max-new-tokens <n>',
+      "longest completion (default: what the checkpoint brings: for the nano model what the task needs, else the paper's)",
+    )
     .option(
       '--scorer <name>',
       "kit, symbolic (answers as mathematics), or released: the authors' evaluation, traps included",
@@ -59,7 +64,10 @@ export function addEvaluate(program: Command): void {
 }
 
 async function evaluate(options: EvaluateOptions): Promise<void> {
-  const style = parseStyle(options.style);
+  const style = parseStyle(options.style ?? 'think');
+  const texts = readPrompts(options);
+  if (texts.prompt !== undefined && options.style !== undefined)
+    throw new UsageError('--style chooses among the words of a task, which --prompt replaces: give one of the two');
   const dtype = parseDtype(options.dtype);
   const bounds = pixelBounds(options);
   const { scorer } = options;
@@ -67,15 +75,20 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
     throw new UsageError(`--scorer must be kit, symbolic or released, got '${scorer}'`);
   const askedTokens =
     options.maxNewTokens === undefined ? undefined : parseWholeNumber('--max-new-tokens', options.maxNewTokens, 1);
-  const rows = await loadRowFiles({ file: options.data, images: options.images });
-  const task = taskOfRows(options.data, rows.records, options.task);
-  const maxNewTokens = askedTokens ?? drawnTask(task)?.nanoCompletionTokens ?? QUICK.grpo.maxNewTokens;
-  await startEngine();
-  const model = loadModel(await fetchModel(options.model), { dtype, ...bounds });
-  const progress = showProgress('evaluate');
+  const { rows, task, checkpoint } = await openData(options);
   const score = scorer === 'symbolic' ? scoreSymbolic : scorer === 'released' ? releasedScore(task) : task.score;
+  const { tokens: maxNewTokens, reason } =
+    askedTokens === undefined
+      ? evaluationTokens(checkpoint, drawnTask(task)?.nanoCompletionTokens)
+      : { tokens: askedTokens, reason: '--max-new-tokens' };
+  process.stderr.write(`settings: at most ${maxNewTokens} tokens a completion (${reason}); greedy\n`);
+  const questions = prepareQuestions(rows, { task, style, ...texts });
+  showFirstPrompt(questions);
+  await startEngine();
+  const model = loadModel(checkpoint, { dtype, ...bounds });
+  const progress = showProgress('evaluate');
   const onProgress = (done: number, total: number) => progress.update(done, total);
-  const result = await evaluateRows(model, prepareQuestions(rows, style), { maxNewTokens, score, onProgress });
+  const result = await evaluateRows(model, questions, { maxNewTokens, score, onProgress });
   progress.stop();
   const cut = shareCut(result);
   const percent = (share: number) => (100 * share).toFixed(1);

@@ -3,12 +3,13 @@ import type { Command } from 'commander';
 import { fileDigest } from '../../engine/file-digest.js';
 import { REWARDS, type RewardName } from '../../rewards/rewards.js';
 import { prepareQuestions } from '../../study/cells/prepared-rows.js';
-import { loadRowFiles } from '../../study/data/load-rows.js';
-import { QUICK } from '../../study/profile.js';
-import { checkGrpo, GRPO_PRESETS, type GrpoPreset, type GrpoSettings } from '../../train/grpo-settings.js';
+import { checkGrpo } from '../../train/grpo-settings.js';
+import { openData } from '../open-data.js';
+import { grpoPreset, PRESET_DEFAULT, settingsText, takePreset, withOnePass } from '../presets.js';
+import { readPrompts } from '../prompt-options.js';
 import { addRunOptions, type RunOptions } from '../run-options.js';
-import { mergeSettings, settingPairs } from '../settings.js';
-import { drawnTask, taskOfRows } from '../task-option.js';
+import { changedSettings, mergeSettings, settingPairs } from '../settings.js';
+import { drawnTask } from '../task-option.js';
 import { trainAndReport } from '../train-into.js';
 import { checkUsage, UsageError } from '../usage.js';
 import { loadHeldOut } from '../validation-options.js';
@@ -27,8 +28,7 @@ export function addGrpo(program: Command): void {
     )
     .option(
       '--preset <name>',
-      "nano (what the shipped model learns with), reason-rft (the paper's) or trl (TRL's defaults)",
-      'nano',
+      `nano (what the shipped model learns with), reason-rft (the paper's) or trl (TRL's defaults) ${PRESET_DEFAULT}`,
     )
     .addHelpText(
       'after',
@@ -38,24 +38,32 @@ export function addGrpo(program: Command): void {
 }
 
 async function grpo(options: GrpoOptions, command: Command): Promise<void> {
-  const preset = presetNamed(options.preset);
+  const pairs = settingPairs(command.args);
   // What the command line alone can say to be wrong is said before any file is read.
-  checkUsage(() => checkGrpo(mergeSettings(preset, options.config, settingPairs(command.args))));
+  checkUsage(() => checkGrpo(mergeSettings(grpoPreset(options.preset ?? 'reason-rft'), options.config, pairs)));
   if (options.rewards !== undefined) parseRewards(options.rewards);
-  const rows = await loadRowFiles({ file: options.data, images: options.images });
-  const task = taskOfRows(options.data, rows.records, options.task);
+  const texts = readPrompts(options);
+  const data = await openData(options);
+  const { rows, task, checkpoint } = data;
   const drawn = drawnTask(task);
-  if (options.preset === 'nano' && drawn) preset.maxNewTokens = drawn.nanoCompletionTokens;
-  const settings = mergeSettings(preset, options.config, settingPairs(command.args));
+  const preset = takePreset(options.preset, checkpoint);
+  const merged = mergeSettings(grpoPreset(preset.name, drawn?.nanoCompletionTokens), options.config, pairs);
+  const changes = changedSettings(options.config, pairs);
+  const stepsAreSet = preset.name === 'nano' || Object.values(changes).flat().includes('steps');
+  const settings = stepsAreSet ? merged : withOnePass(merged, rows.records.length);
+  checkUsage(() => checkGrpo(settings));
   const taskRewards = options.preset === 'reason-rft' && drawn ? drawn.releasedRewards : task.rewards;
   const rewards = parseRewards(options.rewards ?? taskRewards.join(','));
-  const heldOut = await loadHeldOut(options, settings, rows);
-  const trained = { rows: prepareQuestions(rows, 'think'), rewards, settings };
-  const identity = { data: fileDigest(options.data), rewards, settings, ...heldOut?.identity };
-  await trainAndReport('grpo', options, identity, (start) => {
+  const heldOut = await loadHeldOut(options, settings, data);
+  const asked = { task, ...texts };
+  const trained = { rows: prepareQuestions(rows, asked), rewards, settings };
+  const identity = { data: fileDigest(options.data), rewards, ...texts, settings, ...heldOut?.identity };
+  const steps = stepsAreSet ? '' : `; steps ${settings.steps}, one pass over the rows`;
+  process.stderr.write(`${settingsText(preset, settings, changes)}${steps}\n`);
+  await trainAndReport('grpo', options, checkpoint, identity, (start) => {
     const validation = heldOut && {
       settings: heldOut.settings,
-      rows: prepareQuestions(heldOut.rows, 'think'),
+      rows: prepareQuestions(heldOut.rows, asked),
       score: task.score,
     };
     return { kind: 'grpo', start, ...trained, ...(validation ? { validation } : {}) };
@@ -80,16 +88,4 @@ function parseRewards(list: string): [name: RewardName, weight: number][] {
       throw new UsageError(`the weight of ${name} must be a number, got '${weight}'`);
     return [name as RewardName, Number(weight)];
   });
-}
-
-/**
- * The settings of a preset. The number of steps, which follows from the data in the paper, is the nano model's.
- *
- * @throws UsageError naming the presets that exist
- */
-function presetNamed(name: string): GrpoSettings {
-  if (name === 'nano') return { ...QUICK.grpo };
-  if (!Object.hasOwn(GRPO_PRESETS, name))
-    throw new UsageError(`there is no preset '${name}'; choose nano, ${Object.keys(GRPO_PRESETS).join(' or ')}`);
-  return { ...GRPO_PRESETS[name as GrpoPreset], steps: QUICK.grpo.steps };
 }

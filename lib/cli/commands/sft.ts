@@ -2,12 +2,14 @@
 import type { Command } from 'commander';
 import { fileDigest } from '../../engine/file-digest.js';
 import { prepareQuestions, prepareSftRows, styleOfTarget } from '../../study/cells/prepared-rows.js';
-import { loadRowFiles } from '../../study/data/load-rows.js';
 import { QUICK } from '../../study/profile.js';
-import { checkSft, REASON_RFT_SFT, type SftSettings } from '../../train/sft.js';
+import { checkSft } from '../../train/sft.js';
+import { openData } from '../open-data.js';
+import { evaluationTokens, PRESET_DEFAULT, settingsText, sftPreset, takePreset } from '../presets.js';
+import { readPrompts } from '../prompt-options.js';
 import { addRunOptions, type RunOptions } from '../run-options.js';
-import { mergeSettings, settingPairs } from '../settings.js';
-import { drawnTask, taskOfRows } from '../task-option.js';
+import { changedSettings, mergeSettings, settingPairs } from '../settings.js';
+import { drawnTask } from '../task-option.js';
 import { trainAndReport } from '../train-into.js';
 import { checkUsage, UsageError } from '../usage.js';
 import { loadHeldOut } from '../validation-options.js';
@@ -21,7 +23,10 @@ export function addSft(program: Command): void {
   addRunOptions(program.command('sft'))
     .description('supervised fine-tuning of a checkpoint on records')
     .option('--target <kind>', 'answer or cot', 'cot')
-    .option('--preset <name>', "nano (what the shipped model learns with) or reason-rft (the paper's)", 'nano')
+    .option(
+      '--preset <name>',
+      `nano (what the shipped model learns with) or reason-rft (the paper's) ${PRESET_DEFAULT}`,
+    )
     .addHelpText(
       'after',
       '\nAny setting is an option: --epochs 2 --batchSize 16 --schedule.learningRate 1e-4\nExample: reason-rft sft --data runs/quick/data/counting/train.jsonl --out runs/my-sft --epochs 1',
@@ -30,29 +35,29 @@ export function addSft(program: Command): void {
 }
 
 async function sft(options: SftOptions, command: Command): Promise<void> {
-  const settings = mergeSettings(presetNamed(options.preset), options.config, settingPairs(command.args));
-  checkUsage(() => checkSft(settings));
+  const pairs = settingPairs(command.args);
+  // What the command line alone can say to be wrong is said before any file is read.
+  checkUsage(() => checkSft(mergeSettings(sftPreset(options.preset ?? 'reason-rft'), options.config, pairs)));
   const { target } = options;
   if (target !== 'answer' && target !== 'cot') throw new UsageError(`--target must be answer or cot, got '${target}'`);
-  const rows = await loadRowFiles({ file: options.data, images: options.images });
-  const task = taskOfRows(options.data, rows.records, options.task);
-  const sampling = { ...QUICK.grpo, maxNewTokens: drawnTask(task)?.nanoCompletionTokens ?? QUICK.grpo.maxNewTokens };
-  const heldOut = await loadHeldOut(options, sampling, rows);
-  const trained = { rows: prepareSftRows(rows, target), settings };
-  const identity = { data: fileDigest(options.data), target, settings, ...heldOut?.identity };
-  await trainAndReport('sft', options, identity, (start) => {
+  const texts = readPrompts(options);
+  const data = await openData(options);
+  const { rows, task, checkpoint } = data;
+  const preset = takePreset(options.preset, checkpoint);
+  const settings = mergeSettings(sftPreset(preset.name), options.config, pairs);
+  checkUsage(() => checkSft(settings));
+  const asked = { task, style: styleOfTarget(target), ...texts };
+  const { tokens: maxNewTokens } = evaluationTokens(checkpoint, drawnTask(task)?.nanoCompletionTokens);
+  const heldOut = await loadHeldOut(options, { ...QUICK.grpo, maxNewTokens }, data);
+  const trained = { rows: prepareSftRows(rows, target, asked), settings };
+  const identity = { data: fileDigest(options.data), target, ...texts, settings, ...heldOut?.identity };
+  process.stderr.write(`${settingsText(preset, settings, changedSettings(options.config, pairs))}\n`);
+  await trainAndReport('sft', options, checkpoint, identity, (start) => {
     const validation = heldOut && {
       settings: heldOut.settings,
-      rows: prepareQuestions(heldOut.rows, styleOfTarget(target)),
+      rows: prepareQuestions(heldOut.rows, asked),
       score: task.score,
     };
     return { kind: 'sft', start, ...trained, ...(validation ? { validation } : {}) };
   });
-}
-
-/** @throws UsageError naming the presets that exist */
-function presetNamed(name: string): SftSettings {
-  if (name === 'nano') return QUICK.cotSft;
-  if (name === 'reason-rft') return REASON_RFT_SFT;
-  throw new UsageError(`there is no preset '${name}'; choose nano or reason-rft`);
 }

@@ -2,16 +2,11 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { imageFile, type RgbImage, readImage } from '../../records/image.js';
-import { type RowFiles, type RowSource, readRows } from '../../records/open-rows.js';
-import { readPicture } from '../../records/picture.js';
 import type { DataRow, TaskRecord } from '../../records/record.js';
 import { imageNames, readRecords } from '../../records/records.js';
 import type { TaskName, TestSet } from '../../tasks/tasks.js';
 import type { Study } from '../workspace.js';
 import { missingData, recordsFile } from './data-folder.js';
-
-/** Pictures that are decoded at once while they are checked. */
-const CHECKED_AT_ONCE = 8;
 
 /** Rows with their images, as training and evaluation use them. */
 export interface LoadedRows<Row extends DataRow = TaskRecord> {
@@ -42,18 +37,4 @@ export async function loadRecords(file: string, folder = path.join(path.dirname(
     records.map((record) => Promise.all(imageNames(record).map((name) => readImage(imageFile(folder, name))))),
   );
   return { records, images };
-}
-
-/**
- * Loads rows of any data. The pictures stay in their files, to be decoded when a batch needs them; each is decoded once here, a few at
- * a time, so that a broken one is known before any work has begun.
- *
- * @throws Error naming the bad rows or the picture that cannot be read
- */
-export async function loadRowFiles(source: RowSource): Promise<RowFiles<DataRow>> {
-  const rows = await readRows(source);
-  const pictures = [...new Set(rows.files.flat())];
-  for (let first = 0; first < pictures.length; first += CHECKED_AT_ONCE)
-    await Promise.all(pictures.slice(first, first + CHECKED_AT_ONCE).map(readPicture));
-  return rows;
 }
