@@ -65,7 +65,7 @@ export interface EvaluationOptions {
 
 /**
  * Completes every prompt greedily and scores the completions. The paper samples at temperature 0.1, which is all but greedy;
- * greedy completions are the same each time.
+ * greedy completions are the same each time. A penalty on repetition that the checkpoint names is applied, as transformers does.
  */
 export async function evaluateModel(
   model: Model,
@@ -77,7 +77,8 @@ export async function evaluateModel(
     await new Promise((resolve) => setImmediate(resolve));
     const batch = await preparePrompts<EvaluationItem>(items.slice(first, first + BATCH));
     const prompts = batch.map((item) => item.prompt);
-    const settings = { ...GREEDY, maxNewTokens, completions: 1, seed: 0 };
+    const { repetitionPenalty } = model;
+    const settings = { ...GREEDY, repetitionPenalty, maxNewTokens, completions: 1, seed: 0 };
     const groups = model.generator.generate(model.parameters, prompts, settings);
     const judged = batch.map(async ({ id, family, row }, i): Promise<EvaluatedItem> => {
       const drawn = groups[i]![0]!;

@@ -32,6 +32,8 @@ export type DecodeState = {
   position: tf.Tensor1D;
   /** 1 where the end token was drawn, int32 `[rows]`. */
   done: tf.Tensor1D;
+  /** 1 for each token that occurs in the row's prompt or completion, `[rows, vocab]`; absent without a penalty on repetition. */
+  seen?: tf.Tensor2D;
 };
 
 /** A part of the batch. */
@@ -148,6 +150,7 @@ export function packShard(shard: Shard, before: Slots, after: Slots): Shard {
         hidden: tf.gather(state.hidden, rowIndices) as tf.Tensor2D,
         position: tf.gather(state.position, rowIndices) as tf.Tensor1D,
         done: tf.tensor1d(idle, 'int32'),
+        ...(state.seen && { seen: tf.gather(state.seen, rowIndices) as tf.Tensor2D }),
       },
     };
   });

@@ -11,7 +11,7 @@ import { logits } from './log-probability.js';
 import { biasOf, decoderLayer, finalNorm, type Module, normOf, tokenEmbedding, weightOf } from './modules.js';
 import { rotaryFrequencies } from './mrope.js';
 import { effectiveWeight, project } from './projection.js';
-import { type SamplingSettings, sampleTokens } from './sampling.js';
+import { penalizeRepetition, type SamplingSettings, sampleTokens } from './sampling.js';
 import type { ModelWeights } from './tensors.js';
 
 /** The input of a chunk. */
@@ -152,13 +152,16 @@ function decodeShard(
   const recent: RecentTokens[] = layers.map(() => ({ keys: [], values: [] }));
   const tokens: tf.Tensor1D[] = [];
   const logProbs: tf.Tensor1D[] = [];
-  let { hidden, done } = state;
+  let { hidden, done, seen } = state;
   (tf.unstack(uniform) as tf.Tensor1D[]).forEach((uniformOfToken, t) => {
-    const sampled = sampleTokens(logits(parameters, hidden), uniformOfToken, sampling);
+    const plain = logits(parameters, hidden);
+    const penalized = seen ? penalizeRepetition(plain, seen, sampling.repetitionPenalty ?? 1) : plain;
+    const sampled = sampleTokens(penalized, uniformOfToken, sampling);
     // A row that has ended goes on with end tokens, which nobody reads.
     const ended = tf.fill([rows], endTokenIds[0] ?? 0, 'int32');
     const token = tf.cast(tf.where(tf.greater(done, 0), ended, sampled.tokens), 'int32') as tf.Tensor1D;
     for (const end of endTokenIds) done = tf.maximum(done, tf.cast(tf.equal(token, end), 'int32'));
+    if (seen) seen = tf.maximum(seen, tf.cast(tf.oneHot(token, plain.shape[1]), 'float32')) as tf.Tensor2D;
     tokens.push(token);
     logProbs.push(sampled.logProbs);
     let x = takeRows(weightOf(parameters, tokenEmbedding(config)), token);
@@ -171,6 +174,7 @@ function decodeShard(
     state: {
       ...slideWindows(state, recent, chunk),
       hidden,
+      ...(seen && { seen }),
       position: tf.add(state.position, tf.scalar(chunk, 'int32')) as tf.Tensor1D,
       done,
     },

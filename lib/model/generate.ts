@@ -52,7 +52,7 @@ export interface GenerationSettings extends SamplingSettings {
 export interface Completion {
   /** Up to and including the end token, where there is one. */
   tokens: number[];
-  /** Log-probability of each token under softmax(logits / temperature). */
+  /** Log-probability of each token under softmax(logits / temperature), the penalty on repetition included. */
   logProbs: number[];
   /** False if it was cut at `maxNewTokens`. */
   ended: boolean;
@@ -115,7 +115,7 @@ export class Generator {
   ): Completion[][] {
     checkSampling(settings);
     checkBounds(settings, '');
-    const { completions, maxNewTokens } = settings;
+    const { completions, maxNewTokens, repetitionPenalty = 1 } = settings;
     if (!Number.isInteger(maxNewTokens) || maxNewTokens < 1)
       throw new Error(`maxNewTokens must be 1 or more, got ${maxNewTokens}`);
     if (!Number.isInteger(completions) || completions < 1)
@@ -124,7 +124,7 @@ export class Generator {
     const step = this.chunkStep(settings);
     const chunk = prompts.length * completions < LARGE_BATCH ? CHUNK.small : CHUNK.large;
     let window = Math.min(FIRST_WINDOW, roundUp(maxNewTokens, chunk));
-    const parts = this.prefillParts(parameters, prompts, completions, window);
+    const parts = this.prefillParts(parameters, prompts, completions, window, repetitionPenalty !== 1);
     const random = streams.flatMap((stream) =>
       Array.from({ length: completions }, (_, g) => new Random(settings.seed, `generate/${stream}/${g}`)),
     );
@@ -195,8 +195,8 @@ export class Generator {
   }
 
   private chunkStep(settings: SamplingSettings): CompiledStep<ChunkInput, ChunkOutput> {
-    const { temperature, topK, topP, minP } = settings;
-    const sampling: SamplingSettings = { temperature, topK, topP, minP };
+    const { temperature, topK, topP, minP, repetitionPenalty = 1 } = settings;
+    const sampling: SamplingSettings = { temperature, topK, topP, minP, repetitionPenalty };
     const key = JSON.stringify(sampling);
     let step = this.chunks.get(key);
     if (!step) {
@@ -213,6 +213,7 @@ export class Generator {
     prompts: readonly EncodedPrompt[],
     completions: number,
     window: number,
+    keepSeen: boolean,
   ): Part[] {
     const width = roundUp(Math.max(...prompts.map((prompt) => prompt.tokens.length)), PROMPT_STEP);
     const shards = prompts.length * completions < FEWEST_ROWS ? 1 : Math.min(shardCount(), prompts.length);
@@ -234,7 +235,7 @@ export class Generator {
     collated.forEach(disposeBatch);
     return parts.map(({ slots, prompts }, i) => ({
       slots,
-      shard: this.openShard(prefilled.shards[i]!, prompts, slots, width, window),
+      shard: this.openShard(prefilled.shards[i]!, prompts, slots, width, window, keepSeen),
     }));
   }
 
@@ -245,8 +246,9 @@ export class Generator {
     slots: Slots,
     width: number,
     window: number,
+    keepSeen: boolean,
   ): Shard {
-    const { imageTokenId, vision } = this.config;
+    const { imageTokenId, vision, vocabSize } = this.config;
     const lengths = prompts.map(({ tokens }) => tokens.length);
     const prompt = { keys, values, bias: promptBias(lengths, width) };
     const positions = prompts.map(({ tokens, images }) => {
@@ -261,10 +263,20 @@ export class Generator {
       hidden: tf.gather(hidden, promptOfRow) as tf.Tensor2D,
       position: tf.tensor1d(perRow(positions), 'int32'),
       done: tf.tensor1d(idle, 'int32'),
+      ...(keepSeen && { seen: seenTokens(prompts, vocabSize, promptOfRow) }),
     };
     tf.dispose([hidden, promptOfRow]);
     return { prompt, state };
   }
+}
+
+/** 1 for each token of the row's prompt, `[rows, vocab]`. */
+function seenTokens(prompts: readonly EncodedPrompt[], vocab: number, promptOfRow: tf.Tensor1D): tf.Tensor2D {
+  const seen = new Float32Array(prompts.length * vocab);
+  prompts.forEach(({ tokens }, p) => {
+    for (const token of tokens) seen[p * vocab + token] = 1;
+  });
+  return tf.tidy(() => tf.gather(tf.tensor2d(seen, [prompts.length, vocab]), promptOfRow) as tf.Tensor2D);
 }
 
 /** Draws a uniform number for each token of a chunk from its completion's own stream, `[chunk, rows]`. */

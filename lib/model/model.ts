@@ -17,7 +17,7 @@ import {
 } from './checkpoint-files.js';
 import { type ModelConfig, readConfig } from './configuration.js';
 import { type Completion, type EncodedPrompt, Generator } from './generate.js';
-import { endTokens } from './generation-config.js';
+import { readGenerationConfig } from './generation-config.js';
 import { equalWeights, loadWeight, readWeight, type WeightType } from './held-weights.js';
 import { adapterBase, cachedModel, idOfFolder } from './hub-cache.js';
 import {
@@ -49,6 +49,8 @@ export interface Model {
   /** How the checkpoint's files name the tensors. */
   tensorLayout: TensorLayout;
   generator: Generator;
+  /** The checkpoint's own penalty on repetition, which `generate` and `evaluate` apply and rollouts do not; 1 for none. */
+  repetitionPenalty: number;
 }
 
 /** How a model is loaded. */
@@ -92,6 +94,7 @@ function loadCheckpoint(folder: string, { dtype = 'auto', ...bounds }: LoadOptio
   const template = loadChatTemplate(folder);
   const imageProcessor = loadImageProcessor(folder, bounds);
   checkPatches(imageProcessor, config.vision, folder);
+  const { endTokens, repetitionPenalty } = readGenerationConfig(folder, tokenizer.special.imEnd);
   const missing = parameterShapes(config);
   const parameters: MutableWeights = {};
   let tensorLayout: TensorLayout = 'published';
@@ -125,7 +128,8 @@ function loadCheckpoint(folder: string, { dtype = 'auto', ...bounds }: LoadOptio
     imageProcessor,
     parameters,
     tensorLayout,
-    generator: new Generator(config, endTokens(folder, tokenizer.special.imEnd)),
+    generator: new Generator(config, endTokens),
+    repetitionPenalty,
   };
 }
 

@@ -1,4 +1,4 @@
-/** Draws the next token from logits: greedily, or by temperature, top-k, top-p and min-p. */
+/** Draws the next token from logits: greedily, or by temperature, top-k, top-p and min-p; with a penalty on repeated tokens before that. */
 import * as tf from '@tensorflow/tfjs';
 import { deepFreeze } from '../engine/deep-freeze.js';
 import { logProbability, topK } from '../engine/operations.js';
@@ -13,19 +13,35 @@ export interface SamplingSettings {
   topP: number;
   /** Only tokens of at least this share of the most probable token's probability may be drawn; 0: all (Nguyen et al. 2024, min-p). */
   minP: number;
+  /** Makes tokens less probable that occur already, greedily too (see `penalizeRepetition`); 1, the default: no penalty. */
+  repetitionPenalty?: number;
 }
 
 /** Takes the most probable token each time. */
 export const GREEDY: SamplingSettings = deepFreeze({ temperature: 0, topK: 0, topP: 1, minP: 0 });
 
 /** Checks settings. @throws Error naming the one that is impossible */
-export function checkSampling({ temperature, topK, topP, minP }: SamplingSettings): void {
+export function checkSampling({ temperature, topK, topP, minP, repetitionPenalty = 1 }: SamplingSettings): void {
   if (!(temperature >= 0 && temperature < Infinity))
     throw new Error(`temperature must be 0 (greedy) or above, and finite, got ${temperature}`);
   if (!Number.isInteger(topK) || topK < 0)
     throw new Error(`topK must be a whole number, 0 for all tokens, got ${topK}`);
   if (!(topP > 0 && topP <= 1)) throw new Error(`topP must be above 0 and at most 1, got ${topP}`);
   if (!(minP >= 0 && minP <= 1)) throw new Error(`minP must be from 0 (all tokens) to 1, got ${minP}`);
+  if (!(repetitionPenalty > 0 && repetitionPenalty < Infinity))
+    throw new Error(`repetitionPenalty must be above 0 and finite, 1 for none, got ${repetitionPenalty}`);
+}
+
+/**
+ * Divides the positive logits of tokens that occur already by the penalty and multiplies the negative ones with it (Keskar et al. 2019,
+ * CTRL, section 4.1; as transformers' `RepetitionPenaltyLogitsProcessor`).
+ *
+ * @param logits `[rows, vocab]`
+ * @param seen 1 for each token of a row's prompt and completion, else 0, `[rows, vocab]`
+ */
+export function penalizeRepetition(logits: tf.Tensor2D, seen: tf.Tensor2D, penalty: number): tf.Tensor2D {
+  const penalized = tf.where(tf.greater(logits, 0), tf.div(logits, penalty), tf.mul(logits, penalty));
+  return tf.where(tf.greater(seen, 0), penalized, logits) as tf.Tensor2D;
 }
 
 /**

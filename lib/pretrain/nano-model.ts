@@ -114,6 +114,7 @@ export function newNanoModel(seed: number): { model: NewModel; files: { readonly
     ...{ folder: '', config, tokenizer, imageProcessor: PROCESSOR, parameters, tensorLayout: 'published' },
     template: new ChatTemplate(NANO_CHAT_TEMPLATE),
     generator: new Generator(config, [tokenizer.special.imEnd]),
+    repetitionPenalty: 1,
   };
   const files = {
     'config.json': configFile,

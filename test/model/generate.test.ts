@@ -100,6 +100,33 @@ for (const [family, config] of WIDE_CONFIGS)
     tf.dispose(wide);
   });
 
+test('a penalty on repetition divides the positive logits of what the prompt and the completion hold, greedily too', () => {
+  const untied = { ...TINY_CONFIG, tieWordEmbeddings: false };
+  const weights = tinyParameters(1, untied);
+  const generator = new Generator(untied, NO_END);
+  const penalty = 3;
+  // Of different lengths, so that one is padded; two completions of each, which are one.
+  const prompts = [tinyPrompt(1, [10, 11]), tinyPrompt(2, [12, 13, 14, 15])];
+  const settings = { ...greedy, completions: 2, repetitionPenalty: penalty };
+  const drawn = generator.generate(weights, prompts, settings);
+  prompts.forEach((prompt, p) => {
+    const tokens = [...prompt.tokens];
+    assert.deepEqual(drawn[p]![0]!.tokens, drawn[p]![1]!.tokens);
+    for (const token of drawn[p]![0]!.tokens) {
+      const { logits } = generator.promptLogits(weights, { tokens, images: prompt.images });
+      const penalized = logits.map((x, id) => (!tokens.includes(id) ? x : x > 0 ? x / penalty : x * penalty));
+      assert.equal(token, penalized.indexOf(Math.max(...penalized)));
+      tokens.push(token);
+    }
+  });
+  const free = generator.generate(weights, prompts, { ...settings, repetitionPenalty: 1 });
+  assert.notDeepEqual(drawn[0]![0]!.tokens, free[0]![0]!.tokens, 'the penalty changes nothing: a weak test');
+  assert.throws(
+    () => generator.generate(weights, prompts, { ...settings, repetitionPenalty: 0 }),
+    /repetitionPenalty must be above 0/,
+  );
+});
+
 test('a prompt’s completions do not depend on what else is in the batch, whatever its length', () => {
   const generator = new Generator(TINY_CONFIG, NO_END);
   const short = tinyPrompt(1, [10]);

@@ -16,6 +16,7 @@ import { evaluationTokens } from '../presets.js';
 import { printResult } from '../print-result.js';
 import { showProgress } from '../progress.js';
 import { addPromptOptions, type PromptFlags, readPrompts, showFirstPrompt } from '../prompt-options.js';
+import { reportPenalty } from '../report-penalty.js';
 import { DATA_TEXT } from '../run-options.js';
 import { parseStyle } from '../style-option.js';
 import { drawnTask, RECORDS_TASK_OPTION } from '../task-option.js';
@@ -86,6 +87,7 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
   showFirstPrompt(questions);
   await startEngine();
   const model = loadModel(checkpoint, { dtype, ...bounds });
+  reportPenalty(model);
   const progress = showProgress('evaluate');
   const onProgress = (done: number, total: number) => progress.update(done, total);
   const result = await evaluateRows(model, questions, { maxNewTokens, score, onProgress });

@@ -8,6 +8,7 @@ import { DTYPE_OPTION, parseDtype } from '../dtype-option.js';
 import { fetchModel, MODEL_FLAGS, MODEL_IDS } from '../model-option.js';
 import { addPixelOptions, type PixelOptions, pixelBounds } from '../pixel-options.js';
 import { printResult } from '../print-result.js';
+import { reportPenalty } from '../report-penalty.js';
 import { parseStyle } from '../style-option.js';
 import { askedTask, TASK_OPTION } from '../task-option.js';
 import { checkUsage, parseWholeNumber, UsageError } from '../usage.js';
@@ -81,7 +82,9 @@ async function generate(options: GenerateOptions): Promise<void> {
   await startEngine();
   const model = loadModel(await fetchModel(options.model), { dtype, ...bounds });
   const prompt = encodePrompt(model, images, text);
-  const completion = model.generator.generate(model.parameters, [prompt], settings)[0]![0]!;
+  reportPenalty(model);
+  const drawn = { ...settings, repetitionPenalty: model.repetitionPenalty };
+  const completion = model.generator.generate(model.parameters, [prompt], drawn)[0]![0]!;
   const decoded = completionText(model, completion);
   const { logits, positions } = model.generator.promptLogits(model.parameters, prompt);
   const result = {
