@@ -1,14 +1,10 @@
 /** `reason-rft cell`: one cell of a study, run by a person or as a process of the runner. */
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
-import { finishedEvaluation } from '../../study/cells/run-cell.js';
-import type { GridCell } from '../../study/design/grid.js';
 import { studyGrid } from '../../study/design/study-grid.js';
 import { planJobs } from '../../study/running/grid-jobs.js';
+import { type GridJob, measuresText } from '../../study/running/job.js';
 import { readJobFile } from '../../study/running/job-file.js';
-import { measuresText } from '../../study/running/job-state.js';
-import { runGridCell } from '../../study/running/run-grid-cell.js';
-import type { Study } from '../../study/workspace.js';
 import { makeData } from '../make-data.js';
 import { printResult } from '../print-result.js';
 import { openProfile, PROFILE_OPTION } from '../profile-option.js';
@@ -38,16 +34,15 @@ export function addCell(program: Command): void {
 }
 
 async function runCell(options: CellOptions): Promise<void> {
-  const { study, cell } = readAskedCell(options);
+  const job = await readAskedJob(options);
   const controller = new AbortController();
   const stop = () => controller.abort();
   // A cluster that stops a job sends SIGTERM; the loss of the runner that started this process comes as a disconnection.
   process.once('SIGTERM', stop).once('SIGHUP', stop).on('disconnect', stop);
   process.channel?.unref();
-  if (options.job === undefined) await makeData(study, cell.cell.task);
-  const progress = showProgress(cell.name);
+  const progress = showProgress(job.name);
   try {
-    await runGridCell(study, cell, {
+    await job.run({
       signal: controller.signal,
       onStep: (done, steps, { loss, reward }) =>
         progress.update(done, steps, reward === undefined ? `loss ${loss!.toFixed(3)}` : `reward ${reward.toFixed(3)}`),
@@ -55,16 +50,17 @@ async function runCell(options: CellOptions): Promise<void> {
   } finally {
     progress.stop();
   }
-  const { folder } = planJobs(study, [cell]).at(-1)!;
+  const { name, folder } = job;
+  const measures = job.measures();
   printResult(
     options.json,
-    { name: cell.name, folder, measures: measuresOf(study, cell) },
-    `${cell.name}: ${measuresText(study, cell) || 'trained'}; in ${folder}`,
+    { name, folder, measures },
+    `${name}: ${measuresText(measures) || 'trained'}; in ${folder}`,
   );
 }
 
-/** The cell that `--job` or `--name` asks for, with its study. */
-function readAskedCell(options: CellOptions): { study: Study; cell: GridCell } {
+/** The job that `--job` or `--name` asks for. */
+async function readAskedJob(options: CellOptions): Promise<GridJob> {
   const { name, job } = options;
   if (job !== undefined && name === undefined) {
     if (!existsSync(job)) throw new UsageError(`there is no file ${job}`);
@@ -75,13 +71,6 @@ function readAskedCell(options: CellOptions): { study: Study; cell: GridCell } {
   const cell = studyGrid(study).find((listed) => listed.name === name);
   if (!cell)
     throw new UsageError(`the study has no cell '${name}'; study --list --profile ${study.profile.name} has the names`);
-  return { study, cell };
-}
-
-/** The numbers of a cell's evaluations, without their items. */
-function measuresOf(study: Study, { cell, evaluations }: GridCell): object[] {
-  return evaluations.map(({ set, style }) => {
-    const { accuracy, interval, formatted, count } = finishedEvaluation(study, cell, set, style)!;
-    return { set, style, accuracy, interval, formatted, count };
-  });
+  await makeData(study, cell.cell.task);
+  return planJobs(study, [cell]).at(-1)!;
 }

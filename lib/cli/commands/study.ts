@@ -6,7 +6,7 @@ import { GRID_PARTS, studyGrid, WHOLE_STUDY } from '../../study/design/study-gri
 import { computeResults } from '../../study/results/compute-results.js';
 import { writeResults } from '../../study/results/results.js';
 import { studyResultsText } from '../../study/results/results-text.js';
-import { measuresText } from '../../study/running/job-state.js';
+import { measuresText } from '../../study/running/job.js';
 import { runJobsInProcesses } from '../../study/running/processes.js';
 import { runJobsOnRay } from '../../study/running/ray.js';
 import { RayJobs } from '../../study/running/ray-jobs.js';
@@ -83,7 +83,7 @@ async function runStudy(options: StudyOptions): Promise<void> {
     parallel: Math.max(1, workers),
     signal: stop,
     onDone: (job, seconds) =>
-      display.line(`${job.name}: ${measuresText(study, job) || 'trained'}; ${durationText(seconds)}`),
+      display.line(`${job.name}: ${measuresText(job.measures()) || 'trained'}; ${durationText(seconds)}`),
     onFailed: ({ name, error }) => display.line(`${name} FAILED: ${error.split('\n').at(-1)}`),
     onProgress: display.update,
   });

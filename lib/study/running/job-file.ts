@@ -5,12 +5,11 @@ import { pathToFileURL } from 'node:url';
 import { writeFileAtomic } from '../../engine/atomic-write.js';
 import type { GridCell } from '../design/grid.js';
 import type { Study } from '../workspace.js';
-import { type GridJob, planJobs } from './grid-jobs.js';
+import { planJobs } from './grid-jobs.js';
+import type { GridJob, JobDescription } from './job.js';
 
 /** All that a process needs in order to run its job. */
-export interface JobFile {
-  study: Study;
-  cell: GridCell;
+interface JobFile extends JobDescription {
   /** The folder in which the runner expects the results. Its name follows from the code, the settings and the rows. */
   folder: string;
 }
@@ -20,10 +19,9 @@ export interface JobFile {
  *
  * @returns the program that runs it, and its arguments
  */
-export function writeJobFile(study: Study, job: GridJob): [program: string, ...args: string[]] {
-  const { name, cell, evaluations, heldOut, folder } = job;
+export function writeJobFile({ description, folder }: GridJob): [program: string, ...args: string[]] {
   const file = path.join(folder, 'job.json');
-  const content: JobFile = { study, cell: { name, cell, evaluations, ...(heldOut ? { heldOut } : {}) }, folder };
+  const content: JobFile = { ...description, folder };
   writeFileAtomic(file, `${JSON.stringify(content, null, 2)}\n`);
   const extension = path.extname(__filename);
   const main = path.join(__dirname, '..', '..', 'cli', `main${extension}`);
@@ -33,16 +31,21 @@ export function writeJobFile(study: Study, job: GridJob): [program: string, ...a
 }
 
 /**
- * Reads what `writeJobFile` wrote.
+ * Reads what `writeJobFile` wrote, and makes the job again.
  *
  * @throws Error where code or data changed since: this process would train another cell than the one that the runner waits for
  */
-export function readJobFile(file: string): JobFile {
-  const job = JSON.parse(readFileSync(file, 'utf8')) as JobFile;
-  const { folder } = planJobs(job.study, [job.cell]).at(-1)!;
-  if (folder !== job.folder)
+export async function readJobFile(file: string): Promise<GridJob> {
+  const { folder, ...description } = JSON.parse(readFileSync(file, 'utf8')) as JobFile;
+  const job = await planAgain(description);
+  if (job.folder !== folder)
     throw new Error(
-      `code or data changed since the grid was begun: this is ${path.basename(folder)} now, and was ${path.basename(job.folder)}; run the grid again`,
+      `code or data changed since the grid was begun: this is ${path.basename(job.folder)} now, and was ${path.basename(folder)}; run the grid again`,
     );
   return job;
+}
+
+async function planAgain({ content }: JobDescription): Promise<GridJob> {
+  const { study, cell } = content as unknown as { study: Study; cell: GridCell };
+  return planJobs(study, [cell]).at(-1)!;
 }

@@ -41,16 +41,3 @@ export function stepSeconds({ folder }: { folder: string }): number[] {
   const lines = readFileSync(file, 'utf8').split('\n').slice(0, -1);
   return lines.map((line) => (JSON.parse(line) as { step_time: number }).step_time);
 }
-
-/** A cell's accuracy on each test set, in a line. */
-export function measuresText(study: Study, { cell, evaluations }: GridCell): string {
-  const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
-  const hasStyles = new Set(evaluations.map(({ style }) => style)).size > 1;
-  return evaluations
-    .map(({ set, style }) => {
-      const evaluation = finishedEvaluation(study, cell, set, style);
-      const accuracy = evaluation ? percent(evaluation.accuracy) : 'not measured';
-      return `${set}${hasStyles ? ` (${style})` : ''} ${accuracy}`;
-    })
-    .join(', ');
-}

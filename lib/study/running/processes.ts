@@ -2,8 +2,7 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import type { Study } from '../workspace.js';
-import type { GridJob } from './grid-jobs.js';
+import type { GridJob } from './job.js';
 import { writeJobFile } from './job-file.js';
 import { appendToLog, jobLog, lastLines } from './job-log.js';
 import type { RunJob } from './runner.js';
@@ -16,17 +15,12 @@ import type { RunJob } from './runner.js';
  */
 export function runJobsInProcesses(parallel: number): RunJob {
   const threads = String(Math.max(1, Math.floor(availableParallelism() / parallel)));
-  return (study, job, signal) => runInProcess(study, job, signal, { TF_NUM_INTEROP_THREADS: threads, ...process.env });
+  return (job, signal) => runInProcess(job, signal, { TF_NUM_INTEROP_THREADS: threads, ...process.env });
 }
 
 /** @throws Error with the last lines of the job's log, where its process does not end well */
-async function runInProcess(
-  study: Study,
-  job: GridJob,
-  signal: AbortSignal,
-  environment: NodeJS.ProcessEnv,
-): Promise<void> {
-  const [program, ...args] = writeJobFile(study, job);
+async function runInProcess(job: GridJob, signal: AbortSignal, environment: NodeJS.ProcessEnv): Promise<void> {
+  const [program, ...args] = writeJobFile(job);
   const log = openSync(jobLog(job), 'a');
   // A group of its own: an interrupt at the terminal then reaches the process once, through this one.
   const child = spawn(program, args, { env: environment, stdio: ['ignore', log, log, 'ipc'], detached: true });

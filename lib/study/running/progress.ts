@@ -1,10 +1,8 @@
 /** Follows a grid: this file knows which cells run now, and how long the rest takes. */
 import { sum } from 'simple-statistics';
-import { cellSteps } from '../cells/cell.js';
-import type { Study } from '../workspace.js';
-import type { GridJob } from './grid-jobs.js';
+import type { GridJob } from './job.js';
 import { stepSeconds } from './job-state.js';
-import { type Cost, evaluationWork, type JobLeft, secondsLeft, trainingWork } from './time-left.js';
+import { type Cost, type JobLeft, secondsLeft } from './time-left.js';
 
 /** How far a grid has come. */
 export interface GridProgress {
@@ -23,31 +21,28 @@ export interface GridProgress {
 export type Outcomes = Map<GridJob, 'done' | 'failed'>;
 
 /** The progress of a grid. It follows from the runner's own lists and from the logs of the jobs. */
-export function gridProgress(
-  study: Study,
-  state: {
-    /** Each job stands after the job that it waits for. */
-    jobs: readonly GridJob[];
-    outcomes: Outcomes;
-    running: readonly GridJob[];
-    /** The costs of the evaluations so far. */
-    evaluationCosts: readonly Cost[];
-    parallel: number;
-    /** Seconds since the grid was begun. */
-    seconds: number;
-  },
-): GridProgress {
+export function gridProgress(state: {
+  /** Each job stands after the job that it waits for. */
+  jobs: readonly GridJob[];
+  outcomes: Outcomes;
+  running: readonly GridJob[];
+  /** The costs of the evaluations so far. */
+  evaluationCosts: readonly Cost[];
+  parallel: number;
+  /** Seconds since the grid was begun. */
+  seconds: number;
+}): GridProgress {
   const { jobs, outcomes, running, evaluationCosts, parallel } = state;
   const costs = [...evaluationCosts];
   const left = new Map<GridJob, JobLeft>();
   const stepsDone = new Map<GridJob, number>();
   for (const job of jobs) {
-    const work = [evaluationWork(study, job)];
-    if (job.cell.kind !== 'base') {
+    const work = [job.measuringWork];
+    if (job.steps > 0) {
       const seconds = stepSeconds(job);
       stepsDone.set(job, seconds.length);
-      costs.push({ ...trainingWork(job.cell, seconds.length), seconds: sum(seconds) });
-      work.push(trainingWork(job.cell, Math.max(0, cellSteps(job.cell) - seconds.length)));
+      costs.push({ ...job.trainingWork(seconds.length), seconds: sum(seconds) });
+      work.push(job.trainingWork(Math.max(0, job.steps - seconds.length)));
     }
     if (!outcomes.has(job)) left.set(job, { work, after: job.after && left.get(job.after) });
   }
@@ -59,7 +54,7 @@ export function gridProgress(
     running: running.map((job) => ({
       name: job.name,
       done: stepsDone.get(job) ?? 0,
-      steps: job.cell.kind === 'base' ? 0 : cellSteps(job.cell),
+      steps: job.steps,
     })),
     elapsed: state.seconds,
     left: secondsLeft([...left.values()], costs, parallel),

@@ -6,11 +6,9 @@ import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { releaseJob } from '../cells/run-lock.js';
-import type { Study } from '../workspace.js';
-import type { GridJob } from './grid-jobs.js';
+import type { GridJob } from './job.js';
 import { writeJobFile } from './job-file.js';
 import { appendToLog, lastLines } from './job-log.js';
-import { jobState } from './job-state.js';
 import { type RayDetails, RayJobs, type RayRequest } from './ray-jobs.js';
 import type { RunJob } from './runner.js';
 
@@ -39,12 +37,12 @@ const VARIABLES = /^(TF_NUM_|TF_ENABLE_ONEDNN_OPTS$|ONEDNN_|REASON_RFT_PRECISION
 /** A `RunJob` that runs each job on a cluster. What a job prints is added to its log as each try ends. */
 export function runJobsOnRay({ address, cpus, gpus, retries, poll = 2000 }: RayOptions): RunJob {
   const ray = new RayJobs(address);
-  return async (study, job, signal) => {
+  return async (job, signal) => {
     for (let attempt = 1; ; attempt++) {
-      const request = rayRequest(study, job, { cpus, gpus, attempt });
+      const request = rayRequest(job, { cpus, gpus, attempt });
       await ray.submit(request);
       const details = await waitForEnd(ray, request.submission_id, poll, signal);
-      const failure = await recordAttempt(ray, study, job, request, details);
+      const failure = await recordAttempt(ray, job, request, details);
       if (failure === undefined) return;
       if (signal.aborted || attempt > retries)
         throw new Error(attempt > 1 ? `${failure}\ngiven up after ${attempt} tries` : failure);
@@ -54,14 +52,13 @@ export function runJobsOnRay({ address, cpus, gpus, retries, poll = 2000 }: RayO
 
 /** Writes the job's file, and says what the cluster is asked to run. */
 function rayRequest(
-  study: Study,
   job: GridJob,
   { cpus, gpus, attempt }: { cpus: number; gpus: number; attempt: number },
 ): RayRequest {
   const id = `reason-rft-${path.basename(job.folder)}-${randomBytes(4).toString('hex')}`;
   const variables = Object.entries(process.env).filter(([name]) => VARIABLES.test(name)) as [string, string][];
   return {
-    entrypoint: writeJobFile(study, job).map(shellWord).join(' '),
+    entrypoint: writeJobFile(job).map(shellWord).join(' '),
     submission_id: id,
     entrypoint_num_cpus: cpus,
     entrypoint_num_gpus: gpus,
@@ -72,7 +69,7 @@ function rayRequest(
         RAY_JOB_STOP_WAIT_TIME_S: String(STOP_SECONDS),
       },
     },
-    metadata: { profile: study.profile.name, cell: job.name, attempt: String(attempt) },
+    metadata: { cell: job.name, attempt: String(attempt) },
   };
 }
 
@@ -100,7 +97,6 @@ async function waitForEnd(ray: RayJobs, id: string, poll: number, signal: AbortS
 /** Brings the output of an ended try into the log; why the try failed, or undefined where the job is done. */
 async function recordAttempt(
   ray: RayJobs,
-  study: Study,
   job: GridJob,
   { submission_id: id, metadata }: RayRequest,
   { status, message }: RayDetails,
@@ -110,7 +106,7 @@ async function recordAttempt(
   // A job that was killed leaves its lock, and on another machine nobody can tell that its process is gone.
   releaseJob(job.folder, id);
   if (status !== 'SUCCEEDED') return `${lastLines(output)}\nRay says: ${status}, ${message ?? 'no more'}`;
-  if (jobState(study, job).state === 'done') return undefined;
+  if (job.state().state === 'done') return undefined;
   return `Ray's job ${id} succeeded, but ${job.folder} does not hold its results; do the nodes share that folder?`;
 }
 

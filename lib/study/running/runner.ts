@@ -6,22 +6,21 @@
  */
 import { sum } from 'simple-statistics';
 import { TrainingStopped } from '../../train/loop.js';
-import { openCellRun } from '../cells/run-cell.js';
 import type { GridCell } from '../design/grid.js';
 import type { Study } from '../workspace.js';
-import { type GridJob, planJobs } from './grid-jobs.js';
+import { planJobs } from './grid-jobs.js';
+import type { GridJob } from './job.js';
 import { appendToLog, jobLog } from './job-log.js';
-import { jobState, stepSeconds } from './job-state.js';
+import { stepSeconds } from './job-state.js';
 import { type GridProgress, gridProgress, type Outcomes } from './progress.js';
-import { runGridCell } from './run-grid-cell.js';
-import { type Cost, evaluationWork } from './time-left.js';
+import type { Cost } from './time-left.js';
 
 /**
  * Runs one job to its end, and adds what it prints to its log.
  *
  * @throws Error that says why it failed; once the signal is aborted, any error
  */
-export type RunJob = (study: Study, job: GridJob, signal: AbortSignal) => Promise<void>;
+export type RunJob = (job: GridJob, signal: AbortSignal) => Promise<void>;
 
 export interface GridOptions {
   /** Default: `runJobHere`. */
@@ -62,11 +61,15 @@ const PROGRESS_INTERVAL = 2000;
  *
  * @throws Error where the grid cannot be planned, such as where a task's data is missing
  */
-export async function runGrid(study: Study, grid: readonly GridCell[], options: GridOptions = {}): Promise<GridReport> {
+export function runGrid(study: Study, grid: readonly GridCell[], options: GridOptions = {}): Promise<GridReport> {
+  return runJobs(planJobs(study, grid), options);
+}
+
+/** Runs the jobs that are not done. @param jobs each after the one that it waits for */
+export async function runJobs(jobs: readonly GridJob[], options: GridOptions = {}): Promise<GridReport> {
   const { parallel = 1, signal = new AbortController().signal } = options;
   if (!Number.isInteger(parallel) || parallel < 1)
     throw new Error(`a grid is run 1 or more cells at a time, got ${parallel}`);
-  const jobs = planJobs(study, grid);
   const report: GridReport = { done: [], failed: [], skipped: [], interrupted: false };
   const outcomes: Outcomes = new Map();
   const running = new Map<GridJob, Promise<void>>();
@@ -75,11 +78,11 @@ export async function runGrid(study: Study, grid: readonly GridCell[], options: 
   const tellProgress = () => {
     const seconds = (performance.now() - started) / 1000;
     options.onProgress?.(
-      gridProgress(study, { jobs, outcomes, running: [...running.keys()], evaluationCosts, parallel, seconds }),
+      gridProgress({ jobs, outcomes, running: [...running.keys()], evaluationCosts, parallel, seconds }),
     );
   };
   const runToEnd = async (job: GridJob) => {
-    const outcome = await tryJob(study, job, options.runJob ?? runJobHere, signal);
+    const outcome = await tryJob(job, options.runJob ?? runJobHere, signal);
     running.delete(job);
     if (outcome === 'interrupted') {
       report.interrupted = true;
@@ -99,7 +102,7 @@ export async function runGrid(study: Study, grid: readonly GridCell[], options: 
   };
 
   for (const job of jobs) {
-    if (jobState(study, job).state !== 'done') continue;
+    if (job.state().state !== 'done') continue;
     outcomes.set(job, 'done');
     report.done.push(job.name);
   }
@@ -131,7 +134,6 @@ export async function runGrid(study: Study, grid: readonly GridCell[], options: 
 
 /** Runs a job and says how it ended: with its seconds and the cost of its evaluations, with a failure, or because it was stopped. */
 async function tryJob(
-  study: Study,
   job: GridJob,
   runJob: RunJob,
   signal: AbortSignal,
@@ -139,11 +141,13 @@ async function tryJob(
   const started = performance.now();
   const trainedBefore = sum(stepSeconds(job));
   try {
-    openRunAndStartLog(study, job);
-    await runJob(study, job, signal);
+    // The run comes first: opening it refuses a folder that holds something else.
+    job.open();
+    appendToLog(job, `${new Date().toISOString()} ${job.name}`);
+    await runJob(job, signal);
     const seconds = (performance.now() - started) / 1000;
     const training = sum(stepSeconds(job)) - trainedBefore;
-    return { seconds, evaluationCost: { ...evaluationWork(study, job), seconds: Math.max(0, seconds - training) } };
+    return { seconds, evaluationCost: { ...job.measuringWork, seconds: Math.max(0, seconds - training) } };
   } catch (error) {
     if (signal.aborted || error instanceof TrainingStopped) return 'interrupted';
     return { name: job.name, error: (error as Error).message, log: jobLog(job) };
@@ -151,18 +155,11 @@ async function tryJob(
 }
 
 /** Runs a job in this process. An interrupt of the process stops it at the end of its step, as the signal does. */
-export const runJobHere: RunJob = async (study, job, signal) => {
+export const runJobHere: RunJob = async (job, signal) => {
   try {
-    await runGridCell(study, job, { signal });
+    await job.run({ signal });
   } catch (error) {
     if (!signal.aborted) appendToLog(job, (error as Error).stack!);
     throw error;
   }
 };
-
-/** Opens the run of a job, and writes into its log that it begins. */
-function openRunAndStartLog(study: Study, job: GridJob): void {
-  // The run comes first: opening it refuses a folder that holds something else.
-  if (job.cell.kind !== 'base') openCellRun(study, job.cell);
-  appendToLog(job, `${new Date().toISOString()} ${job.name}`);
-}

@@ -13,7 +13,8 @@ import { installedRay, startRay } from '../../../lib/setup/ray.js';
 import { cellFolder } from '../../../lib/study/cells/cell-identity.js';
 import { openCellRun, runCell } from '../../../lib/study/cells/run-cell.js';
 import type { GridCell } from '../../../lib/study/design/grid.js';
-import { type GridJob, planJobs } from '../../../lib/study/running/grid-jobs.js';
+import { planJobs } from '../../../lib/study/running/grid-jobs.js';
+import type { GridJob } from '../../../lib/study/running/job.js';
 import { readJobFile } from '../../../lib/study/running/job-file.js';
 import { jobLog } from '../../../lib/study/running/job-log.js';
 import { runJobsOnRay } from '../../../lib/study/running/ray.js';
@@ -88,7 +89,7 @@ function jobOf(name: string, cell: GridCell['cell']): GridJob {
 async function run(job: GridJob, course: typeof courses, signal = new AbortController().signal): Promise<void> {
   requests.length = 0;
   courses = course;
-  await runJobsOnRay({ address, cpus: 2, gpus: 1, retries: 1, poll: 5 })(study, job, signal);
+  await runJobsOnRay({ address, cpus: 2, gpus: 1, retries: 1, poll: 5 })(job, signal);
 }
 
 test('a job is submitted with its resources, followed to its end, tried again where it failed; logs come back', async () => {
@@ -103,13 +104,13 @@ test('a job is submitted with its resources, followed to its end, tried again wh
   assert.notEqual(first.submission_id, second.submission_id);
   assert.equal(first.entrypoint_num_cpus, 2);
   assert.equal(first.entrypoint_num_gpus, 1);
-  assert.deepEqual(second.metadata, { profile: 'tiny', cell: "it's done", attempt: '2' });
+  assert.deepEqual(second.metadata, { cell: "it's done", attempt: '2' });
   assert.deepEqual(second.runtime_env, {
     env_vars: { TF_NUM_INTRAOP_THREADS: '1', REASON_RFT_JOB: second.submission_id, RAY_JOB_STOP_WAIT_TIME_S: '300' },
   });
   assert.ok(first.entrypoint.endsWith(` cell --job ${path.join(job.folder, 'job.json')}`), first.entrypoint);
-  const held = readJobFile(path.join(job.folder, 'job.json'));
-  assert.equal(held.cell.name, "it's done");
+  const held = await readJobFile(path.join(job.folder, 'job.json'));
+  assert.equal(held.name, "it's done");
   const log = readFileSync(jobLog(job), 'utf8');
   assert.match(
     log,
