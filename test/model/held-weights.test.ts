@@ -32,31 +32,54 @@ import { REASON_RFT_SFT, trainSft } from '../../lib/train/sft.js';
 import { dataRow } from '../support/data-row.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'held-weights-'));
-/** The shipped model rounded to bfloat16, and a model of random weights that is too wide for decoding's copies of weights. */
-const [narrow, wide] = [path.join(folder, 'narrow'), path.join(folder, 'wide')];
+/**
+ * The shipped model rounded to bfloat16, and two models of random weights: one that is too wide for decoding's copies of weights, and
+ * a Qwen3-VL.
+ */
+const [narrow, wide, qwen3] = ['narrow', 'wide', 'qwen3'].map((name) => path.join(folder, name)) as [
+  string,
+  string,
+  string,
+];
 
 before(async () => {
   await startEngine();
   const model = loadModel(shippedModel());
   saveModel(model, narrow, { dtype: 'bfloat16' });
   disposeModel(model);
-  writeWide();
-});
-after(() => rmSync(folder, { recursive: true, force: true }));
-
-function writeWide(): void {
-  cpSync(shippedModel(), wide, { recursive: true });
-  const nano = JSON.parse(readFileSync(path.join(wide, 'config.json'), 'utf8'));
-  const file = {
+  writeRandom(wide, (nano) => ({
     ...{ ...nano, hidden_size: 640, intermediate_size: 512, num_hidden_layers: 2 },
     ...{ num_attention_heads: 5, num_key_value_heads: 1, rope_scaling: { mrope_section: [16, 24, 24] } },
     vision_config: { ...nano.vision_config, hidden_size: 640, depth: 1 },
-  };
-  writeFileSync(path.join(wide, 'config.json'), JSON.stringify(file));
+  }));
+  writeRandom(qwen3, ({ vision_config: { patch_size }, vocab_size, rms_norm_eps, ...nano }) => ({
+    ...nano,
+    model_type: 'qwen3_vl',
+    text_config: {
+      ...{ hidden_size: 128, intermediate_size: 256, num_hidden_layers: 2, vocab_size, rms_norm_eps },
+      ...{ num_attention_heads: 4, num_key_value_heads: 2, head_dim: 64, tie_word_embeddings: true },
+      rope_parameters: { rope_theta: 10_000, mrope_section: [16, 8, 8] },
+    },
+    vision_config: {
+      ...{ depth: 2, hidden_size: 64, num_heads: 2, intermediate_size: 256, out_hidden_size: 128, patch_size },
+      ...{ num_position_embeddings: 16, deepstack_visual_indexes: [0] },
+    },
+  }));
+});
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+type ConfigFile = { [field: string]: unknown; vision_config: { [field: string]: unknown } };
+
+/** Writes a checkpoint in bfloat16 with random weights, and with the shipped model's tokenizer and a change of its configuration. */
+function writeRandom(checkpoint: string, change: (nano: ConfigFile) => object): void {
+  cpSync(shippedModel(), checkpoint, { recursive: true });
+  const configFile = path.join(checkpoint, 'config.json');
+  const file = change(JSON.parse(readFileSync(configFile, 'utf8')));
+  writeFileSync(configFile, JSON.stringify(file));
   const config = parseConfig(file);
   const values = initialParameters(config, 1);
   const tensors = [...parameterShapes(config)].map(([name, shape]) => ({ name, shape, data: values.get(name)! }));
-  writeCheckpointTensors(wide, tensors, { dtype: 'BF16' });
+  writeCheckpointTensors(checkpoint, tensors, { dtype: 'BF16' });
 }
 
 /** Runs `use` on the model as the checkpoint has it and in float32. */
@@ -210,6 +233,7 @@ test('the head in chunks: predictions and the gradient of the hidden states as i
 for (const [name, checkpoint] of [
   ['the shipped model', () => narrow],
   ['a model too wide for copies of its weights', () => wide],
+  ['a Qwen3-VL', () => qwen3],
 ] as const) {
   test(`${name}: logits, greedy tokens and their log-probabilities are those of float32`, () => {
     const tensorsBefore = tf.memory().numTensors;
@@ -229,9 +253,13 @@ for (const [name, checkpoint] of [
   });
 }
 
-for (const gradientCheckpointing of [false, true]) {
-  test(`LoRA: loss and gradients are those of float32${gradientCheckpointing ? ', layers computed again too' : ''}`, () => {
-    const [packed, float32] = bothWays(wide, (model) => {
+for (const [name, checkpoint, gradientCheckpointing] of [
+  ['', wide, false],
+  [', layers computed again too', wide, true],
+  [', Qwen3-VL', qwen3, true],
+] as const) {
+  test(`LoRA: loss and gradients are those of float32${name}`, () => {
+    const [packed, float32] = bothWays(checkpoint, (model) => {
       addAdapters(model.parameters, { ...LORA_DEFAULTS, rank: 2, targetModules: 'all-linear' });
       for (const name of Object.keys(model.parameters).filter((name) => name.endsWith('lora_B.weight'))) {
         const shape = shapeOf(model.parameters[name]!);
