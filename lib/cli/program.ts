@@ -20,6 +20,7 @@ const COMMANDS: { readonly [name: string]: () => Promise<(program: Command) => v
   cell: async () => (await import('./commands/cell.js')).addCell,
   results: async () => (await import('./commands/results.js')).addResults,
   report: async () => (await import('./commands/report.js')).addReport,
+  notebook: async () => (await import('./commands/notebook.js')).addNotebook,
   doctor: async () => (await import('./commands/doctor.js')).addDoctor,
 };
 

@@ -1,7 +1,8 @@
 """Executes one notebook with its own kernel and shows how it gets on: cells, and the newest line of training progress.
 
-Usage: python execute_notebook.py SOURCE TARGET. Ends with 0, with 1 where a cell fails (TARGET then holds the error), or
-with 130 after an interrupt, which leaves TARGET as it was and gives training the time to leave a checkpoint.
+Usage: python execute_notebook.py SOURCE TARGET [FOLDER]. Its kernel works in FOLDER; without one, in SOURCE's. Ends with 0,
+with 1 where a cell fails (TARGET then holds the error), or with 130 after an interrupt, which leaves TARGET as it was and
+gives training the time to leave a checkpoint.
 """
 
 import asyncio
@@ -88,7 +89,7 @@ def write(notebook, target):
         raise
 
 
-def main(source, target):
+def main(source, target, folder=None):
     notebook = nbformat.read(source, as_version=4)
     code = [i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
     client = Progress(
@@ -98,7 +99,7 @@ def main(source, target):
         startup_timeout=600,
         kernel_name="tslab",
         shutdown_kernel="immediate",
-        resources={"metadata": {"path": os.path.dirname(os.path.abspath(source))}},
+        resources={"metadata": {"path": folder or os.path.dirname(os.path.abspath(source))}},
     )
 
     def begin(cell, cell_index):
@@ -128,7 +129,7 @@ def main(source, target):
 
 if __name__ == "__main__":
     try:
-        main(sys.argv[1], sys.argv[2])
+        main(*sys.argv[1:])
     except KeyboardInterrupt:
         sys.exit(130)
     except OSError as error:

@@ -52,14 +52,20 @@ function seconds(milliseconds: number): string {
 /**
  * Executes one notebook into a copy.
  *
+ * @param folder in which its cells look for packages and files; default: the notebook's own
  * @throws SetupFailure where a cell fails, with the exit code 130 after an interrupt: training then has stopped at a step's
  *   end and left a checkpoint
  */
-export function executeNotebook(source: string, target: string, profile: string): Promise<void> {
+export function executeNotebook(
+  source: string,
+  target: string,
+  profile: string,
+  folder = path.dirname(source),
+): Promise<void> {
   const env = { ...jupyterEnvironment(), REASON_RFT_PROFILE: profile };
   const name = path.basename(source);
   return new Promise((resolve, reject) => {
-    const child = spawn(VENV_PYTHON, [EXECUTOR, source, target], { cwd: path.dirname(source), env, stdio: 'inherit' });
+    const child = spawn(VENV_PYTHON, [EXECUTOR, source, target, folder], { cwd: folder, env, stdio: 'inherit' });
     // The executor stops its kernel in good order; this process waits for it.
     const forward = (signal: NodeJS.Signals) => child.kill(signal);
     process.on('SIGINT', forward).on('SIGTERM', forward);
