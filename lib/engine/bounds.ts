@@ -22,6 +22,9 @@ const BOUNDS: { readonly [setting: string]: number } = {
   updatesPerRollout: 10_000,
   resamplingRounds: 10_000,
   rank: 1_000_000,
+  rewardConcurrency: 100_000,
+  // In seconds; a timer holds no more than 2 million.
+  rewardTimeLimit: 1_000_000,
   trainRows: 10_000_000,
   testItems: 1_000_000,
   workers: 10_000,

@@ -282,7 +282,7 @@ test('wrong usage of any command exits with 2 and says what is possible', async 
     [['grpo', '--data', data, '--out', out('usage'), '--rewards', 'format_reward='], /weight of format_reward/],
     [
       ['grpo', '--data', data, '--out', out('usage'), '--rewards', 'format_reward,accuracy_reward,format_reward=2'],
-      /--rewards names format_reward twice/,
+      /the list of rewards names format_reward twice/,
     ],
     [['sft', '--data', data, '--out', out('usage\uFFFD')], /'.*usage\uFFFD' holds a byte that is no UTF-8/],
     [

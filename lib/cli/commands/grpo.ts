@@ -1,17 +1,17 @@
 /** `reason-rft grpo`: group relative policy optimization on records. */
 import type { Command } from 'commander';
 import { fileDigest } from '../../engine/file-digest.js';
-import { REWARDS, type RewardName } from '../../rewards/rewards.js';
 import { prepareQuestions } from '../../study/cells/prepared-rows.js';
 import { checkGrpo } from '../../train/grpo-settings.js';
 import { openData } from '../open-data.js';
 import { grpoPreset, PRESET_DEFAULT, settingsText, takePreset, withOnePass } from '../presets.js';
 import { readPrompts } from '../prompt-options.js';
+import { parseRewards, REWARDS_TEXT } from '../reward-option.js';
 import { addRunOptions, type RunOptions } from '../run-options.js';
 import { changedSettings, mergeSettings, settingPairs } from '../settings.js';
 import { drawnTask } from '../task-option.js';
 import { trainAndReport } from '../train-into.js';
-import { checkUsage, UsageError } from '../usage.js';
+import { checkUsage } from '../usage.js';
 import { loadHeldOut } from '../validation-options.js';
 
 interface GrpoOptions extends RunOptions {
@@ -24,7 +24,7 @@ export function addGrpo(program: Command): void {
     .description('GRPO of a checkpoint on records')
     .option(
       '--rewards <list>',
-      "names, with =weight where it is not 1 (default: the task's; with --preset reason-rft those of its released script)",
+      `${REWARDS_TEXT} (default: the task's; with --preset reason-rft those of its released script)`,
     )
     .option(
       '--preset <name>',
@@ -55,9 +55,10 @@ async function grpo(options: GrpoOptions, command: Command): Promise<void> {
   const taskRewards = options.preset === 'reason-rft' && drawn ? drawn.releasedRewards : task.rewards;
   const rewards = parseRewards(options.rewards ?? taskRewards.join(','));
   const heldOut = await loadHeldOut(options, settings, data);
+  const weights = rewards.map(({ name, weight }) => [name, weight]);
   const asked = { task, ...texts };
   const trained = { rows: prepareQuestions(rows, asked), rewards, settings };
-  const identity = { data: fileDigest(options.data), rewards, ...texts, settings, ...heldOut?.identity };
+  const identity = { data: fileDigest(options.data), rewards: weights, ...texts, settings, ...heldOut?.identity };
   const steps = stepsAreSet ? '' : `; steps ${settings.steps}, one pass over the rows`;
   process.stderr.write(`${settingsText(preset, settings, changes)}${steps}\n`);
   await trainAndReport('grpo', options, checkpoint, identity, (start) => {
@@ -67,25 +68,5 @@ async function grpo(options: GrpoOptions, command: Command): Promise<void> {
       score: task.score,
     };
     return { kind: 'grpo', start, ...trained, ...(validation ? { validation } : {}) };
-  });
-}
-
-/**
- * The rewards of a list such as `accuracy_reward,format_reward=0.5`, with their weights.
- *
- * @throws UsageError naming an unknown reward, one that is named twice, or a weight that is no number
- */
-function parseRewards(list: string): [name: RewardName, weight: number][] {
-  const names = new Set<string>();
-  return list.split(',').map((entry) => {
-    const [name, weight = '1'] = entry.split('=') as [string, string?];
-    if (!Object.hasOwn(REWARDS, name))
-      throw new UsageError(`there is no reward '${name}'; choose from ${Object.keys(REWARDS).join(', ')}`);
-    if (names.has(name))
-      throw new UsageError(`--rewards names ${name} twice; name it once, with a weight: ${name}=2 counts it twice`);
-    names.add(name);
-    if (weight.trim() === '' || !Number.isFinite(Number(weight)))
-      throw new UsageError(`the weight of ${name} must be a number, got '${weight}'`);
-    return [name as RewardName, Number(weight)];
   });
 }

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { fileDigest } from '../../engine/file-digest.js';
 import { modelFiles } from '../../model/model.js';
 import { PackedPicture } from '../../records/picture.js';
+import type { OwnCodeIdentity } from '../../rewards/own-code.js';
 import type { PreparedRow, QuestionRow, SftRow } from './prepared-rows.js';
 import type { TrainingPlan } from './train-run.js';
 
@@ -15,10 +16,17 @@ export type PlanDigests = {
   /** With validation. */
   heldOutPrompts?: string;
   heldOutPictures?: string;
+  /** The files of rewards of one's own, by the rewards' names. */
+  rewardFiles?: { [reward: string]: OwnCodeIdentity };
+  /** The files of a scorer of one's own. */
+  scorerFiles?: OwnCodeIdentity;
 };
 
 /** Reads all that a run depends on and digests it. */
-export function planDigests({ start, rows, validation }: TrainingPlan): PlanDigests {
+export function planDigests(plan: TrainingPlan): PlanDigests {
+  const { start, rows, validation } = plan;
+  const own =
+    plan.kind === 'grpo' ? plan.rewards.flatMap(({ name, code }) => ('kit' in code ? [] : [[name, code]])) : [];
   const files = Object.entries(modelFiles(start.checkpoint));
   return {
     checkpoint: Object.fromEntries(files.map(([name, file]) => [name, fileDigest(file)])),
@@ -27,6 +35,8 @@ export function planDigests({ start, rows, validation }: TrainingPlan): PlanDige
     ...(validation
       ? { heldOutPrompts: textsDigest(validation.rows), heldOutPictures: picturesDigest(validation.rows) }
       : {}),
+    ...(own.length > 0 ? { rewardFiles: Object.fromEntries(own) } : {}),
+    ...(validation?.scoreCode ? { scorerFiles: validation.scoreCode } : {}),
   };
 }
 

@@ -5,6 +5,7 @@ import { writeFileAtomic } from '../../engine/atomic-write.js';
 import { startEngine } from '../../engine/backend.js';
 import type { Evaluation } from '../../evaluate/evaluate.js';
 import { disposeModel, loadModel, type Model } from '../../model/model.js';
+import { kitReward } from '../../rewards/reward-list.js';
 import type { RewardName } from '../../rewards/rewards.js';
 import type { PromptStyle } from '../../tasks/prompts.js';
 import { TASKS, type TaskName, type TestSet, testSetsOf } from '../../tasks/tasks.js';
@@ -70,7 +71,7 @@ async function planCell(study: Study, cell: Cell, checkpoint: string): Promise<T
   const shared = { start, ...(validation ? { validation } : {}) };
   if (cell.kind === 'sft')
     return { kind: 'sft', rows: prepareSftRows(rows, cell.target), settings: cell.settings, ...shared };
-  const rewards = Object.entries(cell.rewards) as [RewardName, number][];
+  const rewards = Object.entries(cell.rewards).map(([name, weight]) => kitReward(name as RewardName, weight));
   return { kind: 'grpo', rows: prepareQuestions(rows, 'think'), rewards, settings: cell.settings, ...shared };
 }
 

@@ -6,12 +6,12 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { writeFileAtomic } from '../../engine/atomic-write.js';
 import { startEngine } from '../../engine/backend.js';
-import { REWARDS, type RewardName } from '../../rewards/rewards.js';
+import type { OwnCodeIdentity } from '../../rewards/own-code.js';
+import type { ListedReward } from '../../rewards/reward-list.js';
 import type { Scorer } from '../../rewards/scorer.js';
 import { nameOfScorer } from '../../rewards/scorers.js';
 import type { GrpoSettings } from '../../train/grpo-settings.js';
 import type { LoopControl } from '../../train/loop.js';
-import type { NamedReward } from '../../train/named-reward.js';
 import type { Json } from '../../train/run-configuration.js';
 import { RunDirectory } from '../../train/run-directory.js';
 import type { SftSettings } from '../../train/sft.js';
@@ -30,14 +30,20 @@ export type RunControl = Omit<LoopControl, 'evaluate'>;
 export type TrainingPlan = {
   start: RunStart;
   /** Evaluation on held-out rows while it trains. Default: none. */
-  validation?: { settings: ValidationSettings; rows: readonly QuestionRow[]; score: Scorer };
+  validation?: {
+    settings: ValidationSettings;
+    rows: readonly QuestionRow[];
+    score: Scorer;
+    /** The files of the scorer, if it is none of the kit's. */
+    scoreCode?: OwnCodeIdentity;
+  };
 } & (
   | { kind: 'sft'; rows: readonly SftRow[]; settings: SftSettings }
   | {
       kind: 'grpo';
       rows: readonly QuestionRow[];
-      /** Each reward with its weight, in the order in which they are summed. */
-      rewards: readonly (readonly [name: RewardName, weight: number])[];
+      /** The rewards, in the order in which they are summed. */
+      rewards: readonly ListedReward[];
       settings: GrpoSettings;
     }
 );
@@ -126,7 +132,7 @@ function trainPlan(plan: TrainingPlan, openRun: () => RunDirectory, control: Run
     const evaluate = validation && scheduleValidationOnRows(validation);
     return trainSftRows({ start, rows: plan.rows, settings: plan.settings, evaluate }, openRun, control);
   }
-  const rewards: NamedReward[] = plan.rewards.map(([name, weight]) => ({ name, weight, reward: REWARDS[name] }));
+  const { rewards } = plan;
   const evaluate = validation && scheduleValidationOnRows({ ...validation, rewards, rewardSettings: plan.settings });
   return trainGrpoRows({ start, rows: plan.rows, rewards, settings: plan.settings, evaluate }, openRun, control);
 }
@@ -187,10 +193,12 @@ function warnOfLog(run: RunDirectory, steps: number): void {
   }
 }
 
-/** The code that trains a plan. */
+/** The code of the kit that trains a plan. Files of one's own are part of the configuration instead (`plan-digests.ts`). */
 export function planCode(plan: TrainingPlan): CodeVersion {
-  const scorer = plan.validation?.settings.evaluateEvery ? nameOfScorer(plan.validation.score) : undefined;
-  const rewards = plan.kind === 'grpo' ? plan.rewards.map(([name]) => name) : [];
+  const { validation } = plan;
+  const isKits = validation?.settings.evaluateEvery && validation.scoreCode === undefined;
+  const scorer = isKits ? nameOfScorer(validation.score) : undefined;
+  const rewards = plan.kind === 'grpo' ? plan.rewards.flatMap(({ code }) => ('kit' in code ? [code.kit] : [])) : [];
   return trainingCode({ kind: plan.kind, rewards, scorer });
 }
 

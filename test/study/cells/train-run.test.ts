@@ -21,6 +21,7 @@ import { widen } from '../../../lib/engine/packed.js';
 import { LORA_DEFAULTS, mergeAdapters } from '../../../lib/model/lora.js';
 import { disposeModel, loadModel } from '../../../lib/model/model.js';
 import type { RgbImage } from '../../../lib/records/image.js';
+import { kitReward } from '../../../lib/rewards/reward-list.js';
 import type { CodeVersion } from '../../../lib/study/cells/code-version.js';
 import { planDigests } from '../../../lib/study/cells/plan-digests.js';
 import { prepareQuestions, prepareSftRows, type SftRow } from '../../../lib/study/cells/prepared-rows.js';
@@ -53,7 +54,7 @@ async function grpoPlan(start: TrainingPlan['start']): Promise<TrainingPlan> {
   const { records, images } = await loadRows(study, 'train', 'counting');
   const rows = prepareQuestions({ records: records.slice(8, 16), images: images.slice(8, 16) }, 'think');
   const { settings } = tinyGrpo(study, 'base');
-  return { kind: 'grpo', start, rows, rewards: [['format_reward', 1]], settings };
+  return { kind: 'grpo', start, rows, rewards: [kitReward('format_reward')], settings };
 }
 
 const place = (name: string) => ({ folder: path.join(folder, name), configuration: { name } });
@@ -126,7 +127,7 @@ test('a finished run whose log has lost its lines is served with a word', async 
   }
   assert.match(
     String(warn.mock.calls[0]!.arguments[0]),
-    /is finished, but its log is damaged \(.*line 1 is not that of step 0/,
+    /is finished, but its log is damaged \(.*line 1 is not that of step 1/,
   );
 });
 
