@@ -15,6 +15,7 @@ import { releasedAccuracyReward } from './released/accuracy.js';
 import { releasedFormatReward } from './released/format.js';
 import { releasedFunctionReward } from './released/function-match.js';
 import { releasedMathematicalReward } from './released/mathematical.js';
+import { repetitionReward } from './repetition.js';
 import type { RewardFunction } from './reward.js';
 import { symbolicAccuracyReward } from './symbolic-accuracy.js';
 
@@ -39,6 +40,7 @@ export const REWARDS = {
   caption_format_reward: captionFormatReward,
   length_reward: lengthReward,
   reasoning_steps_reward: reasoningStepsReward,
+  repetition_reward: repetitionReward,
   random_reward: randomReward,
 } as const satisfies { readonly [name: string]: RewardFunction };
 /** The name of a reward, by which settings, commands and logs know it. */

@@ -21,6 +21,7 @@ const rewards: { [name: string]: (completion: string, answer: string) => number 
 const RANGES: { [name: string]: [least: number, most: number] } = {
   function_penalty_reward: [-0.5, 1],
   length_reward: [-0.025, 0.025],
+  repetition_reward: [-1, 0],
 };
 const solutions = ['6', '0', '-2.5', 'B', '\\frac{1}{2}', 'x^2 + 1', 'change_size(1, small) change_color(2, red)', ''];
 
