@@ -36,7 +36,9 @@ const EXIT_CODES =
 export async function runCommand(args: readonly string[]): Promise<number> {
   try {
     const program = new Command('reason-rft')
-      .description('Reinforcement fine-tuning of Qwen2-VL models: the functions that the notebooks call.')
+      .description(
+        'Reinforcement fine-tuning of Qwen2-VL, Qwen2.5-VL and Qwen3-VL: the functions that the notebooks call.',
+      )
       .addHelpText('afterAll', EXIT_CODES)
       .exitOverride();
     checkEncoding(args);

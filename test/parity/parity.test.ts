@@ -1,6 +1,7 @@
 /**
  * Numbers of transformers, PyTorch, TRL and PEFT against the kit's, on random tiny checkpoints of all families, from text and
- * image files on: see make_fixtures.py.
+ * image files on: see make_fixtures.py. Each test notes the largest difference that it saw; `--test-reporter=spec` shows it, and the
+ * README of lib/model has them in a table.
  */
 
 import assert from 'node:assert/strict';
@@ -68,23 +69,27 @@ for (const family of FAMILIES) {
       }
     });
 
-    it('pixel values are within 1e-6, of images kept, enlarged and shrunk, resampled by Pillow (Qwen2-VL) or torchvision', () => {
-      for (const name of CASES.filter((name) => name !== 'none')) {
+    it('pixel values are within 1e-6, of images kept, enlarged and shrunk, resampled by Pillow (Qwen2-VL) or torchvision', (context) => {
+      const gaps = CASES.filter((name) => name !== 'none').map((name) => {
         const all = prompts[name].images.flatMap(({ pixelValues }) => [...pixelValues]);
         const compared = all.filter((_, i) => i % 11 === 0);
         const gap = largestGap(compared, numbers.get(`pixels.${name}`)!);
         assert.ok(gap < 1e-6, `${name}: ${gap}`);
-      }
+        return gap;
+      });
+      context.diagnostic(`largest difference of pixel values: ${Math.max(...gaps)}`);
     });
 
-    it('logits are within 1e-4', () => {
-      for (const name of CASES) {
+    it('logits are within 1e-4', (context) => {
+      const gaps = CASES.map((name) => {
         const wanted = numbers.get(`logits.${name}`)!;
         const actual = lastLogits(model, prompts[name], wanted.length / model.config.vocabSize);
         const gap = largestGap(actual, wanted);
         assert.ok(gap < 1e-4, `${name}: ${gap}`);
         assert.ok(Math.max(...wanted) > 1, `${name}: the logits are near zero, a weak test`);
-      }
+        return gap;
+      });
+      context.diagnostic(`largest difference of logits: ${Math.max(...gaps)}`);
     });
 
     it('greedy continuations of 32 tokens are equal, in one batch padded on the left and each alone', () => {
@@ -100,7 +105,7 @@ for (const family of FAMILIES) {
       assert.deepEqual(alone![0]!.tokens, expected.greedy.two);
     });
 
-    it('an SFT step has the loss to 1e-5 and the gradient of every parameter to 1e-3 of its norm', () => {
+    it('an SFT step has the loss to 1e-5 and the gradient of every parameter to 1e-3 of its norm', (context) => {
       const { rows, loss, trained } = expected.sft;
       const batch = Object.entries(rows).map(([name, answer]) => {
         const tokens = encodeCompletion(model, answer);
@@ -115,11 +120,12 @@ for (const family of FAMILIES) {
       const step = likelihoodStep(model.config);
       const { gradients, metrics } = likelihoodGradients(step, tensors, [batch], model.config);
       assert.ok(Math.abs(metrics.loss! - loss) < 1e-5, `loss ${metrics.loss} against ${loss}`);
-      compareGradients(gradients, numbers, 'gradient.');
+      const error = compareGradients(gradients, numbers, 'gradient.');
+      context.diagnostic(`differences: of the loss ${Math.abs(metrics.loss! - loss)}, of a gradient at most ${error}`);
       tf.dispose(gradients);
     });
 
-    it('a GRPO step has the loss that TRL computes, to 1e-5, with ratios clipped on both sides, and its gradient to 1e-3 of its norm', () => {
+    it('a GRPO step has the loss that TRL computes, to 1e-5, with ratios clipped on both sides, and its gradient to 1e-3 of its norm', (context) => {
       const { prompts: groups, losses, samplingScale, referenceScale, beta, epsilon, cispoBound } = expected.grpo;
       const rollout: Rollout = {
         examples: Object.keys(groups).map((id) => ({ id, prompt: prompts[id as Case], row: dataRow(id) })),
@@ -153,7 +159,9 @@ for (const family of FAMILIES) {
         const compute = () => policyGradients(policy, tensors, update!, model.config, settings);
         // One loss as a compiled step is enough, since each would build a graph of its own.
         const { gradients, metrics } = lossType === 'grpo' ? compute() : eagerly(compute);
-        if (lossType === 'grpo') compareGradients(gradients, numbers, 'grpo.gradient.');
+        const error = lossType === 'grpo' ? compareGradients(gradients, numbers, 'grpo.gradient.') : undefined;
+        const ofGradient = error === undefined ? '' : `, of a gradient at most ${error}`;
+        context.diagnostic(`${lossType}: of the loss ${Math.abs(metrics.loss! - wanted)}${ofGradient}`);
         tf.dispose(gradients);
         assert.ok(Math.abs(metrics.loss! - wanted) < 1e-5, `${lossType}: ${metrics.loss} against ${wanted}`);
         if (lossType === 'cispo') assert.ok(metrics.cispo_clip_ratio! > 0);
@@ -162,34 +170,37 @@ for (const family of FAMILIES) {
       tf.dispose([sampling, reference]);
     });
 
-    it('with PEFT’s adapter on decoder, tower and merger the logits are within 1e-4 of PEFT’s', () => {
+    it('with PEFT’s adapter on decoder, tower and merger the logits are within 1e-4 of PEFT’s', (context) => {
       const adapted = loadModel(path.join(fixtureFolder(family), 'adapter'));
       const wanted = numbers.get('logits.adapted')!;
       const gap = largestGap(lastLogits(adapted, prompts.two, wanted.length / model.config.vocabSize), wanted);
       disposeModel(adapted);
       assert.ok(gap < 1e-4, String(gap));
+      context.diagnostic(`largest difference of logits: ${gap}`);
       assert.ok(largestGap(wanted, numbers.get('logits.two')!) > 0.1, 'the adapter changes nothing: a weak test');
     });
   });
 }
 
-/** Holds that the gradients are those that the fixture names with the prefix, each to 1e-3 of its norm. */
+/** Holds that the gradients are those that the fixture names with the prefix, each to 1e-3 of its norm, and gives the largest share. */
 function compareGradients(
   gradients: { [name: string]: tf.Tensor },
   numbers: ReadonlyMap<string, Float32Array>,
   prefix: string,
-): void {
+): number {
   const wanted = new Map(
     [...numbers]
       .filter(([name]) => name.startsWith(prefix))
       .map(([name, values]) => [publishedName(name.slice(prefix.length)), values]),
   );
   assert.deepEqual(Object.keys(gradients).sort(), [...wanted.keys()].sort());
-  for (const [name, values] of wanted) {
+  const errors = [...wanted].map(([name, values]) => {
     const actual = gradients[name]!.dataSync();
     const error = norm(values.map((x, i) => x - actual[i]!)) / norm(values);
     assert.ok(error < 1e-3, `${prefix}${name}: relative error ${error} of ${norm(values)}`);
-  }
+    return error;
+  });
+  return Math.max(...errors);
 }
 
 function norm(x: Float32Array): number {

@@ -129,9 +129,11 @@ test('trained and saved here, checkpoints and adapters of all families have the 
   if (!answer.peft) context.diagnostic('PEFT is not installed there: the adapters are not compared');
   for (const { checkpoint, adapter, logits } of saved) {
     if (adapter && !answer.peft) continue;
-    CASES.forEach((name, i) => {
+    const gaps = CASES.map((name, i) => {
       const gap = largestGap(logits[i]!, answer.logits[adapter ?? checkpoint]![i]!);
       assert.ok(gap < 1e-4, `${adapter ?? checkpoint}, ${name}: ${gap}`);
+      return gap;
     });
+    context.diagnostic(`${path.basename(adapter ?? checkpoint)}: largest difference of logits ${Math.max(...gaps)}`);
   }
 });
