@@ -11,7 +11,8 @@ import { parseWholeNumber } from './usage.js';
 import { addValidationOptions, type ValidationOptions } from './validation-options.js';
 
 /** What `--data` takes. */
-export const DATA_TEXT = 'rows: id, image, problem, answer, and any further columns (JSON Lines or a JSON array)';
+export const DATA_TEXT =
+  'rows (id, image, problem, answer, and any further columns) or conversations (ShareGPT) as JSON Lines, a JSON array or Parquet; or a folder of pictures with metadata.jsonl';
 
 export interface RunOptions extends LoraOptions, PixelOptions, PromptFlags, ValidationOptions {
   data: string;

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { fileDigest } from '../engine/file-digest.js';
 import type { SamplingSettings } from '../model/sampling.js';
-import { type RowFiles, readRows } from '../records/open-rows.js';
+import { type RowFiles, readRows, rowsFile } from '../records/open-rows.js';
 import type { DataRow } from '../records/record.js';
 import { checkValidation, type ValidationSettings } from '../study/cells/validation.js';
 import { checkPicturesOf, type OpenedData } from './open-data.js';
@@ -58,5 +58,5 @@ export async function loadHeldOut(
   const { temperature, topP, topK, minP, maxNewTokens } = sampling;
   const settings = { evaluateEvery, items: rows.records.length, samples, maxNewTokens, temperature, topP, topK, minP };
   checkUsage(() => checkValidation(settings));
-  return { rows, settings, identity: { validation: { ...settings, data: fileDigest(options.validation) } } };
+  return { rows, settings, identity: { validation: { ...settings, data: fileDigest(rowsFile(options.validation)) } } };
 }

@@ -60,7 +60,7 @@ test('every bad row is named with file, row, field and reason', async () => {
     for (const expected of [
       /^9 problems in the records of .*rows\.jsonl/,
       /rows\.jsonl, row 1, field 'answer': is missing/,
-      /row 2, field 'image': there is no file .*images.none\.png, nor one beside rows\.jsonl/,
+      /row 2, field 'image': there is no file .*images.none\.png, nor .*none\.png/,
       /row 3, field 'id': '2' is also the id of row 2/,
       /row 4, field 'image': 'both\.png' means .*images.both\.png and .*both\.png; say which folder/,
       /row 5, field 'image': '\.\.\/x\.png' lies outside/,

@@ -1,6 +1,7 @@
 /** `reason-rft grpo`: group relative policy optimization on records. */
 import type { Command } from 'commander';
 import { fileDigest } from '../../engine/file-digest.js';
+import { rowsFile } from '../../records/open-rows.js';
 import { prepareQuestions } from '../../study/cells/prepared-rows.js';
 import { checkGrpo } from '../../train/grpo-settings.js';
 import { openData } from '../open-data.js';
@@ -58,7 +59,13 @@ async function grpo(options: GrpoOptions, command: Command): Promise<void> {
   const weights = rewards.map(({ name, weight }) => [name, weight]);
   const asked = { task, ...texts };
   const trained = { rows: prepareQuestions(rows, asked), rewards, settings };
-  const identity = { data: fileDigest(options.data), rewards: weights, ...texts, settings, ...heldOut?.identity };
+  const identity = {
+    data: fileDigest(rowsFile(options.data)),
+    rewards: weights,
+    ...texts,
+    settings,
+    ...heldOut?.identity,
+  };
   const steps = stepsAreSet ? '' : `; steps ${settings.steps}, one pass over the rows`;
   process.stderr.write(`${settingsText(preset, settings, changes)}${steps}\n`);
   await trainAndReport('grpo', options, checkpoint, identity, (start) => {

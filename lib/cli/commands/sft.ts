@@ -1,6 +1,7 @@
 /** `reason-rft sft`: supervised fine-tuning on records. */
 import type { Command } from 'commander';
 import { fileDigest } from '../../engine/file-digest.js';
+import { rowsFile } from '../../records/open-rows.js';
 import { prepareQuestions, prepareSftRows, styleOfTarget } from '../../study/cells/prepared-rows.js';
 import { QUICK } from '../../study/profile.js';
 import { checkSft } from '../../train/sft.js';
@@ -50,7 +51,7 @@ async function sft(options: SftOptions, command: Command): Promise<void> {
   const { tokens: maxNewTokens } = evaluationTokens(checkpoint, drawnTask(task)?.nanoCompletionTokens);
   const heldOut = await loadHeldOut(options, { ...QUICK.grpo, maxNewTokens }, data);
   const trained = { rows: prepareSftRows(rows, target, asked), settings };
-  const identity = { data: fileDigest(options.data), target, ...texts, settings, ...heldOut?.identity };
+  const identity = { data: fileDigest(rowsFile(options.data)), target, ...texts, settings, ...heldOut?.identity };
   process.stderr.write(`${settingsText(preset, settings, changedSettings(options.config, pairs))}\n`);
   await trainAndReport('sft', options, checkpoint, identity, (start) => {
     const validation = heldOut && {

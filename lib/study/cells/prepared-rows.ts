@@ -50,7 +50,7 @@ export function styleOfTarget(target: SftTarget): PromptStyle {
  * @throws Error naming a row without a rationale when the target is one
  */
 export function prepareSftRows(rows: Rows, target: SftTarget, asked: PromptOptions = {}): SftRow[] {
-  const write = promptWriter({ style: styleOfTarget(target), ...asked });
+  const write = promptWriter({ style: styleOfTarget(target), ...wholeTexts(rows), ...asked });
   return rows.records.map((record, i) => ({
     id: record.id,
     ...write(record),
@@ -68,7 +68,7 @@ function rationaleOf({ id, cot }: DataRow): string {
 
 /** Prepares rows that ask. @param asked how rows are put to the model: the style of their task, such as GRPO's `think`, or more */
 export function prepareQuestions(rows: Rows, asked: PromptStyle | PromptOptions): QuestionRow[] {
-  const write = promptWriter(typeof asked === 'string' ? { style: asked } : asked);
+  const write = promptWriter({ ...wholeTexts(rows), ...(typeof asked === 'string' ? { style: asked } : asked) });
   return rows.records.map((record, i) => ({
     id: record.id,
     ...write(record),
@@ -77,6 +77,16 @@ export function prepareQuestions(rows: Rows, asked: PromptStyle | PromptOptions)
     family: familyOf(record),
     solution: record.answer,
   }));
+}
+
+/** How conversations are asked: their texts are whole prompts, with an instruction of their own if they want one. */
+const WHOLE_TEXTS: PromptOptions = {
+  prompt: '{{ problem }}',
+  system: '{% if system is defined %}{{ system }}{% endif %}',
+};
+
+function wholeTexts(rows: Rows): PromptOptions {
+  return 'conversations' in rows && rows.conversations ? WHOLE_TEXTS : {};
 }
 
 function picturesOf(rows: Rows, row: number): PreparedRow['pictures'] {
