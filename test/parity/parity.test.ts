@@ -1,6 +1,6 @@
 /**
  * Numbers of transformers, PyTorch, TRL and PEFT against the kit's, on random tiny checkpoints of all families, from text and
- * image files on: see make_fixtures.py. Each test notes the largest difference that it saw; `--test-reporter=spec` shows it, and the
+ * image files on: see make_fixtures.py. Each test notes the largest difference that it saw (node's `spec` reporter shows it), and the
  * README of lib/model has them in a table.
  */
 
