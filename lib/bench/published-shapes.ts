@@ -72,7 +72,7 @@ export const QWEN2_VL_7B = {
 };
 
 /** The `config.json` of Qwen/Qwen3-VL-2B-Instruct, likewise. */
-export const QWEN3_VL_2B = {
+const QWEN3_VL_2B = {
   architectures: ['Qwen3VLForConditionalGeneration'],
   model_type: 'qwen3_vl',
   image_token_id: idOf('<|image_pad|>'),

@@ -64,7 +64,7 @@ export interface PolicyLossSettings {
 }
 
 /** Whether one ratio holds for a whole completion. */
-export function hasSequenceRatio({
+function hasSequenceRatio({
   lossType,
   ratioLevel,
 }: Pick<PolicyLossSettings, 'lossType' | 'ratioLevel'>): boolean {
@@ -135,7 +135,7 @@ export interface PolicyTargets {
 }
 
 /** rho = exp(l - l_old), or with the sequence ratio exp of its mean over the completion, the same for all its tokens. `[targets]` */
-export function importanceRatio(
+function importanceRatio(
   { logProbs, old, sequences }: Pick<PolicyTargets, 'logProbs' | 'old' | 'sequences'>,
   settings: Pick<PolicyLossSettings, 'lossType' | 'ratioLevel'>,
 ): tf.Tensor1D {
