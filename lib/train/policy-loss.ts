@@ -64,10 +64,7 @@ export interface PolicyLossSettings {
 }
 
 /** Whether one ratio holds for a whole completion. */
-function hasSequenceRatio({
-  lossType,
-  ratioLevel,
-}: Pick<PolicyLossSettings, 'lossType' | 'ratioLevel'>): boolean {
+function hasSequenceRatio({ lossType, ratioLevel }: Pick<PolicyLossSettings, 'lossType' | 'ratioLevel'>): boolean {
   return lossType === 'gspo' || lossType === 'luspo' || ratioLevel === 'sequence';
 }
 
