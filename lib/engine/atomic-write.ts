@@ -1,7 +1,7 @@
 /** Writes files and folders whole or not at all: under a temporary name, flushed to disk, then renamed. */
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs';
 import path from 'node:path';
-import { diskFailure } from './disk.js';
+import { codeOf, discard, diskFailure, movePath, removePath } from './disk.js';
 import { makePartialFolder, placeFolder } from './partial-folder.js';
 
 type Piece = string | Uint8Array;
@@ -68,7 +68,7 @@ class PartialFile {
   /** Removes the partial file. @returns the error with the file's name and what to do */
   abandon(error: NodeJS.ErrnoException): Error {
     if (this.descriptor !== undefined) closeSync(this.descriptor);
-    rmSync(this.partial, { force: true });
+    discard([this.partial]);
     return diskFailure(`cannot write ${this.file}`, error, ' (nothing was left half-written)');
   }
 }
@@ -87,19 +87,21 @@ export function writeFolderAtomic(folder: string, fill: (partial: string) => voi
   try {
     fill(partial);
     while (!placeFolder(partial, target)) replaced.push(moveAside(target));
-  } finally {
-    for (const finished of [partial, ...replaced]) rmSync(finished, { recursive: true, force: true });
+  } catch (error) {
+    discard([partial, ...replaced]);
+    throw error;
   }
+  replaced.forEach(removePath);
 }
 
 /** Moves a folder away, since an interrupted removal would leave half of it under its name. @returns where it lies now */
 function moveAside(folder: string): string {
   const aside = makePartialFolder(folder);
   try {
-    renameSync(folder, path.join(aside, path.basename(folder)));
+    movePath(folder, path.join(aside, path.basename(folder)));
   } catch (error) {
     // Another process may have moved it away at the same moment.
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    if (codeOf(error) !== 'ENOENT') throw error;
   }
   return aside;
 }

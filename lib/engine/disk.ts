@@ -1,5 +1,5 @@
-/** Makes folders and adds to files. A failure names the place and says what to do, whatever the system calls it. */
-import { appendFileSync, mkdirSync } from 'node:fs';
+/** Makes folders, adds to files, moves and removes. A failure names the place and says what to do, whatever the system calls it. */
+import { appendFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 
 /** Makes a folder, and those above it, where there is none. @throws Error naming the folder and what to do */
 export function makeFolder(folder: string): void {
@@ -17,6 +17,54 @@ export function appendToFile(file: string, content: string | Uint8Array): void {
   } catch (error) {
     throw diskFailure(`cannot add to ${file}`, error as Error);
   }
+}
+
+/**
+ * Writes a file of a folder that nobody reads yet, as it is renamed when it is whole; all others are written by `writeFileAtomic`.
+ *
+ * @throws Error naming the file and what to do; a part of the content may then be there
+ */
+export function writeFileOfPartial(file: string, content: string | Uint8Array): void {
+  try {
+    writeFileSync(file, content);
+  } catch (error) {
+    throw diskFailure(`cannot write ${file}`, error as Error);
+  }
+}
+
+/** Removes a file or a folder with all that it holds, if it is there. @throws Error naming it and what to do */
+export function removePath(path: string): void {
+  try {
+    rmSync(path, { recursive: true, force: true });
+  } catch (error) {
+    throw diskFailure(`cannot remove ${path}`, error as Error);
+  }
+}
+
+/** Removes what a failed piece of work has left. That failure says more than one of the removal, which is passed over. */
+export function discard(paths: readonly string[]): void {
+  for (const path of paths) {
+    try {
+      rmSync(path, { recursive: true, force: true });
+    } catch {
+      // It has a name that no reader takes for whole, and the next start removes it.
+    }
+  }
+}
+
+/** Renames a file or a folder. @throws Error naming both and what to do; its cause is the system's error */
+export function movePath(from: string, to: string): void {
+  try {
+    renameSync(from, to);
+  } catch (error) {
+    throw diskFailure(`cannot rename ${from} to ${to}`, error as Error);
+  }
+}
+
+/** The system's code of an error of this file, such as `ENOENT`. */
+export function codeOf(error: unknown): string | undefined {
+  const { code, cause } = error as NodeJS.ErrnoException;
+  return code ?? (cause as NodeJS.ErrnoException | undefined)?.code;
 }
 
 /** The error for people. @param problem what could not be done, and where @param addition what else holds when the disk is full */

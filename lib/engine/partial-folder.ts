@@ -2,10 +2,10 @@
  * Folders that are written under a name of their own and renamed when they are whole. The name says which process writes there,
  * so two processes that write the same folder at once never touch each other's files.
  */
-import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { makeFolder } from './disk.js';
+import { codeOf, makeFolder, movePath, removePath } from './disk.js';
 
 let made = 0;
 
@@ -44,7 +44,7 @@ export function makePartialFolder(target: string): string {
   for (const name of readdirSync(dir)) {
     if (!name.startsWith(`${base}.`) || !name.endsWith('.partial')) continue;
     const mark = name.slice(base.length + 1, -'.partial'.length).replace(/\.\d+$/, '');
-    if (isGoneMark(mark)) rmSync(path.join(dir, name), { recursive: true, force: true });
+    if (isGoneMark(mark)) removePath(path.join(dir, name));
   }
   const partial = path.join(dir, `${base}.${processMark()}.${made++}.partial`);
   makeFolder(partial);
@@ -54,16 +54,16 @@ export function makePartialFolder(target: string): string {
 /**
  * Gives a whole folder its name.
  *
+ * @throws Error naming both names and what to do
  * @returns false, and the folder keeps its partial name, when a folder of the name has appeared in the meantime
  */
 export function placeFolder(partial: string, target: string): boolean {
   try {
-    renameSync(partial, target);
+    movePath(partial, target);
     return true;
   } catch (error) {
     // Windows refuses with EPERM to rename onto a folder.
-    if (!existsSync(target) || !['ENOTEMPTY', 'EEXIST', 'EPERM'].includes((error as NodeJS.ErrnoException).code!))
-      throw error;
+    if (!existsSync(target) || !['ENOTEMPTY', 'EEXIST', 'EPERM'].includes(codeOf(error)!)) throw error;
     return false;
   }
 }

@@ -1,5 +1,5 @@
 /** A model as a whole: configuration, weights, tokenizer, chat template and image processor of one checkpoint folder. */
-import { copyFileSync, existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { writeFileAtomic, writeFolderAtomic } from '../engine/atomic-write.js';
@@ -203,7 +203,7 @@ export function saveModel(model: Model, folder: string, { dtype = 'float32', sha
     if (existsSync(config)) writeFileAtomic(path.join(partial, 'config.json'), configOfType(config, dtype));
     for (const name of COPIED) {
       const source = path.join(model.folder, name);
-      if (existsSync(source)) copyFileSync(source, path.join(partial, name));
+      if (existsSync(source)) writeFileAtomic(path.join(partial, name), readFileSync(source));
     }
     const tensors = Object.entries(model.parameters).map(([published, weight]) => {
       const name = nameInLayout(published, model.tensorLayout);

@@ -2,10 +2,10 @@
  * Pretrains the base model: a nano Qwen2-VL that learns to see every look of the three tasks and to write. `lessons/` says what it is
  * shown, and `recipe.ts` how often and for how long.
  */
-import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { writeFolderAtomic } from '../engine/atomic-write.js';
 import { startEngine } from '../engine/backend.js';
+import { writeFileOfPartial } from '../engine/disk.js';
 import { downloadTensor } from '../engine/transfer.js';
 import { disposeModel } from '../model/model.js';
 import { writeSafetensors } from '../model/safetensors.js';
@@ -45,11 +45,11 @@ export async function pretrainBaseModel(
     await pretrain({ config, parameters, rowsOf, settings: recipe, run, evaluate, ...control });
     writeFolderAtomic(run.final, (partial) => {
       const writeJson = (name: string, value: unknown) =>
-        writeFileSync(path.join(partial, name), `${JSON.stringify(value, null, 1)}\n`);
+        writeFileOfPartial(path.join(partial, name), `${JSON.stringify(value, null, 1)}\n`);
       for (const [name, value] of Object.entries(files)) writeJson(name, value);
       writeJson('pretraining.json', { recipe, last: run.metrics().at(-1) });
       const scenes = pretrainingFingerprints(recipe, held);
-      writeFileSync(path.join(partial, 'pretraining-scenes.txt'), `${scenes.join('\n')}\n`);
+      writeFileOfPartial(path.join(partial, 'pretraining-scenes.txt'), `${scenes.join('\n')}\n`);
       const tensors = Object.entries(parameters).map(([name, tensor]) => {
         return { name, shape: tensor.shape, data: () => downloadTensor(tensor) };
       });

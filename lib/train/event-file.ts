@@ -1,10 +1,10 @@
 /** TensorBoard's event files: the scalars of each step, as TFRecords of `Event` messages. */
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import protobuf from 'protobufjs';
 import { writeFileAtomic } from '../engine/atomic-write.js';
-import { appendToFile } from '../engine/disk.js';
+import { appendToFile, removePath } from '../engine/disk.js';
 import type { Metrics } from './metrics.js';
 
 /** The metrics of a step. */
@@ -55,7 +55,7 @@ export function startEventFile(folder: string, history: readonly ScalarEvent[]):
     path.join(folder, name),
     Buffer.concat([...opening.map(record), ...history.map((event) => record(scalars(event)))]),
   );
-  for (const old of before) if (old !== name) rmSync(path.join(folder, old), { force: true });
+  for (const old of before) if (old !== name) removePath(path.join(folder, old));
   return {
     add(event) {
       // One write a step: a kill leaves the record out, or at worst a torn last one. TensorBoard waits for the rest of that.

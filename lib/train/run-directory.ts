@@ -1,9 +1,9 @@
 /** The run directory: the configuration of a run, its metrics step by step, and the checkpoints to go on from. */
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { writeFileAtomic } from '../engine/atomic-write.js';
+import { writeFileAtomic, writeFolderAtomic } from '../engine/atomic-write.js';
 import { startEngine } from '../engine/backend.js';
-import { appendToFile, makeFolder } from '../engine/disk.js';
+import { appendToFile, movePath, removePath } from '../engine/disk.js';
 import type { ImageProcessor } from '../model/image-processor.js';
 import { type LoggedCompletion, readCompletions, writeCompletions } from './completions.js';
 import { describeEnvironment, type Environment, environmentChanges } from './environment.js';
@@ -267,7 +267,7 @@ export class RunDirectory {
     for (const name of readdirSync(this.folder, { recursive: true, encoding: 'utf8' })) {
       const step = /^completions.(?:completions|pictures)_(\d+)\.parquet$/.exec(name)?.[1];
       if (name.endsWith('.partial') || (step !== undefined && Number(step) > done))
-        rmSync(path.join(this.folder, name), { recursive: true, force: true });
+        removePath(path.join(this.folder, name));
     }
     for (const name of LOG_FILES) {
       const file = path.join(this.folder, name);
@@ -278,7 +278,7 @@ export class RunDirectory {
   }
 
   /**
-   * Writes a checkpoint under a temporary name and renames it when complete. The `keep` newest stay, and the best.
+   * Writes a checkpoint, which appears whole or not at all. The `keep` newest stay, and the best.
    *
    * @param step number of steps completed
    * @param best the best of the checkpoints so far, this one included
@@ -289,18 +289,10 @@ export class RunDirectory {
     { keep = KEEP_CHECKPOINTS, best }: { keep?: number; best?: BestCheckpoint } = {},
   ): void {
     const target = path.join(this.checkpointsFolder, checkpointName(step));
-    const partial = `${target}.partial`;
-    rmSync(partial, { recursive: true, force: true });
-    makeFolder(partial);
-    try {
+    writeFolderAtomic(target, (partial) => {
       write(partial);
       writeFileAtomic(path.join(partial, 'step.json'), `${JSON.stringify({ step, best })}\n`);
-      remove(target);
-      renameSync(partial, target);
-    } catch (error) {
-      rmSync(partial, { recursive: true, force: true });
-      throw error;
-    }
+    });
     this.settleCheckpoints(keep);
   }
 
@@ -311,7 +303,7 @@ export class RunDirectory {
   settleCheckpoints(keep = KEEP_CHECKPOINTS): void {
     const all = this.checkpoints();
     const best = this.latestCheckpoint()?.best;
-    if (!best) rmSync(this.bestFile, { force: true });
+    if (!best) removePath(this.bestFile);
     else {
       const text = `${JSON.stringify({ ...best, checkpoint: checkpointName(best.step) })}\n`;
       if (!existsSync(this.bestFile) || readFileSync(this.bestFile, 'utf8') !== text)
@@ -427,16 +419,16 @@ function checkpointName(step: number): string {
 function remove(folder: string): void {
   if (!existsSync(folder)) return;
   const doomed = `${folder}.partial`;
-  rmSync(doomed, { recursive: true, force: true });
-  renameSync(folder, doomed);
-  rmSync(doomed, { recursive: true, force: true });
+  removePath(doomed);
+  movePath(folder, doomed);
+  removePath(doomed);
 }
 
 /** Renames a checkpoint that cannot be read, so that it is no checkpoint of the run and somebody may still look at it. */
 function setAside({ folder, problem }: { folder: string; problem: string }): void {
   const aside = `${folder}.unsound`;
-  rmSync(aside, { recursive: true, force: true });
-  renameSync(folder, aside);
+  removePath(aside);
+  movePath(folder, aside);
   console.warn(`the checkpoint ${folder} is not sound (${problem}): the run goes on from an older one; see ${aside}`);
 }
 

@@ -1,8 +1,8 @@
 /** One process at a time in the folder of a run: its `.lock` says who that is. */
-import { linkSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, readdirSync, readFileSync, renameSync, rmdirSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { diskFailure, makeFolder } from '../../engine/disk.js';
+import { discard, diskFailure, makeFolder, removePath } from '../../engine/disk.js';
 
 /** Who holds a lock. */
 export interface LockHolder {
@@ -28,13 +28,21 @@ const running = new Map<string, Promise<unknown>>();
 export async function lockFolder<T>(folder: string, work: () => Promise<T>): Promise<T> {
   for (let earlier = running.get(folder); earlier; earlier = running.get(folder)) await earlier.catch(() => {});
   const file = path.join(folder, '.lock');
-  makeFolder(folder);
   acquire(file);
-  const done = work().finally(() => {
-    running.delete(folder);
-    rmSync(file, { force: true });
-    removeEmpty(folder);
-  });
+  const done = work().then(
+    (result) => {
+      running.delete(folder);
+      removePath(file);
+      removeEmpty(folder);
+      return result;
+    },
+    (error) => {
+      running.delete(folder);
+      discard([file]);
+      removeEmpty(folder);
+      throw error;
+    },
+  );
   running.set(folder, done);
   return done;
 }
@@ -51,7 +59,7 @@ function removeEmpty(folder: string): void {
 /** Unlocks a folder that a job of a cluster died in. A folder that another job holds stays locked. */
 export function releaseJob(folder: string, job: string): void {
   const file = path.join(folder, '.lock');
-  if (readHolder(file)?.job === job) rmSync(file, { force: true });
+  if (readHolder(file)?.job === job) removePath(file);
 }
 
 /** Whether a process works in a folder now; of one on another machine it is taken that it lives. */
@@ -71,24 +79,28 @@ function acquire(file: string): void {
   // It is written aside and then linked, so that nobody sees it empty. Linking fails when there is a lock already.
   const draft = `${file}.${process.pid}.partial`;
   try {
-    writeFileSync(draft, `${JSON.stringify(own)}\n`);
-  } catch (error) {
-    throw diskFailure(`cannot lock ${path.dirname(file)}`, error as Error);
-  }
-  try {
-    for (;;) {
-      try {
-        linkSync(draft, file);
-        return;
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      }
+    while (!tryToLock(file, draft, `${JSON.stringify(own)}\n`)) {
       const holder = readHolder(file);
-      if (holder && !isGone(holder)) throw new Error(lockedText(file, holder));
+      // A lock of this process is one that it could not remove: nothing of it works in the folder now.
+      const isOwn = holder?.host === own.host && holder.pid === own.pid && holder.began === own.began;
+      if (holder && !isOwn && !isGone(holder)) throw new Error(lockedText(file, holder));
       takeAway(file, holder);
     }
   } finally {
-    rmSync(draft, { force: true });
+    discard([draft]);
+  }
+}
+
+/** @returns false when there is a lock already, or when the folder was removed in the meantime by a process that left it empty */
+function tryToLock(file: string, draft: string, content: string): boolean {
+  makeFolder(path.dirname(file));
+  try {
+    writeFileSync(draft, content);
+    linkSync(draft, file);
+    return true;
+  } catch (error) {
+    if (['EEXIST', 'ENOENT'].includes((error as NodeJS.ErrnoException).code!)) return false;
+    throw diskFailure(`cannot lock ${path.dirname(file)}`, error as Error);
   }
 }
 
@@ -99,9 +111,10 @@ function takeAway(file: string, gone: LockHolder | undefined): void {
     renameSync(file, aside);
     if (JSON.stringify(readHolder(aside)) !== JSON.stringify(gone)) linkSync(aside, file);
   } catch (error) {
-    if (!['ENOENT', 'EEXIST'].includes((error as NodeJS.ErrnoException).code!)) throw error;
+    if (!['ENOENT', 'EEXIST'].includes((error as NodeJS.ErrnoException).code!))
+      throw diskFailure(`cannot take over ${file}, whose process is gone`, error as Error);
   }
-  rmSync(aside, { force: true });
+  removePath(aside);
 }
 
 function readHolder(file: string): LockHolder | undefined {

@@ -1,7 +1,8 @@
 /** Names the folder of a task's data in a study, and writes it. */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { discard, makeFolder, removePath, writeFileOfPartial } from '../../engine/disk.js';
 import { makePartialFolder, placeFolder } from '../../engine/partial-folder.js';
 import { encodePng } from '../../records/image.js';
 import type { TaskRecord } from '../../records/record.js';
@@ -50,21 +51,25 @@ export async function writeStudyData(
   if (existsSync(folder)) return checkHeld(folder, digest);
   const partial = makePartialFolder(folder);
   try {
-    mkdirSync(path.join(partial, 'images'));
+    makeFolder(path.join(partial, 'images'));
     for (const [i, row] of rows.entries()) {
       const names = imageNames(row);
       for (const [n, image] of task.draw(row).entries()) {
-        writeFileSync(path.join(partial, 'images', names[n]!), await encodePng(image));
+        writeFileOfPartial(path.join(partial, 'images', names[n]!), await encodePng(image));
       }
       if ((i + 1) % 100 === 0 || i + 1 === rows.length) onImage?.(i + 1, rows.length);
     }
     for (const [set, records] of Object.entries({ train, ...tests }))
       writeRecords(path.join(partial, recordsName(set)), records);
-    writeFileSync(path.join(partial, 'source.json'), `${JSON.stringify({ records: digest })}\n`);
-    return placeFolder(partial, folder) ? folder : checkHeld(folder, digest);
-  } finally {
-    rmSync(partial, { recursive: true, force: true });
+    writeFileOfPartial(path.join(partial, 'source.json'), `${JSON.stringify({ records: digest })}\n`);
+    if (placeFolder(partial, folder)) return folder;
+  } catch (error) {
+    discard([partial]);
+    throw error;
   }
+  // Another process has written the folder in the meantime.
+  removePath(partial);
+  return checkHeld(folder, digest);
 }
 
 /** Returns a folder that holds the records of a digest. @throws Error when it holds others */

@@ -1,8 +1,9 @@
 /** Makes the released dataset the data of a study: its files are checked row by row and converted; its images stay where they are. */
-import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import { convertReleased } from '../../data/released/convert.js';
 import { releasedSet } from '../../data/released/dataset.js';
+import { discard, writeFileOfPartial } from '../../engine/disk.js';
 import { makePartialFolder, placeFolder } from '../../engine/partial-folder.js';
 import { problemText, type RowProblem } from '../../records/row-problem.js';
 import { type TaskName, testSetsOf } from '../../tasks/tasks.js';
@@ -47,7 +48,7 @@ export async function writeReleasedData(
       );
     symlinkSync(path.resolve(imageRoot), path.join(partial, 'images'), 'junction');
     const source = `${JSON.stringify({ dataset: path.resolve(dataset), rows })}\n`;
-    writeFileSync(path.join(partial, 'source.json'), source);
+    writeFileOfPartial(path.join(partial, 'source.json'), source);
     if (!placeFolder(partial, folder)) {
       const held = path.join(folder, 'source.json');
       if (!existsSync(held) || readFileSync(held, 'utf8') !== source)
@@ -55,6 +56,6 @@ export async function writeReleasedData(
     }
     return { folder, rows, problems };
   } finally {
-    rmSync(partial, { recursive: true, force: true });
+    discard([partial]);
   }
 }

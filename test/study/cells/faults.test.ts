@@ -1,0 +1,169 @@
+/**
+ * A training run in which each operation on files fails once: the process is gone there, a write is torn, the disk is full, or nobody
+ * may write. The run says so and what to do, and the same run again ends, byte for byte, as one that nothing happened to.
+ */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { scoreAnswer } from '../../../lib/rewards/score-answer.js';
+import type { QuestionRow } from '../../../lib/study/cells/prepared-rows.js';
+import { type RunControl, type TrainingPlan, trainRun } from '../../../lib/study/cells/train-run.js';
+import { TINY } from '../../../lib/study/profile.js';
+import { TrainingStopped } from '../../../lib/train/loop.js';
+import { Crash, type Fault, type Operation, withFaults } from '../../support/file-faults.js';
+import { writeMicroModel } from '../../support/micro-model.js';
+
+const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-faults-'));
+const base = path.join(folder, 'base');
+/** A process that has ended: what a crash leaves is its. */
+const ended = spawnSync(process.execPath, ['--version']).pid;
+before(() => {
+  writeMicroModel(base);
+});
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+const rows = ['one', 'two'].map(
+  (id): QuestionRow => ({
+    ...{ id, prompt: id, pictures: [], family: 'count', solution: '1' },
+    row: { id, image: [], problem: id, answer: '1' },
+  }),
+);
+const sampling = { maxNewTokens: 4, temperature: 1, topK: 0, topP: 1 };
+
+/** Three steps: a checkpoint after each, of which one goes and one is the best, which is not the last. */
+const plan = async (): Promise<TrainingPlan> => ({
+  kind: 'grpo',
+  start: { checkpoint: base },
+  rows,
+  rewards: [['format_reward', 1]],
+  settings: { ...TINY.grpo, ...sampling, steps: 3, promptsPerStep: 1, completions: 2, promptsPerMicroBatch: 1 },
+  validation: {
+    settings: { ...sampling, evaluateEvery: 2, items: 1, samples: 1 },
+    rows: rows.slice(1),
+    score: scoreAnswer,
+  },
+});
+
+const place = (name: string) => path.join(folder, 'runs', name);
+
+function train(name: string, control: RunControl = {}) {
+  const location = { folder: place(name), configuration: { seed: 1 } };
+  return trainRun(location, plan, { checkpointEvery: 1, keepCheckpoints: 1, ...control });
+}
+
+/** Every file of a run but those that hold times. */
+function repeatable(name: string): { [file: string]: string } {
+  const files = readdirSync(place(name), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.relative(place(name), path.join(entry.parentPath, entry.name)))
+    .filter((file) => !/^(run\.json|timing\.jsonl|result\.json|tensorboard.*)$/.test(file));
+  return Object.fromEntries(
+    files.sort().map((file) => [file, readFileSync(path.join(place(name), file)).toString('base64')]),
+  );
+}
+
+/** The process that held the lock is gone, as after a real crash. */
+function bury(name: string): void {
+  const lock = path.join(place(name), '.lock');
+  if (!existsSync(lock)) return;
+  writeFileSync(lock, JSON.stringify({ ...JSON.parse(readFileSync(lock, 'utf8')), pid: ended }));
+}
+
+/** The operations of a run, each kind and place with its first and last time. */
+async function watch(name: string): Promise<Map<string, Operation & { first: number; last: number }>> {
+  const seen = new Map<string, Operation & { first: number; last: number }>();
+  const note = (operation: Operation, index: number) => {
+    const key = `${operation.kind} ${operation.place}`;
+    seen.set(key, { first: index, ...seen.get(key), ...operation, last: index });
+    return undefined;
+  };
+  await withFaults(place(name), note, () => train(name));
+  return seen;
+}
+
+const WRITES = ['writeSync', 'appendFileSync', 'writeFileSync'];
+const TAKES_SPACE = [...WRITES, 'openSync', 'mkdirSync', 'copyFileSync', 'fsyncSync'];
+
+/** What may happen to an operation, each at its first or its last time. */
+function faultsOf({ kind, first, last }: Operation & { first: number; last: number }): [Fault, number][] {
+  const crash: [Fault, number] = WRITES.includes(kind)
+    ? ['torn', last]
+    : [first % 2 === 0 ? 'crash' : 'crash-after', last];
+  return [crash, [TAKES_SPACE.includes(kind) ? 'ENOSPC' : 'EACCES', first]];
+}
+
+/** Runs with one fault, then again without; the outcome must be that of the undisturbed run. */
+async function trainWithFault(name: string, fault: Fault, at: number, expected: object): Promise<void> {
+  let happened: string | undefined;
+  const decide = ({ kind, place: file }: Operation, index: number) => {
+    if (index !== at) return undefined;
+    happened = `${fault} at ${kind} of ${file}`;
+    return fault;
+  };
+  const failure = await withFaults(place(name), decide, () => train(name)).then(
+    () => undefined,
+    (error: Error) => error,
+  );
+  assert.ok(happened !== undefined, `operation ${at} did not come`);
+  const isCrash = !['ENOSPC', 'EACCES'].includes(fault);
+  if (isCrash) bury(name);
+  if (failure && !isCrash && !(failure instanceof Crash)) {
+    const remedy =
+      fault === 'ENOSPC' ? /the disk is full; free some space/ : /no permission to write there; choose another/;
+    assert.ok(failure.message.includes(place(name)), `${happened}: no file is named in: ${failure.message}`);
+    assert.match(failure.message, remedy, happened);
+  }
+  try {
+    await train(name);
+  } catch (error) {
+    throw new Error(`after ${happened}, the run does not go on: ${(error as Error).message}`, { cause: error });
+  }
+  const found = repeatable(name);
+  assert.deepEqual(Object.keys(found), Object.keys(expected), happened);
+  assert.deepEqual(found, expected, `${happened}: files differ`);
+}
+
+test('each operation of a run fails once: the same run again ends as one that nothing happened to', async () => {
+  await train('whole');
+  const expected = repeatable('whole');
+  const operations = await watch('watched');
+  assert.deepEqual(repeatable('watched'), expected);
+  const faults = [...operations.values()].flatMap(faultsOf);
+  assert.ok(faults.length > 150, `${faults.length} faults`);
+  const problems: string[] = [];
+  for (const [fault, at] of faults) {
+    await trainWithFault('faulty', fault, at, expected).catch((error: Error) =>
+      problems.push(error.message.slice(0, 400)),
+    );
+    rmSync(place('faulty'), { recursive: true, force: true });
+  }
+  assert.deepEqual(problems, []);
+});
+
+test('so does each operation of a run that goes on', async () => {
+  const controller = new AbortController();
+  const onStep = (done: number) => (done === 2 ? controller.abort() : undefined);
+  await assert.rejects(train('stopped', { onStep, signal: controller.signal }), TrainingStopped);
+  const restore = (name: string) => {
+    rmSync(place(name), { recursive: true, force: true });
+    cpSync(place('stopped'), place(name), { recursive: true });
+  };
+  const fresh = await watch('another');
+  restore('resumed');
+  const resumed = await watch('resumed');
+  const expected = repeatable('whole');
+  assert.deepEqual(repeatable('resumed'), expected);
+  const faults = [...resumed].filter(([key]) => !fresh.has(key)).flatMap(([, operation]) => faultsOf(operation));
+  assert.ok(faults.length > 20, `${faults.length} faults`);
+  const problems: string[] = [];
+  for (const [fault, at] of faults) {
+    restore('faulty');
+    await trainWithFault('faulty', fault, at, expected).catch((error: Error) =>
+      problems.push(error.message.slice(0, 400)),
+    );
+  }
+  assert.deepEqual(problems, []);
+});
