@@ -348,7 +348,7 @@ export class RunDirectory {
   }
 
   /** Reads the `step.json` of a checkpoint. @throws Error when it is missing or not that of this step */
-  private describeCheckpoint({ step, folder }: Checkpoint): Checkpoint {
+  describeCheckpoint({ step, folder }: Checkpoint): Checkpoint {
     const file = path.join(folder, 'step.json');
     if (!existsSync(file)) throw new Error(`${file} is missing`);
     const content = parseObject(readFileSync(file, 'utf8')) as { step?: number; best?: BestCheckpoint } | undefined;
@@ -374,7 +374,8 @@ export class RunDirectory {
     return { step, score, folder: path.join(this.checkpointsFolder, checkpointName(step)) };
   }
 
-  private checkpoints(): Checkpoint[] {
+  /** The checkpoints from the oldest to the newest, whether they are sound or not. */
+  checkpoints(): Checkpoint[] {
     const parent = this.checkpointsFolder;
     if (!existsSync(parent)) return [];
     return readdirSync(parent)

@@ -1,8 +1,9 @@
 /** The state of a training run between two steps: the tensors that a checkpoint holds, checked before they are saved and when they are read. */
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import { readSafetensors, writeSafetensors } from '../model/safetensors.js';
+import { finitePieces } from '../model/finite-weights.js';
+import { readSafetensors, storedTensors, writeSafetensors } from '../model/safetensors.js';
 import type { AdamW, TensorMap } from './adamw.js';
 
 export interface TrainingState {
@@ -83,6 +84,43 @@ export function readState(folder: string, { trainable, state = {} }: TrainingSta
     tf.dispose(tensors);
     throw error;
   }
+}
+
+/**
+ * Checks the state that a folder holds without the model that it is of: whether the files are there and sound, the optimizer has its
+ * two moments of each weight and of no other, in that weight's shape, and every number is finite.
+ *
+ * @returns the number of tensors
+ * @throws Error naming the file, and the tensor that is missing, of another shape or not finite
+ */
+export function checkStoredState(folder: string): number {
+  const shapesOf = (name: string): Map<string, string> => {
+    const file = fileOf(folder, name);
+    if (!existsSync(file)) throw new Error(`${file} is missing`);
+    const shapes = new Map<string, string>();
+    for (const { name: tensor, shape, pieces } of storedTensors(file)) {
+      for (const _ of finitePieces(pieces(), tensor, file));
+      shapes.set(tensor, String(shape));
+    }
+    return shapes;
+  };
+  const weights = shapesOf('trainable');
+  const moments = shapesOf('optimizer');
+  if (!moments.delete('updates')) throw new Error(`${fileOf(folder, 'optimizer')} does not hold the number of updates`);
+  // Before the first update there are none.
+  for (const [moment, shape] of moments) {
+    const weight = moment.replace(/^(first|second)\//, '');
+    if (weights.get(weight) !== shape)
+      throw new Error(
+        `${fileOf(folder, 'optimizer')}: '${moment}' is [${shape}], and the weight is [${weights.get(weight)}]`,
+      );
+  }
+  if (moments.size > 0 && moments.size !== 2 * weights.size)
+    throw new Error(`${fileOf(folder, 'optimizer')} holds ${moments.size} moments of ${weights.size} weights`);
+  const known = ['trainable.safetensors', 'optimizer.safetensors'];
+  const others = readdirSync(folder).filter((name) => name.endsWith('.safetensors') && !known.includes(name));
+  const further = others.map((name) => shapesOf(name.slice(0, -'.safetensors'.length)).size);
+  return weights.size + moments.size + further.reduce((a, b) => a + b, 0);
 }
 
 /** Replaces the tensors in memory by those that were read, and frees the old ones. */

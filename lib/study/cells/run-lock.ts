@@ -1,5 +1,5 @@
 /** One process at a time in the folder of a run: its `.lock` says who that is. */
-import { linkSync, readdirSync, readFileSync, renameSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, readdirSync, readFileSync, renameSync, rmdirSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { discard, diskFailure, makeFolder, removePath } from '../../engine/disk.js';
@@ -66,6 +66,16 @@ export function releaseJob(folder: string, job: string): void {
 export function isLocked(folder: string): boolean {
   const holder = readHolder(path.join(folder, '.lock'));
   return holder !== undefined && !isGone(holder);
+}
+
+/** The lock of a folder, and what is known of its holder, who cannot be read in a damaged one; undefined when there is none. */
+export function lockOf(folder: string): { holder?: LockHolder; state: 'at work' | 'gone' | 'elsewhere' } | undefined {
+  const file = path.join(folder, '.lock');
+  if (!existsSync(file)) return undefined;
+  const holder = readHolder(file);
+  if (!holder) return { state: 'gone' };
+  if (holder.host !== os.hostname()) return { holder, state: 'elsewhere' };
+  return { holder, state: isGone(holder) ? 'gone' : 'at work' };
 }
 
 function acquire(file: string): void {

@@ -8,13 +8,11 @@ import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, wri
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { scoreAnswer } from '../../../lib/rewards/score-answer.js';
-import type { QuestionRow } from '../../../lib/study/cells/prepared-rows.js';
-import { type RunControl, type TrainingPlan, trainRun } from '../../../lib/study/cells/train-run.js';
-import { TINY } from '../../../lib/study/profile.js';
+import type { RunControl } from '../../../lib/study/cells/train-run.js';
 import { TrainingStopped } from '../../../lib/train/loop.js';
 import { Crash, type Fault, type Operation, withFaults } from '../../support/file-faults.js';
 import { writeMicroModel } from '../../support/micro-model.js';
+import { trainMicro } from '../../support/micro-run.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-faults-'));
 const base = path.join(folder, 'base');
@@ -25,34 +23,9 @@ before(() => {
 });
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-const rows = ['one', 'two'].map(
-  (id): QuestionRow => ({
-    ...{ id, prompt: id, pictures: [], family: 'count', solution: '1' },
-    row: { id, image: [], problem: id, answer: '1' },
-  }),
-);
-const sampling = { maxNewTokens: 4, temperature: 1, topK: 0, topP: 1 };
-
-/** Three steps: a checkpoint after each, of which one goes and one is the best, which is not the last. */
-const plan = async (): Promise<TrainingPlan> => ({
-  kind: 'grpo',
-  start: { checkpoint: base },
-  rows,
-  rewards: [['format_reward', 1]],
-  settings: { ...TINY.grpo, ...sampling, steps: 3, promptsPerStep: 1, completions: 2, promptsPerMicroBatch: 1 },
-  validation: {
-    settings: { ...sampling, evaluateEvery: 2, items: 1, samples: 1 },
-    rows: rows.slice(1),
-    score: scoreAnswer,
-  },
-});
-
 const place = (name: string) => path.join(folder, 'runs', name);
 
-function train(name: string, control: RunControl = {}) {
-  const location = { folder: place(name), configuration: { seed: 1 } };
-  return trainRun(location, plan, { checkpointEvery: 1, keepCheckpoints: 1, ...control });
-}
+const train = (name: string, control: RunControl = {}) => trainMicro(place(name), base, control);
 
 /** Every file of a run but those that hold times. */
 function repeatable(name: string): { [file: string]: string } {
