@@ -6,6 +6,7 @@ import { type RowFiles, readRows, rowsFile } from '../records/open-rows.js';
 import type { DataRow } from '../records/record.js';
 import { checkValidation, type ValidationSettings } from '../study/cells/validation.js';
 import { checkPicturesOf, type OpenedData } from './open-data.js';
+import { type AskedScorer, parseScorer, SCORER_OPTION } from './scorer-option.js';
 import { checkUsage, parseWholeNumber, UsageError } from './usage.js';
 
 export interface ValidationOptions {
@@ -13,12 +14,14 @@ export interface ValidationOptions {
   validation?: string;
   validationSamples: string;
   images?: string;
+  scorer: string;
 }
 
 /** What evaluation during training needs. */
 export interface HeldOut {
   rows: RowFiles<DataRow>;
   settings: ValidationSettings;
+  scorer: AskedScorer;
   /** Its part of what the run is known by. */
   identity: object;
 }
@@ -28,7 +31,8 @@ export function addValidationOptions(command: Command): Command {
   return command
     .option('--evaluate-every <n>', 'evaluate on held-out records after every n steps; 0: never', '0')
     .option('--validation <file>', 'the held-out records (JSON Lines), images/ beside them')
-    .option('--validation-samples <n>', 'completions sampled of each, for pass@n', '4');
+    .option('--validation-samples <n>', 'completions sampled of each, for pass@n', '4')
+    .option(...SCORER_OPTION);
 }
 
 /**
@@ -40,8 +44,9 @@ export function addValidationOptions(command: Command): Command {
 export async function loadHeldOut(
   options: ValidationOptions,
   sampling: SamplingSettings & { maxNewTokens: number },
-  { rows: training, processor }: Pick<OpenedData, 'rows' | 'processor'>,
+  { rows: training, task, processor }: Pick<OpenedData, 'rows' | 'task' | 'processor'>,
 ): Promise<HeldOut | undefined> {
+  const scorerOf = parseScorer(options.scorer);
   const evaluateEvery = parseWholeNumber('--evaluate-every', options.evaluateEvery);
   const samples = parseWholeNumber('--validation-samples', options.validationSamples, 1);
   if (evaluateEvery === 0) return undefined;
@@ -58,5 +63,10 @@ export async function loadHeldOut(
   const { temperature, topP, topK, minP, maxNewTokens } = sampling;
   const settings = { evaluateEvery, items: rows.records.length, samples, maxNewTokens, temperature, topP, topK, minP };
   checkUsage(() => checkValidation(settings));
-  return { rows, settings, identity: { validation: { ...settings, data: fileDigest(rowsFile(options.validation)) } } };
+  return {
+    rows,
+    settings,
+    scorer: scorerOf(task),
+    identity: { validation: { ...settings, data: fileDigest(rowsFile(options.validation)) } },
+  };
 }

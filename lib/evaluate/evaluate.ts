@@ -61,6 +61,8 @@ export interface EvaluationOptions {
   score: Scorer;
   /** Called after each batch with the number of items that are done. */
   onProgress?: (done: number, total: number) => void;
+  /** Called with each outcome and its item, in order, for what else judges completions. */
+  onOutcome?: (outcome: EvaluatedItem, item: EvaluationItem) => void;
 }
 
 /**
@@ -70,7 +72,7 @@ export interface EvaluationOptions {
 export async function evaluateModel(
   model: Model,
   items: readonly Deferred<EvaluationItem>[],
-  { maxNewTokens, score, onProgress }: EvaluationOptions,
+  { maxNewTokens, score, onProgress, onOutcome }: EvaluationOptions,
 ): Promise<Evaluation> {
   const outcomes: EvaluatedItem[] = [];
   for (let first = 0; first < items.length; first += BATCH) {
@@ -90,7 +92,10 @@ export async function evaluateModel(
         ...{ formatted: formatReward({ completion }) === 1, tokens: tokens.length, ended },
       };
     });
-    outcomes.push(...(await Promise.all(judged)));
+    for (const [i, outcome] of (await Promise.all(judged)).entries()) {
+      outcomes.push(outcome);
+      onOutcome?.(outcome, batch[i]!);
+    }
     onProgress?.(outcomes.length, items.length);
   }
   return summarize(outcomes);

@@ -32,6 +32,7 @@ export async function brevity({ completion, row, tokens }: Input) {
 export const whole = ({ cut }: Input): boolean => !cut;
 /** Half a point for anything. */
 export const half = (completion: string, row: { kind?: unknown }): number => (row.kind === 'colour' ? 0.5 : 0);
+export const two = (): number => 2;
 `,
   );
 });
@@ -68,6 +69,38 @@ test('an own reward in TypeScript waits, leaves rows out and logs a metric; afte
   assert.match(edited.stderr, /holds a run of another configuration \(other rewardFiles\.brevity\.files\.words\.ts\)/);
 });
 
+test('evaluate scores with an own scorer, and reports the means of rewards with what they left out', async () => {
+  const evaluate = (scorer: string) => [
+    ...['evaluate', '--data', at('rows.jsonl'), '--model', at('base'), '--max-new-tokens', '4', '--json'],
+    ...['--scorer', scorer, '--rewards', `format,${at('mine.ts')}#whole,${at('mine.ts')}#brevity`],
+  ];
+  const { status, stdout, stderr } = runProcess(evaluate(`${at('mine.ts')}#half`));
+  assert.equal(status, 0, stderr);
+  const { accuracy, cut, rewards } = JSON.parse(stdout) as {
+    accuracy: number;
+    cut: number;
+    rewards: { [metric: string]: number };
+  };
+  // Half a point for three rows of four.
+  assert.equal(accuracy, 0.375);
+  assert.equal(rewards['whole/mean'], 1 - cut);
+  assert.equal(rewards['brevity/nulls'], 1);
+  assert.ok(rewards['brevity/words']! >= 1);
+  assert.equal(rewards['format_reward/errors'], 0);
+  const two = runProcess(evaluate(`${at('mine.ts')}#two`));
+  assert.equal(two.status, 1);
+  assert.match(
+    two.stderr,
+    /the scorer must return a number from 0 to 1 or a boolean, but returned 2 for row 'row-0' and/,
+  );
+  const unknown = await runHere(evaluate('fair'));
+  assert.equal(unknown.status, 2);
+  assert.match(
+    unknown.stderr,
+    /--scorer must be kit, symbolic, released or a file of your own, \.\/mine\.ts#name; got 'fair'/,
+  );
+});
+
 test('a missing file and a missing export are wrong usage, with what is there', async () => {
   const list = (rewards: string) =>
     runHere(['grpo', '--data', at('rows.jsonl'), '--out', at('no'), '--rewards', rewards]);
@@ -77,5 +110,5 @@ test('a missing file and a missing export are wrong usage, with what is there', 
     [2, true],
   );
   const other = await list(`${at('mine.ts')}#short`);
-  assert.deepEqual([other.status, /it exports #brevity, #half, #whole/.test(other.stderr)], [2, true]);
+  assert.deepEqual([other.status, /it exports #brevity, #half, #two, #whole/.test(other.stderr)], [2, true]);
 });

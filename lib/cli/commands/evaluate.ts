@@ -3,11 +3,9 @@ import type { Command } from 'commander';
 import { startEngine } from '../../engine/backend.js';
 import { shareCut } from '../../evaluate/evaluate.js';
 import { loadModel } from '../../model/model.js';
-import { scoreSymbolic } from '../../rewards/score-symbolic.js';
-import type { Scorer } from '../../rewards/scorer.js';
 import { evaluateRows } from '../../study/cells/evaluate-rows.js';
 import { prepareQuestions } from '../../study/cells/prepared-rows.js';
-import type { Task } from '../../tasks/task.js';
+import type { ScoredCompletion } from '../../train/score-completions.js';
 import { DTYPE_OPTION, parseDtype } from '../dtype-option.js';
 import { MODEL_FLAGS, MODEL_IDS } from '../model-option.js';
 import { openData } from '../open-data.js';
@@ -17,7 +15,10 @@ import { printResult } from '../print-result.js';
 import { showProgress } from '../progress.js';
 import { addPromptOptions, type PromptFlags, readPrompts, showFirstPrompt } from '../prompt-options.js';
 import { reportPenalty } from '../report-penalty.js';
+import { parseRewards, REWARDS_TEXT } from '../reward-option.js';
+import { type RewardReport, reportRewards, rewardQuestion, rewardText } from '../reward-report.js';
 import { DATA_TEXT } from '../run-options.js';
+import { parseScorer, SCORER_OPTION } from '../scorer-option.js';
 import { parseStyle } from '../style-option.js';
 import { drawnTask, RECORDS_TASK_OPTION } from '../task-option.js';
 import { parseWholeNumber, UsageError } from '../usage.js';
@@ -34,6 +35,7 @@ interface EvaluateOptions extends PixelOptions, PromptFlags {
   style?: string;
   maxNewTokens?: string;
   scorer: string;
+  rewards?: string;
   json?: boolean;
 }
 
@@ -51,11 +53,8 @@ export function addEvaluate(program: Command): void {
       '--max-new-tokens <n>',
       "longest completion (default: what the checkpoint brings: for the nano model what the task needs, else the paper's)",
     )
-    .option(
-      '--scorer <name>',
-      "kit, symbolic (answers as mathematics), or released: the authors' evaluation, traps included",
-      'kit',
-    )
+    .option(...SCORER_OPTION)
+    .option('--rewards <list>', `rewards whose means are reported too: ${REWARDS_TEXT}`)
     .option('--json', 'one JSON object on stdout')
     .addHelpText(
       'after',
@@ -71,13 +70,12 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
     throw new UsageError('--style chooses among the words of a task, which --prompt replaces: give one of the two');
   const dtype = parseDtype(options.dtype);
   const bounds = pixelBounds(options);
-  const { scorer } = options;
-  if (scorer !== 'kit' && scorer !== 'released' && scorer !== 'symbolic')
-    throw new UsageError(`--scorer must be kit, symbolic or released, got '${scorer}'`);
+  const scorerOf = parseScorer(options.scorer);
+  const rewards = options.rewards === undefined ? [] : parseRewards(options.rewards);
   const askedTokens =
     options.maxNewTokens === undefined ? undefined : parseWholeNumber('--max-new-tokens', options.maxNewTokens, 1);
   const { rows, task, checkpoint } = await openData(options);
-  const score = scorer === 'symbolic' ? scoreSymbolic : scorer === 'released' ? releasedScore(task) : task.score;
+  const { score } = scorerOf(task);
   const { tokens: maxNewTokens, reason } =
     askedTokens === undefined
       ? evaluationTokens(checkpoint, drawnTask(task)?.nanoCompletionTokens)
@@ -90,8 +88,13 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
   reportPenalty(model);
   const progress = showProgress('evaluate');
   const onProgress = (done: number, total: number) => progress.update(done, total);
-  const result = await evaluateRows(model, questions, { maxNewTokens, score, onProgress });
+  const asked: ScoredCompletion[] = [];
+  const result = await evaluateRows(model, questions, {
+    ...{ maxNewTokens, score, onProgress },
+    onOutcome: rewards.length === 0 ? undefined : (outcome, item) => asked.push(rewardQuestion(model, outcome, item)),
+  });
   progress.stop();
+  const report: RewardReport = await reportRewards(rewards, asked);
   const cut = shareCut(result);
   const percent = (share: number) => (100 * share).toFixed(1);
   if (cut > MOST_CUT)
@@ -101,16 +104,8 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
     );
   printResult(
     options.json,
-    { ...result, cut },
+    { ...result, cut, ...(rewards.length > 0 ? { rewards: report } : {}) },
     `accuracy ${percent(result.accuracy)} % [${result.interval.map(percent).join(', ')}] of ${result.count}; ` +
-      `${percent(result.formatted)} % in the format asked for; ${percent(cut)} % cut at ${maxNewTokens} tokens`,
+      `${percent(result.formatted)} % in the format asked for; ${percent(cut)} % cut at ${maxNewTokens} tokens${rewardText(rewards, report)}`,
   );
-}
-
-/** @throws UsageError where the released code has no evaluation of such rows */
-function releasedScore(task: Task): Scorer {
-  const score = drawnTask(task)?.releasedScore;
-  if (score === undefined)
-    throw new UsageError("--scorer released is for rows of the paper's tasks; name one with --task");
-  return score;
 }

@@ -72,7 +72,7 @@ async function grpo(options: GrpoOptions, command: Command): Promise<void> {
     const validation = heldOut && {
       settings: heldOut.settings,
       rows: prepareQuestions(heldOut.rows, asked),
-      score: task.score,
+      ...heldOut.scorer,
     };
     return { kind: 'grpo', start, ...trained, ...(validation ? { validation } : {}) };
   });

@@ -57,7 +57,7 @@ async function sft(options: SftOptions, command: Command): Promise<void> {
     const validation = heldOut && {
       settings: heldOut.settings,
       rows: prepareQuestions(heldOut.rows, asked),
-      score: task.score,
+      ...heldOut.scorer,
     };
     return { kind: 'sft', start, ...trained, ...(validation ? { validation } : {}) };
   });
