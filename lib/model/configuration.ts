@@ -2,7 +2,8 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
-import { type DecoderConfig, type FAMILIES, familyOf, type VisionConfig } from './family.js';
+import type { DecoderConfig, VisionConfig } from './architecture.js';
+import { type FAMILIES, familyOf } from './family.js';
 
 /** The sizes and constants of one model, as plain data. */
 export interface ModelConfig extends DecoderConfig {

@@ -4,73 +4,14 @@
  * A family reads its own fields of `config.json` and turns them into plain facts: sizes, the kind of norm, the kind of perceptron,
  * the windows of attention. Everything else follows these facts (`modules.ts` by names and shapes, `vision.ts` by arithmetic), and
  * no other file asks which family a model belongs to. A new family is described here; where it has a fact that none had before,
- * the fact joins `DecoderConfig` or `VisionConfig`, and its arithmetic joins the file that computes that part.
+ * the fact joins `architecture.ts`, and its arithmetic joins the file that computes that part.
  *
  * What all families share stands where it is used: the two layouts of tensor names (`tensor-names.ts`), special tokens
  * (`tokenizer.ts`), the image processor (`image-processor.ts`), which all published families name `Qwen2VLImageProcessor`.
  */
 import { z } from 'zod';
+import type { DecoderConfig, VisionConfig } from './architecture.js';
 import type { TensorLayout } from './tensor-names.js';
-
-/** The decoder's sizes and constants. Plain data, since compiled steps are shared by its JSON. */
-export interface DecoderConfig {
-  hiddenSize: number;
-  intermediateSize: number;
-  layers: number;
-  heads: number;
-  keyValueHeads: number;
-  /** Width of one attention head. */
-  headSize: number;
-  vocabSize: number;
-  rmsNormEps: number;
-  ropeTheta: number;
-  /** How many rotary frequencies follow the temporal, height and width position; they sum to headSize / 2. */
-  mropeSection: [number, number, number];
-  /** Which frequencies these are: one section after the other, or temporal, height and width in turn (see `axisOfFrequency`). */
-  mropeLayout: 'sections' | 'interleaved';
-  /** True where the maps to queries, keys and values have a bias. */
-  attentionBias: boolean;
-  /** True where each head's queries and keys pass a root-mean-square norm before they are rotated. */
-  queryKeyNorm: boolean;
-  tieWordEmbeddings: boolean;
-}
-
-/** The vision tower's sizes and kinds. Plain data, as the decoder's. */
-export interface VisionConfig {
-  layers: number;
-  embedSize: number;
-  heads: number;
-  mlpSize: number;
-  channels: number;
-  patchSize: number;
-  temporalPatchSize: number;
-  /** Patches a side that the merger joins into one visual token. */
-  mergeSize: number;
-  /** Width of a visual token; it equals the decoder's `hiddenSize`. */
-  outputSize: number;
-  /** The norms of the blocks and the merger: layer norms with a bias, or root-mean-square norms without one. */
-  norm: 'layer' | 'rootMeanSquare';
-  /** The perceptron of a block: two maps around an approximation of GELU, or SwiGLU. */
-  perceptron: 'quickGelu' | 'tanhGelu' | 'swiGlu';
-  /** True where the patch embedding has a bias. */
-  patchBias: boolean;
-  /** Positions a side of the learned square grid that is stretched over each image; absent where positions are rotary alone. */
-  positionGrid?: number;
-  /** The names of a merger's norm and of its two maps. */
-  mergerNames: { norm: string; inward: string; outward: string };
-  /**
-   * DeepStack (Meng et al. 2024): the blocks, counted from 0 and rising, whose output is merged as well. What the k-th of them gives
-   * is added to the decoder's hidden states behind its k-th layer, in the places of the visual tokens. Empty without DeepStack.
-   */
-  deepStack: number[];
-  /** Window attention; absent where every block sees the whole image. */
-  windows?: {
-    /** Patches a side, a multiple of `mergeSize`. */
-    side: number;
-    /** The blocks, counted from 0, that see the whole image all the same. */
-    wholeBlocks: number[];
-  };
-}
 
 /** One family of models. */
 export interface Family {
@@ -177,14 +118,29 @@ const qwen2Decoder = z
     return { ...sizes, mropeLayout: 'sections', attentionBias: true, queryKeyNorm: false };
   });
 
-/** The decoder of Qwen3 (Yang et al. 2025), with the rotary positions of Qwen3-VL. */
+/**
+ * The decoder of Qwen3 (Yang et al. 2025), with the rotary positions of Qwen3-VL. For missing fields the values of transformers'
+ * Qwen3VLTextConfig hold.
+ */
 const qwen3Decoder = z
   .object({
     ...decoderFields,
+    hidden_size: positive.default(4096),
+    intermediate_size: positive.default(22016),
+    num_hidden_layers: layerCount.default(32),
+    num_attention_heads: positive.default(32),
+    num_key_value_heads: positive.default(32),
     /** It need not be hidden_size / num_attention_heads. */
     head_dim: positive.default(128),
+    vocab_size: decoderFields.vocab_size.default(151936),
+    rms_norm_eps: decoderFields.rms_norm_eps.default(1e-6),
+    rope_theta: decoderFields.rope_theta.default(500_000),
     attention_bias: z.literal(false).nullish(),
-    rope_scaling: z.object({ ...ropeFields, mrope_interleaved: z.literal(true).nullish() }),
+    rope_scaling: z.object({
+      ...ropeFields,
+      mrope_section: ropeFields.mrope_section.default([24, 20, 20]),
+      mrope_interleaved: z.literal(true).nullish(),
+    }),
   })
   .transform((fields, context): DecoderConfig => {
     const sizes = decoderSizes(fields, fields.head_dim, context);

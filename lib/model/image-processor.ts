@@ -9,8 +9,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import type { RgbImage } from '../records/image.js';
+import type { VisionConfig } from './architecture.js';
 import { type Resampling, resizeBicubic } from './bicubic.js';
-import type { VisionConfig } from './family.js';
 import type { ImageGrid, ProcessedImage } from './tensors.js';
 
 /** The settings of `preprocessor_config.json`. */

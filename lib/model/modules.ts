@@ -6,8 +6,8 @@
  */
 import type * as tf from '@tensorflow/tfjs';
 import { type Weight, widen } from '../engine/packed.js';
+import type { VisionConfig } from './architecture.js';
 import type { ModelConfig } from './configuration.js';
-import type { VisionConfig } from './family.js';
 import type { ModelWeights } from './tensors.js';
 
 /** A linear map, a norm or a table: the tensor `NAME.weight`, and `NAME.bias` where it has one. */

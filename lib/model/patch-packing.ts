@@ -3,8 +3,8 @@
  * batch takes memory by the patches it has, and not by the largest image times their number.
  */
 import * as tf from '@tensorflow/tfjs';
+import type { VisionConfig } from './architecture.js';
 import { FORBIDDEN } from './attention.js';
-import type { VisionConfig } from './family.js';
 import type { ImageBatch, ImageGrid, ProcessedImage } from './tensors.js';
 import { placeOnGrid } from './vision-positions.js';
 import { PADDING_WINDOW } from './window-attention.js';

@@ -5,7 +5,7 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { takeRows } from '../engine/operations.js';
-import type { VisionConfig } from './family.js';
+import type { VisionConfig } from './architecture.js';
 import { positionTable, weightOf } from './modules.js';
 import type { ImageGrid, ModelWeights } from './tensors.js';
 

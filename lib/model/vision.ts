@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import { gelu, quickGelu, swiGlu, tanhGelu } from '../engine/activations.js';
 import { layerNorm, linear, rmsNorm, rotate } from '../engine/operations.js';
 import { mapTensor } from '../engine/packed.js';
-import type { VisionConfig } from './family.js';
+import type { VisionConfig } from './architecture.js';
 import {
   biasOf,
   deepStackMergers,

@@ -86,6 +86,16 @@ describe('parseConfig', () => {
     // 2304 positions are a grid of 48 x 48.
     const sizes = [layers, embedSize, mlpSize, heads, patchSize, positionGrid, ...deepStack];
     assert.deepEqual(sizes, [27, 1152, 4304, 16, 16, 48, 8, 16]);
+    const ids = { image_token_id: 5, vision_start_token_id: 6, vision_end_token_id: 7 };
+    const decoder = parseConfig({
+      ...{ ...ids, model_type: 'qwen3_vl', vision_config: { out_hidden_size: 4096 } },
+      text_config: { num_key_value_heads: 8, rope_parameters: { rope_theta: 5e6 } },
+    });
+    const { hiddenSize, intermediateSize, headSize, keyValueHeads, ropeTheta, mropeSection } = decoder;
+    assert.deepEqual(
+      [hiddenSize, intermediateSize, headSize, keyValueHeads, ropeTheta, mropeSection],
+      [4096, 22016, 128, 8, 5e6, [24, 20, 20]],
+    );
   });
 
   it('refuses what Qwen3-VL’s fields cannot mean', () => {

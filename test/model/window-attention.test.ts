@@ -5,7 +5,7 @@ import * as tf from '@tensorflow/tfjs';
 import { startEngine } from '../../lib/engine/backend.js';
 import { compile } from '../../lib/engine/compile.js';
 import { Random } from '../../lib/engine/random.js';
-import type { VisionConfig } from '../../lib/model/family.js';
+import type { VisionConfig } from '../../lib/model/architecture.js';
 import { imageTensors, layOutPatches, patchCount } from '../../lib/model/patch-packing.js';
 import type { ImageBatch } from '../../lib/model/tensors.js';
 import { sortByWindow, windowAttention } from '../../lib/model/window-attention.js';
