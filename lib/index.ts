@@ -26,6 +26,7 @@ export { type LoadedRows, loadRecords } from './study/data/load-rows.js';
 
 // ---- Tasks: what is asked, and how ----------------------------------------------------------------------------------------------
 
+export type { PromptOptions } from './tasks/asked-prompt.js';
 export { TRAINED_FAMILIES } from './tasks/counting/program.js';
 export { defineTask } from './tasks/define-task.js';
 export { type PromptStyle, writeTarget } from './tasks/prompts.js';
@@ -87,6 +88,7 @@ export { GREEDY, type SamplingSettings } from './model/sampling.js';
 
 // ---- Training: SFT, GRPO, run directories ---------------------------------------------------------------------------------------
 
+export { evaluateTask, evaluationItems, grpoExamples, sftExamples, taskRewards } from './study/cells/own-examples.js';
 export { groupAdvantages } from './train/advantage.js';
 export { readCompletions } from './train/completions.js';
 export { trainGrpo } from './train/grpo.js';
