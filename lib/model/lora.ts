@@ -162,7 +162,7 @@ export function mergeAdapters(parameters: MutableWeights): void {
 /**
  * Writes the adapters in PEFT's files.
  *
- * @param base the folder of the model without adapters, which is noted in the files
+ * @param base the folder of the model without adapters, which is noted in the files as a path from the adapters' folder
  * @param id the base model's id, if it came from the hub; it is noted instead of the folder, since other machines know it too
  * @throws Error when the map holds no adapter, or adapters of different rank or scaling
  */
@@ -184,7 +184,7 @@ export function saveAdapters(
   const config = {
     peft_type: 'LORA',
     task_type: 'CAUSAL_LM',
-    base_model_name_or_path: id?.repo ?? path.resolve(base),
+    base_model_name_or_path: id?.repo ?? relativeFolder(folder, base),
     revision: id?.revision ?? null,
     r: rank,
     // Stored so that alpha / r is the scaling, whichever rule gave it.
@@ -210,6 +210,14 @@ export function saveAdapters(
     }),
   );
   writeSafetensors(path.join(folder, 'adapter_model.safetensors'), tensors);
+}
+
+/**
+ * A folder's path from another, in which both may be moved together. It holds for the folder that a partial one becomes too, which lies
+ * beside it. On another drive of Windows there is none, and the path is absolute.
+ */
+function relativeFolder(from: string, to: string): string {
+  return path.relative(path.resolve(from), path.resolve(to)).replaceAll(path.sep, '/') || '.';
 }
 
 /**

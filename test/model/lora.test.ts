@@ -210,9 +210,10 @@ test('GRPO with LoRA: the reference is the base, so the KL is 0 at first and gro
 test('saved and loaded, adapters give the same logits bit for bit; the files are PEFT’s', () => {
   const parameters = moved(tinyParameters());
   const target = path.join(folder, 'saved');
-  saveAdapters(parameters, '/somewhere/base', target);
+  saveAdapters(parameters, path.join(folder, 'bases', 'mine'), target);
   const config = JSON.parse(readFileSync(path.join(target, 'adapter_config.json'), 'utf8'));
   assert.equal(config.peft_type, 'LORA');
+  assert.equal(config.base_model_name_or_path, '../bases/mine');
   assert.deepEqual([config.r, config.lora_alpha], [3, 6]);
   assert.ok(config.target_modules.includes('model.language_model.layers.0.self_attn.q_proj'));
   const loaded = tinyParameters();

@@ -66,7 +66,7 @@ test('every notebook runs to its end and leaves data, cells, figures and results
   const [start, ...others] = starts.filter((each) => existsSync(each));
   assert.ok(start !== undefined && others.length === 0);
   const adapter = readFileSync(path.join(start, '..', 'final', 'adapter_config.json'), 'utf8');
-  assert.equal((JSON.parse(adapter) as { base_model_name_or_path: string }).base_model_name_or_path, start);
+  assert.equal((JSON.parse(adapter) as { base_model_name_or_path: string }).base_model_name_or_path, '../start');
   for (const format of ['png', 'svg', 'pdf', 'html', 'txt']) {
     const file = path.join(runs, 'tiny', 'figures', `paradigms-counting.${format}`);
     assert.ok(existsSync(file), `no figure as ${format}`);

@@ -183,5 +183,6 @@ test('adapters of the start are merged into a checkpoint of its own before new o
   const config = JSON.parse(readFileSync(path.join(second.checkpoint, 'adapter_config.json'), 'utf8')) as {
     base_model_name_or_path: string;
   };
-  assert.equal(path.resolve(config.base_model_name_or_path), path.resolve(start));
+  // A path from the adapter's folder: the run may be moved, and no name of a machine's folder is handed on.
+  assert.equal(config.base_model_name_or_path, '../start');
 });
