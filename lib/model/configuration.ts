@@ -7,6 +7,8 @@ import { type FAMILIES, familyOf } from './family.js';
 
 /** The sizes and constants of one model, as plain data. */
 export interface ModelConfig extends DecoderConfig {
+  /** The published name of its family, for captions and messages. */
+  title: string;
   imageTokenId: number;
   visionStartTokenId: number;
   visionEndTokenId: number;
@@ -89,7 +91,7 @@ export function parseConfig(json: unknown, file = 'config.json'): ModelConfig {
     const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
     return fail(`not a sound configuration of ${family.title}: ${problems.join('; ')}`);
   }
-  const config = parsed.data;
+  const config = { ...parsed.data, title: family.title };
   if (config.vision.outputSize !== config.hiddenSize)
     fail(
       `vision_config.${family.outputField}, the merger's output, must equal hidden_size, ${config.hiddenSize}, but is ${config.vision.outputSize}`,

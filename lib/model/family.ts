@@ -39,6 +39,11 @@ const layerCount = upTo(1_000);
 /** The kinds of `rope_scaling` that the kit computes. YaRN, which stretches the context, is not among them. */
 const plainRope = z.enum(['mrope', 'default']).optional();
 
+/** The rotary positions of all towers, as transformers has written them since 5.0: their base is not read, but no other is computed. */
+const towerRope = z
+  .object({ rope_theta: z.literal(10_000).optional(), rope_type: z.literal('axial').optional() })
+  .nullish();
+
 /** The decoder's fields in the files of all families. */
 const decoderFields = {
   hidden_size: positive,
@@ -166,6 +171,7 @@ const towerFields = {
   patch_size: positive.default(14),
   temporal_patch_size: positive.default(2),
   spatial_merge_size: positive.default(2),
+  rope_parameters: towerRope,
 };
 
 function towerSizes(fields: Omit<z.output<z.ZodObject<typeof towerFields>>, 'hidden_size'>) {
@@ -267,6 +273,7 @@ const qwen3Tower = z
       .default(2304),
     deepstack_visual_indexes: z.array(z.number().int().nonnegative()).default([8, 16, 24]),
     hidden_act: z.literal('gelu_pytorch_tanh').default('gelu_pytorch_tanh'),
+    rope_parameters: towerRope,
   })
   .refine((fields) => fields.hidden_size % (4 * fields.num_heads) === 0, {
     path: ['hidden_size'],

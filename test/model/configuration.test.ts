@@ -98,6 +98,16 @@ describe('parseConfig', () => {
     );
   });
 
+  for (const family of FAMILIES)
+    it(`${family}: refuses another base of the tower’s rotary positions than the one that is computed`, () => {
+      const file = read(family, 'config.json');
+      const vision_config = {
+        ...(file.vision_config as Json),
+        rope_parameters: { rope_theta: 5000, rope_type: 'axial' },
+      };
+      assert.throws(() => parseConfig({ ...file, vision_config }), /vision_config\.rope_parameters\.rope_theta/);
+    });
+
   it('refuses what Qwen3-VL’s fields cannot mean', () => {
     const file = read('qwen3-vl', 'config.json');
     const text = file.text_config as { rope_parameters: Json };

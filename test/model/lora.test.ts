@@ -33,7 +33,7 @@ import { likelihoodGradients } from '../../lib/train/likelihood-update.js';
 import { RunDirectory } from '../../lib/train/run-directory.js';
 import { REASON_RFT_SFT, trainSft } from '../../lib/train/sft.js';
 import { fixtureFolder, largestGap } from '../support/parity-fixture.js';
-import { TINY_CONFIG, tinyParameters, tinyPrompt } from '../support/tiny-model.js';
+import { TINY_CONFIG, TINY_QWEN3_CONFIG, tinyParameters, tinyPrompt } from '../support/tiny-model.js';
 import { tinyExamples, tinyPolicy } from '../support/tiny-policy.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-lora-'));
@@ -106,6 +106,9 @@ test('targets: ends of names, a regular expression over transformers’ names, a
   const parameters = tinyParameters();
   // Two layers of seven maps each; one block of four and a merger of two.
   assert.equal(targetedModules(parameters, 'all-linear').length, 2 * 7 + 4 + 2);
+  // Three layers, two blocks, three mergers. The table of learned positions is no linear map.
+  const qwen3 = tinyParameters(1, TINY_QWEN3_CONFIG);
+  assert.equal(targetedModules(qwen3, 'all-linear').length, 3 * 7 + 2 * 4 + 3 * 2);
   assert.deepEqual(targetedModules(parameters, 'q_proj, v_proj'), [
     'model.layers.0.self_attn.q_proj',
     'model.layers.0.self_attn.v_proj',

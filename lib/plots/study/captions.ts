@@ -19,7 +19,7 @@ export function configurationWords(
   stage: 'paradigms' | 'ablations' = 'paradigms',
 ): string {
   const config = readConfig(study.base);
-  const model = `Profile ${study.profile.name}: Qwen2-VL of ${grouped(countParameters(config))} parameters (width ${config.hiddenSize}, ${config.layers} layers).`;
+  const model = `Profile ${study.profile.name}: ${config.title} of ${grouped(countParameters(config))} parameters (width ${config.hiddenSize}, ${config.layers} layers).`;
   const tasksByWords = new Map<string, TaskName[]>();
   for (const task of tasks) {
     const words = taskWords(study, task, stage);
