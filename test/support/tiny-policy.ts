@@ -9,12 +9,16 @@ import { TINY_CONFIG, tinyParameters, tinyPrompt } from './tiny-model.js';
 export const TINY_END = 31;
 
 export function tinyPolicy(seed = 1): Model {
-  // Trainers use weights, generator and the tokenizer's decode alone.
+  // Trainers use weights, generator and the tokenizer's decode, and the image processor to log what the model is shown.
   return {
     folder: 'tiny',
     config: TINY_CONFIG,
     parameters: tinyParameters(seed),
     generator: new Generator(TINY_CONFIG, [TINY_END]),
+    imageProcessor: {
+      ...{ patchSize: 2, temporalPatchSize: 2, mergeSize: 2, minPixels: 16, maxPixels: 4096 },
+      ...{ rescaleFactor: 1 / 255, mean: [0.5, 0.5, 0.5], deviation: [0.5, 0.5, 0.5] },
+    },
     tokenizer: { decode: (tokens: readonly number[]) => tokens.join(' ') },
   } as unknown as Model;
 }
