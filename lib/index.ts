@@ -50,6 +50,7 @@ export { accuracyReward } from './rewards/accuracy.js';
 export { extractAnswer } from './rewards/extract-answer.js';
 export { formatReward } from './rewards/format.js';
 export { functionReward } from './rewards/function-reward.js';
+export { type JudgeSettings, judgeReward } from './rewards/judge.js';
 export { mathematicalReward } from './rewards/mathematical.js';
 export type {
   BatchedReward,

@@ -37,8 +37,16 @@ export interface RewardInput {
 /** A number; true or false for 1 or 0; null where the reward does not apply to the completion, which leaves it out of the sum. */
 export type RewardValue = number | boolean | null;
 
-/** What a reward gives: its value, or the value with metrics of its own, which the run logs as `rewards/{reward}/{metric}`. */
-export type RewardOutput = RewardValue | { reward: RewardValue; metrics: { readonly [metric: string]: number } };
+/** What a reward gives: its value, or the value with more. */
+export type RewardOutput =
+  | RewardValue
+  | {
+      reward: RewardValue;
+      /** Metrics of its own, which the run logs as `rewards/{reward}/{metric}`. */
+      metrics?: { readonly [metric: string]: number };
+      /** Why a null is a failure and not a choice: it counts as an error and is logged, and the run goes on. */
+      error?: string;
+    };
 
 /** A reward: a function of one completion, which may have to wait for its answer. */
 export type RewardFunction = (input: RewardInput) => RewardOutput | Promise<RewardOutput>;

@@ -3,20 +3,27 @@
 /** The metrics of a reward that the kit logs itself, as `rewards/{reward}/{metric}`; a reward's own metrics have other names. */
 const KIT_METRICS: readonly string[] = ['mean', 'std', 'nulls', 'errors'];
 
+/** The fields of an output that is an object. */
+const FIELDS: readonly string[] = ['reward', 'metrics', 'error'];
+
 /** An output that has been checked. */
 export interface CheckedOutput {
   value: number | null;
   metrics: { readonly [metric: string]: number };
+  /** Why it failed by its own word, which stops no run. */
+  error?: string;
 }
 
 /** The output as numbers, or what is wrong with it, in words that follow the name of the reward. */
 export function checkOutput(output: unknown): CheckedOutput | { problem: string } {
   if (!isObject(output)) return checkValue(output, {});
   if (isPromise(output)) return { problem: 'must return a list of outputs, but returned one of promises' };
-  const strange = Object.keys(output).find((field) => field !== 'reward' && field !== 'metrics');
+  const strange = Object.keys(output).find((field) => !FIELDS.includes(field));
   if (strange !== undefined)
-    return { problem: `returned an object with the field '${strange}', which is none of reward and metrics` };
-  const { reward, metrics = {} } = output;
+    return { problem: `returned an object with the field '${strange}', which is none of ${FIELDS.join(', ')}` };
+  const { reward, metrics = {}, error } = output;
+  if (error !== undefined && (typeof error !== 'string' || reward !== null))
+    return { problem: 'must return an error as a text, and null as its reward' };
   if (!isObject(metrics))
     return { problem: `must return an object of numbers as metrics, but returned ${valueText(metrics)}` };
   for (const [name, value] of Object.entries(metrics)) {
@@ -27,7 +34,8 @@ export function checkOutput(output: unknown): CheckedOutput | { problem: string 
     if (!isFiniteNumber(value))
       return { problem: `must return finite numbers as metrics, but returned ${valueText(value)} as '${name}'` };
   }
-  return checkValue(reward, metrics as { [metric: string]: number });
+  const checked = checkValue(reward, metrics as { [metric: string]: number });
+  return error === undefined || 'problem' in checked ? checked : { ...checked, error };
 }
 
 function checkValue(value: unknown, metrics: CheckedOutput['metrics']): CheckedOutput | { problem: string } {

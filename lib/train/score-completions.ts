@@ -74,17 +74,20 @@ class Questions {
   /** Asks about one completion after another; while an answer is waited for, about the next ones too. */
   async askEach(reward: RewardFunction): Promise<void> {
     const waiting = new Set<Promise<void>>();
+    let controller = new AbortController();
     for (const [index, completion] of this.completions.entries()) {
       if (waiting.size >= this.settings.rewardConcurrency) await Promise.race(waiting);
       if (this.failure) return;
-      const controller = new AbortController();
       try {
         const output: unknown = reward({ ...completion, signal: controller.signal });
         if (!isPromise(output)) {
           this.take(index, output);
           continue;
         }
-        const answer = this.wait(output, controller)
+        const asked = controller;
+        // One for each question that is waited for. An answer that came at once left it unused.
+        controller = new AbortController();
+        const answer = this.wait(output, asked)
           .then((value) => this.take(index, value))
           .catch((error: unknown) => this.fail(index, failureText(error), error))
           .finally(() => waiting.delete(answer));
@@ -130,16 +133,21 @@ class Questions {
     else {
       this.scores.values[index] = checked.value;
       this.scores.metrics[index] = checked.metrics;
+      if (checked.error !== undefined) this.scores.errors[index] = this.message(index, `failed (${checked.error})`);
     }
   }
 
   /** @param problem what the reward did, in words that follow its name */
   private fail(index: number, problem: string, cause?: unknown): void {
-    const { completion, row } = this.completions[index]!;
-    const text = completion.length > SHOWN ? `${completion.slice(0, SHOWN)} ...` : completion;
-    const message = `the reward '${this.scores.name}' ${problem} for row '${row.id}' and the completion ${JSON.stringify(text)}`;
+    const message = this.message(index, problem);
     this.scores.errors[index] = message;
     if (this.settings.onRewardError === 'stop') this.failure ??= new Error(message, { cause });
+  }
+
+  private message(index: number, problem: string): string {
+    const { completion, row } = this.completions[index]!;
+    const text = completion.length > SHOWN ? `${completion.slice(0, SHOWN)} ...` : completion;
+    return `the reward '${this.scores.name}' ${problem} for row '${row.id}' and the completion ${JSON.stringify(text)}`;
   }
 
   /** Waits for an answer until the limit or until the question is aborted, whichever comes first. */

@@ -76,11 +76,16 @@ const FAULTS: readonly [what: string, reward: unknown, message: RegExp][] = [
   [
     'an object of other fields',
     () => ({ score: 1 }),
-    /an object with the field 'score', which is none of reward and metrics/,
+    /an object with the field 'score', which is none of reward, metrics, error/,
   ],
   ['an object without a value', () => ({ metrics: {} }), /but returned undefined/],
   ['a metric that is no number', () => ({ reward: 1, metrics: { n: Number.NaN } }), /metrics, but returned NaN as 'n'/],
   ['a metric of the kit', () => ({ reward: 1, metrics: { mean: 1 } }), /a metric named 'mean'; a name holds no blank/],
+  [
+    'an error of a value',
+    () => ({ reward: 1, error: 'late' }),
+    /must return an error as a text, and null as its reward/,
+  ],
   ['an error', () => assert.fail('no table'), /failed \(no table\)/],
   ['a rejection', () => Promise.reject(new Error('no host')), /failed \(no host\)/],
   ['a rejection without an error', () => Promise.reject('gone'), /failed \(the string "gone"\)/],
@@ -124,6 +129,14 @@ for (const [what, reward, message] of FAULTS) {
     assert.match(scores!.errors[0]!, message);
   });
 }
+
+test('a reward that says itself why it failed is null, counts as an error and stops nothing', async () => {
+  const [scores] = await score(() => ({ reward: null, error: 'no reply', metrics: { tries: 3 } }), 2);
+  assert.deepEqual(scores!.values, [null, null]);
+  assert.match(scores!.errors[1]!, /^the reward 'mine' failed \(no reply\) for row 'r7' and the completion "1"$/);
+  assert.equal(rewardMetrics(scores!)['rewards/mine/errors'], 2);
+  assert.equal(rewardMetrics(scores!)['rewards/mine/tries'], 3);
+});
 
 test('a long completion is shown in part', async () => {
   const [completion] = completionsOf(1);
