@@ -2,10 +2,6 @@
 
 import { randomBytes } from 'node:crypto';
 import { sep } from 'node:path';
-import sharp from 'sharp';
-import type { ExportOptions } from './export.js';
-import { renderFigure } from './export.js';
-import type { Figure } from './style.js';
 
 /** One output in several forms by MIME type. A viewer shows the richest that it knows. */
 export type DisplayBundle = Readonly<Record<string, unknown>>;
@@ -52,41 +48,4 @@ export class DisplaySlot {
     this.write({ data: bundle, metadata: {}, transient: { display_id: this.id } }, this.shown);
     this.shown = true;
   }
-}
-
-/** Pixels that the output of a cell is wide in JupyterLab on a small screen. */
-const NOTEBOOK_WIDTH = 860;
-
-/**
- * A figure as an output: interactive for JupyterLab, a PNG for code hosts and static viewers, a line of text for the rest.
- * If no browser can be started to draw the PNG, the bundle goes without it and says so on the error stream: a missing picture is no
- * reason to end a training cell.
- */
-export async function figureBundle(figure: Figure, text: string, options: ExportOptions = {}): Promise<DisplayBundle> {
-  const bundle: Record<string, unknown> = {
-    'application/vnd.plotly.v1+json': {
-      data: figure.data,
-      layout: options.height === undefined ? figure.layout : { ...figure.layout, height: options.height },
-      config: { displaylogo: false, responsive: true },
-    },
-    'text/plain': text,
-  };
-  try {
-    // JupyterLab's plotly renderer shows this picture, pixel for pixel, until the mouse comes over it.
-    const png = await renderFigure(figure, 'png', { width: NOTEBOOK_WIDTH, scale: 1, ...options });
-    // A palette of 256 colours shows no difference on a chart, and takes a third of the room in the notebook.
-    bundle['image/png'] = (await sharp(png).png({ palette: true }).toBuffer()).toString('base64');
-  } catch (error) {
-    console.error(`No static picture of "${text}": ${error instanceof Error ? error.message : String(error)}`);
-  }
-  return bundle;
-}
-
-/** Shows a finished figure under the running cell; see {@link figureBundle}. */
-export async function showFigure(figure: Figure, options: ExportOptions = {}): Promise<void> {
-  // The writer is taken before the drawing, which may end when another cell is running.
-  const write = notebookWriter();
-  const title = figure.layout.title;
-  const text = typeof title === 'string' ? title : (title?.text ?? 'figure');
-  write({ data: await figureBundle(figure, text, { height: 420, ...options }), metadata: {}, transient: {} }, false);
 }

@@ -5,8 +5,9 @@ import type { Model } from '../model/model.js';
 import { countParameters } from '../model/parameters.js';
 import type { RgbImage } from '../records/image.js';
 import { RunDirectory } from '../train/run-directory.js';
+import { figureBundle } from './figure-output.js';
 import { imageGrid } from './images.js';
-import { type DisplayBundle, DisplaySlot, type DisplayWriter, figureBundle, notebookWriter } from './notebook.js';
+import { type DisplayBundle, DisplaySlot, type DisplayWriter, notebookWriter } from './notebook.js';
 import type { Figure } from './style.js';
 import { arqueroTable, escapeHtml, numberText, type TableCell, tableBundle } from './tables.js';
 

@@ -95,6 +95,8 @@ def main(source, target, folder=None):
     client = Progress(
         notebook,
         timeout=None,
+        # A notebook would change at each execution.
+        record_timing=False,
         # A machine that others keep busy starts a kernel in minutes.
         startup_timeout=600,
         kernel_name="tslab",

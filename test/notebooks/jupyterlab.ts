@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { launchChromium } from '../../lib/plots/chromium.js';
+import { kernelLine } from '../../lib/setup/kernel.js';
 
 export interface JupyterLabOptions {
   /** The folder that JupyterLab shows: the repository. */
@@ -60,6 +61,16 @@ export class JupyterLab {
       join(settings, 'apputils-extension', 'notification.jupyterlab-settings'),
       JSON.stringify({ fetchNews: 'false', checkForUpdates: false }),
     );
+    // The kernel of this checkout, whatever the environment has registered.
+    const kernel = join(folder, 'data', 'kernels', 'tslab');
+    mkdirSync(kernel, { recursive: true });
+    const registered = {
+      argv: kernelLine(),
+      display_name: 'TypeScript',
+      language: 'typescript',
+      interrupt_mode: 'message',
+    };
+    writeFileSync(join(kernel, 'kernel.json'), JSON.stringify(registered));
     const bin = join(options.venv, process.platform === 'win32' ? 'Scripts' : 'bin');
     const log: string[] = [];
     const server = spawn(
@@ -79,6 +90,7 @@ export class JupyterLab {
         env: {
           ...process.env,
           PATH: [bin, join(options.root, 'node_modules', '.bin'), process.env.PATH].join(delimiter),
+          JUPYTER_PATH: join(folder, 'data'),
           JUPYTERLAB_SETTINGS_DIR: join(folder, 'settings'),
           JUPYTERLAB_WORKSPACES_DIR: join(folder, 'workspaces'),
           JUPYTER_CONFIG_DIR: join(folder, 'config'),
@@ -152,7 +164,12 @@ async function answers(server: ChildProcess, url: string, timeout: number): Prom
 type ExposedWindow = Window & {
   jupyterapp: {
     commands: { execute(id: string, options?: object): Promise<unknown> };
-    shell: { currentWidget: { sessionContext: { session?: { kernel?: { status: string } } } } | null };
+    shell: {
+      currentWidget: {
+        context: { model: { dirty: boolean } };
+        sessionContext: { session?: { kernel?: { status: string } } };
+      } | null;
+    };
   };
 };
 
@@ -219,6 +236,13 @@ export class LabNotebook {
   /** Interrupts the kernel, as the stop button does. */
   async interrupt(): Promise<void> {
     await this.command('notebook:interrupt-kernel');
+  }
+
+  /** Whether JupyterLab holds the notebook for changed, and will write it at the next autosave. */
+  async changed(): Promise<boolean> {
+    return this.page.evaluate(
+      () => (window as unknown as ExposedWindow).jupyterapp.shell.currentWidget!.context.model.dirty,
+    );
   }
 
   /** Saves the notebook. */

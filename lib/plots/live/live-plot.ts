@@ -3,8 +3,9 @@
 import { sep } from 'node:path';
 import { type CurvePanel, type MetricRow, trainingCurves } from '../curves.js';
 import { type ExportedFile, exportFigure, type FigureFormat, plotlyPath, scriptJson } from '../export.js';
+import { figureBundle } from '../figure-output.js';
 import { loggedMetrics, metricPanels } from '../metric-panels.js';
-import { DisplaySlot, type DisplayWriter, figureBundle, notebookWriter } from '../notebook.js';
+import { DisplaySlot, type DisplayWriter, notebookWriter } from '../notebook.js';
 import type { Figure } from '../style.js';
 import { escapeHtml } from '../tables.js';
 import { secondsLeft, type TimedStep } from './step-pace.js';

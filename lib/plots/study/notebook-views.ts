@@ -12,7 +12,7 @@ import type { StudyResults } from '../../study/results/results.js';
 import type { Study } from '../../study/workspace.js';
 import { type TaskName, type TestSet, taskNamed } from '../../tasks/tasks.js';
 import { exportFigure } from '../export.js';
-import { showFigure } from '../notebook.js';
+import { showFigure } from '../figure-output.js';
 import type { RolloutView, SampleView } from '../rollout-table.js';
 import { show } from '../show.js';
 import type { Figure } from '../style.js';
