@@ -7,6 +7,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { writeFileAtomic } from '../engine/atomic-write.js';
 import { launchChromium } from './chromium.js';
+import { fitPanels, fittingColumns } from './panels.js';
 import type { Figure } from './style.js';
 
 export type FigureFormat = 'png' | 'svg' | 'pdf' | 'html';
@@ -126,17 +127,19 @@ function withoutTimes(pdf: Buffer): Buffer {
 }
 
 /**
- * Draws a figure. The same figure gives the same bytes on one machine, whose fonts and browser a picture depends on.
+ * Draws a figure. Where the width is too small for its panels side by side, they stand in fewer columns, and the figure is higher. The same figure gives the same bytes on one machine, whose fonts and browser a picture depends on.
  *
  * @returns the bytes of the file: a PNG, an SVG in UTF-8, or a PDF of one page
  * @throws Error if no Chromium can be found or started, saying what to do
  */
 export async function renderFigure(
-  figure: Figure,
+  made: Figure,
   format: 'png' | 'svg' | 'pdf',
   options: ExportOptions = {},
 ): Promise<Buffer> {
-  const size = sizeOf(options);
+  const asked = sizeOf(options);
+  const { figure, height } = fitPanels(made, asked.width, asked.height);
+  const size = { ...asked, height };
   return withRenderer(async ({ browser, page }) => {
     if (format === 'png') {
       const url = await draw(page, figure, 'png', size);
@@ -188,13 +191,48 @@ async function interactivePage(
 <meta name="viewport" content="width=device-width">
 <title>${name}</title>
 ${plotly}
-<div id="figure" style="max-width:${size.width}px;height:${size.height}px"></div>
+<style>
+body { margin: 8px; }
+#frame { max-width: ${size.width}px; overflow-x: auto; }
+</style>
+<div id="frame"><div id="figure" style="min-width:${leastWidth(figure)}px"></div></div>
 <script>
-const figure = ${scriptJson(figure)};
-Plotly.newPlot('figure', figure.data, figure.layout, { responsive: true, displaylogo: false });
+const data = ${scriptJson(figure.data)};
+const layouts = ${scriptJson(layoutsByWidth(figure, size))};
+const node = document.getElementById('figure');
+const draw = () => {
+  const { height, layout } = layouts.find(({ from }) => node.clientWidth >= from);
+  node.style.height = height + 'px';
+  return Plotly.react(node, data, { ...layout, height: undefined }, { displaylogo: false });
+};
+draw();
+new ResizeObserver(() => draw().then(() => Plotly.Plots.resize(node))).observe(document.getElementById('frame'));
 </script>
 </html>
 `);
+}
+
+/** The widths from which on an interactive page draws the figure in which layout, the widest first. */
+function layoutsByWidth(
+  figure: Figure,
+  size: Required<ExportOptions>,
+): { from: number; height: number; layout: Figure['layout'] }[] {
+  const layouts = new Map<number | undefined, { from: number; height: number; layout: Figure['layout'] }>();
+  for (let width = size.width; width >= 0; width -= 10) {
+    const fitted = fitPanels(figure, width, size.height);
+    layouts.set(fittingColumns(figure, width), { from: width, height: fitted.height, layout: fitted.figure.layout });
+  }
+  const narrowest = [...layouts.values()].at(-1)!;
+  narrowest.from = 0;
+  return [...layouts.values()];
+}
+
+/** Pixels below which a figure's marks run into each other; on a smaller screen its page scrolls. */
+function leastWidth({ layout }: Figure): number {
+  if (layout.meta !== undefined) return 320;
+  // Names to the left of a chart stand in its margin.
+  const panels = Object.keys(layout).filter((name) => name.startsWith('xaxis')).length;
+  return (layout.margin?.l ?? 56) + 190 * Math.max(1, panels);
 }
 
 /** Writes plotly.js into a folder, unless it lies there. */

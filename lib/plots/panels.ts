@@ -1,7 +1,7 @@
 /** Several small charts in one figure: the place and the title of each. */
 
 import type { Annotations, Layout, LayoutAxis } from 'plotly.js';
-import { type Figure, figureTemplate } from './style.js';
+import { type Figure, figureTemplate, type PanelMeta } from './style.js';
 
 /** One panel of a grid: the names that its traces carry, and its share of the figure, 0 to 1 from the lower left. */
 export interface PanelPlace {
@@ -13,13 +13,17 @@ export interface PanelPlace {
   y: [number, number];
 }
 
+/** Shares of the figure's width and height that lie between panels. */
+const GAP_X = 0.08;
+const GAP_Y = 0.18;
+
 /**
  * Places `count` panels on a grid that fills by rows from the upper left.
  *
  * @param gapX the space between two columns, as a share of the figure's width
  * @param gapY the space between two rows, as a share of the figure's height
  */
-export function panelGrid(count: number, columns: number, gapX = 0.08, gapY = 0.18): PanelPlace[] {
+export function panelGrid(count: number, columns: number, gapX = GAP_X, gapY = GAP_Y): PanelPlace[] {
   const rows = Math.ceil(count / columns);
   const width = (1 - gapX * (columns - 1)) / columns;
   const height = (1 - gapY * (rows - 1)) / rows;
@@ -73,5 +77,61 @@ export function panelFigure(
     });
     data.push(...traces(place, i));
   });
-  return { data, layout: { template: figureTemplate, ...axes, annotations: titles, ...layout } };
+  const meta: PanelMeta = { panels: frames.length, columns: Math.min(columns, frames.length), gapY: gapY ?? GAP_Y };
+  return { data, layout: { template: figureTemplate, ...axes, annotations: titles, meta, ...layout } };
+}
+
+/** Pixels that a panel's title and its tick labels need. */
+const LEAST_PANEL = 240;
+/** Pixels between two columns, for the tick labels of the right one. */
+const LEAST_GAP = 64;
+
+/** The columns that a figure's panels stand in on so many pixels; undefined where it has no panels to move. */
+export function fittingColumns({ layout }: Figure, width: number): number | undefined {
+  const { meta } = layout;
+  if (meta?.columns === undefined) return undefined;
+  const { l, r } = marginsOf(layout);
+  return Math.max(1, Math.min(meta.columns, Math.floor((width - l - r + LEAST_GAP) / (LEAST_PANEL + LEAST_GAP / 2))));
+}
+
+/**
+ * The figure with its panels in fewer columns where so many pixels are too few for its own, and higher by as much. A figure that has no
+ * panels, or room enough, is returned as it is.
+ *
+ * @param height of the figure as it was made, in pixels
+ */
+export function fitPanels(figure: Figure, width: number, height: number): { figure: Figure; height: number } {
+  const columns = fittingColumns(figure, width);
+  const { meta } = figure.layout;
+  if (columns === undefined || meta === undefined || columns === meta.columns) return { figure, height };
+  const { l, r, t, b } = marginsOf(figure.layout);
+  const rowsOf = (across: number) => Math.ceil(meta.panels / across);
+  const gap = meta.gapY * (height - t - b);
+  const rowHeight = (height - t - b - gap * (rowsOf(meta.columns) - 1)) / rowsOf(meta.columns);
+  // A single row keeps no room below it for a second one's title.
+  const newGap = Math.max(gap, 72);
+  const plotHeight = rowHeight * rowsOf(columns) + newGap * (rowsOf(columns) - 1);
+  const gapX = Math.max(GAP_X, LEAST_GAP / (width - l - r));
+  const places = panelGrid(meta.panels, columns, gapX, newGap / plotHeight);
+  const layout = structuredClone(figure.layout) as Figure['layout'] & Record<string, Partial<LayoutAxis>>;
+  const axisOf = (letter: 'x' | 'y', i: number) => layout[`${letter}axis${i === 0 ? '' : i + 1}`]!;
+  const lowest = axisOf('x', meta.panels - 1).title;
+  const onceAColumn = meta.panels > meta.columns && axisOf('x', 0).title === undefined;
+  places.forEach((place, i) => {
+    Object.assign(axisOf('x', i), { domain: place.x });
+    Object.assign(axisOf('y', i), { domain: place.y });
+    Object.assign(layout.annotations![i]!, { x: place.x[0], y: place.y[1] });
+    if (onceAColumn && i + columns < meta.panels) delete (axisOf('x', i) as { title?: unknown }).title;
+    else if (onceAColumn && lowest !== undefined) axisOf('x', i).title = lowest;
+  });
+  const fitted = plotHeight + t + b;
+  return {
+    figure: { data: figure.data, layout: { ...layout, ...(figure.layout.height ? { height: fitted } : {}) } },
+    height: Math.round(fitted),
+  };
+}
+
+function marginsOf(layout: Figure['layout']): { l: number; r: number; t: number; b: number } {
+  const { l = 56, r = 16, t = 64, b = 48 } = { ...figureTemplate.layout?.margin, ...layout.margin };
+  return { l, r, t, b };
 }

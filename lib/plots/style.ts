@@ -5,7 +5,15 @@ import type { Dash, Data, Layout, PatternShape, Template } from 'plotly.js';
 /** A Plotly figure: traces and their layout, plain data that can be shown, saved and exported. */
 export interface Figure {
   data: Data[];
-  layout: Partial<Layout>;
+  layout: Partial<Layout> & { meta?: PanelMeta };
+}
+
+/** How the panels of a figure stand. The layout's first annotations are their titles. */
+export interface PanelMeta {
+  panels: number;
+  columns: number;
+  /** The space between two rows, as a share of the figure's height. */
+  gapY: number;
 }
 
 /** The marks of a series, by which one tells it from the next in colour, in grey, and without seeing colours. */

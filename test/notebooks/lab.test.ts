@@ -71,6 +71,7 @@ test('03-grpo: the plot moves while it trains, an interrupt leaves a checkpoint,
     if (curves) pictures.add(curves);
     return pictures.size >= 2 && steps() >= 2;
   });
+  await notebook.waitForKernel('busy', 1000);
   await notebook.interrupt();
   const checkpoints = () =>
     existsSync(path.join(run, 'checkpoints')) ? readdirSync(path.join(run, 'checkpoints')) : [];
@@ -80,6 +81,12 @@ test('03-grpo: the plot moves while it trains, an interrupt leaves a checkpoint,
   assert.deepEqual(checkpoints(), [`step-${String(stopped).padStart(6, '0')}`]);
   await new Promise((resolve) => setTimeout(resolve, 2000));
   assert.equal(steps(), stopped, 'training went on behind the interrupt');
+  let words = '';
+  await until("the trainer's words", async () => {
+    words = await notebook.outputText(training);
+    return /^stopped after step \d+ of \d+; a checkpoint lies in .*: run the same again to go on from it$/m.test(words);
+  });
+  assert.doesNotMatch(words, /tslab|Interrupted asynchronously|^\s+at /m);
 
   await notebook.run(training);
   await until('the run to finish', () => steps() === study.profile.grpo.steps);

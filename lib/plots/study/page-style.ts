@@ -9,6 +9,9 @@ body { max-width: 60rem; margin: 0 auto; padding: 2.5rem 1.25rem 4rem; }
 h1, h2, h3 { font-weight: 600; line-height: 1.25; }
 h1 { font-size: 1.9rem; margin: 0 0 .5rem; }
 h2 { font-size: 1.4rem; margin: 3.2rem 0 1rem; padding-top: .8rem; border-top: 2px solid var(--ink); }
+summary { cursor: pointer; list-style-position: outside; }
+summary h2 { display: inline-block; width: calc(100% - 1.5rem); vertical-align: top; margin-bottom: 0; }
+summary:focus-visible { outline: 2px solid var(--link); outline-offset: 2px; }
 h3 { font-size: 1.12rem; margin: 2.2rem 0 .6rem; }
 p, dl { max-width: 44rem; }
 header p { margin: .5rem 0; color: var(--faint); font-size: .92rem; }
@@ -62,6 +65,7 @@ footer { margin-top: 3rem; font-size: .84rem; color: var(--faint); }
 @media print {
   html { font-size: 10pt; } body { max-width: none; padding: 0; }
   nav, .files { display: none; }
+  details::details-content { content-visibility: visible; block-size: auto; }
   .wide { overflow: visible; } figure img { min-width: 0; }
   figure, .sample, tr { break-inside: avoid; } h2, h3, caption { break-after: avoid; }
   a { color: inherit; text-decoration: none; }

@@ -135,13 +135,16 @@ ${sections.map(({ html }) => html).join('\n')}
 `;
 }
 
-/** A section; its HTML is empty where it has nothing to show. */
+/** The sections that are open at first. A page with all of them open is forty screens long; a link to a section opens it. */
+const OPEN_SECTIONS: readonly string[] = ['claims', 'paradigms', 'missing'];
+
+/** A section, which folds; its HTML is empty where it has nothing to show. */
 function section(id: string, title: string, content: string) {
-  const html =
-    content === ''
-      ? ''
-      : `<section id="${id}" aria-labelledby="${id}-title"><h2 id="${id}-title">${title}</h2>\n${content}\n</section>`;
-  return { id, title, html };
+  const open = OPEN_SECTIONS.includes(id) ? ' open' : '';
+  // The link's target lies inside, as a browser opens what folds around a target.
+  const inner = `<section id="${id}" aria-labelledby="${id}-title">\n${content}\n</section>`;
+  const html = `<details${open}><summary><h2 id="${id}-title">${title}</h2></summary>\n${inner}\n</details>`;
+  return { id, title, html: content === '' ? '' : html };
 }
 
 const paragraph = (text: string) => `<p>${escapeHtml(text)}</p>`;

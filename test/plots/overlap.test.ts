@@ -1,0 +1,94 @@
+/** Figures at narrow, usual and wide screens, measured in a browser: no title runs into the next, no tick label into the next panel. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import type { Browser } from 'playwright-core';
+import { launchChromium } from '../../lib/plots/chromium.js';
+import { trainingCurves } from '../../lib/plots/curves.js';
+import { exportFigure, renderFigure } from '../../lib/plots/export.js';
+import { studyFigures } from '../../lib/plots/study/figures.js';
+import type { Figure } from '../../lib/plots/style.js';
+import { madeUpResults } from '../support/study-results.js';
+
+const folder = mkdtempSync(path.join(tmpdir(), 'overlap-'));
+let browser: Browser;
+before(async () => {
+  browser = await launchChromium();
+});
+after(async () => {
+  await browser.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const keys = ['reward', 'kl', 'completions/mean_length', 'completions/clipped_ratio', 'frac_reward_zero_std'];
+const rows = Array.from({ length: 30 }, (_, step) => ({
+  step,
+  ...Object.fromEntries(keys.map((key, k) => [key, k + step / 7])),
+}));
+const curves = trainingCurves(
+  { grpo: rows },
+  keys.map((key) => ({ title: key === 'frac_reward_zero_std' ? `${key} (dead groups)` : key, keys: [key] })),
+  { title: 'reason-rft' },
+);
+
+/** The pairs of texts of a drawn figure that lie over each other by more than a pixel. */
+async function overlaps(content: string, width: number, isFile: boolean): Promise<string[]> {
+  const page = await browser.newPage({ viewport: { width, height: 900 } });
+  if (isFile) await page.goto(pathToFileURL(content).href);
+  else await page.setContent(`<!doctype html><style>body{margin:0}</style>${content}`);
+  await page.locator('svg .gtitle, svg .annotation-text').first().waitFor({ state: 'attached' });
+  await page.waitForTimeout(400);
+  const found = await page.evaluate(() => {
+    const texts = [...document.querySelectorAll('svg text')]
+      .map((node) => ({ text: node.textContent ?? '', box: node.getBoundingClientRect() }))
+      .filter(({ text, box }) => text.trim() !== '' && box.width > 0);
+    return texts.flatMap((a, i) =>
+      texts.slice(i + 1).flatMap((b) => {
+        const across = Math.min(a.box.right, b.box.right) - Math.max(a.box.left, b.box.left);
+        const down = Math.min(a.box.bottom, b.box.bottom) - Math.max(a.box.top, b.box.top);
+        return across > 1 && down > 3 ? [`${a.text} | ${b.text}`] : [];
+      }),
+    );
+  });
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  await page.close();
+  return wide > 1 ? [...found, `the page is ${wide} pixels wider than the window`] : found;
+}
+
+test('the interactive page of curves has no text over another at 420, 900 and 1400 pixels', async () => {
+  await exportFigure(curves, path.join(folder, 'curves'), { formats: ['html'], plotly: 'beside', height: 510 });
+  for (const width of [420, 900, 1400]) {
+    assert.deepEqual(await overlaps(path.join(folder, 'curves.html'), width, true), [], `at ${width} pixels`);
+  }
+});
+
+test('a figure of each section of a study has none at 420 pixels', async () => {
+  const bySection = new Map(studyFigures(madeUpResults()).map((figure) => [figure.section, figure]));
+  for (const { name, figure, height } of bySection.values()) {
+    await exportFigure(figure, path.join(folder, name), { formats: ['html'], plotly: 'beside', width: 780, height });
+    assert.deepEqual(await overlaps(path.join(folder, `${name}.html`), 420, true), [], name);
+  }
+});
+
+test('a figure that is exported 480 pixels wide has no label in the next panel', async () => {
+  const svg = (await renderFigure(curves, 'svg', { width: 480, height: 510 })).toString();
+  assert.deepEqual(await overlaps(svg, 480, false), []);
+  // The measure finds what it looks for: the same panels, kept side by side.
+  const { meta: _, ...layout } = curves.layout;
+  const crowded = (await renderFigure({ data: curves.data, layout }, 'svg', { width: 480, height: 510 })).toString();
+  assert.notDeepEqual(await overlaps(crowded, 480, false), []);
+});
+
+test('panels keep their height when they stand in fewer columns', async () => {
+  const sizeOf = async (figure: Figure, width: number) => {
+    const svg = (await renderFigure(figure, 'svg', { width, height: 510 })).toString();
+    return /width="(\d+)" height="(\d+)"/.exec(svg)!.slice(1).map(Number);
+  };
+  assert.deepEqual(await sizeOf(curves, 900), [900, 510]);
+  const [width, height] = await sizeOf(curves, 480);
+  assert.equal(width, 480);
+  assert.ok(height! > 2 * 510, `five panels below one another in ${height} pixels`);
+});
