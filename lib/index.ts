@@ -115,6 +115,7 @@ export { trendText } from './study/results/wording.js';
 // ---- The study: profiles, data, cells, grids, results ---------------------------------------------------------------------------
 
 export type { BaseCell, Cell, CellResult, GrpoCell, SftCell } from './study/cells/cell.js';
+export type { OwnCell } from './study/cells/own-cell.js';
 export { cellCurves, evaluateCell, measureHeldOut, runCell, startedRun } from './study/cells/run-cell.js';
 export { scheduleValidation, type ValidationSettings } from './study/cells/validation.js';
 export { validationSettings } from './study/cells/validation-rows.js';
@@ -135,10 +136,12 @@ export {
   stageOneCell,
 } from './study/design/paradigms.js';
 export { type StudySelection, studyGrid } from './study/design/study-grid.js';
+export type { Sweep } from './study/design/sweep.js';
 export { type Profile, QUICK, STANDARD, TINY } from './study/profile.js';
 export { computeResults } from './study/results/compute-results.js';
 export { refuseLeakage, sharedScenes } from './study/results/leakage.js';
 export { readResults, type StudyResults, writeResults } from './study/results/results.js';
+export { type SweepOutcome, sweep } from './study/results/sweep.js';
 export { runJobsInProcesses } from './study/running/processes.js';
 export { runGrid } from './study/running/runner.js';
 export { openStudy, repositoryRoot, type Study } from './study/workspace.js';
@@ -161,6 +164,7 @@ export { rolloutTable, sampleTable } from './plots/rollout-table.js';
 export { show } from './plots/show.js';
 export { publishFigure, rolloutViews, sampleViews, showStudyFigures } from './plots/study/notebook-views.js';
 export { reportStudy } from './plots/study/report.js';
+export { sweepCurves, sweepFigure } from './plots/study/sweep-figures.js';
 export {
   ablationsTable,
   accuracyTable,

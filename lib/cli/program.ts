@@ -17,6 +17,7 @@ const COMMANDS: { readonly [name: string]: () => Promise<(program: Command) => v
   curves: async () => (await import('./commands/curves.js')).addCurves,
   rollouts: async () => (await import('./commands/rollouts.js')).addRollouts,
   study: async () => (await import('./commands/study.js')).addStudy,
+  sweep: async () => (await import('./commands/sweep.js')).addSweep,
   cell: async () => (await import('./commands/cell.js')).addCell,
   results: async () => (await import('./commands/results.js')).addResults,
   report: async () => (await import('./commands/report.js')).addReport,

@@ -7,53 +7,37 @@ import { computeResults } from '../../study/results/compute-results.js';
 import { writeResults } from '../../study/results/results.js';
 import { studyResultsText } from '../../study/results/results-text.js';
 import { measuresText } from '../../study/running/job.js';
-import { runJobsInProcesses } from '../../study/running/processes.js';
-import { runJobsOnRay } from '../../study/running/ray.js';
-import { RayJobs } from '../../study/running/ray-jobs.js';
-import { type GridReport, type RunJob, runGrid, runJobHere } from '../../study/running/runner.js';
+import { type GridReport, runGrid } from '../../study/running/runner.js';
 import type { Study } from '../../study/workspace.js';
 import { TASK_NAMES } from '../../tasks/tasks.js';
-import { STOP_SIGNALS } from '../../train/loop.js';
 import { showGrid } from '../grid-progress.js';
 import { listCells, listText, reportText } from '../grid-report.js';
 import { makeData } from '../make-data.js';
 import { printResult } from '../print-result.js';
 import { openProfile, PROFILE_OPTION } from '../profile-option.js';
+import { addRunnerOptions, chooseRunner, type RunnerOptions, setExitCode, stopAtInterrupt } from '../runner-options.js';
 import { ANY_TASK_OPTION, askedTask } from '../task-option.js';
-import { checkUsage, parseWholeNumber, UsageError } from '../usage.js';
+import { checkUsage, UsageError } from '../usage.js';
 
-interface StudyOptions {
+interface StudyOptions extends RunnerOptions {
   profile: string;
   part?: string;
   task?: string;
   only?: string;
-  workers: string;
-  ray?: string;
-  cpus: string;
-  gpus: string;
-  retries: string;
   acceptStale?: boolean;
-  list?: boolean;
   json?: boolean;
 }
 
 /** Adds the command to the program. */
 export function addStudy(program: Command): void {
-  program
+  const command = program
     .command('study')
     .description('train and evaluate what is left of a study; what fails is listed, the rest goes on')
     .option(...PROFILE_OPTION)
     .option('--part <name>', `${GRID_PARTS.join(', ')} (default: all)`)
     .option(...ANY_TASK_OPTION)
-    .option('--only <pattern>', 'the cells whose name this regular expression is found in, and what they start from')
-    .option('--workers <n>', 'cells at a time, each in a process of its own; 0: one by one in this process', '1')
-    .option(
-      '--ray <address>',
-      'run them on the Ray cluster whose dashboard has this address, such as http://127.0.0.1:8265',
-    )
-    .option('--cpus <n>', 'on Ray: processors of one cell', '1')
-    .option('--gpus <n>', 'on Ray: GPUs of one cell', '0')
-    .option('--retries <n>', 'on Ray: how often a cell that failed is tried again', '2')
+    .option('--only <pattern>', 'the cells whose name this regular expression is found in, and what they start from');
+  addRunnerOptions(command)
     .option('--accept-stale', 'take cells and measures that other code made as they are, in place of making them anew')
     .option('--list', 'only list the cells and how far each is')
     .option('--json', 'one JSON object on stdout')
@@ -67,8 +51,7 @@ export function addStudy(program: Command): void {
 
 async function runStudy(options: StudyOptions): Promise<void> {
   const study = openProfile(options);
-  const workers = parseWholeNumber('--workers', options.workers);
-  const runJob = await chooseRunner(options, workers);
+  const { runJob, parallel } = await chooseRunner(options);
   const grid = askedCells(study, options);
   if (options.list) {
     const cells = listCells(study, grid);
@@ -80,7 +63,7 @@ async function runStudy(options: StudyOptions): Promise<void> {
   const display = showGrid();
   const outcome = await runGrid(study, grid, {
     runJob,
-    parallel: Math.max(1, workers),
+    parallel,
     signal: stop,
     onDone: (job, seconds) =>
       display.line(`${job.name}: ${measuresText(job.measures()) || 'trained'}; ${durationText(seconds)}`),
@@ -89,20 +72,7 @@ async function runStudy(options: StudyOptions): Promise<void> {
   });
   display.stop();
   printOutcome(study, outcome, options.json);
-  if (outcome.interrupted) process.exitCode = 130;
-  else if (outcome.failed.length + outcome.skipped.length > 0) process.exitCode = 1;
-}
-
-/** A signal that the first interrupt sets. The second one is the system's own: it ends this process at once. */
-function stopAtInterrupt(): AbortSignal {
-  const controller = new AbortController();
-  for (const name of STOP_SIGNALS) {
-    process.once(name, () => {
-      process.stderr.write('stopping at the end of the step; the same again goes on\n');
-      controller.abort();
-    });
-  }
-  return controller.signal;
+  setExitCode(outcome);
 }
 
 /** Prints what came of the grid; where it was not interrupted, writes and prints the study's results with it. */
@@ -118,16 +88,6 @@ function printOutcome(study: Study, outcome: GridReport, json: boolean | undefin
     { ...outcome, results: file },
     `${studyResultsText(results)}\n\n${reportText(outcome)}\nthe results lie in ${file}; reason-rft report --profile ${study.profile.name} draws its figures`,
   );
-}
-
-/** Where cells run: in this process, in processes of their own, or on a cluster, which must answer before anything starts. */
-async function chooseRunner({ ray, cpus, gpus, retries, list }: StudyOptions, workers: number): Promise<RunJob> {
-  if (ray === undefined) return workers === 0 ? runJobHere : runJobsInProcesses(workers);
-  if (workers === 0) throw new UsageError('on Ray --workers is the number of cells at a time, 1 or more');
-  const size = { cpus: parseWholeNumber('--cpus', cpus, 1), gpus: parseWholeNumber('--gpus', gpus) };
-  const jobs = checkUsage(() => new RayJobs(ray));
-  if (!list) await jobs.version();
-  return runJobsOnRay({ address: ray, ...size, retries: parseWholeNumber('--retries', retries) });
 }
 
 /**

@@ -27,17 +27,27 @@ export function planDigests(plan: TrainingPlan): PlanDigests {
   const { start, rows, validation } = plan;
   const own =
     plan.kind === 'grpo' ? plan.rewards.flatMap(({ name, code }) => ('kit' in code ? [] : [[name, code]])) : [];
-  const files = Object.entries(modelFiles(start.checkpoint));
   return {
-    checkpoint: Object.fromEntries(files.map(([name, file]) => [name, fileDigest(file)])),
-    prompts: textsDigest(rows),
-    pictures: picturesDigest(rows),
+    checkpoint: checkpointDigests(start.checkpoint),
+    ...rowDigests(rows),
     ...(validation
       ? { heldOutPrompts: textsDigest(validation.rows), heldOutPictures: picturesDigest(validation.rows) }
       : {}),
     ...(own.length > 0 ? { rewardFiles: Object.fromEntries(own) } : {}),
     ...(validation?.scoreCode ? { scorerFiles: validation.scoreCode } : {}),
   };
+}
+
+/** The digest of each file that a checkpoint is loaded from. */
+export function checkpointDigests(folder: string): PlanDigests['checkpoint'] {
+  return Object.fromEntries(Object.entries(modelFiles(folder)).map(([name, file]) => [name, fileDigest(file)]));
+}
+
+/** The digests of rows as a model is shown them. */
+export type RowDigests = Pick<PlanDigests, 'prompts' | 'pictures'>;
+
+export function rowDigests(rows: readonly (SftRow | QuestionRow)[]): RowDigests {
+  return { prompts: textsDigest(rows), pictures: picturesDigest(rows) };
 }
 
 /** The digest of what is asked and what should be answered. Ids count, as draws are seeded by them. */

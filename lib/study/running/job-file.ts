@@ -7,6 +7,7 @@ import type { GridCell } from '../design/grid.js';
 import type { Study } from '../workspace.js';
 import { planJobs } from './grid-jobs.js';
 import type { GridJob, JobDescription } from './job.js';
+import { planSweepJob, type SweepContent } from './sweep-jobs.js';
 
 /** All that a process needs in order to run its job. */
 interface JobFile extends JobDescription {
@@ -45,7 +46,8 @@ export async function readJobFile(file: string): Promise<GridJob> {
   return job;
 }
 
-async function planAgain({ content }: JobDescription): Promise<GridJob> {
+function planAgain({ planner, content }: JobDescription): Promise<GridJob> {
+  if (planner === 'sweep') return planSweepJob(content as unknown as SweepContent);
   const { study, cell } = content as unknown as { study: Study; cell: GridCell };
-  return planJobs(study, [cell]).at(-1)!;
+  return Promise.resolve(planJobs(study, [cell]).at(-1)!);
 }
