@@ -14,7 +14,10 @@ import warnings
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+# `npm run bench -- --gpu` asks for a GPU; the other benches measure the CPU, also where there is one.
+ON_GPU = os.environ.get("REASON_RFT_DEVICE") == "gpu"
+if not ON_GPU:
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
 warnings.filterwarnings("ignore")
 
 import torch  # noqa: E402
@@ -22,9 +25,12 @@ from PIL import Image  # noqa: E402
 from transformers import AutoProcessor, Qwen2VLForConditionalGeneration  # noqa: E402
 
 
+DEVICE = "cuda" if ON_GPU else "cpu"
+
+
 def load(checkpoint):
     # Set-up copies the field's files; the processor is that of the checkpoint.
-    model = Qwen2VLForConditionalGeneration.from_pretrained(checkpoint, dtype=torch.float32)
+    model = Qwen2VLForConditionalGeneration.from_pretrained(checkpoint, dtype=torch.float32).to(DEVICE)
     return model, AutoProcessor.from_pretrained(checkpoint)
 
 
@@ -37,7 +43,7 @@ def encode(processor, prompts, folder, side):
     processor.tokenizer.padding_side = side
     texts = [processor.apply_chat_template(conversation(p), add_generation_prompt=True, tokenize=False) for p in prompts]
     images = [Image.open(os.path.join(folder, p["image"])).convert("RGB") for p in prompts]
-    return processor(text=texts, images=images, padding=True, return_tensors="pt")
+    return processor(text=texts, images=images, padding=True, return_tensors="pt").to(DEVICE)
 
 
 def take(prompts, count):
@@ -47,7 +53,7 @@ def take(prompts, count):
 def autocast(precision):
     if precision == "float32":
         return contextlib.nullcontext()
-    return torch.autocast("cpu", dtype=torch.bfloat16)
+    return torch.autocast(DEVICE, dtype=torch.bfloat16)
 
 
 def timed(samples, run):
@@ -55,6 +61,8 @@ def timed(samples, run):
     for sample in range(samples + 1):
         started = time.perf_counter()
         run()
+        if ON_GPU:
+            torch.cuda.synchronize()
         if sample > 0:
             seconds.append(time.perf_counter() - started)
     return seconds
@@ -66,8 +74,8 @@ def sft(request, prompts, folder):
     model.train()
     rows, length = request["rows"], request["length"]
     encoded = encode(processor, take(prompts, rows), folder, "right")
-    ids = torch.full((rows, length), request["fill"])
-    labels = torch.full((rows, length), -100)
+    ids = torch.full((rows, length), request["fill"], device=DEVICE)
+    labels = torch.full((rows, length), -100, device=DEVICE)
     for row in range(rows):
         count = int(encoded["attention_mask"][row].sum())
         ids[row, :count] = encoded["input_ids"][row, :count]
@@ -167,7 +175,7 @@ def grpo(request, prompts, folder):
             max_steps=request["samples"] + 1,
             gradient_checkpointing=False,
             bf16=request["precision"] == "bfloat16",
-            use_cpu=True,
+            use_cpu=not ON_GPU,
             report_to=[],
             save_strategy="no",
             logging_steps=10**6,

@@ -11,13 +11,30 @@ export interface Worker<Hello> {
   close(): void;
 }
 
+/** How a process is run. */
+export interface ProcessOptions {
+  /** Default: this process's environment. */
+  env?: NodeJS.ProcessEnv;
+  /** Seconds after which it is ended. Default: never. */
+  seconds?: number;
+}
+
+/** What `spawn` takes for the options of a process that is talked to. */
+export function spawnOptions({ env, seconds }: ProcessOptions) {
+  return { env, ...(seconds === undefined ? {} : { timeout: Math.max(1, Math.ceil(1000 * seconds)) }) };
+}
+
 /**
  * Starts a program that writes one JSON line when it is ready and one for each line that it reads.
  *
  * @throws Error with the last lines of the program's stderr, where it ends before it is ready
  */
-export async function startWorker<Hello>(program: string, args: readonly string[]): Promise<Worker<Hello>> {
-  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+export async function startWorker<Hello>(
+  program: string,
+  args: readonly string[],
+  options: ProcessOptions = {},
+): Promise<Worker<Hello>> {
+  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], ...spawnOptions(options) });
   let errors = '';
   child.stderr.on('data', (chunk: Buffer) => {
     errors = (errors + chunk.toString()).slice(-2000);

@@ -17,6 +17,7 @@ import { sampleCountingRecord } from '../tasks/counting/sample.js';
 import { writePrompt } from '../tasks/prompts.js';
 import { drawScene } from '../tasks/world/ray-cast.js';
 import type { Scene } from '../tasks/world/scene.js';
+import { type ProcessOptions, spawnOptions } from './process.js';
 import { SIZES } from './published-shapes.js';
 import { writeRandomCheckpoint } from './random-checkpoint.js';
 
@@ -40,23 +41,45 @@ export interface SizeSide {
   error?: string;
 }
 
+/** What both sides read. */
+export interface SizeInputs {
+  /** The checkpoint's folder. */
+  checkpoint: string;
+  /** The file of the prompt. */
+  prompt: string;
+}
+
 /** Runs this kit and then its peers, each in a process of its own, and returns the text of the table. */
 export async function runSize(options: { root: string; size: string; peerPython?: string }): Promise<string> {
   const { root, size, peerPython } = options;
-  const folder = path.join(root, 'runs', 'bench', `size-${size}`);
-  const checkpoint = path.join(folder, 'checkpoint');
-  const file = SIZES[size]!;
-  if (!existsSync(checkpoint)) writeRandomCheckpoint(file, shippedModel(), checkpoint);
-  const prompt = await writeSizePrompt(folder);
-  const kit = await runPhases(process.execPath, [path.join(__dirname, 'size-worker.js'), checkpoint, prompt]);
-  const peer = peerPython
-    ? await runPhases(peerPython, [path.join(root, 'lib', 'bench', 'size_peers.py'), checkpoint, prompt])
-    : undefined;
-  const parameters = countParameters(parseConfig(file));
+  const inputs = await writeSizeInputs(path.join(root, 'runs', 'bench'), size);
+  const kit = await runSizeSide(inputs, undefined);
+  const peer = peerPython ? await runSizeSide(inputs, { root, peerPython }) : undefined;
+  const parameters = countParameters(parseConfig(SIZES[size]!));
   const machine = { processor: cpus()[0]?.model, cores: availableParallelism(), memoryGigabytes: totalmem() / 1e9 };
   const result = { size, parameters, machine, kit, ...(peer ? { peer } : {}) };
   writeFileAtomic(path.join(root, 'runs', `size-${size}.json`), `${JSON.stringify(result, null, 2)}\n`);
   return sizeTable(kit, peer);
+}
+
+/** Writes what both sides read into the bench's folder; a checkpoint that is there stays. */
+export async function writeSizeInputs(bench: string, size: string): Promise<SizeInputs> {
+  const folder = path.join(bench, `size-${size}`);
+  const checkpoint = path.join(folder, 'checkpoint');
+  if (!existsSync(checkpoint)) writeRandomCheckpoint(SIZES[size]!, shippedModel(), checkpoint);
+  return { checkpoint, prompt: await writeSizePrompt(folder) };
+}
+
+/** Runs the phases of one side: of this kit, or of the peers where they are given. */
+export function runSizeSide(
+  { checkpoint, prompt }: SizeInputs,
+  peers: { root: string; peerPython: string } | undefined,
+  options: ProcessOptions = {},
+): Promise<SizeSide> {
+  const [program, script] = peers
+    ? [peers.peerPython, [path.join(peers.root, 'lib', 'bench', 'size_peers.py')]]
+    : [process.execPath, [...process.execArgv, path.join(__dirname, 'size-worker.js')]];
+  return runPhases(program, [...script, checkpoint, prompt], options);
 }
 
 /** Writes a question of the counting task and its image, which both sides read, and returns the name of the file. */
@@ -69,9 +92,10 @@ async function writeSizePrompt(folder: string): Promise<string> {
 }
 
 /** Runs a program that writes one phase a line, and prints each as it comes. */
-function runPhases(program: string, args: readonly string[]): Promise<SizeSide> {
+function runPhases(program: string, args: readonly string[], options: ProcessOptions): Promise<SizeSide> {
   return new Promise((resolve) => {
-    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], ...spawnOptions(options) });
+    const script = path.basename(args.at(-3)!);
     const side: SizeSide = { phases: [] };
     let errors = '';
     child.stderr.on('data', (chunk: Buffer) => {
@@ -79,7 +103,7 @@ function runPhases(program: string, args: readonly string[]): Promise<SizeSide> 
     });
     createInterface({ input: child.stdout }).on('line', (line) => {
       side.phases.push(JSON.parse(line) as Phase);
-      console.log(`${path.basename(args[0]!)}: ${line}`);
+      console.log(`${script}: ${line}`);
     });
     child.on('error', (error) => resolve({ ...side, error: error.message }));
     child.on('close', (code, signal) => {

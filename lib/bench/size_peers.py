@@ -14,7 +14,11 @@ import warnings
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+# `npm run bench -- --gpu` asks for a GPU; `--size` measures the CPU, also where there is one.
+ON_GPU = os.environ.get("REASON_RFT_DEVICE") == "gpu"
+DEVICE = "cuda" if ON_GPU else "cpu"
+if not ON_GPU:
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
 warnings.filterwarnings("ignore")
 
 import datasets  # noqa: E402
@@ -48,6 +52,8 @@ def peak_megabytes():
 
 
 def now():
+    if ON_GPU:
+        torch.cuda.synchronize()
     # The second is the time of all threads, which other work on the machine changes less.
     return time.perf_counter(), time.process_time()
 
@@ -72,7 +78,7 @@ def main():
     loaded = {}
 
     def load(lap):
-        loaded["model"] = AutoModelForImageTextToText.from_pretrained(checkpoint, dtype=torch.bfloat16)
+        loaded["model"] = AutoModelForImageTextToText.from_pretrained(checkpoint, dtype=torch.bfloat16).to(DEVICE)
         lap()
 
     phase("load", load)
@@ -80,7 +86,7 @@ def main():
     processor = AutoProcessor.from_pretrained(checkpoint)
     messages = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": prompt["text"]}]}]
     text = processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
-    encoded = processor(text=[text], images=[image], return_tensors="pt")
+    encoded = processor(text=[text], images=[image], return_tensors="pt").to(DEVICE)
 
     def generate(lap):
         for _ in range(2):
@@ -94,7 +100,7 @@ def main():
         # The adapters train, as the kit's: the vision tower has none.
         adapted = get_peft_model(model, LORA)
         adapted.train()
-        ids = torch.cat([encoded["input_ids"], torch.full((1, COMPLETION), FILL)], dim=1)
+        ids = torch.cat([encoded["input_ids"], torch.full((1, COMPLETION), FILL, device=DEVICE)], dim=1)
         labels = ids.clone()
         labels[:, : encoded["input_ids"].shape[1]] = -100
         batch = {
@@ -147,7 +153,7 @@ def main():
                 max_steps=2,
                 gradient_checkpointing=False,
                 bf16=False,
-                use_cpu=True,
+                use_cpu=not ON_GPU,
                 report_to=[],
                 save_strategy="no",
                 logging_steps=10**6,

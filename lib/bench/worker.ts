@@ -43,19 +43,17 @@ function timeSamples(samples: number, run: () => void): number[] {
   return seconds.slice(1);
 }
 
-/** Runs a trainer in a folder of its own, and returns the seconds of its steps but the first. */
-function timeSteps(train: (run: RunDirectory) => Promise<void>): Promise<number[]> {
+/** Runs a trainer in a folder of its own, and returns the seconds of its steps but the first, and the losses of all. */
+function timeSteps(train: (run: RunDirectory) => Promise<void>): Promise<{ seconds: number[]; losses: number[] }> {
   return inTemporaryRun(async (run) => {
     await train(run);
-    return run
-      .rows<{ step: number; step_time: number }>('timing.jsonl')
-      .map((row) => row.step_time)
-      .slice(1);
+    const timing = run.rows<{ step: number; step_time: number }>('timing.jsonl');
+    return { seconds: timing.map((row) => row.step_time).slice(1), losses: run.metrics().map((row) => row.loss!) };
   });
 }
 
 /** Times whole steps of `trainSft`: collation, forward, backward, clipping, AdamW, the log. */
-async function timeSft(request: BenchRequest, model: Model): Promise<number[]> {
+async function timeSft(request: BenchRequest, model: Model): Promise<Pick<BenchAnswer, 'seconds' | 'losses'>> {
   const { rows, length, samples, fill } = request;
   const examples = (await readPrompts(request, model)).map((prompt) => ({
     prompt,
@@ -129,7 +127,7 @@ async function timeGrpo(request: BenchRequest, model: Model): Promise<Pick<Bench
     rolloutSeconds.push((performance.now() - started) / 1000);
     return completions;
   };
-  const seconds = await timeSteps((run) =>
+  const { seconds } = await timeSteps((run) =>
     trainGrpo({
       model: { ...model, generator: Object.create(model.generator, { generate: { value: generate } }) as Generator },
       examples,
@@ -153,10 +151,11 @@ async function timeGrpo(request: BenchRequest, model: Model): Promise<Pick<Bench
   return { seconds, rolloutSeconds: rolloutSeconds.slice(1) };
 }
 
-const TIMERS = { sft: timeSft, prefill: timePrefill, decode: timeDecoding } as const;
+const TIMERS = { prefill: timePrefill, decode: timeDecoding } as const;
 
 async function measure(request: BenchRequest, model: Model): Promise<Omit<BenchAnswer, 'peakMegabytes'>> {
   if (request.kind === 'grpo') return timeGrpo(request, model);
+  if (request.kind === 'sft') return timeSft(request, model);
   return { seconds: await TIMERS[request.kind](request, model) };
 }
 
@@ -210,4 +209,7 @@ async function main(): Promise<void> {
   }
 }
 
-void main();
+main().catch((error: Error) => {
+  console.error(error.message);
+  process.exitCode = 1;
+});

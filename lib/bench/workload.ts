@@ -34,6 +34,8 @@ export interface BenchAnswer {
   seconds?: number[];
   /** GRPO: the seconds of each sample that drew the completions. */
   rolloutSeconds?: number[];
+  /** SFT, of the kit: the loss of each step, the first one too. */
+  losses?: number[];
   /** The answer to a `LearnRequest`. */
   learned?: LearnAnswer;
   /** Why nothing was measured. */

@@ -1,5 +1,5 @@
 /** Trains a model in a run folder as cells are trained, and prints the result; `sft` and `grpo` share this. */
-import { askedPrecision } from '../engine/backend.js';
+import { askedArithmetic } from '../engine/backend.js';
 import { planDigests } from '../study/cells/plan-digests.js';
 import type { RunStart } from '../study/cells/start-model.js';
 import { planCode, type RunControl, type RunResult, type TrainingPlan, trainRun } from '../study/cells/train-run.js';
@@ -19,7 +19,7 @@ import { checkUsage } from './usage.js';
  * Trains in a run folder, saves the checkpoint to `final/` and prints where it lies. If already finished, prints the stored result.
  *
  * @param checkpoint the folder of the start
- * @param identity what the run is known by beside the kind, the adapters, the precision, the bounds of pixels, the contents of model and rows, and the code
+ * @param identity what the run is known by beside the kind, the adapters, the arithmetic, the bounds of pixels, the contents of model and rows, and the code
  * @param plan makes the plan of the run from its start
  */
 export async function trainAndReport(
@@ -32,14 +32,14 @@ export async function trainAndReport(
   const lora = loraSettings(options);
   const dtype = parseDtype(options.dtype);
   const bounds = pixelBounds(options);
-  const precision = checkUsage(askedPrecision);
+  const arithmetic = checkUsage(askedArithmetic);
   const control = checkpointControl(options);
   const work = plan({ checkpoint, dtype, ...bounds, ...(lora ? { lora } : {}) });
   showFirstPrompt(work.rows);
   const configuration = {
     kind,
     ...(lora ? { lora } : {}),
-    ...(precision === 'float32' ? {} : { precision }),
+    ...arithmetic,
     // The others give the same numbers as each other.
     ...(dtype === 'bfloat16' ? { dtype } : {}),
     ...bounds,

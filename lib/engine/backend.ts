@@ -42,6 +42,24 @@ export function askedPrecision(): Precision {
   throw new Error(`REASON_RFT_PRECISION must be float32 or bfloat16, but is '${asked}'`);
 }
 
+/**
+ * Whether `REASON_RFT_XLA=1` asks that recorded steps be compiled by XLA. Compiling takes most of a minute for each step, and on a
+ * CPU the compiled step runs on one core.
+ *
+ * @throws Error when it has any other value than 1 or 0
+ */
+export function asksXla(): boolean {
+  const asked = process.env.REASON_RFT_XLA ?? '0';
+  if (asked === '0' || asked === '1') return asked === '1';
+  throw new Error(`REASON_RFT_XLA must be 1 or 0, or not set, but is '${asked}'`);
+}
+
+/** What the environment asks for that changes the last digits of results, for what a run is known by. It is empty by default. */
+export function askedArithmetic(): { precision?: Precision; xla?: true } {
+  const precision = askedPrecision();
+  return { ...(precision === 'float32' ? {} : { precision }), ...(asksXla() ? { xla: true } : {}) };
+}
+
 let started: Promise<Engine> | undefined;
 let productPrecision: Precision = 'float32';
 
@@ -58,6 +76,7 @@ export function matrixPrecision(): Precision {
  *   computes, with the reason
  */
 export async function startEngine(options: EngineOptions = {}): Promise<Engine> {
+  if (!started) asksXla();
   started ??= load(options.precision ?? askedPrecision(), askedDevice());
   const engine = await started;
   if (options.precision !== undefined && options.precision !== engine.precision) {

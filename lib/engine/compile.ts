@@ -3,10 +3,11 @@
  * TensorFlow then runs as a graph, without JavaScript between operations.
  */
 import type * as tf from '@tensorflow/tfjs';
+import { asksXla } from './backend.js';
 import { encodeGraph } from './graph-def.js';
 import { callerPlace, type Recording, record, runTidy } from './record.js';
 import { flattenTree, refillTree, type TensorTree, treeNames } from './tensor-tree.js';
-import { isTensorFlow, nodeBackend } from './tfjs-node.js';
+import { flagAttribute, isTensorFlow, nodeBackend } from './tfjs-node.js';
 
 /** A compiled step: call it as the function; `dispose` frees its graphs. */
 export interface CompiledStep<I extends TensorTree, O extends TensorTree> {
@@ -122,6 +123,7 @@ class CompiledGraph {
   private readonly operation = `RecordedStep${recordings++}`;
   private readonly outputs: number;
   private readonly output: TensorTree;
+  private readonly attributes = asksXla() ? [flagAttribute('_XlaMustCompile', true)] : [];
 
   constructor({ nodes, output, outputs }: Recording, inputs: number) {
     const names = (kind: string, count: number) => Array.from({ length: count }, (_, i) => `${kind}${i}`);
@@ -134,7 +136,7 @@ class CompiledGraph {
   replay(inputs: tf.Tensor[]): TensorTree {
     const backend = nodeBackend();
     const ids = backend.getInputTensorIds(inputs);
-    const results = backend.binding.executeOp(this.operation, [], ids, this.outputs);
+    const results = backend.binding.executeOp(this.operation, this.attributes, ids, this.outputs);
     return refillTree(
       this.output,
       results.map((metadata) => backend.createOutputTensor(metadata)),

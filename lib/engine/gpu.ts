@@ -192,7 +192,7 @@ export function hideCards(asked: Device | undefined, tensorflow = tensorflowOfBi
 }
 
 /** The folder of the TensorFlow that the binding was built against, as set-up noted it beside the binding; undefined where there is no note. */
-export function tensorflowOfBinding(): string | undefined {
+function tensorflowOfBinding(): string | undefined {
   try {
     const tfjsNode = path.dirname(createRequire(__filename).resolve('@tensorflow/tfjs-node-gpu/package.json'));
     const note = readFileSync(path.join(tfjsNode, 'lib', 'napi-v8', 'tfjs_binding.node.for'), 'utf8');

@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import path from 'node:path';
 import { runBench } from '../bench/bench.js';
+import { runGpuBench } from '../bench/gpu.js';
 import { SIZES } from '../bench/published-shapes.js';
 import { runSize } from '../bench/size.js';
 import { QUICK, TINY } from '../study/profile.js';
@@ -62,15 +63,13 @@ async function startNotebooks(args: string[], options: SetUpOptions): Promise<nu
 
 async function measureSpeed(args: string[], options: SetUpOptions): Promise<number> {
   const sizes = Object.keys(SIZES).map((size) => `--size=${size}`);
-  refuseUnknown('npm run bench', args, ['--no-peers', '--headlines', ...sizes]);
+  refuseUnknown('npm run bench', args, ['--no-peers', '--headlines', '--gpu', ...sizes]);
   await setUp(options);
   const peerPython = args.includes('--no-peers') ? undefined : await setUpPeers();
   const size = args.find((arg) => sizes.includes(arg))?.slice('--size='.length);
-  const measuring =
-    size === undefined
-      ? runBench({ root: ROOT, peerPython, headlinesOnly: args.includes('--headlines') })
-      : runSize({ root: ROOT, size, peerPython });
-  console.log(await measuring);
+  if (args.includes('--gpu')) console.log(await runGpuBench({ root: ROOT, peerPython }));
+  else if (size !== undefined) console.log(await runSize({ root: ROOT, size, peerPython }));
+  else console.log(await runBench({ root: ROOT, peerPython, headlinesOnly: args.includes('--headlines') }));
   return 0;
 }
 

@@ -148,3 +148,18 @@ test('a step of many large tensors is recorded in little memory', { skip: proces
   tf.dispose([x, out]);
   step.dispose();
 });
+
+test('REASON_RFT_XLA=1: a step compiled by XLA gives the same numbers to rounding; another value than 1 or 0 is an error', () => {
+  const body = ({ x }: { x: tf.Tensor }) => ({ y: tf.softmax(tf.matMul(x as tf.Tensor2D, x as tf.Tensor2D)) });
+  const x = tf.randomNormal([16, 16], 0, 1, 'float32', 1);
+  const plain = [...compile('plain', body)({ x }).y.dataSync()];
+  process.env.REASON_RFT_XLA = '1';
+  try {
+    const compiled = compile('with XLA', body)({ x }).y.dataSync();
+    for (const [i, value] of compiled.entries()) assert.ok(Math.abs(value - plain[i]!) < 1e-5, `${i}: ${value}`);
+    process.env.REASON_RFT_XLA = 'yes';
+    assert.throws(() => compile('refused', body)({ x }), /REASON_RFT_XLA must be 1 or 0, or not set, but is 'yes'/);
+  } finally {
+    delete process.env.REASON_RFT_XLA;
+  }
+});

@@ -11,7 +11,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { askedPrecision } from '../../engine/backend.js';
+import { askedArithmetic } from '../../engine/backend.js';
 import { fileDigest } from '../../engine/file-digest.js';
 import { modelFiles } from '../../model/model.js';
 import type { RewardName } from '../../rewards/rewards.js';
@@ -99,9 +99,10 @@ function measurementFile(study: Study, cell: Cell | BaseCell, name: string, code
   return newestOther(file, (candidate) => candidate) ?? file;
 }
 
-/** The precision and, for the base model, its weights. For a trained cell the folder name already identifies the weights. */
+/** The arithmetic and, for the base model, its weights. For a trained cell the folder name already identifies the weights. */
 function modelIdentity(study: Study, cell: Cell | BaseCell): Json[] {
-  return [askedPrecision(), cell.kind === 'base' ? baseDigest(study) : ''];
+  const { precision = 'float32', xla } = askedArithmetic();
+  return [xla ? `${precision} with XLA` : precision, cell.kind === 'base' ? baseDigest(study) : ''];
 }
 
 function shortHash(value: unknown): string {
@@ -116,14 +117,13 @@ function currentFolder(study: Study, cell: Cell): string {
 function configurationOf(study: Study, cell: Cell): Json {
   checkCellNames(cell);
   const { validation, task } = cell;
-  const precision = askedPrecision();
   const style = cell.kind === 'sft' ? styleOfTarget(cell.target) : 'think';
   return {
     cell,
     rows: trainingRowsDigest(study, cell),
     ...(validation?.evaluateEvery ? { heldOut: heldOutRowsDigest(study, task, validation.items, style) } : {}),
     start: cell.kind === 'grpo' && cell.start !== 'base' ? configurationOf(study, cell.start) : baseDigest(study),
-    ...(precision === 'float32' ? {} : { precision }),
+    ...askedArithmetic(),
   } as unknown as Json;
 }
 

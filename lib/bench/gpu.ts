@@ -1,0 +1,212 @@
+/**
+ * `npm run bench -- --gpu`: the same work on a GPU, in under eight minutes, as a card is often lent by the minute. SFT, decoding and GRPO
+ * at two widths and LoRA steps in the shape of Qwen2-VL-2B, with and without XLA, beside PyTorch on the same card; and whether the
+ * losses on the GPU are those on the CPU. What the time does not allow is left out, the least telling first.
+ */
+import path from 'node:path';
+import { median } from 'simple-statistics';
+import { writeFileAtomic } from '../engine/atomic-write.js';
+import { cardText, type Device, findCards } from '../engine/gpu.js';
+import { checkpointOfWidth, writePrompts } from './inputs.js';
+import { startWorker } from './process.js';
+import { type Phase, runSizeSide, type SizeSide, writeSizeInputs } from './size.js';
+import type { KitHello } from './take-turns.js';
+import { type BenchAnswer, type BenchRequest, HEADLINES, type Workload, workloadText } from './workload.js';
+
+/** Seconds after which nothing new begins, and seconds after which what runs is ended. */
+const [LAST_START, END] = [400, 470];
+const SAMPLES = 3;
+/** An ordinary word of the nano vocabulary. */
+const FILL = 20;
+/** Losses of the CPU and the GPU may differ by so much, as a share: both sum in float32, in another order. */
+export const LOSS_TOLERANCE = 1e-4;
+
+/** Who computes. */
+export type GpuSide = 'kit' | 'kit with XLA' | 'PyTorch';
+
+/** One thing that the script does. */
+export type GpuTask =
+  | { kind: 'losses'; workload: Workload }
+  | { kind: 'workload'; workload: Workload; side: GpuSide }
+  | { kind: 'size'; size: string; side: GpuSide };
+
+/** What one task came to. */
+export interface GpuEntry {
+  name: string;
+  side: GpuSide | 'GPU against CPU';
+  /** Seconds of each sample. */
+  seconds?: number[];
+  /** The phases of a size. */
+  phases?: Phase[];
+  /** The largest difference of losses between GPU and CPU, as a share. */
+  lossDifference?: number;
+  /** Why there is no number. */
+  error?: string;
+}
+
+/** The tasks, those first that tell most: the losses, both sides of each workload, the 2B's shape, and XLA, which compiles for long. */
+export function gpuTasks(workloads: readonly Workload[], size: string, hasPeer: boolean): GpuTask[] {
+  const sides: GpuSide[] = hasPeer ? ['kit', 'PyTorch'] : ['kit'];
+  return [
+    { kind: 'losses', workload: workloads[0]! },
+    ...workloads.flatMap((workload) => sides.map((side): GpuTask => ({ kind: 'workload', workload, side }))),
+    ...sides.map((side): GpuTask => ({ kind: 'size', size, side })),
+    ...workloads.map((workload): GpuTask => ({ kind: 'workload', workload, side: 'kit with XLA' })),
+    { kind: 'size', size, side: 'kit with XLA' },
+  ];
+}
+
+/** SFT, decoding and GRPO with the shipped model, and with one of width 512. */
+export const GPU_WORKLOADS: readonly Workload[] = [128, 512].flatMap((width) =>
+  [HEADLINES.sft, HEADLINES.decode, HEADLINES.grpo].map((workload) => ({ ...workload, width })),
+);
+
+/** Where the tasks run. */
+export interface GpuBenchOptions {
+  /** The repository's root. */
+  root: string;
+  /** The Python that has the peers' packages. */
+  peerPython?: string;
+  /** Where the tasks compute: on the CPU the script can be tried with small workloads. */
+  device: Device;
+  /** Where results, prompts and checkpoints go. */
+  folder: string;
+}
+
+/**
+ * The whole script. Without the peers' Python the kit alone is measured.
+ *
+ * @returns the text of its lines
+ * @throws Error when no GPU computes, with the reason
+ */
+export function runGpuBench({ root, peerPython }: { root: string; peerPython?: string }): Promise<string> {
+  const tasks = gpuTasks(GPU_WORKLOADS, '2b', peerPython !== undefined);
+  return runGpuTasks({ root, peerPython, device: 'gpu', folder: path.join(root, 'runs') }, tasks);
+}
+
+/** Runs tasks until the time is over, writes `gpu.json` after each, and returns the text of their lines. */
+export async function runGpuTasks(options: GpuBenchOptions, tasks: readonly GpuTask[]): Promise<string> {
+  const { device, folder } = options;
+  const began = performance.now();
+  const left = () => END - (performance.now() - began) / 1000;
+  const { versions } = await askKit(device, left());
+  const bench = { ...options, left, prompts: await writePrompts(path.join(folder, 'bench')) };
+  const card = device === 'gpu' ? (findCards() ?? []).map(cardText).join(', ') : 'no card: tried on the CPU';
+  console.log(`${card}; TensorFlow ${versions.tensorflow}`);
+  const entries: GpuEntry[] = [];
+  const leftOut: string[] = [];
+  for (const task of tasks) {
+    if (left() < END - LAST_START) {
+      leftOut.push(taskText(task));
+      continue;
+    }
+    const entry = await runTask(bench, task);
+    entries.push(entry);
+    console.log(entryText(entry));
+    writeFileAtomic(
+      path.join(folder, 'gpu.json'),
+      `${JSON.stringify({ card, versions, entries, leftOut }, null, 2)}\n`,
+    );
+  }
+  const rest = leftOut.length > 0 ? [`left out, as the time was over: ${leftOut.join('; ')}`] : [];
+  return [card, ...entries.map(entryText), ...rest].join('\n');
+}
+
+interface GpuBench extends GpuBenchOptions {
+  /** The file of the prompts. */
+  prompts: string;
+  /** Seconds left. */
+  left: () => number;
+}
+
+async function runTask(bench: GpuBench, task: GpuTask): Promise<GpuEntry> {
+  try {
+    if (task.kind === 'losses') return await compareLosses(bench, task.workload);
+    if (task.kind === 'size') {
+      const { phases, error } = await runSizeTask(bench, task.size, task.side);
+      return { name: taskText(task), side: task.side, phases, ...(error === undefined ? {} : { error }) };
+    }
+    const { seconds, error } = await ask(bench, task.workload, task.side, bench.device);
+    const entry = { name: taskText(task), side: task.side };
+    return error === undefined ? { ...entry, seconds } : { ...entry, error };
+  } catch (error) {
+    const side = task.kind === 'losses' ? ('GPU against CPU' as const) : task.side;
+    return { name: taskText(task), side, error: (error as Error).message };
+  }
+}
+
+/** The same steps of SFT on the CPU and on the GPU, products in whole float32 on both. */
+async function compareLosses(bench: GpuBench, workload: Workload): Promise<GpuEntry> {
+  const [cpu, gpu] = [await ask(bench, workload, 'kit', 'cpu'), await ask(bench, workload, 'kit', bench.device)];
+  const entry = { name: `losses of ${workloadText(workload)}`, side: 'GPU against CPU' as const };
+  if (!cpu.losses || !gpu.losses) return { ...entry, error: cpu.error ?? gpu.error ?? 'a side gave no losses' };
+  const lossDifference = Math.max(...cpu.losses.map((loss, i) => Math.abs(gpu.losses![i]! - loss) / Math.abs(loss)));
+  if (lossDifference <= LOSS_TOLERANCE) return { ...entry, lossDifference };
+  const error = `the losses differ by ${lossDifference}: ${cpu.losses.join(', ')} on the CPU, ${gpu.losses.join(', ')} on the GPU`;
+  return { ...entry, lossDifference, error };
+}
+
+/** The environment of a process: where it computes, and how. Neither side rounds the factors of float32 products (TF32). */
+function environmentOf(side: GpuSide, device: Device): NodeJS.ProcessEnv {
+  return {
+    ...process.env,
+    REASON_RFT_DEVICE: device,
+    REASON_RFT_XLA: side === 'kit with XLA' ? '1' : '0',
+    NVIDIA_TF32_OVERRIDE: '0',
+  };
+}
+
+/** The kit's worker as node's arguments: compiled where this file is, else in TypeScript, as this process runs it. */
+const KIT_WORKER = [...process.execArgv, path.join(__dirname, `worker${path.extname(__filename)}`)];
+
+/** Starts the kit's worker only to hear what it says of itself. */
+async function askKit(device: Device, seconds: number): Promise<KitHello> {
+  const options = { env: environmentOf('kit', device), seconds };
+  const worker = await startWorker<KitHello>(process.execPath, [...KIT_WORKER, 'float32'], options);
+  worker.close();
+  return worker.hello;
+}
+
+/** Has a worker measure a workload, in a process that ends when the time is over. */
+async function ask(bench: GpuBench, workload: Workload, side: GpuSide, device: Device): Promise<BenchAnswer> {
+  const { root, peerPython, folder, prompts, left } = bench;
+  const [program, args] =
+    side === 'PyTorch'
+      ? [peerPython!, [path.join(root, 'lib', 'bench', 'peers.py')]]
+      : [process.execPath, [...KIT_WORKER, workload.precision]];
+  const worker = await startWorker(program, args, { env: environmentOf(side, device), seconds: left() });
+  try {
+    const checkpoint = checkpointOfWidth(path.join(folder, 'bench'), workload.width);
+    const request: BenchRequest = { ...workload, prompts, samples: SAMPLES, fill: FILL, checkpoint };
+    return await worker.ask(request);
+  } finally {
+    worker.close();
+  }
+}
+
+async function runSizeTask(
+  { root, peerPython, device, folder, left }: GpuBench,
+  size: string,
+  side: GpuSide,
+): Promise<SizeSide> {
+  const inputs = await writeSizeInputs(path.join(folder, 'bench'), size);
+  const options = { env: environmentOf(side, device), seconds: left() };
+  return runSizeSide(inputs, side === 'PyTorch' ? { root, peerPython: peerPython! } : undefined, options);
+}
+
+function taskText(task: GpuTask): string {
+  if (task.kind === 'losses') return `losses of ${workloadText(task.workload)}`;
+  const what = task.kind === 'size' ? `the shape of Qwen2-VL-${task.size.toUpperCase()}` : workloadText(task.workload);
+  return `${what}, ${task.side}`;
+}
+
+/** An entry on one line: medians in seconds. */
+function entryText({ name, seconds, phases, lossDifference, error }: GpuEntry): string {
+  const parts = [
+    ...(seconds ? [`${median(seconds).toFixed(3)} s`] : []),
+    ...(phases ?? []).map((phase) => `${phase.phase} ${phase.seconds.at(-1)!.toFixed(2)} s`),
+    ...(lossDifference === undefined ? [] : [`largest difference ${lossDifference.toExponential(1)}`]),
+    ...(error === undefined ? [] : [`failed: ${error}`]),
+  ];
+  return `${name}: ${parts.join(', ')}`;
+}
