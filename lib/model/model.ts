@@ -258,19 +258,34 @@ export function disposeModel(model: Model): void {
 }
 
 /**
- * Encodes one user turn, images first, then the text, and opens the assistant's turn. A system's turn comes before it if there is one. The prompt holds its images as they are resized,
- * so a large original can be freed. They are cut into patches when they are used and not before, since patches take eight times the
- * memory.
+ * The tokens of one user turn, images first, then the text, and of the opening of the assistant's turn.
+ *
+ * @param visualTokens the number of visual tokens of each image
+ * @param system the system's turn, which comes before; default: none, so that the chat template puts its own
+ */
+export function promptTokens(
+  { template, tokenizer }: Pick<Model, 'template' | 'tokenizer'>,
+  visualTokens: readonly number[],
+  text: string,
+  system?: string,
+): number[] {
+  const content = [...visualTokens.map(() => ({ type: 'image' }) as const), { type: 'text', text } as const];
+  const messages: Message[] = [{ role: 'user', content }];
+  if (system !== undefined) messages.unshift({ role: 'system', content: [{ type: 'text', text: system }] });
+  return template.encode(tokenizer, messages, visualTokens, true);
+}
+
+/**
+ * Encodes one user turn, images first, then the text, and opens the assistant's turn; the system's turn comes before if there is one. The
+ * prompt holds its images as they are resized, so a large original can be freed. They are cut into patches when they are used and not
+ * before, since patches take eight times the memory.
  */
 export function encodePrompt(model: Model, images: readonly RgbImage[], text: string, system?: string): EncodedPrompt {
   const { imageProcessor: processor, config } = model;
-  const content = [...images.map(() => ({ type: 'image' }) as const), { type: 'text', text } as const];
   const resized = images.map((image) => resizeImage(image, processor));
   const patches = resized.map(({ height, width }) => (height / processor.patchSize) * (width / processor.patchSize));
   const counts = patches.map((count) => count / config.vision.mergeSize ** 2);
-  const messages: Message[] = [{ role: 'user', content }];
-  if (system !== undefined) messages.unshift({ role: 'system', content: [{ type: 'text', text: system }] });
-  const tokens = model.template.encode(model.tokenizer, messages, counts, true);
+  const tokens = promptTokens(model, counts, text, system);
   return {
     tokens,
     get images() {

@@ -24,7 +24,7 @@ export interface RowFiles<Row extends DataRow = TaskRecord> {
 }
 
 /** A sound row. */
-interface OpenRow {
+export interface OpenRow {
   /** The number of the row, from 1; in JSON Lines the number of the line. */
   row: number;
   record: DataRow;
@@ -71,7 +71,7 @@ const rowSchema = z.looseObject({
  *
  * @throws Error naming the file when it cannot be read
  */
-async function* streamRows(source: RowSource, report: (problem: RowProblem) => void): AsyncGenerator<OpenRow> {
+export async function* streamRows(source: RowSource, report: (problem: RowProblem) => void): AsyncGenerator<OpenRow> {
   const { file, rows, folders } = openSource(source);
   const ids = new Map<string, number>();
   for await (const { row, json, broken } of rows) {

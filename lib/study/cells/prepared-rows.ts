@@ -80,7 +80,7 @@ export function prepareQuestions(rows: Rows, asked: PromptStyle | PromptOptions)
 }
 
 /** How conversations are asked: their texts are whole prompts, with an instruction of their own if they want one. */
-const WHOLE_TEXTS: PromptOptions = {
+export const WHOLE_TEXTS: PromptOptions = {
   prompt: '{{ problem }}',
   system: '{% if system is defined %}{{ system }}{% endif %}',
 };

@@ -18,22 +18,27 @@ import type { DataRow } from '../../records/record.js';
 import { problemList } from '../../records/row-problem.js';
 
 /** Pictures that are decoded at once. More would only hold more originals in memory. */
-const AT_ONCE = 4;
+export const PICTURES_AT_ONCE = 4;
 
-/** The patches that a model cuts a picture into, or why it cannot be shown the picture. */
-type CheckedPicture = { grid: ImageGrid } | { fault: string };
+/** A picture's size in pixels and the patches that a model cuts it into, or why the model cannot be shown it. */
+export type CheckedPicture = { width: number; height: number; grid: ImageGrid } | { fault: string };
 
-/** The image processor of a checkpoint, or of the base model of adapters. @param bounds take the place of the checkpoint's */
+/** The folder of a checkpoint's tokenizer and processors: itself, or that of the base model of adapters. */
+export function baseFolder(checkpoint: string): string {
+  return isAdapterFolder(checkpoint) ? adapterBase(checkpoint) : checkpoint;
+}
+
+/** The image processor of a checkpoint. @param bounds take the place of the checkpoint's */
 export function processorOf(checkpoint: string, bounds: PixelBounds = {}): ImageProcessor {
-  return loadImageProcessor(isAdapterFolder(checkpoint) ? adapterBase(checkpoint) : checkpoint, bounds);
+  return loadImageProcessor(baseFolder(checkpoint), bounds);
 }
 
 /** Decodes a picture and fits it to a model. */
-async function checkPicture(picture: PictureFile, processor: ImageProcessor): Promise<CheckedPicture> {
+export async function checkPicture(picture: PictureFile, processor: ImageProcessor): Promise<CheckedPicture> {
   try {
     const image = await readPicture(picture);
     try {
-      return { grid: processedGrid(image, processor) };
+      return { width: image.width, height: image.height, grid: processedGrid(image, processor) };
     } catch (error) {
       const name = picture instanceof PackedPicture ? picture.name : picture;
       return { fault: `${name}: ${(error as Error).message}` };
@@ -62,13 +67,13 @@ export async function checkPictures(
   });
   const entries = [...firstRow];
   const problems: string[] = [];
-  for (let first = 0; first < entries.length; first += AT_ONCE) {
-    const batch = entries.slice(first, first + AT_ONCE);
+  for (let first = 0; first < entries.length; first += PICTURES_AT_ONCE) {
+    const batch = entries.slice(first, first + PICTURES_AT_ONCE);
     const checked = await Promise.all(batch.map(([picture]) => checkPicture(picture, processor)));
     checked.forEach((result, i) => {
       if ('fault' in result) problems.push(`${file}, row '${batch[i]![1]}', field 'image': ${result.fault}`);
     });
-    onProgress?.(Math.min(first + AT_ONCE, entries.length), entries.length);
+    onProgress?.(Math.min(first + PICTURES_AT_ONCE, entries.length), entries.length);
   }
   if (problems.length > 0) throw new Error(problemList(file, problems));
 }
