@@ -25,7 +25,7 @@ npm run build          compile lib
 
 Set-up needs Node >= 20.19, Python 3.10-3.13 with venv, a C++ compiler and about 4 GB of disk. It writes nothing outside this
 folder, package caches aside. -- --wasm does without TensorFlow and compiler, about 25 times slower.`;
-const COMMANDS = ['start', 'test', 'lab', 'doctor', 'bench', 'study', 'ray', 'pretrain', 'build'];
+const COMMANDS = ['start', 'test', 'lab', 'doctor', 'bench', 'study', 'ray', 'tensorboard', 'pretrain', 'build'];
 const LEAST_NODE = [20, 19];
 const GIGABYTES = 4;
 /** How the names of a source file's outputs end. */

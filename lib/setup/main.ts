@@ -15,6 +15,7 @@ import { pretrainIntoRuns } from './pretrain.js';
 import { setUpRay, startRay } from './ray.js';
 import { runNotebooks } from './start.js';
 import { type SetUpOptions, setUp } from './steps.js';
+import { setUpTensorboard, startTensorboard } from './tensorboard.js';
 import { runTests } from './test.js';
 
 /** The npm scripts, by what each runs; it returns the exit code. */
@@ -34,6 +35,11 @@ const SCRIPTS: { readonly [name: string]: (args: string[], options: SetUpOptions
     return runStudy(args);
   },
   ray: runRay,
+  async tensorboard(args, options) {
+    await setUp(options);
+    await setUpTensorboard();
+    return leaveInterruptsTo(startTensorboard(args));
+  },
   async pretrain(args, options) {
     refuseUnknown('npm run pretrain', args, []);
     await setUp(options);
