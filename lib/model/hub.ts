@@ -1,10 +1,10 @@
 /**
  * Fetches models by id from the Hugging Face hub, or from a mirror of it, into the cache that the field's programs share.
  *
- * The field's usual variables hold: `HF_HOME` or `HF_HUB_CACHE` (the cache), `HF_ENDPOINT` (a mirror), `HF_TOKEN` (for private
- * and gated models), `HF_HUB_OFFLINE=1` (nothing is fetched).
+ * The field's usual variables hold: `HF_HOME` or `HF_HUB_CACHE` (the cache), and those of `hub-access.ts` and `hub-proxy.ts`.
  */
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import {
   createReadStream,
   createWriteStream,
@@ -24,7 +24,6 @@ import type { ReadableStream } from 'node:stream/web';
 import {
   downloadFile,
   getHFHubCachePath,
-  HUB_URL,
   HubApiError,
   type ListFileEntry,
   listFiles,
@@ -32,6 +31,7 @@ import {
 } from '@huggingface/hub';
 import { writeFileAtomic } from '../engine/atomic-write.js';
 import { isGoneMark, processMark } from '../engine/partial-folder.js';
+import { access, endpoint, isOffline, tokenFile } from './hub-access.js';
 import { baseId, COMMIT, cachedModel, type ModelId, parseId, storageOf } from './hub-cache.js';
 
 /** How a download is watched. */
@@ -83,19 +83,6 @@ async function folderOfId(name: string, options: FetchOptions): Promise<string> 
     console.warn(`hub: ${endpoint()} cannot be reached; taking ${name} as it is in the cache`);
     return cached;
   }
-}
-
-function endpoint(): string {
-  return (process.env.HF_ENDPOINT || HUB_URL).replace(/\/+$/, '');
-}
-
-function isOffline(): boolean {
-  return /^(1|on|yes|true)$/i.test(process.env.HF_HUB_OFFLINE ?? '');
-}
-
-function access(): { hubUrl: string; accessToken?: string } {
-  const token = process.env.HF_TOKEN;
-  return { hubUrl: endpoint(), ...(token ? { accessToken: token } : {}) };
 }
 
 async function download(id: ModelId, { onProgress }: FetchOptions): Promise<string> {
@@ -262,11 +249,13 @@ async function transfer(
       yield piece;
     }
   };
-  await pipeline(
-    Readable.fromWeb(rest.stream() as ReadableStream),
-    counted,
-    createWriteStream(partial, { flags: 'a' }),
-  );
+  const target = createWriteStream(partial, { flags: 'a' });
+  try {
+    await pipeline(Readable.fromWeb(rest.stream() as ReadableStream), counted, target);
+  } finally {
+    // A write that was under way when the transfer broke off must be in the file before the file is measured.
+    if (!target.closed) await once(target, 'close');
+  }
 }
 
 async function computeChecksum(place: string, file: ListFileEntry): Promise<string> {
@@ -301,11 +290,11 @@ function explain(error: Error, { repo, revision }: ModelId): Error {
     );
   if (status === 401 || status === 403)
     return because(
-      `there is no folder '${repo}', and ${place} does not exist, or is private or gated: look at the spelling, accept its terms on its page, and set HF_TOKEN`,
+      `there is no folder '${repo}', and ${place} does not exist, or is private or gated: look at the spelling, accept its terms on its page, and set HF_TOKEN, or log in with 'hf auth login', which writes ${tokenFile()}`,
     );
   if (isUnreachable(error))
     return because(
-      `${endpoint()} cannot be reached (${reasonOf(error)}); look at the network and HF_ENDPOINT, or name a folder that holds the model`,
+      `${endpoint()} cannot be reached (${reasonOf(error)}); look at the network, HF_ENDPOINT and HTTPS_PROXY, or name a folder that holds the model`,
     );
   return error;
 }

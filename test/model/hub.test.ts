@@ -89,7 +89,11 @@ function send(name: string, data: Buffer, range: string | undefined, response: S
 
 const server = createServer(answer);
 let endpoint = '';
-const variables = ['HF_ENDPOINT', 'HF_HOME', 'HF_HUB_CACHE', 'HUGGINGFACE_HUB_CACHE', 'HF_HUB_OFFLINE', 'HF_TOKEN'];
+const variables = [
+  ...['HF_ENDPOINT', 'HF_HOME', 'HF_HUB_CACHE', 'HUGGINGFACE_HUB_CACHE', 'HF_HUB_OFFLINE'],
+  ...['HF_TOKEN', 'HUGGING_FACE_HUB_TOKEN', 'HF_TOKEN_PATH', 'HF_HUB_DISABLE_IMPLICIT_TOKEN'],
+  ...['http_proxy', 'https_proxy', 'all_proxy', 'no_proxy'].flatMap((name) => [name, name.toUpperCase()]),
+];
 const outside = Object.fromEntries(variables.map((name) => [name, process.env[name]]));
 let homes = 0;
 
@@ -252,6 +256,43 @@ test('unknown, private and misspelt models, each with what to do', async () => {
   assert.throws(() => loadModel('kit/nothing'), /no folder 'kit\/nothing', nor is it a model in the hub's cache/);
   for (const name of ['runs/my-sft/final', 'nano', '../kit/nano', 'kit/nano@../../x'])
     await assert.rejects(fetchModelFolder(name), /there is no folder '.*', nor is it the id of a model/);
+});
+
+test('a stored login opens a gated model, in its place or where HF_TOKEN_PATH says, unless it is turned off', async () => {
+  mkdirSync(process.env.HF_HOME!, { recursive: true });
+  const stored = path.join(process.env.HF_HOME!, 'token');
+  writeFileSync(stored, 'hf_good\n');
+  process.env.HF_HUB_DISABLE_IMPLICIT_TOKEN = '1';
+  await assert.rejects(
+    fetchModelFolder('kit/gated'),
+    /set HF_TOKEN, or log in with 'hf auth login', which writes .*token/,
+  );
+  delete process.env.HF_HUB_DISABLE_IMPLICIT_TOKEN;
+  await fetchModelFolder('kit/gated');
+  assert.ok(requests.slice(1).every(({ token }) => token === 'Bearer hf_good'));
+  // The variable comes first, as in the field's own client.
+  process.env.HF_TOKEN = 'hf_bad';
+  await assert.rejects(fetchModelFolder('kit/gated@v9'), /private or gated/);
+  delete process.env.HF_TOKEN;
+  process.env.HF_TOKEN_PATH = path.join(folder, 'nothing');
+  await assert.rejects(fetchModelFolder('kit/gated@v9'), /private or gated/);
+});
+
+test('a model comes through the proxy, from a host that only the proxy knows', async () => {
+  const asked: string[] = [];
+  const proxy = createServer((request, response) => {
+    asked.push(request.url!);
+    request.url = request.url!.replace('http://hub.invalid', '');
+    answer(request, response);
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  process.env.HF_ENDPOINT = 'http://hub.invalid';
+  process.env.HTTP_PROXY = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+  faults = { cutAfter: 100_000 };
+  const downloaded = await fetchModelFolder('kit/nano');
+  proxy.close();
+  assert.deepEqual(readFileSync(path.join(downloaded, 'model.safetensors')), files.get('model.safetensors'));
+  assert.ok(asked.length > files.size - 2 && asked.every((url) => url.startsWith('http://hub.invalid/')));
 });
 
 test("an adapter's base model comes along by its id", async () => {
