@@ -24,7 +24,7 @@ export interface RewardInput {
   tokens: number;
   /** Whether the completion was cut at the length limit before it came to its end. */
   cut: boolean;
-  /** The training step, from 0. In an evaluation it is Infinity, later than any step that a reward waits for. */
+  /** The training step; the first is 1. In an evaluation it is Infinity, later than any step that a reward waits for. */
   step: number;
   /** A text that is this completion's alone in the run: seed, step, prompt and completion. Rewards make random numbers from it. */
   randomKey: string;

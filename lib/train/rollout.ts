@@ -161,7 +161,7 @@ async function sampleCompletions(
       group: texts,
       tokens: completions[g]!.tokens.length,
       cut: !completions[g]!.ended,
-      step,
+      step: step + 1,
       randomKey: `${settings.seed}/${streams[p]}/${g}`,
       images: example.images ?? refuseImages,
     })),

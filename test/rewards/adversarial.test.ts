@@ -13,7 +13,7 @@ const rewards: { [name: string]: (completion: string, answer: string) => number 
         row: { answer },
         randomKey: completion.slice(0, 9),
         group: [completion, '', '<answer>6</answer>'],
-        step: 800,
+        step: 801,
       }),
   ]),
 );

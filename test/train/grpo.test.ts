@@ -239,9 +239,9 @@ test('a reward sees the row with all its columns, prompt, group, tokens, step an
   };
   const { run } = await train('curious', { steps: 3 }, { rewards: [curious], examples });
   assert.equal(seen.length, 3 * 16);
-  for (const step of [0, 1, 2]) {
-    const logged = await run.readCompletions(step + 1);
-    seen.slice(16 * step, 16 * (step + 1)).forEach((input, i) => {
+  for (const step of [1, 2, 3]) {
+    const logged = await run.readCompletions(step);
+    seen.slice(16 * (step - 1), 16 * step).forEach((input, i) => {
       const { completion, id, prompt, tokens, ended } = logged[i]!;
       assert.deepEqual(
         [input.completion, input.row.id, input.row.place, input.prompt, input.tokens, input.cut, input.step],
