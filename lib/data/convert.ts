@@ -8,7 +8,7 @@ import { recordPrompt } from '../tasks/tasks.js';
 export interface ShareGptRow {
   id: string;
   image: string | string[];
-  messages: { role: 'user' | 'assistant'; content: string }[];
+  messages: { role: 'system' | 'user' | 'assistant'; content: string }[];
 }
 
 /** A row for reinforcement learning, as the released trainer reads it. */

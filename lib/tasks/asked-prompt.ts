@@ -17,6 +17,12 @@ export interface PromptOptions {
   system?: string;
 }
 
+/** How conversations are asked: their texts are whole prompts, with an instruction of their own if they want one. */
+export const WHOLE_TEXTS: PromptOptions = {
+  prompt: '{{ problem }}',
+  system: '{% if system is defined %}{{ system }}{% endif %}',
+};
+
 /** What a model is asked about one row. */
 export interface AskedPrompt {
   prompt: string;

@@ -1,13 +1,16 @@
 /** Converts released meta files to the forms that trainers read, one row at a time. A file is written whole or not at all. */
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 import { streamFileAtomic } from '../../engine/atomic-write.js';
 import type { MetaRecord, TaskRecord } from '../../records/record.js';
+import { imageNames } from '../../records/records.js';
 import { problemList, problemText, type RowProblem } from '../../records/row-problem.js';
 import { writeTarget } from '../../tasks/prompts.js';
 import { toConversation, toRl } from '../convert.js';
+import { type TrlRow, writeTrlParquet } from '../trl-parquet.js';
 import { type ReleasedSet, releasedRows } from './dataset.js';
 import { type PromptWriter, writeReleasedPrompt } from './prompts.js';
 import { readReleased } from './read.js';
-import { writeTrlParquet } from './trl.js';
 
 /**
  * - `records`: the kit's own records, which `sft`, `grpo` and `evaluate` read
@@ -70,7 +73,13 @@ export async function convertReleased(
     if (written === 0) throw new Error(`${set.file} holds no sound row of those asked for`);
   }
   await streamFileAtomic(out, async (write) => {
-    if (form === 'trl') return writeTrlParquet(write, sound(), set, prompts, options.embed ?? false);
+    if (form === 'trl') {
+      const embed = options.embed ?? false;
+      return writeTrlParquet(
+        write,
+        mapRows(sound(), (record) => toTrlRow(set, record, prompts, embed)),
+      );
+    }
     const lines = out.endsWith('.jsonl');
     let first = true;
     for await (const record of sound()) {
@@ -99,6 +108,24 @@ function convertRow(
     case 'rl':
       return releasedRows(set.task).rlRowsHoldAnswer ? { ...toRl(record), answer: record.answer } : toRl(record);
   }
+}
+
+async function* mapRows<From, To>(rows: AsyncIterable<From>, convert: (row: From) => Promise<To>): AsyncGenerator<To> {
+  for await (const row of rows) yield await convert(row);
+}
+
+async function toTrlRow(set: ReleasedSet, record: MetaRecord, prompts: PromptWriter, embed: boolean): Promise<TrlRow> {
+  return {
+    id: record.id,
+    prompt: [{ role: 'user', content: prompts(set.task, record, 'think') }],
+    images: await Promise.all(
+      imageNames(record).map(async (name) => {
+        const file = path.resolve(set.imageRoot, name);
+        return embed ? { bytes: await readFile(file), path: name } : { bytes: null, path: file };
+      }),
+    ),
+    solution: record.answer,
+  };
 }
 
 /** A released row as a record of the kit. Its scene and its program are not known. */

@@ -2,7 +2,7 @@
 import type { RowFiles } from '../../records/open-rows.js';
 import type { Picture } from '../../records/picture.js';
 import type { DataRow } from '../../records/record.js';
-import { type PromptOptions, promptWriter } from '../../tasks/asked-prompt.js';
+import { type PromptOptions, promptWriter, WHOLE_TEXTS } from '../../tasks/asked-prompt.js';
 import { type PromptStyle, writeTarget } from '../../tasks/prompts.js';
 import type { LoadedRows } from '../data/load-rows.js';
 
@@ -78,12 +78,6 @@ export function prepareQuestions(rows: Rows, asked: PromptStyle | PromptOptions)
     solution: record.answer,
   }));
 }
-
-/** How conversations are asked: their texts are whole prompts, with an instruction of their own if they want one. */
-export const WHOLE_TEXTS: PromptOptions = {
-  prompt: '{{ problem }}',
-  system: '{% if system is defined %}{{ system }}{% endif %}',
-};
 
 function wholeTexts(rows: Rows): PromptOptions {
   return 'conversations' in rows && rows.conversations ? WHOLE_TEXTS : {};

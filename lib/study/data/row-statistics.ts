@@ -5,9 +5,8 @@ import { promptTokens } from '../../model/model.js';
 import { loadTokenizer, type Tokenizer } from '../../model/tokenizer.js';
 import type { OpenRow } from '../../records/open-rows.js';
 import type { DataRow } from '../../records/record.js';
-import { type AskedPrompt, type PromptOptions, promptWriter } from '../../tasks/asked-prompt.js';
+import { type AskedPrompt, type PromptOptions, promptWriter, WHOLE_TEXTS } from '../../tasks/asked-prompt.js';
 import { taskOfRow } from '../../tasks/tasks.js';
-import { WHOLE_TEXTS } from '../cells/prepared-rows.js';
 import { baseFolder, type CheckedPicture } from './check-pictures.js';
 import { type SplitWord, WordCounter } from './split-words.js';
 

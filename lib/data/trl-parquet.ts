@@ -1,11 +1,5 @@
 /** Writes rows for TRL's GRPO trainer as Parquet that `datasets` opens: the prompt as messages, the images as images. */
-import { readFile } from 'node:fs/promises';
-import path from 'node:path';
 import { ByteWriter, ParquetWriter } from 'hyparquet-writer';
-import type { MetaRecord } from '../../records/record.js';
-import { imageNames } from '../../records/records.js';
-import type { ReleasedSet } from './dataset.js';
-import type { PromptWriter } from './prompts.js';
 
 const string = { type: 'BYTE_ARRAY', converted_type: 'UTF8', repetition_type: 'OPTIONAL' } as const;
 const list = { converted_type: 'LIST', repetition_type: 'OPTIONAL', num_children: 1 } as const;
@@ -40,19 +34,20 @@ const FEATURES = {
 /** The rows, or the bytes of images, with which a row group is written. */
 const [GROUP_ROWS, GROUP_BYTES] = [250, 16_000_000];
 
+/** A row for TRL. */
+export interface TrlRow {
+  id: string;
+  prompt: { role: string; content: string }[];
+  /** The bytes of each image and its name in the data; or null, and the path of its file on this machine. */
+  images: { bytes: Uint8Array | null; path: string }[];
+  solution: string;
+}
+
 /**
- * Writes columns `id`, `prompt` (a list of one message {role, content}; TRL puts the images before its text), `images` (a list
+ * Writes columns `id`, `prompt` (a list of messages {role, content}; TRL puts the images before its text), `images` (a list
  * of {bytes, path}) and `solution`. Files of both kinds have been opened by datasets 5.2.0 and trained on by TRL 1.16.0.
- *
- * @param embed writes the bytes of the images; otherwise `bytes` is null, and `path` is the image's path on this machine
  */
-export async function writeTrlParquet(
-  write: (bytes: Uint8Array) => void,
-  records: AsyncIterable<MetaRecord>,
-  set: ReleasedSet,
-  prompts: PromptWriter,
-  embed: boolean,
-): Promise<void> {
+export async function writeTrlParquet(write: (bytes: Uint8Array) => void, rows: AsyncIterable<TrlRow>): Promise<void> {
   const buffer = new ByteWriter();
   const writer = Object.assign(buffer, {
     flush() {
@@ -68,7 +63,7 @@ export async function writeTrlParquet(
     schema: SCHEMA,
     kvMetadata: [{ key: 'huggingface', value: JSON.stringify({ info: { features: FEATURES } }) }],
   });
-  let group: Row[] = [];
+  let group: TrlRow[] = [];
   let bytes = 0;
   const writeGroup = async () => {
     await parquet.write({
@@ -82,33 +77,11 @@ export async function writeTrlParquet(
     group = [];
     bytes = 0;
   };
-  for await (const record of records) {
-    const row = await toRow(record, set, prompts, embed);
+  for await (const row of rows) {
     group.push(row);
     for (const image of row.images) bytes += image.bytes?.length ?? 0;
     if (group.length === GROUP_ROWS || bytes >= GROUP_BYTES) await writeGroup();
   }
   if (group.length > 0) await writeGroup();
   await parquet.finish();
-}
-
-interface Row {
-  id: string;
-  prompt: { role: string; content: string }[];
-  images: { bytes: Uint8Array | null; path: string }[];
-  solution: string;
-}
-
-async function toRow(record: MetaRecord, set: ReleasedSet, prompts: PromptWriter, embed: boolean): Promise<Row> {
-  return {
-    id: record.id,
-    prompt: [{ role: 'user', content: prompts(set.task, record, 'think') }],
-    images: await Promise.all(
-      imageNames(record).map(async (name) => {
-        const file = path.resolve(set.imageRoot, name);
-        return embed ? { bytes: await readFile(file), path: name } : { bytes: null, path: file };
-      }),
-    ),
-    solution: record.answer,
-  };
 }
