@@ -42,6 +42,7 @@ type RenderedTurn = { role: string; content: string | readonly Part[] };
 export class ChatTemplate {
   private readonly template: Template;
   private textAlone: boolean | undefined;
+  private opened: string | undefined;
 
   /** @param file the template's file, for messages */
   constructor(
@@ -73,6 +74,20 @@ export class ChatTemplate {
       this.textAlone = !isPlain(ofParts) && isPlain(this.tryRender([{ role: 'user', content: mark }]));
     }
     return this.textAlone;
+  }
+
+  /**
+   * What the template itself writes at the beginning of the assistant's turn, behind its role: nothing in most, `<think>\n` in the
+   * Thinking editions of Qwen3-VL. It is part of the prompt, so that the model does not write it again.
+   */
+  get opening(): string {
+    if (this.opened === undefined) {
+      const turn = { role: 'user', content: [{ type: 'text', text: '?' }] } as const;
+      const rendered = this.render([this.isForTextAlone() ? this.joined(turn) : turn], true);
+      const [, opened = ''] = rendered.split('<|im_start|>assistant\n');
+      this.opened = opened;
+    }
+    return this.opened;
   }
 
   /** The rendered text; undefined where the template refuses such turns. */

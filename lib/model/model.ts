@@ -294,12 +294,31 @@ export function encodePrompt(model: Model, images: readonly RgbImage[], text: st
   };
 }
 
-/** What a model wrote, as rewards and people read it: the text of a completion without its end token. */
-export function completionText(model: Pick<Model, 'tokenizer'>, { tokens, ended }: Completion): string {
-  return model.tokenizer.decode(ended ? tokens.slice(0, -1) : tokens);
+/**
+ * What the assistant says, as rewards and people read it: the text of a completion without its end token, behind what the chat template
+ * opens the turn with (`ChatTemplate.opening`).
+ */
+export function completionText(model: Pick<Model, 'tokenizer' | 'template'>, { tokens, ended }: Completion): string {
+  return model.template.opening + model.tokenizer.decode(ended ? tokens.slice(0, -1) : tokens);
 }
 
-/** The tokens that the assistant should write: the text's and the end of the turn. */
-export function encodeCompletion(model: Model, text: string): number[] {
-  return [...model.tokenizer.encodePlain(text), model.tokenizer.special.imEnd];
+/**
+ * The tokens that the model should write: the text's and the end of the turn. What the chat template opens the turn with is part of the
+ * prompt, and not written again.
+ *
+ * @param text what the assistant should say
+ * @throws Error when the text does not begin with the template's opening
+ */
+export function encodeCompletion(
+  { tokenizer, template }: Pick<Model, 'tokenizer' | 'template'>,
+  text: string,
+): number[] {
+  const { opening } = template;
+  if (!text.startsWith(opening))
+    throw new Error(
+      `the checkpoint's chat template opens the assistant's turn with ${JSON.stringify(opening)}, but a completion begins with ` +
+        `${JSON.stringify(text.slice(0, 20))}: train on completions that begin so (rationales, --target cot), or take a checkpoint ` +
+        'whose template opens nothing, such as an Instruct edition',
+    );
+  return [...tokenizer.encodePlain(text.slice(opening.length)), tokenizer.special.imEnd];
 }

@@ -27,6 +27,13 @@ describe('ChatTemplate.encode', () => {
         '<|vision_start|><|image_pad|><|image_pad|><|image_pad|><|vision_end|>How many?<|im_end|>\n<|im_start|>assistant\n',
     );
   });
+  it('knows what a template opens the assistant’s turn with, for parts and for text alone', () => {
+    const alone =
+      "{% for m in messages %}{{ m['content'] + '<|im_end|>' }}{% endfor %}{{ '<|im_start|>assistant\n<think>\n' }}";
+    assert.equal(template.opening, '');
+    assert.equal(new ChatTemplate(alone).opening, '<think>\n');
+    assert.equal(new ChatTemplate("{% for m in messages %}{{ m['content'] + 'Answer:' }}{% endfor %}").opening, '');
+  });
   it('ends a template that loops for ever, and one that asks for an endless list', () => {
     const nested = '{% for i in range(90000) %}{% for j in range(90000) %}{% endfor %}{% endfor %}';
     const attempt = (source: string) => () => new ChatTemplate(source).encode(tokenizer, [user(text('a'))], [], true);

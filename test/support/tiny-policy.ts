@@ -20,6 +20,7 @@ export function tinyPolicy(seed = 1): Model {
       ...{ rescaleFactor: 1 / 255, mean: [0.5, 0.5, 0.5], deviation: [0.5, 0.5, 0.5] },
     },
     tokenizer: { decode: (tokens: readonly number[]) => tokens.join(' ') },
+    template: { opening: '' },
   } as unknown as Model;
 }
 

@@ -48,6 +48,7 @@ function modelOfWidth(times: number): Model {
     parameters,
     generator: new Generator(config, [TINY_END]),
     tokenizer: { decode: (tokens: readonly number[]) => tokens.join(' ') },
+    template: { opening: '' },
   } as unknown as Model;
 }
 
