@@ -7,7 +7,8 @@ import { recordPrompt } from '../tasks/tasks.js';
 /** A conversation in ShareGPT form. */
 export interface ShareGptRow {
   id: string;
-  image: string | string[];
+  /** Always a list: readers that keep columns of one type, such as Arrow's, refuse a string in one row and a list in the next. */
+  image: string[];
   messages: { role: 'system' | 'user' | 'assistant'; content: string }[];
 }
 
@@ -24,10 +25,11 @@ export interface RlRow {
  * (The released converter of spatial transformation puts them after the rules, so its training and its evaluation differ.)
  */
 export function toConversation(record: Pick<DataRow, 'id' | 'image'>, prompt: string, target: string): ShareGptRow {
-  const images = '<image>'.repeat(Array.isArray(record.image) ? record.image.length : 1);
+  const image = [record.image].flat();
+  const images = '<image>'.repeat(image.length);
   return {
     id: record.id,
-    image: record.image,
+    image,
     messages: [
       { role: 'user', content: `${images}${prompt}` },
       { role: 'assistant', content: target },

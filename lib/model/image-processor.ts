@@ -8,7 +8,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
-import type { RgbImage } from '../records/image.js';
+import { checkShape, type RgbImage } from '../records/image.js';
 import type { VisionConfig } from './architecture.js';
 import { type Resampling, resizeBicubic } from './bicubic.js';
 import type { ImageGrid, ProcessedImage } from './tensors.js';
@@ -199,9 +199,7 @@ export function smartResize(
   minPixels: number,
   maxPixels: number,
 ): { height: number; width: number } {
-  const aspect = Math.max(height, width) / Math.min(height, width);
-  if (aspect > 200)
-    throw new Error(`an image of ${width} x ${height} is too narrow: one side may be at most 200 times the other`);
+  checkShape({ width, height });
   let h = roundHalfEven(height / factor) * factor;
   let w = roundHalfEven(width / factor) * factor;
   if (h * w > maxPixels) {

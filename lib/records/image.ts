@@ -12,6 +12,17 @@ export interface RgbImage {
   data: Uint8Array;
 }
 
+/** A picture of which one side is more times the other than this is not cut into patches (`smart_resize` of Qwen2-VL's processor). */
+const MOST_ELONGATED = 200;
+
+/** Checks the shape of a picture. @throws Error when it is too narrow to be cut into patches */
+export function checkShape({ width, height }: Pick<RgbImage, 'width' | 'height'>): void {
+  if (Math.max(width, height) > MOST_ELONGATED * Math.min(width, height))
+    throw new Error(
+      `an image of ${width} x ${height} is too narrow: one side may be at most ${MOST_ELONGATED} times the other`,
+    );
+}
+
 /** The formats that are read. Others that the library knows (vector graphics, documents) are no pictures to train on. */
 const FORMATS = new Set(['png', 'jpeg', 'webp', 'gif', 'tiff']);
 
@@ -28,24 +39,37 @@ export function imageFile(folder: string, name: string): string {
   const file = pathWithin(folder, name);
   if (file === undefined)
     throw new Error(
-      `the image '${name}' lies outside ${folder}: name a file in that folder, relative to it; copy it there where it is linked`,
+      `the image '${name}' lies outside ${folder}: name a file in that folder, relative to it; copy it there where it is a link`,
     );
   if (!existsSync(file)) throw new Error(`there is no file ${file}`);
   return file;
 }
 
 /**
- * The path of a file in a folder. The file need not exist. If the name leads out of the folder (an absolute path, `..`, a symbolic
- * link), the path is undefined. Only links of a Hugging Face cache may lead out, from `snapshots/` to its own `blobs/`.
+ * The path of a file in a folder. The file need not exist; one that is there under the same name in the other Unicode form (composed or
+ * decomposed: NFC, NFD) is found, since disks and programs differ in it. If the name leads out of the folder (an absolute path, `..`, a
+ * symbolic link of a file), the path is undefined. Links that may lead out are those of folders, as to a data set on another disk, unless
+ * to a folder that this one lies in; and those of a Hugging Face cache, from `snapshots/` to its own `blobs/`.
  */
 export function pathWithin(folder: string, name: string): string | undefined {
-  const file = path.resolve(folder, name);
-  if (path.isAbsolute(name) || !isInside(path.resolve(folder), file)) return undefined;
-  if (!existsSync(file)) return file;
+  if (path.isAbsolute(name) || !isInside(path.resolve(folder), path.resolve(folder, name))) return undefined;
+  const forms = [name, name.normalize('NFC'), name.normalize('NFD')].map((form) => path.resolve(folder, form));
+  const file = forms.find((form) => existsSync(form));
+  if (file === undefined) return forms[0];
   const [home, target] = [realpathSync(folder), realpathSync(file)];
   const cache = home.split(`${path.sep}snapshots${path.sep}`);
   const isBlob = cache.length === 2 && isInside(path.join(cache[0]!, 'blobs'), target);
-  return isBlob || isInside(home, target) ? file : undefined;
+  return isBlob || isInside(home, target) || liesInLinkedFolder(folder, file) ? file : undefined;
+}
+
+/** Whether a file lies below a link in the folder that leads to a folder elsewhere, and is no link itself that leads out of that. */
+function liesInLinkedFolder(folder: string, file: string): boolean {
+  const home = realpathSync(folder);
+  const places: string[] = [];
+  for (let place = path.dirname(file); isInside(path.resolve(folder), place); place = path.dirname(place))
+    places.push(realpathSync(place));
+  const leadsAround = places.some((place) => place === home || isInside(place, home));
+  return !leadsAround && places.some((place) => isInside(place, realpathSync(file)));
 }
 
 function isInside(folder: string, file: string): boolean {
@@ -113,6 +137,9 @@ async function decode(input: string | Uint8Array, name: string): Promise<RgbImag
 const SIGNATURES: readonly (readonly [format: string, signature: RegExp])[] = [
   ['BMP', /^BM/],
   ['HEIC', /^....ftyp(?:hei|mif|msf)/s],
+  ['JPEG XL', /^(?:\xff\n|....JXL )/s],
+  ['JPEG 2000', /^(?:\xffO\xffQ|....jP {2})/s],
+  ['PPM', /^P[1-7]\s/],
   ['PSD', /^8BPS/],
   ['PDF', /^%PDF/],
 ];

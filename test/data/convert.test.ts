@@ -21,7 +21,8 @@ const think = ' Output the thinking process in <think> </think> and final answer
 test('ShareGPT rows', () => {
   assert.deepEqual(toAnswerSft(record), {
     id: '7',
-    image: 'a.png',
+    // A list for one picture too: Arrow refuses a string in one row and a list in the next.
+    image: ['a.png'],
     messages: [
       { role: 'user', content: '<image>How many objects are there?' },
       { role: 'assistant', content: '2' },

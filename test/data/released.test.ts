@@ -1,17 +1,30 @@
 /** The released dataset: small files in its format are read, checked and converted. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
+import sharp from 'sharp';
 import { convertReleased, RELEASED_FORMS } from '../../lib/data/released/convert.js';
 import { releasedRows, releasedSet, releasedSets, stageRows } from '../../lib/data/released/dataset.js';
 import { readPromptFile, writeReleasedPrompt } from '../../lib/data/released/prompts.js';
 import { readReleased, validateReleased } from '../../lib/data/released/read.js';
 import { readRecords } from '../../lib/records/records.js';
 import { problemText, type RowProblem } from '../../lib/records/row-problem.js';
+import { loadRecords } from '../../lib/study/data/load-rows.js';
 import { TASK_NAMES, taskNamed } from '../../lib/tasks/tasks.js';
 import { collect } from '../support/collect.js';
 
@@ -102,6 +115,65 @@ test('an error about an unknown task, set or folder names those that there are',
     assert.throws(() => ask('maths'), /no task 'maths'; choose counting, structure, transformation/);
 });
 
+test('what a run cannot read or show, validate refuses: a cut JPEG, other formats, a line of pixels', async () => {
+  const pixels = { create: { width: 300, height: 300, channels: 3, background: 'red' } } as const;
+  const jpeg = await sharp(pixels).jpeg().toBuffer();
+  const pictures: [name: string, content: Buffer | string, RegExp][] = [
+    ['cut.jpg', jpeg.subarray(0, jpeg.length / 2), /cut\.jpg: not an image that can be read/],
+    ['vector.png', '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"></svg>', /it is SVG/],
+    ['new.png', await sharp(pixels).avif().toBuffer(), /it is AVIF\); convert it to PNG or JPEG/],
+    ['old.png', Buffer.concat([Buffer.from('BM'), Buffer.alloc(60)]), /it is BMP\); convert it/],
+    ['plain.png', 'P3 1 1 255 7 7 7\n', /it is PPM\); convert it/],
+    [
+      'line.png',
+      await sharp(pixels).resize(300, 1, { fit: 'fill' }).png().toBuffer(),
+      /line\.png: an image of 300 x 1 is too narrow/,
+    ],
+    ['whole.jpg', jpeg, /^$/],
+  ];
+  const rows = pictures.map(([image], i) => row(String(i + 1), { image }));
+  const folder = withRows(
+    'unreadable',
+    JSON.stringify([...rows, row('8', { image: 'whole.jpg', problem: 'Hear <audio>.' })]),
+  );
+  for (const [name, content] of pictures) writeFileSync(path.join(folder, 'images', 'train_images', name), content);
+  const set = releasedSet(folder, 'counting', 'train');
+  const { sound, problems } = await validateReleased(set);
+  assert.equal(sound, 1);
+  assert.deepEqual(
+    problems.map(({ row, field }) => `${row} ${field}`),
+    [...[1, 2, 3, 4, 5, 6].map((number) => `${number} image`), '8 problem'],
+  );
+  pictures.slice(0, 6).forEach(([, , reason], i) => {
+    assert.match(problems[i]!.reason, reason);
+  });
+  assert.equal(problems[6]!.reason, 'holds <audio>');
+});
+
+test('a linked folder of pictures is sound for validate and for the records that are made of it, under names in either Unicode form', async () => {
+  const name = 'größe.png';
+  const folder = withRows(
+    'linked',
+    JSON.stringify([row('1', { image: `CLEVR_train_00000.png` }), row('2', { image: name.normalize('NFC') })]),
+  );
+  const pictures = path.join(folder, 'images', 'train_images');
+  const disk = out('disk');
+  renameSync(pictures, disk);
+  symlinkSync(disk, pictures);
+  cpSync(path.join(disk, 'CLEVR_train_00000.png'), path.join(disk, name.normalize('NFD')));
+  const set = releasedSet(folder, 'counting', 'train');
+  assert.deepEqual(await validateReleased(set), { sound: 2, problems: [] });
+  await convertReleased(set, 'records', path.join(folder, 'rows.jsonl'));
+  // As `sft` reads them.
+  const { images } = await loadRecords(path.join(folder, 'rows.jsonl'), set.imageRoot);
+  assert.equal(images.length, 2);
+  writeFileSync(path.join(disk, 'CLEVR_train_00000.png'), 'no image');
+  await assert.rejects(
+    loadRecords(path.join(folder, 'rows.jsonl'), set.imageRoot),
+    /rows\.jsonl, row '1', field 'image': .*CLEVR_train_00000\.png: not an image that can be read/,
+  );
+});
+
 test('every bad row is reported at once, with file, row, field and reason', async () => {
   writeFileSync(out('secret.png'), '');
   const { cot: _, ...rationaleless } = row('4');
@@ -132,7 +204,7 @@ test('every bad row is reported at once, with file, row, field and reason', asyn
     [8, 'answer', /^'two' is not a whole number$/],
     [9, 'image', /^there is no file .*train_images.gone\.png$/],
     [10, 'image', /^'..\/..\/..\/secret\.png' lies outside .*train_images$/],
-    [11, 'image', /^.*broken\.png is not an image that can be read/],
+    [11, 'image', /^.*broken\.png: not an image that can be read/],
     [12, 'image', /^names 2 files; the task shows 1$/],
     [13, 'task', /^'maths' is not counting/],
     [14, 'problem', /^holds <image>$/],
@@ -213,7 +285,7 @@ test('ANS-SFT and CoT-SFT conversations, RL rows', async () => {
   const [answer] = await convert('counting', 'ans-sft');
   assert.deepEqual(answer, {
     id: 'clevr-math-train-0',
-    image: 'train_images/CLEVR_train_00000.png',
+    image: ['train_images/CLEVR_train_00000.png'],
     messages: [
       { role: 'user', content: '<image>Add 3 purple spheres. How many objects exist?' },
       { role: 'assistant', content: '8' },

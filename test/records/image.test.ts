@@ -90,6 +90,56 @@ test('an image of too many pixels is refused by its header', async () => {
   assert.ok(process.memoryUsage().rss - before < 100e6);
 });
 
+test('a picture of a format that is not read is named, and so is what to do', async () => {
+  const refused = async (name: string, content: Buffer | string, format: string) => {
+    writeFileSync(inFolder(name), content);
+    await assert.rejects(
+      readImage(inFolder(name)),
+      new RegExp(`${name}: not an image that can be read \\(it is ${format}\\); convert it to PNG or JPEG`),
+    );
+  };
+  await refused('a.bmp', Buffer.concat([Buffer.from('BM'), Buffer.alloc(60)]), 'BMP');
+  await refused('a.ppm', Buffer.concat([Buffer.from('P6\n2 2\n255\n'), Buffer.alloc(12, 7)]), 'PPM');
+  await refused('a.pgm', 'P2 1 1 255 7\n', 'PPM');
+  await refused('a.jxl', Buffer.from([0xff, 0x0a, 1, 2, 3]), 'JPEG XL');
+  await refused(
+    'a.avif',
+    await sharp({ create: { width: 8, height: 8, channels: 3, background: 'red' } })
+      .avif()
+      .toBuffer(),
+    'AVIF',
+  );
+});
+
+test('a name is found in the other Unicode form', () => {
+  mkdirSync(inFolder('forms'));
+  const [composed, decomposed] = ['Größe.png'.normalize('NFC'), 'Größe.png'.normalize('NFD')];
+  assert.notEqual(composed, decomposed);
+  writeFileSync(path.join(inFolder('forms'), decomposed), '');
+  assert.equal(imageFile(inFolder('forms'), decomposed), path.join(inFolder('forms'), decomposed));
+  const found = imageFile(inFolder('forms'), composed);
+  assert.equal(found.normalize('NFD'), path.join(inFolder('forms'), decomposed));
+  writeFileSync(path.join(inFolder('forms'), 'été.png'.normalize('NFC')), '');
+  assert.ok(imageFile(inFolder('forms'), 'été.png'.normalize('NFD')));
+});
+
+test('a linked folder of pictures is part of the folder; a linked file that leads out is not', () => {
+  mkdirSync(inFolder('disk/deep'), { recursive: true });
+  mkdirSync(inFolder('set/images'), { recursive: true });
+  writeFileSync(inFolder('disk/deep/a.png'), '');
+  writeFileSync(inFolder('secret.png'), '');
+  symlinkSync(inFolder('secret.png'), inFolder('disk/deep/secret.png'));
+  symlinkSync(inFolder('disk'), inFolder('set/images/train'));
+  symlinkSync(inFolder('set/images'), inFolder('set/linked'));
+  for (const images of [inFolder('set/images'), inFolder('set/linked')]) {
+    assert.equal(imageFile(images, 'train/deep/a.png'), path.join(images, 'train/deep/a.png'));
+    assert.throws(() => imageFile(images, 'train/deep/secret.png'), /lies outside/);
+    assert.throws(() => imageFile(images, 'train/../../a.png'), /lies outside/);
+  }
+  // The folder of the released rows and that of converted ones agree.
+  assert.equal(imageFile(inFolder('set/images/train'), 'deep/a.png'), inFolder('set/images/train/deep/a.png'));
+});
+
 test('a name that leads out of the image folder is refused', () => {
   mkdirSync(inFolder('images/deep'), { recursive: true });
   writeFileSync(inFolder('images/deep/a.png'), '');

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { streamFileAtomic } from '../../engine/atomic-write.js';
+import { imageFile } from '../../records/image.js';
 import type { MetaRecord, TaskRecord } from '../../records/record.js';
 import { imageNames } from '../../records/records.js';
 import { problemList, problemText, type RowProblem } from '../../records/row-problem.js';
@@ -120,7 +121,7 @@ async function toTrlRow(set: ReleasedSet, record: MetaRecord, prompts: PromptWri
     prompt: [{ role: 'user', content: prompts(set.task, record, 'think') }],
     images: await Promise.all(
       imageNames(record).map(async (name) => {
-        const file = path.resolve(set.imageRoot, name);
+        const file = path.resolve(imageFile(set.imageRoot, name));
         return embed ? { bytes: await readFile(file), path: name } : { bytes: null, path: file };
       }),
     ),

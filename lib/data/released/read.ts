@@ -1,8 +1,7 @@
 /** Reads the released meta files row by row and checks each row. Every bad row is reported and left out. */
 import { existsSync } from 'node:fs';
-import sharp from 'sharp';
 import { z } from 'zod';
-import { pathWithin } from '../../records/image.js';
+import { checkShape, pathWithin, readImage } from '../../records/image.js';
 import { type JsonRow, streamJsonRows } from '../../records/json-rows.js';
 import type { MetaRecord } from '../../records/record.js';
 import { imageField, imageNames, stringField, textField } from '../../records/records.js';
@@ -30,8 +29,8 @@ const META = z.object({
 });
 type Meta = z.infer<typeof META>;
 
-/** Texts that trainers read as a place for an image or as a control token. */
-const PLACEHOLDER = /<image>|<video>|<\|\w+\|>/;
+/** Texts that trainers read as a place for an image, a video or a sound, or as a control token. */
+const PLACEHOLDER = /<image>|<video>|<audio>|<\|\w+\|>/;
 const TAG = /<\/?(?:think|answer|summary|caption)>/;
 /** The number of rows whose images are checked together. */
 const AHEAD = 64;
@@ -39,7 +38,7 @@ const AHEAD = 64;
 /**
  * Yields the sound rows of a set, in order, and reports the problems of the others: not JSON, a missing field, a field of the wrong
  * kind, an id used before, an answer that is none of the task's, a rationale that is empty or holds tags, text with an image's
- * placeholder or a control token, an image that is missing, outside the folder or no image. The header of each image is read once.
+ * placeholder or a control token, an image that is missing, outside the folder, or that a run could not read or show. Each image is decoded once, as a run would.
  * Memory grows with the ids and the names of images, not with the rest of the file.
  *
  * @param onBytes called as the file is read, with the number of bytes so far
@@ -138,18 +137,23 @@ function checkText(set: ReleasedSet, meta: Meta, bad: (field: string, reason: st
     bad('cot', meta.cot === undefined ? 'is missing' : 'is empty');
 }
 
-/** Says why a name leads to no image; undefined when it leads to one. */
+/** Says why a name leads to no image that a run can read and show; undefined when it leads to one. */
 async function imageFault({ imageRoot, imageFolder }: ReleasedSet, name: string): Promise<string | undefined> {
   const folder = `${imageRoot}/${imageFolder}`;
   const file = pathWithin(folder, name);
   if (file === undefined) return `'${name}' lies outside ${folder}`;
   if (!existsSync(file)) return `there is no file ${file}`;
   try {
-    await sharp(file).metadata();
-    return undefined;
+    const image = await readImage(file);
+    try {
+      checkShape(image);
+    } catch (error) {
+      return `${file}: ${(error as Error).message}`;
+    }
   } catch (error) {
-    return `${file} is not an image that can be read (${(error as Error).message})`;
+    return (error as Error).message;
   }
+  return undefined;
 }
 
 function recordOf({ imageFolder }: ReleasedSet, meta: Meta): MetaRecord {

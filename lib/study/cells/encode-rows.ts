@@ -34,17 +34,19 @@ export function encodeQuestions(model: Model, rows: readonly QuestionRow[]): Def
 }
 
 /** The prompt of a row; for pictures that lie in files, a function that reads them and makes it. */
-function encodeRow(
-  model: Model,
-  { prompt, system, pictures }: PreparedRow,
-): EncodedPrompt | (() => Promise<EncodedPrompt>) {
+function encodeRow(model: Model, row: PreparedRow): EncodedPrompt | (() => Promise<EncodedPrompt>) {
+  const { prompt, system, pictures } = row;
   if (!pictures.some(isUnread)) return encodePrompt(model, pictures as readonly RgbImage[], prompt, system);
-  return async () => encodePrompt(model, await Promise.all(pictures.map(readPicture)), prompt, system);
+  return async () => encodePrompt(model, await readRow(row), prompt, system);
 }
 
-/** The pictures of a row, for rewards that look at them. */
-function readRow({ pictures }: PreparedRow): Promise<RgbImage[]> {
-  return Promise.all(pictures.map(readPicture));
+/** The pictures of a row. @throws Error naming the row and the file of a picture that cannot be read */
+async function readRow({ id, pictures }: PreparedRow): Promise<RgbImage[]> {
+  try {
+    return await Promise.all(pictures.map(readPicture));
+  } catch (error) {
+    throw new Error(`row '${id}': ${(error as Error).message}`, { cause: error });
+  }
 }
 
 /** Reads the pictures of rows. @returns `[rows][pictures]` */

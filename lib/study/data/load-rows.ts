@@ -30,11 +30,16 @@ export async function loadRows(study: Study, set: 'train' | TestSet, task: TaskN
  * Loads a file of records with their images.
  *
  * @param folder holds the images; default: `images/` beside the file
+ * @throws Error naming the file and the row whose image cannot be read
  */
 export async function loadRecords(file: string, folder = path.join(path.dirname(file), 'images')): Promise<LoadedRows> {
   const records = readRecords(file, folder);
   const images = await Promise.all(
-    records.map((record) => Promise.all(imageNames(record).map((name) => readImage(imageFile(folder, name))))),
+    records.map((record) =>
+      Promise.all(imageNames(record).map((name) => readImage(imageFile(folder, name)))).catch((error: Error) => {
+        throw new Error(`${file}, row '${record.id}', field 'image': ${error.message}`, { cause: error });
+      }),
+    ),
   );
   return { records, images };
 }
