@@ -1,7 +1,7 @@
 /** The options that `study` and `sweep` share: where cells run, how many at a time, and how they are stopped. */
 import type { Command } from 'commander';
 import { runJobsInProcesses } from '../study/running/processes.js';
-import { runJobsOnRay } from '../study/running/ray.js';
+import { countPlaces, runJobsOnRay } from '../study/running/ray.js';
 import { RayJobs } from '../study/running/ray-jobs.js';
 import { type GridReport, type RunJob, runJobHere } from '../study/running/runner.js';
 import { STOP_SIGNALS } from '../train/loop.js';
@@ -29,7 +29,10 @@ export function addRunnerOptions(command: Command): Command {
     .option('--retries <n>', 'on Ray: how often a cell that failed is tried again', '2');
 }
 
-/** Where cells run: in this process, in processes of their own, or on a cluster, which must answer before anything starts. */
+/**
+ * Where cells run, and how many at a time: in this process, in processes of their own, or on a cluster, which must answer before anything
+ * starts and gets no more cells than its nodes have room for.
+ */
 export async function chooseRunner({
   ray,
   cpus,
@@ -44,9 +47,17 @@ export async function chooseRunner({
   if (workers === 0) throw new UsageError('on Ray --workers is the number of cells at a time, 1 or more');
   const size = { cpus: parseWholeNumber('--cpus', cpus, 1), gpus: parseWholeNumber('--gpus', gpus) };
   const jobs = checkUsage(() => new RayJobs(ray));
-  if (!list) await jobs.version();
   const runJob = runJobsOnRay({ address: ray, ...size, retries: parseWholeNumber('--retries', retries) });
-  return { runJob, parallel };
+  if (list) return { runJob, parallel };
+  await jobs.version();
+  const places = await countPlaces(jobs, size).catch((error: Error) => {
+    throw new UsageError(error.message);
+  });
+  if (places < workers)
+    process.stderr.write(
+      `the cluster has room for ${places} such cells at a time, so that no more of the ${workers} run at once\n`,
+    );
+  return { runJob, parallel: Math.min(workers, places) };
 }
 
 /** A signal that the first interrupt sets. The second one is the system's own: it ends this process at once. */

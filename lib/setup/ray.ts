@@ -46,6 +46,9 @@ export async function setUpRay(): Promise<string> {
   return path.join(BIN, 'ray');
 }
 
+/** Seconds that a job may wait for a free processor: a year. Ray's own 900 would fail every cell that stands behind a longer one. */
+const LONGEST_WAIT = 365 * 24 * 3600;
+
 /**
  * Starts a cluster of this machine, which listens on 127.0.0.1 alone: whoever reaches a Ray cluster can run programs there. SIGINT or SIGTERM to the process ends it.
  *
@@ -59,6 +62,10 @@ export function startRay(
   const command = ['start', '--head', '--block', '--disable-usage-stats', ...address, ...args];
   // Ray takes the machine's address on the network in the place of 127.0.0.1, so that other machines can join, and then listens on every
   // interface. Only this variable stops that: it says that no other machine joins, and all of Ray's processes listen on 127.0.0.1.
-  const env = { ...process.env, RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER: '0' };
+  const env = {
+    RAY_JOB_START_TIMEOUT_SECONDS: String(LONGEST_WAIT),
+    ...process.env,
+    RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER: '0',
+  };
   return spawn(program, command, { cwd: ROOT, env, stdio: quiet ? 'ignore' : 'inherit' });
 }

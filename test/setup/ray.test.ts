@@ -20,17 +20,20 @@ test('a path with a space is refused with words', () => {
   checkRayPath('/home/ab/kit');
 });
 
-test('the cluster stays on 127.0.0.1: node, dashboard, and the variable without which Ray changes the address', {
+test('the cluster stays on 127.0.0.1, by the variable without which Ray changes the address, and a job may wait for a year', {
   skip: process.platform === 'win32',
 }, async (t) => {
   const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-ray-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const [program, heard] = [path.join(folder, 'ray'), path.join(folder, 'heard')];
-  writeFileSync(program, `#!/bin/sh\necho "$RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER $@" > '${heard}'\n`);
+  writeFileSync(
+    program,
+    `#!/bin/sh\necho "$RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER $RAY_JOB_START_TIMEOUT_SECONDS $@" > '${heard}'\n`,
+  );
   chmodSync(program, 0o755);
   await once(startRay(program, { quiet: true }), 'close');
   assert.match(
     readFileSync(heard, 'utf8'),
-    /^0 start --head .*--node-ip-address=127\.0\.0\.1 --dashboard-host=127\.0\.0\.1/,
+    /^0 31536000 start --head .*--node-ip-address=127\.0\.0\.1 --dashboard-host=127\.0\.0\.1/,
   );
 });

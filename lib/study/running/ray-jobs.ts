@@ -15,6 +15,8 @@ const details = z.object({ status: z.enum(STATUSES), message: z.string().nullish
 const logs = z.object({ logs: z.string() });
 const stopped = z.object({ stopped: z.boolean() });
 const version = z.object({ ray_version: z.string() });
+const node = z.object({ state: z.string(), resources_total: z.record(z.string(), z.number()).nullish() });
+const nodes = z.object({ data: z.object({ result: z.object({ result: z.array(node) }) }) });
 
 /** What the cluster is asked to run. */
 export interface RayRequest {
@@ -26,6 +28,12 @@ export interface RayRequest {
   entrypoint_num_gpus: number;
   runtime_env: { env_vars: { [name: string]: string } };
   metadata: { [name: string]: string };
+}
+
+/** What one node of a cluster has, whether it is free or not. */
+export interface RayNode {
+  cpus: number;
+  gpus: number;
 }
 
 /** The state of a job: PENDING until its resources are free; STOPPED, SUCCEEDED or FAILED at its end. `message` says more. */
@@ -41,6 +49,14 @@ export class RayJobs {
   /** Asks for the version of Ray; a cheap way to know that it is there. */
   async version(): Promise<string> {
     return (await this.ask('GET', '/api/version', version)).ray_version;
+  }
+
+  /** Asks for the nodes that are up (docs.ray.io, "State API"). */
+  async nodes(): Promise<RayNode[]> {
+    const { data } = await this.ask('GET', '/api/v0/nodes?limit=10000', nodes);
+    return data.result.result
+      .filter(({ state }) => state === 'ALIVE')
+      .map(({ resources_total: total }) => ({ cpus: total?.CPU ?? 0, gpus: total?.GPU ?? 0 }));
   }
 
   /** Submits a job, and returns the id that Ray knows it by. */

@@ -34,18 +34,45 @@ const STOP_SECONDS = 300;
 /** Variables that change how cells compute: the cluster gets the values of this process. */
 const VARIABLES = /^(TF_NUM_|TF_ENABLE_ONEDNN_OPTS$|ONEDNN_|REASON_RFT_PRECISION$)/;
 
-/** A `RunJob` that runs each job on a cluster. What a job prints is added to its log as each try ends. */
+/** What Ray says of a job that found no free processor in time: 15 minutes, where RAY_JOB_START_TIMEOUT_SECONDS does not say more. */
+const WAITED_IN_VAIN = /failed to start within/;
+
+/**
+ * The number of cells that the nodes of a cluster can run at once.
+ *
+ * @throws Error when no node has what one cell asks for: such a job would wait for ever
+ */
+export async function countPlaces(ray: RayJobs, { cpus, gpus }: { cpus: number; gpus: number }): Promise<number> {
+  const nodes = await ray.nodes();
+  const places = nodes.map((node) =>
+    Math.min(Math.floor(node.cpus / cpus), gpus === 0 ? Number.POSITIVE_INFINITY : Math.floor(node.gpus / gpus)),
+  );
+  const all = places.reduce((sum, count) => sum + count, 0);
+  if (all > 0) return all;
+  const sizes = nodes.map((node) => `${node.cpus} and ${node.gpus}`).join(', ') || 'none is up';
+  throw new Error(
+    `no node of the cluster at ${ray.address} has the processors and GPUs that a cell asks for, ${cpus} and ${gpus} (--cpus, --gpus); ` +
+      `those of its nodes: ${sizes}`,
+  );
+}
+
+/**
+ * A `RunJob` that runs each job on a cluster. What a job prints is added to its log as each try ends. A job that Ray gives up because no
+ * processor became free is submitted again, as often as it takes: it has not failed.
+ */
 export function runJobsOnRay({ address, cpus, gpus, retries, poll = 2000 }: RayOptions): RunJob {
   const ray = new RayJobs(address);
   return async (job, signal) => {
-    for (let attempt = 1; ; attempt++) {
+    for (let attempt = 1; ; ) {
       const request = rayRequest(job, { cpus, gpus, attempt });
       await ray.submit(request);
       const details = await waitForEnd(ray, request.submission_id, poll, signal);
       const failure = await recordAttempt(ray, job, request, details);
       if (failure === undefined) return;
+      if (!signal.aborted && details.status === 'FAILED' && WAITED_IN_VAIN.test(details.message ?? '')) continue;
       if (signal.aborted || attempt > retries)
         throw new Error(attempt > 1 ? `${failure}\ngiven up after ${attempt} tries` : failure);
+      attempt++;
     }
   };
 }

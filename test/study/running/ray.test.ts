@@ -9,6 +9,7 @@ import { networkInterfaces } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { chooseRunner } from '../../../lib/cli/runner-options.js';
 import { installedRay, startRay } from '../../../lib/setup/ray.js';
 import { cellFolder } from '../../../lib/study/cells/cell-identity.js';
 import { openCellRun, runCell } from '../../../lib/study/cells/run-cell.js';
@@ -17,10 +18,11 @@ import { planJobs } from '../../../lib/study/running/grid-jobs.js';
 import type { GridJob } from '../../../lib/study/running/job.js';
 import { readJobFile } from '../../../lib/study/running/job-file.js';
 import { jobLog } from '../../../lib/study/running/job-log.js';
-import { runJobsOnRay } from '../../../lib/study/running/ray.js';
+import { countPlaces, runJobsOnRay } from '../../../lib/study/running/ray.js';
 import { RayJobs, type RayRequest } from '../../../lib/study/running/ray-jobs.js';
 import { runGrid } from '../../../lib/study/running/runner.js';
 import type { Study } from '../../../lib/study/workspace.js';
+import { runHere } from '../../support/command-line.js';
 import { tinyGrpo, tinySft, tinyStudy } from '../../support/tiny-study.js';
 
 let study: Study;
@@ -33,6 +35,8 @@ const requests: RayRequest[] = [];
 const asked: string[] = [];
 const tokens: (string | undefined)[] = [];
 let courses: { states: string[]; logs: string; message?: string }[] = [];
+/** The nodes of the stand-in. */
+let nodes: object[] = [];
 /** Answers with this status and text in place of an answer. */
 let refusal: { status: number; text: string } | undefined;
 
@@ -50,7 +54,8 @@ before(async () => {
       return;
     }
     const [, id, part] = /^\/api\/jobs\/([^/]+)(?:\/(\w+))?$/.exec(request.url!) ?? [];
-    if (request.url === '/api/version') answer({ version: '4', ray_version: '2.60.0', ray_commit: 'x' });
+    if (request.url === '/api/v0/nodes?limit=10000') answer({ result: true, data: { result: { result: nodes } } });
+    else if (request.url === '/api/version') answer({ version: '4', ray_version: '2.60.0', ray_commit: 'x' });
     else if (request.method === 'POST' && request.url === '/api/jobs/') {
       let body = '';
       for await (const piece of request) body += piece;
@@ -141,6 +146,41 @@ test('retries have a limit; a lock that a dead job left is freed, another stays;
     run(job, [empty, empty]),
     /succeeded, but .* does not hold its results; do the nodes share that/,
   );
+});
+
+test('a job that waits longer than Ray allows has not failed: it is submitted again, and no try is counted', async () => {
+  const job = jobOf('waits', { kind: 'base', task: 'counting' });
+  const message =
+    'Job supervisor actor failed to start within 900.0 seconds. This timeout can be configured by setting the environment variable ...';
+  const waited = { states: ['PENDING', 'FAILED'], logs: '', message };
+  // There is one retry: three waits would be the end of it.
+  await run(job, [{ ...waited }, { ...waited }, { ...waited }, { states: ['RUNNING', 'SUCCEEDED'], logs: 'well\n' }]);
+  assert.deepEqual(
+    requests.map(({ metadata }) => metadata.attempt),
+    ['1', '1', '1', '1'],
+  );
+});
+
+test('what no node can run is refused at once; of what some can run, the places are counted', async () => {
+  const ray = new RayJobs(address);
+  nodes = [
+    { state: 'ALIVE', resources_total: { CPU: 8, memory: 1e9 } },
+    { state: 'ALIVE', resources_total: { CPU: 5, GPU: 3 } },
+    { state: 'DEAD', resources_total: { CPU: 64, GPU: 8 } },
+  ];
+  assert.equal(await countPlaces(ray, { cpus: 2, gpus: 0 }), 4 + 2);
+  assert.equal(await countPlaces(ray, { cpus: 1, gpus: 1 }), 3);
+  await assert.rejects(
+    countPlaces(ray, { cpus: 1, gpus: 4 }),
+    /no node of the cluster at .* asks for, 1 and 4 \(--cpus, --gpus\); those of its nodes: 8 and 0, 5 and 3$/,
+  );
+  const options = { workers: '9', ray: address, cpus: '2', gpus: '0', retries: '0' };
+  assert.equal((await chooseRunner(options)).parallel, 6);
+  assert.equal((await chooseRunner({ ...options, workers: '3' })).parallel, 3);
+  nodes = nodes.slice(0, 1);
+  const { status, stderr } = await runHere(['study', '--profile', 'tiny', '--ray', address, '--gpus', '1']);
+  assert.equal(status, 2);
+  assert.match(stderr, /no node of the cluster .* asks for, 1 and 1 /);
 });
 
 test('an interrupt stops the job on the cluster and waits for its end; it is not tried again', async () => {
