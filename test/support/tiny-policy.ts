@@ -1,5 +1,6 @@
 /** The tiny model as a policy that can be trained: completions read as their token numbers, such as "7 12 31". */
 import { Generator } from '../../lib/model/generate.js';
+import type { ImageProcessor } from '../../lib/model/image-processor.js';
 import type { Model } from '../../lib/model/model.js';
 import type { GrpoExample } from '../../lib/train/rollout.js';
 import { dataRow } from './data-row.js';
@@ -8,6 +9,12 @@ import { TINY_CONFIG, tinyParameters, tinyPrompt } from './tiny-model.js';
 /** The token that ends a completion. */
 export const TINY_END = 31;
 
+/** Patches of the tiny model's images, which are drawn as numbers and never cut from a picture. */
+export const TINY_PROCESSOR: ImageProcessor = {
+  ...{ patchSize: 2, temporalPatchSize: 2, mergeSize: 2, minPixels: 16, maxPixels: 4096 },
+  ...{ rescaleFactor: 1 / 255, mean: [0.5, 0.5, 0.5], deviation: [0.5, 0.5, 0.5] },
+};
+
 export function tinyPolicy(seed = 1): Model {
   // Trainers use weights, generator and the tokenizer's decode, and the image processor to log what the model is shown.
   return {
@@ -15,10 +22,7 @@ export function tinyPolicy(seed = 1): Model {
     config: TINY_CONFIG,
     parameters: tinyParameters(seed),
     generator: new Generator(TINY_CONFIG, [TINY_END]),
-    imageProcessor: {
-      ...{ patchSize: 2, temporalPatchSize: 2, mergeSize: 2, minPixels: 16, maxPixels: 4096 },
-      ...{ rescaleFactor: 1 / 255, mean: [0.5, 0.5, 0.5], deviation: [0.5, 0.5, 0.5] },
-    },
+    imageProcessor: TINY_PROCESSOR,
     tokenizer: { decode: (tokens: readonly number[]) => tokens.join(' ') },
     template: { opening: '' },
   } as unknown as Model;

@@ -19,7 +19,7 @@ import { RunDirectory } from '../../lib/train/run-directory.js';
 import { REASON_RFT_SFT, trainSft } from '../../lib/train/sft.js';
 import { countHostTransfers, type HostTransfers } from '../support/host-transfers.js';
 import { TINY_CONFIG_FILE } from '../support/tiny-model.js';
-import { TINY_END, tinyExamples } from '../support/tiny-policy.js';
+import { TINY_END, TINY_PROCESSOR, tinyExamples } from '../support/tiny-policy.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-transfers-'));
 
@@ -49,6 +49,7 @@ function modelOfWidth(times: number): Model {
     generator: new Generator(config, [TINY_END]),
     tokenizer: { decode: (tokens: readonly number[]) => tokens.join(' ') },
     template: { opening: '' },
+    imageProcessor: TINY_PROCESSOR,
   } as unknown as Model;
 }
 
