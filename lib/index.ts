@@ -123,6 +123,7 @@ export { curateTrainingRows } from './study/data/curate-rows.js';
 export { writeStudyData } from './study/data/data-folder.js';
 export { pretrainingScenes, sampleTestRows, sampleTrainingRows, sceneFingerprintOf } from './study/data/draw-rows.js';
 export { loadRows } from './study/data/load-rows.js';
+export { describeStudy } from './study/describe-study.js';
 export { ABLATIONS, ablationCells } from './study/design/ablations.js';
 export { efficiencyCell } from './study/design/data-efficiency.js';
 export type { GridCell } from './study/design/grid.js';

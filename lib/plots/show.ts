@@ -33,14 +33,14 @@ interface DanfoFrame {
  * Texts are shown as they are: markup in them is escaped, so that what a model wrote cannot act on the page. Long tables and texts are cut.
  *
  * @param write shows the output; default: under the running cell
- * @returns when everything stands in its place; a figure's and a picture's pixels take a moment
+ * @returns a promise for a figure and a picture, whose pixels take a moment to stand in their place; otherwise nothing
  * @throws Error where the value is of no kind that can be shown, saying what to do
  */
-export function show(value: unknown, write: DisplayWriter = notebookWriter()): Promise<void> {
+export function show(value: unknown, write: DisplayWriter = notebookWriter()): Promise<void> | undefined {
   const slot = new DisplaySlot(write);
   const { now, later } = outputOf(value);
   slot.set(now);
-  return later === undefined ? Promise.resolve() : later().then((bundle) => slot.set(bundle));
+  return later?.().then((bundle) => slot.set(bundle));
 }
 
 /** What is shown at once, and what takes its place. */

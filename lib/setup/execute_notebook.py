@@ -78,6 +78,13 @@ def last_words(cell):
     return "\n".join(lines) or "the kernel gave no reason"
 
 
+def without_empty_lines(notebook):
+    """Leaves out the places of lines that said for a while that a step computes, and then had nothing more to say."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if output.get("data") != {"text/plain": ""}]
+
+
 def write(notebook, target):
     partial = target + ".partial"
     try:
@@ -123,6 +130,7 @@ def main(source, target, folder=None):
         sys.stdout.write("\r\033[K")
     if client.interrupted:
         sys.exit(130)
+    without_empty_lines(notebook)
     write(notebook, target)
     if failed:
         print(f"{os.path.basename(source)}, {client.label}: {failed}", file=sys.stderr)

@@ -75,6 +75,11 @@ console.log(b, c);`);
   );
 });
 
+test('the value of the last line is printed, but no promise', async () => {
+  assert.equal((await kernel.run('a + 1')).stdout, '2\n');
+  assert.equal((await kernel.run('Promise.resolve(1)')).stdout, '');
+});
+
 test('the place of a fault behind a shorthand property is the place in the cell as it was written', async () => {
   const { status, stderr } = await kernel.run('const pair = { a, b }; const text: string = 3;');
   assert.equal(status, 'error');

@@ -1,4 +1,5 @@
 /** Runs the cells of one kernel, and decides what an interrupt means for the one that runs. */
+import { isPromise } from 'node:util/types';
 import type { ConverterSet, Executor } from 'tslab/dist/executor.js';
 import { errorText, saysStopped } from './error-text.js';
 
@@ -12,7 +13,10 @@ export class CellRunner {
   constructor(folder: string, converters: ConverterSet) {
     const { createExecutor } = require('tslab/dist/executor.js') as typeof import('tslab/dist/executor.js');
     this.inner = createExecutor(folder, converters, {
-      log: console.log,
+      // The value of a cell's last line. A promise says nothing to a reader.
+      log: (value: unknown) => {
+        if (!isPromise(value)) console.log(value);
+      },
       error: (...values: unknown[]) => this.showFailure(values),
     });
     this.executor = { ...this.inner, execute: (source) => this.execute(source) };
