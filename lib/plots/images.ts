@@ -5,14 +5,29 @@ import type { RgbImage } from '../records/image.js';
 import type { DisplayBundle } from './notebook.js';
 import { escapeHtml } from './tables.js';
 
-/** The image as a PNG, every pixel enlarged to `zoom` x `zoom` (nearest neighbour). */
+/** The longest side of a shown picture, in pixels. More is not seen in a table, and noise of that size takes 0.4 MB of output. */
+const LONGEST_SIDE = 384;
+
+/** How large a picture is shown: enlarged by whole pixels, at most `zoom` times, or made smaller, so that it fits. */
+function shownSize({ width, height }: RgbImage, zoom: number): { width: number; height: number; enlarged: boolean } {
+  const most = LONGEST_SIDE / Math.max(width, height);
+  const factor = most >= 1 ? Math.min(zoom, Math.floor(most)) : most;
+  const scale = (side: number) => Math.max(1, Math.round(side * factor));
+  return { width: scale(width), height: scale(height), enlarged: factor >= 1 };
+}
+
+/**
+ * The image as a PNG for people to look at: every pixel enlarged to `zoom` x `zoom` (nearest neighbour), or less where the picture would
+ * be longer than 384 pixels. One that is longer than that is made smaller.
+ */
 export async function imagePng(image: RgbImage, zoom = 1): Promise<Buffer> {
   const { width, height, data } = image;
   if (data.length !== width * height * 3) {
     throw new Error(`image: ${width} x ${height} pixels take ${width * height * 3} bytes, got ${data.length}`);
   }
+  const shown = shownSize(image, zoom);
   return sharp(data, { raw: { width, height, channels: 3 } })
-    .resize(width * zoom, height * zoom, { kernel: 'nearest' })
+    .resize(shown.width, shown.height, { kernel: shown.enlarged ? 'nearest' : 'lanczos3' })
     .png({ compressionLevel: 9 })
     .toBuffer();
 }
@@ -40,8 +55,9 @@ export async function contactSheet(images: readonly RgbImage[], options: Contact
   const captionHeight = captions === undefined ? 0 : 18;
   const sheetColumns = Math.min(columns, images.length);
   const sheetRows = Math.ceil(images.length / sheetColumns);
-  const cellWidth = zoom * Math.max(...images.map((image) => image.width)) + gap;
-  const cellHeight = zoom * Math.max(...images.map((image) => image.height)) + gap + captionHeight;
+  const shown = images.map((image) => shownSize(image, zoom));
+  const cellWidth = Math.max(...shown.map(({ width }) => width)) + gap;
+  const cellHeight = Math.max(...shown.map(({ height }) => height)) + gap + captionHeight;
   const size = { width: sheetColumns * cellWidth + gap, height: sheetRows * cellHeight + gap };
   const places = images.map((_, i) => ({
     left: gap + (i % sheetColumns) * cellWidth,
