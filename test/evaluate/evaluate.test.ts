@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type EvaluatedItem, shareCut, summarize } from '../../lib/evaluate/evaluate.js';
+import { startEngine } from '../../lib/engine/backend.js';
+import { type EvaluatedItem, evaluateModel, shareCut, summarize } from '../../lib/evaluate/evaluate.js';
 import { wilsonInterval } from '../../lib/evaluate/interval.js';
 import { estimateOverSeeds } from '../../lib/evaluate/over-seeds.js';
+import { disposeModel } from '../../lib/model/model.js';
+import { tinyPolicy } from '../support/tiny-policy.js';
 
 const items = (scores: readonly number[]): EvaluatedItem[] =>
   scores.map((score, i) => ({
@@ -28,4 +31,31 @@ test('the share of completions that were cut at the limit', () => {
   const [first, ...others] = items([1, 0, 1, 1]);
   assert.equal(shareCut({ items: [{ ...first!, ended: false }, ...others] }), 0.25);
   assert.equal(shareCut({ items: others }), 0);
+});
+
+test('pictures are made ready batch by batch: the first completions are judged before the last prompts are made', async () => {
+  await startEngine();
+  const model = tinyPolicy();
+  let made = 0;
+  const madeWhenJudged: number[] = [];
+  const asked = Array.from({ length: 130 }, (_, i) => ({
+    id: String(i),
+    family: 'f',
+    row: { id: String(i), image: [], problem: 'p', answer: '1' },
+    prompt: async () => {
+      made++;
+      return { tokens: [20, 6], images: [] };
+    },
+  }));
+  const score = () => {
+    madeWhenJudged.push(made);
+    return 0;
+  };
+  await evaluateModel(model, asked, { maxNewTokens: 1, score });
+  disposeModel(model);
+  // A batch is 125 items.
+  assert.deepEqual(
+    madeWhenJudged,
+    asked.map((_, i) => (i < 125 ? 125 : 130)),
+  );
 });

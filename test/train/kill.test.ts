@@ -96,7 +96,8 @@ async function readAll(place: string): Promise<{ [name: string]: { step: number 
     else if (name.endsWith('.safetensors')) assert.ok([...readSafetensors(file)].length > 0);
     else if (name.endsWith('.parquet')) {
       const rows = await parquetReadObjects({ file: new Uint8Array(bytes).buffer });
-      assert.equal(rows.length, 6, '2 prompts, 3 completions each');
+      if (name.includes('pictures_')) assert.ok(rows.length > 0, name);
+      else assert.equal(rows.length, 6, '2 prompts, 3 completions each');
     } else if (name.includes('tfevents')) eventSteps(file);
     else assert.fail(`what is ${name}?`);
   }
@@ -146,7 +147,7 @@ async function killAndCompare(evaluation: 'on' | 'off', plan: Moment[]): Promise
   const lines = await readAll(killed);
   assert.equal(lines['metrics.jsonl']?.length, STEPS);
   assert.equal(lines['timing.jsonl']?.length, STEPS);
-  assert.equal(filesOf(killed).filter((name) => name.endsWith('.parquet')).length, STEPS);
+  assert.equal(filesOf(killed).filter((name) => /completions_\d+\.parquet$/.test(name)).length, STEPS);
   assert.deepEqual(filesOf(killed).filter(isPartial), []);
   const [events, ...others] = readdirSync(path.join(killed, 'tensorboard'));
   assert.deepEqual(others, []);
