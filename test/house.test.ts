@@ -16,6 +16,7 @@ const FLOORS = [
   'model',
   'evaluate',
   'train',
+  'serve',
   'study',
   'pretrain',
   'plots',

@@ -4,7 +4,7 @@ import { deepFreeze } from '../engine/deep-freeze.js';
 import { checkNames } from '../engine/names.js';
 import { checkSampling, type SamplingSettings } from '../model/sampling.js';
 import { AGGREGATIONS, type Aggregation, REWARD_SCALINGS, type RewardScaling } from './advantage.js';
-import { ON_REWARD_ERROR, REWARD_DEFAULTS, type RewardSettings } from './named-reward.js';
+import { checkRewardSettings, REWARD_DEFAULTS, type RewardSettings } from './named-reward.js';
 import { LOSS_TYPES, type PolicyLossSettings } from './policy-loss.js';
 import { checkSchedule, checkScheduleNames, type Schedule } from './schedule.js';
 
@@ -128,6 +128,7 @@ export function checkGrpo(settings: GrpoSettings): void {
   checkBounds(settings, 'grpo: ');
   checkSampling(settings);
   checkSchedule(settings.schedule);
+  checkRewardSettings(settings);
   const must = (holds: boolean, name: keyof GrpoSettings, rule: string) => {
     if (!holds) throw new Error(`grpo: ${name} must be ${rule}, got ${JSON.stringify(settings[name])}`);
   };
@@ -143,11 +144,9 @@ export function checkGrpo(settings: GrpoSettings): void {
   oneOf('ratioLevel', ['token', 'sequence']);
   oneOf('scaling', REWARD_SCALINGS);
   oneOf('aggregation', AGGREGATIONS);
-  oneOf('onRewardError', ON_REWARD_ERROR);
-  must(settings.rewardTimeLimit > 0, 'rewardTimeLimit', 'above 0, in seconds');
   for (const name of ['steps', 'promptsPerStep', 'maxNewTokens', 'updatesPerRollout', 'miniBatches'] as const)
     whole(name, 1);
-  for (const name of ['promptsPerMicroBatch', 'rewardConcurrency'] as const) whole(name, 1);
+  for (const name of ['promptsPerMicroBatch'] as const) whole(name, 1);
   for (const name of ['resamplingRounds', 'referenceRefreshEvery'] as const) whole(name, 0);
   must(Number.isInteger(settings.seed), 'seed', 'a whole number');
   must(

@@ -1,4 +1,5 @@
 /** A reward of a run: the reward with its name and weight; and the settings of how a run asks its rewards. */
+import { checkBounds } from '../engine/bounds.js';
 import type { Reward } from '../rewards/reward.js';
 
 /** A reward, the name under which it is logged, and its weight in the sum. */
@@ -9,7 +10,7 @@ export interface NamedReward {
 }
 
 /** What happens when a reward fails: the run stops before the update, or the completion counts as one that the reward leaves out. */
-export const ON_REWARD_ERROR = ['stop', 'null'] as const;
+const ON_REWARD_ERROR = ['stop', 'null'] as const;
 
 /** How a run asks its rewards. */
 export interface RewardSettings {
@@ -26,6 +27,17 @@ export const REWARD_DEFAULTS = {
   rewardTimeLimit: 60,
   onRewardError: 'stop',
 } as const satisfies RewardSettings;
+
+/** @throws Error naming the setting that is impossible, and what it must be */
+export function checkRewardSettings({ rewardConcurrency, rewardTimeLimit, onRewardError }: RewardSettings): void {
+  if (!Number.isInteger(rewardConcurrency) || rewardConcurrency < 1)
+    throw new Error(`rewards: rewardConcurrency must be a whole number of 1 or more, got ${rewardConcurrency}`);
+  if (!(rewardTimeLimit > 0))
+    throw new Error(`rewards: rewardTimeLimit must be above 0, in seconds, got ${rewardTimeLimit}`);
+  checkBounds({ rewardConcurrency, rewardTimeLimit }, 'rewards: ');
+  if (!ON_REWARD_ERROR.includes(onRewardError))
+    throw new Error(`rewards: onRewardError must be one of ${ON_REWARD_ERROR.join(', ')}, got '${onRewardError}'`);
+}
 
 /**
  * Checks the rewards of a run.

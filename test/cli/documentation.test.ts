@@ -10,7 +10,7 @@ const commands = readdirSync(path.join(room, 'commands')).map((file) => path.bas
 
 test('each command has a row with an example, and no other command has one', () => {
   const rows = readFileSync(path.join(room, 'README.md'), 'utf8').matchAll(
-    /^\| `(\w+)` \| .+ \| `npx reason-rft (\w+)/gm,
+    /^\| `([\w-]+)` \| .+ \| `npx reason-rft ([\w-]+)/gm,
   );
   const named = [...rows].map(([, command, example]) => [command, example]);
   assert.deepEqual(named.toSorted(), commands.map((command) => [command, command]).sort());
@@ -18,6 +18,6 @@ test('each command has a row with an example, and no other command has one', () 
 
 test('each command is listed in the program', () => {
   const program = readFileSync(path.join(room, 'program.ts'), 'utf8');
-  const listed = [...program.matchAll(/import\('\.\/commands\/(\w+)\.js'\)/g)].map(([, command]) => command);
+  const listed = [...program.matchAll(/import\('\.\/commands\/([\w-]+)\.js'\)/g)].map(([, command]) => command);
   assert.deepEqual(listed.sort(), commands.sort());
 });
