@@ -156,8 +156,10 @@ function environmentOf(side: GpuSide, device: Device): NodeJS.ProcessEnv {
   };
 }
 
-/** The kit's worker as node's arguments: compiled where this file is, else in TypeScript, as this process runs it. */
-const KIT_WORKER = [...process.execArgv, path.join(__dirname, `worker${path.extname(__filename)}`)];
+/** The kit's worker as node's arguments: compiled as this file is, or in TypeScript, which node reads through tsx. */
+const KIT_WORKER = __filename.endsWith('.ts')
+  ? ['--import', 'tsx', path.join(__dirname, 'worker.ts')]
+  : [path.join(__dirname, 'worker.js')];
 
 /** Starts the kit's worker only to hear what it says of itself. */
 async function askKit(device: Device, seconds: number): Promise<KitHello> {

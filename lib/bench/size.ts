@@ -78,7 +78,7 @@ export function runSizeSide(
 ): Promise<SizeSide> {
   const [program, script] = peers
     ? [peers.peerPython, [path.join(peers.root, 'lib', 'bench', 'size_peers.py')]]
-    : [process.execPath, [...process.execArgv, path.join(__dirname, 'size-worker.js')]];
+    : [process.execPath, [path.join(__dirname, 'size-worker.js')]];
   return runPhases(program, [...script, checkpoint, prompt], options);
 }
 
