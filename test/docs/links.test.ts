@@ -156,7 +156,7 @@ function commandLines(document: Document): string[] {
 
 /** The command of `reason-rft` that a line runs, and its options. */
 function cliCommand(line: string): { name: string; options: string[] } | undefined {
-  const [, name, rest] = /^(?:npx )?reason-rft ([a-z]\w*)(.*)$/.exec(line) ?? [];
+  const [, name, rest] = /^(?:npx )?reason-rft ([a-z][\w-]*)(.*)$/.exec(line) ?? [];
   return name === undefined ? undefined : { name, options: optionsIn(rest!) };
 }
 
