@@ -162,6 +162,8 @@ export { livePlot } from './plots/live/live-plot.js';
 export { liveProgress, runCellLive } from './plots/live/run-live.js';
 export { metricPanels } from './plots/metric-panels.js';
 export { rolloutTable, sampleTable } from './plots/rollout-table.js';
+export { writeRollouts } from './plots/rollouts/write-rollouts.js';
+export { runCurves } from './plots/run-curves.js';
 export { show } from './plots/show.js';
 export { publishFigure, rolloutViews, sampleViews, showStudyFigures } from './plots/study/notebook-views.js';
 export { reportStudy } from './plots/study/report.js';

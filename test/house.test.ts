@@ -23,6 +23,7 @@ const FLOORS = [
   'bench',
   'setup',
   'cli',
+  'examples',
   'index',
 ];
 

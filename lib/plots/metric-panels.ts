@@ -7,7 +7,7 @@ import type { CurvePanel, MetricRow } from './curves.js';
  * megabytes are the machine's.
  */
 const UNDRAWN =
-  /^(step|epoch|num_tokens|learning_rate|grad_norm|entropy|reward_std|rewards\/.+\/std|completions\/.+|clip_ratio\/.+|cispo_clip_ratio|step_time|peak_memory|eval_runtime|time)$/;
+  /^(step|epoch|num_tokens|learning_rate|grad_norm|entropy|reward_std|(?:eval_)?rewards\/.+\/(?:std|nulls|errors)|completions\/.+|clip_ratio\/.+|cispo_clip_ratio|step_time|peak_memory|eval_runtime|time)$/;
 
 /** Shares are read best between 0 and 1, with room for the point at 1. */
 const SHARE: readonly [number, number] = [0, 1.02];

@@ -1,10 +1,6 @@
 /** `reason-rft rollouts`: a page with every completion that a GRPO run has logged. */
-import path from 'node:path';
 import type { Command } from 'commander';
-import { writeFileAtomic } from '../../engine/atomic-write.js';
-import { readRollouts } from '../../plots/rollouts/rollout-data.js';
-import { rolloutsPage } from '../../plots/rollouts/rollouts-page.js';
-import { RunDirectory } from '../../train/run-directory.js';
+import { writeRollouts } from '../../plots/rollouts/write-rollouts.js';
 import { printResult } from '../print-result.js';
 
 /** Adds the command to the program. */
@@ -22,13 +18,7 @@ export function addRollouts(program: Command): void {
 }
 
 async function writePage(folder: string, { out, json }: { out?: string; json?: boolean }): Promise<void> {
-  const rollouts = await readRollouts(RunDirectory.read(folder));
-  const page = path.resolve(out ?? path.join(folder, 'rollouts.html'));
-  writeFileAtomic(page, rolloutsPage(path.basename(path.resolve(folder)), rollouts));
-  const { completions, prompts } = rollouts;
-  printResult(
-    json,
-    { page, completions: completions.length, prompts: prompts.length },
-    `${completions.length} completions of ${prompts.length} prompts: ${page}`,
-  );
+  const written = await writeRollouts(folder, out);
+  const { page, completions, prompts } = written;
+  printResult(json, written, `${completions} completions of ${prompts} prompts: ${page}`);
 }
