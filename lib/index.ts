@@ -158,7 +158,7 @@ export { notebookTable } from './plots/html-table.js';
 export { imageGrid } from './plots/images.js';
 export { attachLive } from './plots/live/attach-live.js';
 export { runGridLive } from './plots/live/grid-live.js';
-export { livePlot } from './plots/live/live-plot.js';
+export { type LivePlot, livePlot } from './plots/live/live-plot.js';
 export { liveProgress, runCellLive } from './plots/live/run-live.js';
 export { metricPanels } from './plots/metric-panels.js';
 export { rolloutTable, sampleTable } from './plots/rollout-table.js';

@@ -96,7 +96,7 @@ function listOutput(values: readonly unknown[]): Output {
 }
 
 /** Text for people: it wraps at words, keeps its line ends, and holds no markup. */
-function textBundle(text: string): DisplayBundle {
+export function textBundle(text: string): DisplayBundle {
   const shown = cutText(text);
   return {
     'text/html': `<div style="white-space:pre-wrap;overflow-wrap:anywhere;max-width:75ch">${escapeHtml(shown)}</div>`,

@@ -12,8 +12,8 @@ import { repositoryRoot } from '../../lib/study/workspace.js';
 const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-notebooks-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Those of `npm start`, and the chapter on checkpoints, which is run by hand. */
-const ALL = [...NOTEBOOKS, '05-qwen2-vl'];
+/** Those of `npm start`, and the chapters on checkpoints and on data of one's own, which are run by hand. */
+const ALL = [...NOTEBOOKS, '05-qwen2-vl', '06-your-own-data'];
 
 interface Notebook {
   cells: {

@@ -118,7 +118,7 @@ window.reasonRftPlotly.then(
 }
 
 /** A live plot in a notebook's cell; made by {@link livePlot}. */
-class LivePlot {
+export class LivePlot {
   private rows: MetricRow[];
   private readonly slot: DisplaySlot;
   private readonly timed: TimedStep[] = [];

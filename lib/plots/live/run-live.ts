@@ -7,6 +7,7 @@ import type { Study } from '../../study/workspace.js';
 import { type TrainingWarning, warningText } from '../../train/warnings.js';
 import { exportFigure } from '../export.js';
 import { DisplaySlot } from '../notebook.js';
+import { textBundle } from '../show.js';
 import { livePlot } from './live-plot.js';
 
 /**
@@ -56,7 +57,7 @@ function warningLines(): (warning: TrainingWarning) => void {
   return (warning) => {
     lines.push(warningText(warning));
     slot ??= new DisplaySlot();
-    slot.set({ 'text/plain': lines.join('\n') });
+    slot.set(textBundle(lines.join('\n')));
   };
 }
 
