@@ -4,6 +4,7 @@ import { peakMemory, resetPeakMemory } from '../engine/memory.js';
 import type { ModelWeights } from '../model/tensors.js';
 import type { Metrics } from './metrics.js';
 import type { BestCheckpoint, RunDirectory } from './run-directory.js';
+import { lockFolder } from './run-lock.js';
 import { checkState, readState, restoreState, type TrainingState, writeState } from './training-state.js';
 import type { TrainingWarning } from './warnings.js';
 
@@ -75,16 +76,24 @@ export class TrainingStopped extends Error {
  * Runs the steps that are left. Each step leaves a line of metrics; with `evaluate`, the best checkpoint stays. Weights are checked
  * before they are saved, evaluated or returned, so that no checkpoint is broken.
  *
+ * One process at a time trains in the folder of a run.
+ *
  * @throws TrainingStopped when interrupted
- * @throws Error when a step or an evaluation fails, logs a number that is not finite or leaves such a weight, naming the step and
- *   the last good checkpoint
+ * @throws Error when another process trains in the folder; when a step or an evaluation fails, logs a number that is not finite or
+ *   leaves such a weight, naming the step and the last good checkpoint
  */
 export async function runLoop(options: LoopOptions): Promise<void> {
-  const { run, steps, checkpointEvery, evaluate, keepCheckpoints, signal } = options;
+  const { run, checkpointEvery, evaluate, keepCheckpoints } = options;
   checkInterval('checkpointEvery', checkpointEvery);
   checkInterval('keepCheckpoints', keepCheckpoints ?? 1);
   checkInterval('evaluate.every', evaluate?.every ?? 1);
   await startEngine();
+  if (run.isLockedByOpener) await runSteps(options);
+  else await lockFolder(run.folder, () => runSteps(options));
+}
+
+async function runSteps(options: LoopOptions): Promise<void> {
+  const { run, steps, checkpointEvery, evaluate, keepCheckpoints, signal } = options;
   let stopRequested = signal?.aborted ?? false;
   let stopSignal: StopSignal | undefined;
   const requestStop = () => {

@@ -57,6 +57,9 @@ const KEEP_CHECKPOINTS = 2;
 export class RunDirectory {
   private constructor(readonly folder: string) {}
 
+  /** Whether whoever opened the run has locked its folder already. If not, the loop locks it while it trains. */
+  isLockedByOpener = false;
+
   /**
    * Opens a run's folder, or creates it. A run that was stopped goes on.
    *

@@ -75,7 +75,7 @@ function live(place: string, evaluation: string, moment?: Moment): Promise<NodeJ
 function filesOf(place: string): string[] {
   if (!existsSync(place)) return [];
   return readdirSync(place, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
+    .filter((entry) => entry.isFile() && entry.name !== '.lock')
     .map((entry) => path.relative(place, path.join(entry.parentPath, entry.name)))
     .sort();
 }

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, mock, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
@@ -119,6 +119,29 @@ test('SIGINT, SIGTERM and SIGHUP stop a run at the end of a step, with a checkpo
     await assert.rejects(train(signal, { onStep, checkpointEvery: 99, steps: 1000 }), stopped);
   }
   assert.deepEqual(listeners(), before);
+});
+
+test('a script that trains in a folder locks it: another process is refused, and the folder stays as it is', async () => {
+  const controller = new AbortController();
+  const onStep = (done: number) => (done === 2 ? controller.abort() : undefined);
+  await assert.rejects(train('locked', { onStep, signal: controller.signal }), TrainingStopped);
+  assert.ok(!existsSync(place('locked', '.lock')), 'the lock is gone with the loop');
+  const holder = { host: hostname(), pid: process.ppid, began: null, since: 'noon', job: null };
+  writeFileSync(place('locked', '.lock'), JSON.stringify(holder));
+  const log = readFileSync(place('locked', 'metrics.jsonl'));
+  await assert.rejects(train('locked'), new RegExp(`locked is being trained in by process ${process.ppid} on `));
+  assert.deepEqual(readFileSync(place('locked', 'metrics.jsonl')), log);
+  rmSync(place('locked', '.lock'));
+  assert.equal(await train('locked'), await train('never locked'));
+});
+
+test('a run that is started again while it trains on waits for the end of the first, and is then what that made', async () => {
+  const [first, second] = await Promise.all([train('twice'), train('twice')]);
+  assert.deepEqual([first, second], [await train('once'), first]);
+  const steps = RunDirectory.open(place('twice'), { name: 'twice' })
+    .metrics()
+    .map(({ step }) => step);
+  assert.deepEqual(steps, [1, 2, 3, 4, 5, 6, 7, 8]);
 });
 
 test('a start tells its step and its environment', async () => {

@@ -2,8 +2,8 @@
 
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isLocked } from '../../study/cells/run-lock.js';
 import { RunDirectory } from '../../train/run-directory.js';
+import { isLocked } from '../../train/run-lock.js';
 import { type DisplayWriter, notebookWriter } from '../notebook.js';
 import { livePlot } from './live-plot.js';
 

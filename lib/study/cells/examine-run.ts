@@ -7,10 +7,10 @@ import path from 'node:path';
 import { startEngine } from '../../engine/backend.js';
 import { disposeModel, loadModel } from '../../model/model.js';
 import { type Checkpoint, RunDirectory } from '../../train/run-directory.js';
+import { lockOf } from '../../train/run-lock.js';
 import { LOG_FILES } from '../../train/run-log.js';
 import { checkStoredState } from '../../train/training-state.js';
 import { examinePart, type Finding } from '../finding.js';
-import { lockOf } from './run-lock.js';
 import { readRunResult } from './train-run.js';
 
 /** Without these a run does not go on, and nothing can make them anew. */

@@ -14,10 +14,10 @@ import type { GrpoSettings } from '../../train/grpo-settings.js';
 import type { LoopControl } from '../../train/loop.js';
 import type { Json } from '../../train/run-configuration.js';
 import { RunDirectory } from '../../train/run-directory.js';
+import { lockFolder } from '../../train/run-lock.js';
 import type { SftSettings } from '../../train/sft.js';
 import { type CodeVersion, changedSources, trainingCode } from './code-version.js';
 import type { QuestionRow, SftRow } from './prepared-rows.js';
-import { lockFolder } from './run-lock.js';
 import type { RunStart } from './start-model.js';
 import { trainGrpoRows } from './train-grpo.js';
 import { trainSftRows } from './train-sft.js';
@@ -106,6 +106,7 @@ export async function trainRun(
     let opened: RunDirectory | undefined;
     const openRun = () => {
       opened = RunDirectory.open(folder, configuration);
+      opened.isLockedByOpener = true;
       writeCodeVersion(folder, code);
       return opened;
     };

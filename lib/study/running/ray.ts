@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { releaseJob } from '../cells/run-lock.js';
+import { releaseJob } from '../../train/run-lock.js';
 import type { GridJob } from './job.js';
 import { writeJobFile } from './job-file.js';
 import { appendToLog, lastLines } from './job-log.js';

@@ -7,8 +7,8 @@ import { after, test } from 'node:test';
 import { closeFigureBrowser } from '../../../lib/plots/export.js';
 import { attachLive } from '../../../lib/plots/live/attach-live.js';
 import type { DisplayMessage } from '../../../lib/plots/notebook.js';
-import { lockFolder } from '../../../lib/study/cells/run-lock.js';
 import { RunDirectory } from '../../../lib/train/run-directory.js';
+import { lockFolder } from '../../../lib/train/run-lock.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-attach-'));
 after(async () => {

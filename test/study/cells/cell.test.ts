@@ -7,10 +7,10 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { cellCode, cellFolder, evaluationFile, staleCell, staleText } from '../../../lib/study/cells/cell-identity.js';
 import { evaluateCell, finishedEvaluation, openCellRun, runCell } from '../../../lib/study/cells/run-cell.js';
-import { lockFolder } from '../../../lib/study/cells/run-lock.js';
 import { dataFolder } from '../../../lib/study/data/data-folder.js';
 import { paradigmCell } from '../../../lib/study/design/paradigms.js';
 import type { Study } from '../../../lib/study/workspace.js';
+import { lockFolder } from '../../../lib/train/run-lock.js';
 import { tinyGrpo, tinySft, tinyStudy } from '../../support/tiny-study.js';
 
 let study: Study;

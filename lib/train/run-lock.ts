@@ -2,7 +2,7 @@
 import { existsSync, linkSync, readdirSync, readFileSync, renameSync, rmdirSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { discard, diskFailure, makeFolder, removePath } from '../../engine/disk.js';
+import { discard, diskFailure, makeFolder, removePath } from '../engine/disk.js';
 
 /** Who holds a lock. */
 export interface LockHolder {
