@@ -243,7 +243,10 @@ test('the TypeScript that documents show compiles against lib, a notebook as one
       ...{ module: 'esnext', moduleResolution: 'bundler', noEmit: true },
       ...{ noUnusedLocals: false, noUnusedParameters: false, noUncheckedIndexedAccess: false },
       typeRoots: [path.join(ROOT, 'node_modules', '@types')],
-      paths: { 'reason-rft': [path.join(ROOT, 'lib', 'index.ts')] },
+      paths: {
+        'reason-rft': [path.join(ROOT, 'lib', 'index.ts')],
+        'reason-rft/*': [path.join(ROOT, 'lib', '*.ts')],
+      },
     };
     const project = { extends: path.join(ROOT, 'tsconfig.json'), compilerOptions, include: ['*.ts'] };
     writeFileSync(path.join(folder, 'tsconfig.json'), JSON.stringify(project));
