@@ -157,3 +157,28 @@ test('rewinding drops rows after a step, and a line that a crash cut off is not 
   appendFileSync(path.join(run.folder, 'metrics.jsonl'), 'spilt coffee\n');
   assert.throws(() => run.metrics(), /metrics\.jsonl, line 3 is not JSON of a step: spilt coffee; put the file back/);
 });
+
+test('a run that was killed keeps the metrics of the steps that have a checkpoint, a finished one all', () => {
+  const run = RunDirectory.open(path.join(folder, 'kept'), {});
+  for (let step = 1; step <= 15; step++) run.append('metrics.jsonl', [{ step, reward: step }]);
+  const kept = () => run.keptMetrics().map(({ step }) => step);
+  assert.deepEqual(kept(), [], 'without a checkpoint all steps are done again');
+  run.saveCheckpoint(10, () => {});
+  assert.deepEqual(
+    kept(),
+    Array.from({ length: 10 }, (_, i) => i + 1),
+  );
+  run.finish({});
+  assert.equal(kept().length, 15);
+});
+
+test('a run is read whatever its configuration; its log knows the steps of the whole run and the times of each', () => {
+  const run = RunDirectory.open(path.join(folder, 'read'), { seed: 3 });
+  run.recordStart(1, 60, {});
+  run.append('metrics.jsonl', [{ step: 1, loss: 2 }]);
+  run.append('timing.jsonl', [{ step: 1, step_time: 0.5 }]);
+  const read = RunDirectory.read(run.folder);
+  assert.deepEqual([read.configuration, read.steps, read.isFinished], [{ seed: 3 }, 60, false]);
+  assert.deepEqual(read.timedMetrics(), [{ step: 1, loss: 2, step_time: 0.5 }]);
+  assert.throws(() => RunDirectory.read(folder), /holds no run: it has no run\.json/);
+});
