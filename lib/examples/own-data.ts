@@ -1,7 +1,8 @@
 /**
  * Data of one's own from rows to results: pictures and rows, a prompt, SFT and then GRPO with a reward of one's own, accuracy on held-out
  * rows while it trains, a sweep of two settings by seeds with its figures, and a page of rollouts. It writes into the folder that it runs
- * in. README.md, "Your own data", says how. Numbers after its name change the steps of GRPO, the seeds, and the training rows.
+ * in. README.md, "Your own data", says how. Behind its name may stand the steps of GRPO, the number of seeds, that of training rows, and
+ * the checkpoint to start from.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -10,7 +11,8 @@ import { encodePng, exportFigure, sweep, sweepCurves, sweepFigure, writeRollouts
 const COLOURS = { red: [200, 40, 40], blue: [40, 60, 200], green: [40, 150, 60], yellow: [220, 200, 50] };
 const PROMPT =
   '{{ problem }} First think in <think> </think> tags, then answer with one word in <answer> </answer> tags.';
-const [steps = 20, seeds = 2, count = 128] = process.argv.slice(2).map(Number);
+const [steps = 20, seeds = 2, count = 128] = process.argv.slice(2, 5).map(Number);
+const model = process.argv[5];
 
 /** Draws squares of a colour, each at a place of its own, and writes the rows that ask for it. */
 async function writeRows(name: string, count: number): Promise<string> {
@@ -38,7 +40,7 @@ async function main(): Promise<void> {
       data,
       prompt: PROMPT,
       rewards: `accuracy,format,${path.join(__dirname, 'own-reward.ts')}#brevity=0.2`,
-      start: { kind: 'sft', data, prompt: PROMPT, settings: { epochs: 1, batchSize: 16 } },
+      start: { kind: 'sft', data, prompt: PROMPT, start: model, settings: { epochs: 1, batchSize: 16 } },
       settings: { steps, promptsPerStep: 8, promptsPerMicroBatch: 8, maxNewTokens: 24 },
       validation: { data: await writeRows('held-out', count / 8), evaluateEvery: 5 },
       test: await writeRows('test', count / 2),

@@ -6,6 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { repositoryRoot } from '../../lib/study/workspace.js';
+import { writeShallowModel } from '../support/shallow-model.js';
 
 const root = repositoryRoot();
 const examples = path.join(root, 'lib', 'examples');
@@ -31,7 +32,7 @@ test('in another folder it goes from pictures to a sweep with tables, figures an
   for (const file of FILES) copyFileSync(path.join(examples, file), path.join(folder, file));
   run('npm', ['install', '--offline', '--no-audit', '--no-fund', path.join(root, 'lib')], folder);
   const tsx = path.join(root, 'node_modules', '.bin', 'tsx');
-  const said = run(tsx, ['own-data.ts', '1', '1', '16'], folder);
+  const said = run(tsx, ['own-data.ts', '1', '1', '16', writeShallowModel(path.join(folder, 'base'))], folder);
   assert.match(said, /5 runs done; the table: .*sweep\.md, the rollouts of the first run: .*rollouts\.html/);
   const table = readFileSync(path.join(folder, 'runs', 'colours', 'sweep.md'), 'utf8').split('\n');
   assert.deepEqual(
