@@ -12,6 +12,7 @@ export { Random } from './engine/random.js';
 // ---- Data: rows, pictures, curation, the forms that trainers read ---------------------------------------------------------------
 
 export { toAnswerSft, toCotSft, toRl } from './data/convert.js';
+export { convertOwn } from './data/convert-own.js';
 export { CURATION_CHECKS, type Curation, curate } from './data/curation.js';
 export { writeRlParquet } from './data/parquet.js';
 export { convertReleased } from './data/released/convert.js';
@@ -23,6 +24,7 @@ export { type RowFiles, type RowSource, readRows } from './records/open-rows.js'
 export type { DataRow, MetaRecord, TaskRecord } from './records/record.js';
 export { readRecords, writeRecords } from './records/records.js';
 export { type LoadedRows, loadRecords } from './study/data/load-rows.js';
+export { examineRows, findOverlap, type RowsReport } from './study/data/validate-rows.js';
 
 // ---- Tasks: what is asked, and how ----------------------------------------------------------------------------------------------
 

@@ -1,8 +1,10 @@
 /** The rows and the start of a run or an evaluation: what `--data`, `--images`, `--task` and `--model` name. */
 import type { ImageProcessor } from '../model/image-processor.js';
+import { loadTokenizer } from '../model/tokenizer.js';
 import { type RowFiles, readRows } from '../records/open-rows.js';
 import type { DataRow } from '../records/record.js';
-import { checkPictures, processorOf } from '../study/data/check-pictures.js';
+import { baseFolder, checkPictures, processorOf } from '../study/data/check-pictures.js';
+import { splitWordsText, WordCounter } from '../study/data/split-words.js';
 import type { Task } from '../tasks/task.js';
 import { fetchModel } from './model-option.js';
 import { type PixelOptions, pixelBounds } from './pixel-options.js';
@@ -39,7 +41,23 @@ export async function openData(options: DataOptions): Promise<OpenedData> {
   const checkpoint = await fetchModel(options.model);
   const processor = checkUsage(() => processorOf(checkpoint, bounds));
   await checkPicturesOf(rows, options.data, processor);
+  warnOfSplitAnswers(rows.records, options.data, checkpoint);
   return { rows, task, checkpoint, processor };
+}
+
+/** A larger share of rows whose answer holds a word that the vocabulary splits is warned of. */
+const MOST_SPLIT = 0.05;
+
+/** Warns where the model would have to spell many answers: it hardly learns to. */
+function warnOfSplitAnswers(rows: readonly DataRow[], file: string, checkpoint: string): void {
+  const words = new WordCounter(loadTokenizer(baseFolder(checkpoint)));
+  const share = rows.filter(({ answer }) => words.add(answer)).length / rows.length;
+  if (share <= MOST_SPLIT) return;
+  process.stderr.write(
+    `warning: the answers of ${(100 * share).toFixed(1)} % of the rows hold words that this model's vocabulary splits: ` +
+      `${splitWordsText(words.splitWords())}; it hardly learns to write them, unless it has seen them in its pretraining ` +
+      `(npx reason-rft validate --data ${file} says more)\n`,
+  );
 }
 
 /** Checks every picture of rows and shows how far it is. */

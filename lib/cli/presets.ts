@@ -2,6 +2,7 @@
  * Where the settings of a run come from: the preset of `--preset`, or else that of the checkpoint, with changes by a file and by options.
  * The nano model's own settings belong to the nano model; another checkpoint gets the paper's.
  */
+import type { SamplingSettings } from '../model/sampling.js';
 import { checkpointDefaults } from '../model/training-defaults.js';
 import { QUICK } from '../study/profile.js';
 import { GRPO_PRESETS, type GrpoPreset, type GrpoSettings, REASON_RFT_GRPO } from '../train/grpo-settings.js';
@@ -52,13 +53,19 @@ export function withOnePass(settings: GrpoSettings, rows: number): GrpoSettings 
   return { ...settings, steps: Math.ceil(rows / settings.promptsPerStep) };
 }
 
-/** The longest completion of an evaluation, in tokens, and in words why. */
-export function evaluationTokens(
+/**
+ * How completions of an evaluation are drawn and how long they may be, as the checkpoint needs it, and in words why.
+ *
+ * @param nanoCompletionTokens the longest completion that the nano model needs for the task, if that is known
+ */
+export function evaluationSampling(
   checkpoint: string,
   nanoCompletionTokens: number = QUICK.grpo.maxNewTokens,
-): { tokens: number; reason: string } {
+): { sampling: SamplingSettings & { maxNewTokens: number }; reason: string } {
   const { name, reason } = takePreset(undefined, checkpoint);
-  return { tokens: name === 'nano' ? nanoCompletionTokens : REASON_RFT_GRPO.maxNewTokens, reason };
+  const { temperature, topP, topK, minP, maxNewTokens } = name === 'nano' ? QUICK.grpo : REASON_RFT_GRPO;
+  const tokens = name === 'nano' ? nanoCompletionTokens : maxNewTokens;
+  return { sampling: { temperature, topP, topK, minP, maxNewTokens: tokens }, reason };
 }
 
 /**

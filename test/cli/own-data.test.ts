@@ -40,6 +40,11 @@ test('rows without task, scene and family train; the prompt is not counting’s,
     stderr,
     /the first prompt \(row '0', 1 picture\):\n {2}\| What colour is it\? Output the thinking process in <think> <\/think> and final answer in <answer> <\/answer> tags\.\n/,
   );
+  // The vocabulary of the nano model has none of the three colours as a word but grey.
+  assert.match(
+    stderr,
+    /warning: the answers of \d+\.\d % of the rows hold words that this model's vocabulary splits: .*black \(6 tokens\)/,
+  );
   assert.match(stderr, /settings: preset nano \(.*training_defaults\.json\); command line: epochs 1\n/);
 });
 

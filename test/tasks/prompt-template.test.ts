@@ -5,7 +5,7 @@ import { parseBounded } from '../../lib/engine/bounded-template.js';
 import { Random } from '../../lib/engine/random.js';
 import { PromptTemplate } from '../../lib/tasks/prompt-template.js';
 import { PROMPT_PRESETS } from '../../lib/tasks/prompts.js';
-import { recordPrompt, TASK_NAMES, TASKS } from '../../lib/tasks/tasks.js';
+import { recordPrompt, TASKS } from '../../lib/tasks/tasks.js';
 import { templateColumns } from '../../lib/tasks/template-columns.js';
 
 const row = { id: '1', image: [], problem: 'What is <answer>?', answer: 'black', shape: { sides: 4 } };
@@ -39,7 +39,7 @@ test('text of a row is data: what looks like a template in it is not rendered', 
 });
 
 test('the presets are the prompts of the paper’s tasks, letter by letter', () => {
-  for (const name of TASK_NAMES) {
+  for (const name of ['counting', 'structure', 'transformation'] as const) {
     const template = new PromptTemplate(PROMPT_PRESETS[name]);
     const domain = Object.keys(TASKS[name].testSets.id.domains)[0]!;
     for (let i = 0; i < 20; i++) {

@@ -10,7 +10,7 @@ import { DTYPE_OPTION, parseDtype } from '../dtype-option.js';
 import { MODEL_FLAGS, MODEL_IDS } from '../model-option.js';
 import { openData } from '../open-data.js';
 import { addPixelOptions, type PixelOptions, pixelBounds } from '../pixel-options.js';
-import { evaluationTokens } from '../presets.js';
+import { evaluationSampling } from '../presets.js';
 import { printResult } from '../print-result.js';
 import { showProgress } from '../progress.js';
 import { addPromptOptions, type PromptFlags, readPrompts, showFirstPrompt } from '../prompt-options.js';
@@ -76,10 +76,9 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
     options.maxNewTokens === undefined ? undefined : parseWholeNumber('--max-new-tokens', options.maxNewTokens, 1);
   const { rows, task, checkpoint } = await openData(options);
   const { score } = scorerOf(task);
-  const { tokens: maxNewTokens, reason } =
-    askedTokens === undefined
-      ? evaluationTokens(checkpoint, drawnTask(task)?.nanoCompletionTokens)
-      : { tokens: askedTokens, reason: '--max-new-tokens' };
+  const fitting = evaluationSampling(checkpoint, drawnTask(task)?.nanoCompletionTokens);
+  const maxNewTokens = askedTokens ?? fitting.sampling.maxNewTokens;
+  const reason = askedTokens === undefined ? fitting.reason : '--max-new-tokens';
   process.stderr.write(`settings: at most ${maxNewTokens} tokens a completion (${reason}); greedy\n`);
   const questions = prepareQuestions(rows, { task, style, ...texts });
   showFirstPrompt(questions);
