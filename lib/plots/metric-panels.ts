@@ -45,19 +45,19 @@ export function metricPanels(names: Iterable<string>): CurvePanel[] {
   take('dynamic_sampling/dead', ['dynamic_sampling/dead'], SHARE);
   const passes = [...all].filter((name) => name.startsWith('eval_pass@'));
   const heldOut = [...left].filter((name) => name.startsWith('eval_'));
-  for (const name of left) {
-    if (heldOut.includes(name)) continue;
-    // A reward's own metric is logged as rewards/{reward}/{metric}.
-    take(name.replace(/^rewards\/(.+)\/(.+)$/, '$1: $2'), [name]);
-  }
+  for (const name of left) if (!heldOut.includes(name)) take(shortName(name), [name]);
   take('held out: accuracy', ['eval_accuracy', ...passes], SHARE);
   take('held out: reward', ['eval_reward']);
   take('held out: format', ['eval_format'], SHARE);
   for (const name of heldOut) {
-    if (!left.has(name)) continue;
-    take(`held out: ${name.replace(/^eval_/, '').replace(/^rewards\/(.+)\/mean$/, '$1')}`, [name]);
+    if (left.has(name)) take(`held out: ${shortName(name.slice('eval_'.length))}`, [name]);
   }
   return panels;
+}
+
+/** `brevity` for the mean of that reward; `brevity: words` for a metric of its own, which is logged as `rewards/brevity/words`. */
+function shortName(metric: string): string {
+  return metric.replace(/^rewards\/(.+)\/mean$/, '$1').replace(/^rewards\/(.+)\/(.+)$/, '$1: $2');
 }
 
 /** The names of all metrics that some row has. */

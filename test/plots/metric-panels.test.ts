@@ -30,11 +30,19 @@ test('SFT has its loss; GRPO, whose loss is near 0 by construction, has none', (
 });
 
 test('held-out metrics come last, accuracy and pass@k in one chart; there is no chart without a metric', () => {
-  const panels = metricPanels(['eval_accuracy', 'eval_pass@1', 'eval_pass@4', 'eval_rewards/brevity/mean', 'reward']);
+  const panels = metricPanels([
+    'eval_accuracy',
+    'eval_pass@1',
+    'eval_pass@4',
+    'eval_rewards/brevity/mean',
+    'eval_rewards/brevity/words',
+    'reward',
+  ]);
   assert.deepEqual(panels, [
     { title: 'reward', keys: ['reward'] },
     { title: 'held out: accuracy', keys: ['eval_accuracy', 'eval_pass@1', 'eval_pass@4'], range: [0, 1.02] },
     { title: 'held out: brevity', keys: ['eval_rewards/brevity/mean'] },
+    { title: 'held out: brevity: words', keys: ['eval_rewards/brevity/words'] },
   ]);
   assert.deepEqual(metricPanels([]), []);
 });
