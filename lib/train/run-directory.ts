@@ -32,6 +32,7 @@ const KEEP_CHECKPOINTS = 2;
  *                                  the model was evaluated
  *     timing.jsonl                 wall-clock times of the steps; apart, so that `metrics.jsonl` repeats byte for byte
  *     warnings.jsonl               what the metrics warned of; absent until there is something
+ *     reward-errors.jsonl          why rewards failed, where failures count as null; absent until there is one
  *     completions/completions_00012.parquet
  *                                  the completions of step 12, with rewards and advantages
  *     completions/pictures_00012.parquet
