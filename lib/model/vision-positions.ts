@@ -34,7 +34,12 @@ export function patchPositions(parameters: ModelWeights, places: tf.Tensor3D, co
   ];
   const corners = rows.flatMap((row) =>
     columns.map((column) => {
-      const index = tf.cast(tf.add(tf.mul(row.place, side), column.place), 'int32') as tf.Tensor1D;
+      const place = tf.cast(tf.add(tf.mul(row.place, side), column.place), 'int32');
+      // While a step is recorded the floats may hold any numbers (see `compile`), and the index must still lie on the grid.
+      const index = tf.minimum(
+        tf.maximum(place, tf.scalar(0, 'int32')),
+        tf.scalar(side ** 2 - 1, 'int32'),
+      ) as tf.Tensor1D;
       return tf.mul(takeRows(table, index), tf.expandDims(tf.mul(row.share, column.share), 1));
     }),
   );
