@@ -141,8 +141,8 @@ function answerOf(request: http.ClientRequest): Promise<http.IncomingMessage> {
 
 function toResponse(answer: http.IncomingMessage, address: URL, method: string): Response {
   const headers = new Headers();
-  for (const [name, value] of Object.entries(answer.headersDistinct))
-    for (const each of value ?? []) headers.append(name, each);
+  for (const [name, values] of Object.entries(answer.headersDistinct))
+    for (const value of values ?? []) headers.append(name, value);
   const status = answer.statusCode!;
   const isEmpty = method === 'HEAD' || status === 204 || status === 304;
   if (isEmpty) answer.resume();

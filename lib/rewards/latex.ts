@@ -113,8 +113,8 @@ export function readPlain(tidy: string): PlainAnswer {
     .trim();
   let rest = tidy;
   const qualities: Pick<PlainAnswer, 'unit' | 'name'> = {};
-  rest = rest.replace(/^(\\?[a-zA-Z]{1,3}(?:_\{?\w+\}?|\(\w\))?|\\[a-z]+)\s*=(?!=)\s*/, (_, found: string) => {
-    qualities.name = found;
+  rest = rest.replace(/^(\\?[a-zA-Z]{1,3}(?:_\{?\w+\}?|\(\w\))?|\\[a-z]+)\s*=(?!=)\s*/, (_, written: string) => {
+    qualities.name = written;
     return '';
   });
   rest = rest.replace(/^([+-]?)\s*(\\\$|[$€£¥])\s*(?=[\d.])|\s*(\\\$|[€£¥])$/, (_, sign = '', before, after) => {

@@ -22,7 +22,7 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 
 /** The checkpoint with the tokenizer and the template of its family's larger fixture. */
 function completeCheckpoint(name: string): string {
-  const family = FAMILIES.find((each) => name.startsWith(`${each}-`))!;
+  const family = FAMILIES.find((prefix) => name.startsWith(`${prefix}-`))!;
   const copy = path.join(folder, name);
   cpSync(path.join(CHECKPOINTS, name), copy, { recursive: true });
   for (const file of ['tokenizer.json', 'tokenizer_config.json', 'chat_template.jinja'])
