@@ -40,7 +40,7 @@ async function main(): Promise<void> {
       data,
       prompt: PROMPT,
       rewards: `accuracy,format,${path.join(__dirname, 'own-reward.ts')}#brevity=0.2`,
-      start: { kind: 'sft', data, prompt: PROMPT, start: model, settings: { epochs: 1, batchSize: 16 } },
+      start: { kind: 'sft', data, prompt: PROMPT, start: model, settings: { epochs: 3, batchSize: 16 } },
       settings: { steps, promptsPerStep: 8, promptsPerMicroBatch: 8, maxNewTokens: 24 },
       validation: { data: await writeRows('held-out', count / 8), evaluateEvery: 5 },
       test: await writeRows('test', count / 2),
