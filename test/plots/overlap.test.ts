@@ -1,6 +1,6 @@
 /** Figures at narrow, usual and wide screens, measured in a browser: no title runs into the next, no tick label into the next panel. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
@@ -10,7 +10,9 @@ import { launchChromium } from '../../lib/plots/chromium.js';
 import { trainingCurves } from '../../lib/plots/curves.js';
 import { exportFigure, renderFigure } from '../../lib/plots/export.js';
 import { studyFigures } from '../../lib/plots/study/figures.js';
+import { type PageFigure, resultsPage } from '../../lib/plots/study/results-page.js';
 import type { Figure } from '../../lib/plots/style.js';
+import { openStudy } from '../../lib/study/workspace.js';
 import { madeUpResults } from '../support/study-results.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'overlap-'));
@@ -91,4 +93,46 @@ test('panels keep their height when they stand in fewer columns', async () => {
   const [width, height] = await sizeOf(curves, 480);
   assert.equal(width, 480);
   assert.ok(height! > 2 * 510, `five panels below one another in ${height} pixels`);
+});
+
+test('the results page is as wide as the window, folds, and opens what a link names', async () => {
+  const results = madeUpResults();
+  const svg = '<svg xmlns="http://www.w3.org/2000/svg" width="780" height="400"></svg>';
+  const figures = studyFigures(results).map((figure): PageFigure => ({ ...figure, svg }));
+  const file = path.join(folder, 'results.html');
+  writeFileSync(file, resultsPage(openStudy('tiny', '/nowhere'), results, figures, []));
+  for (const width of [420, 900, 1400]) {
+    const page = await browser.newPage({ viewport: { width, height: 900 } });
+    await page.goto(pathToFileURL(file).href);
+    const measure = () =>
+      page.evaluate(() => {
+        const root = document.documentElement;
+        const shown = [...document.querySelectorAll('h1, h2, nav a, figcaption')]
+          .filter((node) => node.checkVisibility())
+          .map((node) => node.getBoundingClientRect());
+        const covered = shown.some((a, i) =>
+          shown
+            .slice(i + 1)
+            .some(
+              (b) =>
+                Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1 &&
+                Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 1,
+            ),
+        );
+        return { tooWide: root.scrollWidth - root.clientWidth, covered, height: root.scrollHeight };
+      });
+    const folded = await measure();
+    assert.deepEqual([folded.tooWide, folded.covered], [0, false], `at ${width} pixels`);
+    const section = page.locator('#ablations');
+    assert.equal(await section.isVisible(), false);
+    await page.locator('nav a[href="#ablations"]').click();
+    await section.waitFor({ state: 'visible' });
+    await page.evaluate(() => {
+      for (const details of document.querySelectorAll('details')) details.open = true;
+    });
+    const open = await measure();
+    assert.deepEqual([open.tooWide, open.covered], [0, false], `open, at ${width} pixels`);
+    assert.ok(folded.height < 0.6 * open.height, `${folded.height} of ${open.height} pixels at ${width}`);
+    await page.close();
+  }
 });
