@@ -45,11 +45,12 @@ test('03-grpo: the plot moves while it trains, an interrupt leaves a checkpoint,
     }
   };
   const until = async (what: string, holds: () => boolean | Promise<boolean>) => {
-    for (let i = 0; i < 600; i++) {
+    for (let i = 0; i < 1200; i++) {
       if (await holds()) return;
       await new Promise((resolve) => setTimeout(resolve, 200));
     }
-    throw new Error(`waited two minutes for: ${what}\n${lab.serverLog().slice(-2000)}`);
+    const shown = await notebook.outputText(training);
+    throw new Error(`waited four minutes for: ${what}\nthe cell shows:\n${shown}\n${lab.serverLog().slice(-2000)}`);
   };
 
   // A copy, as JupyterLab saves what it runs; inside the repository, where the notebook finds its packages.
