@@ -49,7 +49,8 @@ function bury(name: string): void {
 async function watch(name: string): Promise<Map<string, Operation & { first: number; last: number }>> {
   const seen = new Map<string, Operation & { first: number; last: number }>();
   const note = (operation: Operation, index: number) => {
-    const key = `${operation.kind} ${operation.place}`;
+    // `best/` is written as `final/` is.
+    const key = `${operation.kind} ${operation.place.replace(/^best\./, 'final.')}`;
     seen.set(key, { first: index, ...seen.get(key), ...operation, last: index });
     return undefined;
   };
@@ -62,10 +63,11 @@ const TAKES_SPACE = [...WRITES, 'openSync', 'mkdirSync', 'copyFileSync', 'fsyncS
 
 /** What may happen to an operation, each at its first or its last time. */
 function faultsOf({ kind, first, last }: Operation & { first: number; last: number }): [Fault, number][] {
-  const crash: [Fault, number] = WRITES.includes(kind)
-    ? ['torn', last]
-    : [first % 2 === 0 ? 'crash' : 'crash-after', last];
-  return [crash, [TAKES_SPACE.includes(kind) ? 'ENOSPC' : 'EACCES', first]];
+  const error: [Fault, number] = [TAKES_SPACE.includes(kind) ? 'ENOSPC' : 'EACCES', first];
+  // A crash as a file is opened or flushed leaves what one leaves as it is written or renamed.
+  if (kind === 'openSync' || kind === 'fsyncSync') return [error];
+  if (WRITES.includes(kind)) return [['torn', last], error];
+  return [[first % 2 === 0 ? 'crash' : 'crash-after', last], error];
 }
 
 /** Runs with one fault, then again without; the outcome must be that of the undisturbed run. */
@@ -105,7 +107,7 @@ test('each operation of a run fails once: the same run again ends as one that no
   const operations = await watch('watched');
   assert.deepEqual(repeatable('watched'), expected);
   const faults = [...operations.values()].flatMap(faultsOf);
-  assert.ok(faults.length > 150, `${faults.length} faults`);
+  assert.ok(faults.length > 100, `${faults.length} faults`);
   const problems: string[] = [];
   for (const [fault, at] of faults) {
     await trainWithFault('faulty', fault, at, expected).catch((error: Error) =>
@@ -130,7 +132,7 @@ test('so does each operation of a run that goes on', async () => {
   const expected = repeatable('whole');
   assert.deepEqual(repeatable('resumed'), expected);
   const faults = [...resumed].filter(([key]) => !fresh.has(key)).flatMap(([, operation]) => faultsOf(operation));
-  assert.ok(faults.length > 20, `${faults.length} faults`);
+  assert.ok(faults.length > 15, `${faults.length} faults`);
   const problems: string[] = [];
   for (const [fault, at] of faults) {
     restore('faulty');
