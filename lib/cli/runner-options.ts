@@ -1,4 +1,5 @@
 /** The options that `study` and `sweep` share: where cells run, how many at a time, and how they are stopped. */
+import { constants } from 'node:os';
 import type { Command } from 'commander';
 import { runJobsInProcesses } from '../study/running/processes.js';
 import { countPlaces, runJobsOnRay } from '../study/running/ray.js';
@@ -67,13 +68,14 @@ export function stopAtInterrupt(): AbortSignal {
     process.once(name, () => {
       process.stderr.write('stopping at the end of the step; the same again goes on\n');
       controller.abort();
+      process.exitCode = 128 + constants.signals[name];
     });
   }
   return controller.signal;
 }
 
-/** Sets the exit code of a grid that is not whole: 130 where it was interrupted, 1 where a cell failed. */
+/** Sets the exit code of a grid that is not whole: that of the signal which interrupted it, or 1 where a cell failed. */
 export function setExitCode({ interrupted, failed, skipped }: GridReport): void {
-  if (interrupted) process.exitCode = 130;
+  if (interrupted) process.exitCode ??= 130;
   else if (failed.length + skipped.length > 0) process.exitCode = 1;
 }

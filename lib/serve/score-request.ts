@@ -42,7 +42,7 @@ export interface ScoreRequest {
 
 /**
  * Reads a request: a list of `completions` and, of the same length, `ids` of rows or whole `rows`. It may have `prompts`, `tokens` and
- * `cut` of each completion, and the `step`, from 0. Completions of the same row are one group.
+ * `cut` of each completion, and the `step`, the first of which is 1. Completions of the same row are one group.
  *
  * @throws BadRequest naming the field
  */

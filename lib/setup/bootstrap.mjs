@@ -50,12 +50,15 @@ const digest = createHash('sha256')
   .update(fs.readFileSync(path.join(root, 'package-lock.json')))
   .update(`${process.platform}-${process.arch}`)
   .digest('hex');
-if (!fs.existsSync(stamp) || fs.readFileSync(stamp, 'utf8') !== digest) {
+const isOutdated = !fs.existsSync(stamp) || fs.readFileSync(stamp, 'utf8') !== digest;
+if (isOutdated) {
   if (command === 'doctor') reportNothing();
   installPackages();
 }
 compileLibrary();
-if (command !== 'build') {
+// New packages come without TensorFlow's binding: where the kit was set up, it is built again.
+const losesBinding = isOutdated && fs.existsSync(path.join(root, '.venv'));
+if (command !== 'build' || losesBinding) {
   process.argv.splice(1, 1, path.join(root, 'lib', 'dist', 'setup', 'main.js'));
   createRequire(import.meta.url)(process.argv[1]);
 }

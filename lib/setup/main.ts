@@ -46,6 +46,11 @@ const SCRIPTS: { readonly [name: string]: (args: string[], options: SetUpOptions
     await pretrainIntoRuns();
     return 0;
   },
+  async build(args, options) {
+    refuseUnknown('npm run build', args, []);
+    await setUp(options);
+    return 0;
+  },
   async doctor(args) {
     refuseUnknown('npm run doctor', args, ['--json']);
     return printReport(examine(), args.includes('--json')) ? 0 : 1;

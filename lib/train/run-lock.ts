@@ -15,7 +15,7 @@ export interface LockHolder {
   job: string | null;
 }
 
-/** The work of this process, by folder. */
+/** The work of this process, by the full path of its folder. */
 const running = new Map<string, Promise<unknown>>();
 
 /**
@@ -26,24 +26,25 @@ const running = new Map<string, Promise<unknown>>();
  * @throws Error naming the process that holds the folder, and what to do. A lock whose process is gone is taken over
  */
 export async function lockFolder<T>(folder: string, work: () => Promise<T>): Promise<T> {
-  for (let earlier = running.get(folder); earlier; earlier = running.get(folder)) await earlier.catch(() => {});
+  const place = path.resolve(folder);
+  for (let earlier = running.get(place); earlier; earlier = running.get(place)) await earlier.catch(() => {});
   const file = path.join(folder, '.lock');
   acquire(file);
   const done = work().then(
     (result) => {
-      running.delete(folder);
+      running.delete(place);
       removePath(file);
       removeEmpty(folder);
       return result;
     },
     (error) => {
-      running.delete(folder);
+      running.delete(place);
       discard([file]);
       removeEmpty(folder);
       throw error;
     },
   );
-  running.set(folder, done);
+  running.set(place, done);
   return done;
 }
 

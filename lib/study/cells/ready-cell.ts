@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import path from 'node:path';
-import { askedPrecision } from '../../engine/backend.js';
+import { askedArithmetic } from '../../engine/backend.js';
 import { checkpointDefaults } from '../../model/training-defaults.js';
 import { type RowFiles, readRows } from '../../records/open-rows.js';
 import type { DataRow } from '../../records/record.js';
@@ -100,12 +100,12 @@ export async function readCell(workspace: string, cell: OwnCell, files: ReadFile
     return known;
   };
   const source = (from: { data: string; images?: string }) => [from.data, from.images, cell.prompt, cell.system];
-  const precision = askedPrecision();
+  const arithmetic = askedArithmetic();
   const configuration = {
     kind: cell.kind,
     settings,
     ...(cell.lora ? { lora: cell.lora } : {}),
-    ...(precision === 'float32' ? {} : { precision }),
+    ...arithmetic,
     ...(cell.kind === 'grpo' ? { rewards: rewards.map(identityOf) } : { target: targetOf(cell) }),
     rows: digestsOf(['train', cell.kind, cell.kind === 'sft' ? targetOf(cell) : '', ...source(cell)], () =>
       rowDigests(planned.rows),
@@ -127,7 +127,7 @@ export async function readCell(workspace: string, cell: OwnCell, files: ReadFile
   for (const [set, test] of Object.entries(testSets(cell))) {
     const questions = prepareQuestions(await readOnce(test, base, files), asked);
     const digest = digestsOf(['test', asked.style, ...source(test)], () => rowDigests(questions));
-    const name = configurationHash([digest, testTokens, scorer, precision] as unknown as Json).slice(0, 8);
+    const name = configurationHash({ digest, testTokens, scorer, ...arithmetic } as unknown as Json).slice(0, 8);
     tests.push({ set, rows: questions, file: path.join(folder, `evaluation-${set}-${name}-${evaluating}.json`) });
   }
   return {
@@ -232,7 +232,8 @@ async function readValidation(
     throw new Error(
       `${validation.data} is not held out: ${seen.length} of its rows are trained on, among them '${seen[0]!.id}'`,
     );
-  const { temperature, topP, topK, minP } = 'temperature' in settings ? settings : QUICK.grpo;
+  const usual = checkpointDefaults(base) ? QUICK.grpo : GRPO_PRESETS['reason-rft'];
+  const { temperature, topP, topK, minP } = 'temperature' in settings ? settings : usual;
   const own: ValidationSettings = {
     ...{ evaluateEvery: validation.evaluateEvery, items: rows.records.length, samples: validation.samples ?? 4 },
     ...{ maxNewTokens: tokensOf(settings, base, task), temperature, topP, topK, minP },
