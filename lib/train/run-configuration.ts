@@ -14,6 +14,22 @@ export function canonicalJson(value: Json): string {
   return `{${members.join(',')}}`;
 }
 
+/**
+ * The configuration as its file holds it. Settings are interfaces, which TypeScript does not take for plain JSON.
+ *
+ * @throws Error naming a function, which JSON would leave out
+ */
+export function plainConfiguration(configuration: object | Json): Json {
+  const text = JSON.stringify(configuration, (key, value: unknown) => {
+    if (typeof value === 'function')
+      throw new Error(
+        `a run's configuration holds the function '${key}', which no file can hold; give its text, String(${key})`,
+      );
+    return value;
+  });
+  return JSON.parse(text) as Json;
+}
+
 /** The name of a configuration in folder names: the first 12 hexadecimal digits of its SHA-256. */
 export function configurationHash(configuration: Json): string {
   return createHash('sha256').update(canonicalJson(configuration)).digest('hex').slice(0, 12);

@@ -8,7 +8,7 @@ import type { ImageProcessor } from '../model/image-processor.js';
 import { type LoggedCompletion, readCompletions, writeCompletions } from './completions.js';
 import { describeEnvironment, type Environment, environmentChanges } from './environment.js';
 import type { StepMetrics } from './metrics.js';
-import { canonicalJson, changesText, type Json } from './run-configuration.js';
+import { canonicalJson, changesText, type Json, plainConfiguration } from './run-configuration.js';
 import { LOG_FILES, type RunLog, startRunLog } from './run-log.js';
 import { readShownPictures, type ShownPicture, type ShownPrompt, writeShownPictures } from './shown-pictures.js';
 
@@ -67,11 +67,11 @@ export class RunDirectory {
    * @throws Error when the folder holds a run of another configuration (a run never overwrites another), or something that
    *   is not a run
    */
-  static open(folder: string, configuration: Json): RunDirectory {
+  static open(folder: string, configuration: object | Json): RunDirectory {
     const known = RunDirectory.check(folder, configuration);
     if (known) return known;
     const run = new RunDirectory(folder);
-    run.describe({ configuration, starts: [] });
+    run.describe({ configuration: plainConfiguration(configuration), starts: [] });
     return run;
   }
 
@@ -81,13 +81,14 @@ export class RunDirectory {
    * @returns undefined when the folder does not exist or is empty
    * @throws Error as `open` does
    */
-  static check(folder: string, configuration: Json): RunDirectory | undefined {
+  static check(folder: string, configuration: object | Json): RunDirectory | undefined {
+    const asked = plainConfiguration(configuration);
     const run = new RunDirectory(folder);
     const description = run.description();
     if (description !== undefined) {
-      if (canonicalJson(description.configuration) !== canonicalJson(configuration)) {
+      if (canonicalJson(description.configuration) !== canonicalJson(asked)) {
         throw new Error(
-          `${folder} holds a run of another configuration (${changesText(description.configuration, configuration)}); choose ` +
+          `${folder} holds a run of another configuration (${changesText(description.configuration, asked)}); choose ` +
             'another folder, or remove this one to train in it anew',
         );
       }

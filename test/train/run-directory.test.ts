@@ -15,6 +15,7 @@ import path from 'node:path';
 import { after, test } from 'node:test';
 import { canonicalJson, changesText, configurationHash } from '../../lib/train/run-configuration.js';
 import { RunDirectory } from '../../lib/train/run-directory.js';
+import { REASON_RFT_SFT, type SftSettings } from '../../lib/train/sft.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-run-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -93,6 +94,18 @@ test('run.json holds the configuration, which alone is the run, and each start w
     () => RunDirectory.open(run.folder, { seed: 4 }),
     /another configuration \(seed was 3, now 4\); choose/,
   );
+});
+
+test('settings may stand in a configuration as they are; a function may not, but its text tells a changed one', () => {
+  const place = path.join(folder, 'plain');
+  const settings: SftSettings = REASON_RFT_SFT;
+  RunDirectory.open(place, { settings, without: undefined, reward: String(() => 1) });
+  // The file leaves out what is undefined, and the run is the same when it is opened again.
+  RunDirectory.open(place, { settings, without: undefined, reward: String(() => 1) });
+  assert.throws(() => RunDirectory.open(place, { settings, reward: String(() => 2) }), /reward was "\(\) ?=> ?1", now/);
+  const withFunction = path.join(folder, 'function');
+  assert.throws(() => RunDirectory.open(withFunction, { reward: () => 1 }), /the function 'reward'.*String\(reward\)/);
+  assert.ok(!existsSync(withFunction));
 });
 
 test('a folder that is not a run is refused, and nothing in it is touched', () => {
