@@ -49,7 +49,7 @@ export async function openData(options: DataOptions): Promise<OpenedData> {
 const MOST_SPLIT = 0.05;
 
 /** Warns where the model would have to spell many answers: it hardly learns to. */
-function warnOfSplitAnswers(rows: readonly DataRow[], file: string, checkpoint: string): void {
+export function warnOfSplitAnswers(rows: readonly DataRow[], file: string, checkpoint: string): void {
   const words = new WordCounter(loadTokenizer(baseFolder(checkpoint)));
   const share = rows.filter(({ answer }) => words.add(answer)).length / rows.length;
   if (share <= MOST_SPLIT) return;

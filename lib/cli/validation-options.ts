@@ -4,9 +4,10 @@ import { fileDigest } from '../engine/file-digest.js';
 import type { SamplingSettings } from '../model/sampling.js';
 import { type RowFiles, readRows, rowsFile } from '../records/open-rows.js';
 import type { DataRow } from '../records/record.js';
+import type { AskedScorer } from '../study/cells/asked-scorer.js';
 import { checkValidation, type ValidationSettings } from '../study/cells/validation.js';
 import { checkPicturesOf, type OpenedData } from './open-data.js';
-import { type AskedScorer, parseScorer, SCORER_OPTION } from './scorer-option.js';
+import { parseScorer, SCORER_OPTION } from './scorer-option.js';
 import { checkUsage, parseWholeNumber, UsageError } from './usage.js';
 
 export interface ValidationOptions {

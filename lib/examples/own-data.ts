@@ -2,17 +2,17 @@
  * Data of one's own from rows to results: pictures and rows, a prompt, SFT and then GRPO with a reward of one's own, accuracy on held-out
  * rows while it trains, a sweep of two settings by seeds with its figures, and a page of rollouts. It writes into the folder that it runs
  * in. README.md, "Your own data", says how. Behind its name may stand the steps of GRPO, the number of seeds, that of training rows, and
- * the checkpoint to start from.
+ * the checkpoint to start from, a folder or the id of a model on the hub.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { encodePng, exportFigure, sweep, sweepCurves, sweepFigure, writeRollouts } from 'reason-rft';
+import { encodePng, exportFigure, fetchModelFolder, sweep, sweepCurves, sweepFigure, writeRollouts } from 'reason-rft';
 
 const COLOURS = { red: [200, 40, 40], blue: [40, 60, 200], green: [40, 150, 60], yellow: [220, 200, 50] };
 const PROMPT =
   '{{ problem }} First think in <think> </think> tags, then answer with one word in <answer> </answer> tags.';
 const [steps = 20, seeds = 2, count = 128] = process.argv.slice(2, 5).map(Number);
-const model = process.argv[5];
+const [model] = process.argv.slice(5);
 
 /** Draws squares of a colour, each at a place of its own, and writes the rows that ask for it. */
 async function writeRows(name: string, count: number): Promise<string> {
@@ -33,6 +33,7 @@ async function writeRows(name: string, count: number): Promise<string> {
 
 async function main(): Promise<void> {
   const data = await writeRows('train', count);
+  const start = model && (await fetchModelFolder(model));
   const { rows, report, files } = await sweep({
     out: 'runs/colours',
     cell: {
@@ -40,7 +41,7 @@ async function main(): Promise<void> {
       data,
       prompt: PROMPT,
       rewards: `accuracy,format,${path.join(__dirname, 'own-reward.ts')}#brevity=0.2`,
-      start: { kind: 'sft', data, prompt: PROMPT, start: model, settings: { epochs: 3, batchSize: 16 } },
+      start: { kind: 'sft', data, prompt: PROMPT, start, settings: { epochs: 3, batchSize: 16 } },
       settings: { steps, promptsPerStep: 8, promptsPerMicroBatch: 8, maxNewTokens: 24 },
       validation: { data: await writeRows('held-out', count / 8), evaluateEvery: 5 },
       test: await writeRows('test', count / 2),

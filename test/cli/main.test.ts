@@ -430,3 +430,14 @@ test('report says what makes the results that it draws, and writes nothing witho
   assert.match(stderr, /results\.json does not exist yet: run 'npx reason-rft results --profile tiny' first/);
   assert.ok(!existsSync(out('none')));
 });
+
+test('a reader that closes the output, as head does, ends a command quietly', async () => {
+  const child = spawn(process.execPath, [...PROGRAM, '--help'], { stdio: ['ignore', 'pipe', 'pipe'] });
+  child.stdout.destroy();
+  let said = '';
+  child.stderr.on('data', (piece) => {
+    said += piece;
+  });
+  assert.equal(await new Promise((resolve) => child.on('close', resolve)), 0);
+  assert.equal(said, '');
+});

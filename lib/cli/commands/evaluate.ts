@@ -22,9 +22,7 @@ import { parseScorer, SCORER_OPTION } from '../scorer-option.js';
 import { parseStyle } from '../style-option.js';
 import { drawnTask, RECORDS_TASK_OPTION } from '../task-option.js';
 import { parseWholeNumber, UsageError } from '../usage.js';
-
-/** A larger share of completions that were cut is warned of. */
-const MOST_CUT = 0.05;
+import { warnOfCut } from '../warn-of-cut.js';
 
 interface EvaluateOptions extends PixelOptions, PromptFlags {
   data: string;
@@ -96,11 +94,7 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
   const report: RewardReport = await reportRewards(rewards, asked);
   const cut = shareCut(result);
   const percent = (share: number) => (100 * share).toFixed(1);
-  if (cut > MOST_CUT)
-    process.stderr.write(
-      `warning: ${percent(cut)} % of the completions were cut at ${maxNewTokens} tokens, before they came to an end, and are scored as they ` +
-        'stand; the accuracy is that of the limit: raise --max-new-tokens\n',
-    );
+  warnOfCut(cut, 'the completions', `at ${maxNewTokens} tokens`, '--max-new-tokens');
   printResult(
     options.json,
     { ...result, cut, ...(rewards.length > 0 ? { rewards: report } : {}) },

@@ -1,5 +1,4 @@
 /** `reason-rft sweep`: a grid over settings, rewards, prompts or data of one's own, with seeds, tables and figures. */
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { closeFigureBrowser, exportFigure } from '../../plots/export.js';
@@ -17,10 +16,13 @@ import { runJobs } from '../../study/running/runner.js';
 import { planSweep, type SweepPlan } from '../../study/running/sweep-jobs.js';
 import { showGrid } from '../grid-progress.js';
 import { listText, reportText } from '../grid-report.js';
+import { fetchModel } from '../model-option.js';
 import { printResult } from '../print-result.js';
 import { readPrompts } from '../prompt-options.js';
+import { readConfig } from '../read-config.js';
 import { addRunnerOptions, chooseRunner, type RunnerOptions, setExitCode, stopAtInterrupt } from '../runner-options.js';
-import { checkUsage, UsageError } from '../usage.js';
+import { reportCutTests, reportSweepPlan } from '../sweep-report.js';
+import { checkUsage } from '../usage.js';
 
 interface SweepOptions extends RunnerOptions {
   config: string;
@@ -35,7 +37,10 @@ export function addSweep(program: Command): void {
     .description(
       'train and test a cell of your own with every combination of values, with several seeds; what is done is taken',
     )
-    .requiredOption('--config <file>', 'the sweep as JSON: out, cell, over, seeds (lib/study/README.md shows one)')
+    .requiredOption(
+      '--config <file>',
+      'the sweep as JSON or YAML: out, cell, over, seeds (lib/study/README.md shows one)',
+    )
     .option('--out <dir>', 'the folder of the sweep, in place of the one in the file');
   addRunnerOptions(command)
     .option('--list', 'only list the cells and how far each is')
@@ -50,7 +55,7 @@ export function addSweep(program: Command): void {
 
 async function runSweep(options: SweepOptions): Promise<void> {
   const sweep = readSweep(options);
-  checkUsage(() => sweepCells(sweep));
+  for (const start of checkUsage(() => startNames(sweep))) await fetchModel(start);
   const { runJob, parallel } = await chooseRunner(options);
   const plan = await planSweep(sweep);
   if (options.list) {
@@ -58,6 +63,7 @@ async function runSweep(options: SweepOptions): Promise<void> {
     printResult(options.json, cells, listText(cells));
     return;
   }
+  reportSweepPlan(plan);
   const display = showGrid();
   const report = await runJobs(plan.jobs, {
     ...{ runJob, parallel, signal: stopAtInterrupt() },
@@ -68,12 +74,24 @@ async function runSweep(options: SweepOptions): Promise<void> {
   });
   display.stop();
   const { results, files } = await writeOutcome(sweep, plan);
+  reportCutTests(results);
   printResult(
     options.json,
     { ...report, ...results, files },
     `${sweepMarkdown(results)}\n\n${reportText(report)}\nwritten: ${files.join(', ')}`,
   );
   setExitCode(report);
+}
+
+/** The checkpoints that the cells of a sweep start from, by folder or by id. */
+function startNames(sweep: Sweep): Set<string> {
+  const names = new Set<string>();
+  for (const { cell } of sweepCells(sweep)) {
+    let start = cell.start;
+    while (typeof start === 'object') start = start.start;
+    if (start !== undefined) names.add(start);
+  }
+  return names;
 }
 
 /** Writes tables and figures from the cells that are finished. */
@@ -99,14 +117,7 @@ async function writeOutcome(sweep: Sweep, plan: SweepPlan): Promise<{ results: S
 
 /** Reads the file of a sweep. A prompt in it may be a file or the name of a preset, as in `--prompt`. */
 function readSweep({ config, out }: SweepOptions): Sweep {
-  let json: unknown;
-  try {
-    json = JSON.parse(readFileSync(config, 'utf8'));
-  } catch (error) {
-    throw new UsageError(`cannot read the sweep ${config}: ${(error as Error).message}`);
-  }
-  if (json === null || typeof json !== 'object' || Array.isArray(json))
-    throw new UsageError(`${config} does not hold a JSON object`);
+  const json = readConfig(config);
   const sweep = { ...json, ...(out === undefined ? {} : { out }) } as Sweep;
   if (typeof sweep.cell !== 'object' || sweep.cell === null) return sweep;
   const over = Object.entries(sweep.over ?? {}).map(([name, values]) => [name, withTexts(name, values)]);

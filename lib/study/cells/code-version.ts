@@ -63,14 +63,14 @@ export function trainingCode({ kind, rewards = [], scorer }: TrainingParts, sour
   return codeVersion(sources, [roots[kind], ...(scorer ? [roots.validation] : [])], entries);
 }
 
-/** The code that measures a checkpoint: on a test set, or on held-out rows. */
+/** The code that measures a checkpoint: on a test set, or on held-out rows. @param scorer undefined: one of one's own, which is no code of the kit */
 export function measuringCode(
   measure: 'evaluation' | 'validation',
-  scorer: ScorerName,
+  scorer: ScorerName | undefined,
   sources = OWN_SOURCES,
 ): CodeVersion {
   const { roots } = sources;
-  return codeVersion(sources, [roots[measure]], [tableEntry(sources, roots.scorers, scorer)]);
+  return codeVersion(sources, [roots[measure]], scorer ? [tableEntry(sources, roots.scorers, scorer)] : []);
 }
 
 /** The names of modules whose contents only one of two versions has. A module that was only moved is none of them. */

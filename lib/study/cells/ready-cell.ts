@@ -6,10 +6,13 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { askedArithmetic } from '../../engine/backend.js';
+import type { PixelBounds } from '../../model/image-processor.js';
+import type { LoadOptions } from '../../model/model.js';
 import { checkpointDefaults } from '../../model/training-defaults.js';
 import { type RowFiles, readRows } from '../../records/open-rows.js';
 import type { DataRow } from '../../records/record.js';
 import { type ListedReward, parseRewardList } from '../../rewards/reward-list.js';
+import type { Scorer } from '../../rewards/scorer.js';
 import { nameOfScorer } from '../../rewards/scorers.js';
 import type { PromptOptions } from '../../tasks/asked-prompt.js';
 import type { DrawnTask, Task } from '../../tasks/task.js';
@@ -21,8 +24,17 @@ import { REASON_RFT_SFT, type SftSettings, sftSteps } from '../../train/sft.js';
 import { checkPictures, processorOf } from '../data/check-pictures.js';
 import { QUICK } from '../profile.js';
 import { shippedModel } from '../workspace.js';
+import { type AskedScorer, askScorer } from './asked-scorer.js';
 import { type CodeVersion, measuringCode } from './code-version.js';
-import { type OwnCell, type OwnGrpoCell, type OwnSftCell, type OwnTestSet, testSets } from './own-cell.js';
+import {
+  cellBounds,
+  type OwnCell,
+  type OwnGrpoCell,
+  type OwnSftCell,
+  type OwnTestSet,
+  startFolder,
+  testSets,
+} from './own-cell.js';
 import { checkpointDigests, type RowDigests, rowDigests } from './plan-digests.js';
 import { prepareQuestions, prepareSftRows, type QuestionRow, styleOfTarget } from './prepared-rows.js';
 import { planCode, type TrainingPlan } from './train-run.js';
@@ -32,6 +44,9 @@ import { checkValidation, type ValidationSettings } from './validation.js';
 export interface ReadyTest {
   set: string;
   rows: readonly QuestionRow[];
+  score: Scorer;
+  /** The longest completion in tokens. */
+  maxNewTokens: number;
   /** The file of its evaluation, beside the checkpoint. */
   file: string;
 }
@@ -54,8 +69,8 @@ export interface ReadyCell {
   /** The number of held-out rows, if the cell is evaluated on some while it trains. */
   heldOutItems?: number;
   tests: readonly ReadyTest[];
-  task: Task;
-  testTokens: number;
+  /** How the models of the cell are loaded. */
+  load: LoadOptions;
 }
 
 /** What has been read already: the cells of a sweep share files. Nothing is kept longer, so that files may change between two sweeps. */
@@ -78,16 +93,20 @@ export function readNothing(checksPictures: boolean): ReadFiles {
  */
 export async function readCell(workspace: string, cell: OwnCell, files: ReadFiles): Promise<ReadyCell> {
   const start = typeof cell.start === 'object' ? await readCell(workspace, cell.start, files) : undefined;
-  const base = start?.base ?? (cell.start as string | undefined) ?? shippedModel();
-  const rows = await readOnce(cell, base, files);
+  const base = start?.base ?? (typeof cell.start === 'string' ? startFolder(cell.start) : shippedModel());
+  const scorerOf = askScorer(cell.scorer ?? 'kit', 'scorer');
+  const bounds = cellBounds(cell);
+  const load: LoadOptions = { ...bounds, ...(cell.dtype === undefined ? {} : { dtype: cell.dtype }) };
+  const rows = await readOnce(cell, base, bounds, files);
   const task = taskOf(rows, cell.data);
   const asked = promptOf(cell, task);
+  const scorer = scorerOf(task);
   const settings = settingsOf(cell, base, task, rows.records.length);
-  const validation = await readValidation(cell, base, asked, task, rows, settings, files);
+  const validation = await readValidation(cell, base, asked, task, rows, settings, scorer, files);
   const rewards = cell.kind === 'grpo' ? parseRewardList(cell.rewards ?? rewardsOf(task)) : [];
   const shared = { ...(validation ? { validation } : {}) };
   const plan = (checkpoint: string): TrainingPlan => {
-    const from = { start: { checkpoint, ...(cell.lora ? { lora: cell.lora } : {}) }, ...shared };
+    const from = { start: { checkpoint, ...load, ...(cell.lora ? { lora: cell.lora } : {}) }, ...shared };
     return cell.kind === 'sft'
       ? { kind: 'sft', rows: prepareSftRows(rows, targetOf(cell), asked), settings: settings as SftSettings, ...from }
       : { kind: 'grpo', rows: prepareQuestions(rows, asked), rewards, settings: settings as GrpoSettings, ...from };
@@ -106,6 +125,9 @@ export async function readCell(workspace: string, cell: OwnCell, files: ReadFile
     settings,
     ...(cell.lora ? { lora: cell.lora } : {}),
     ...arithmetic,
+    // The other types give the same numbers as each other.
+    ...(cell.dtype === 'bfloat16' ? { dtype: cell.dtype } : {}),
+    ...bounds,
     ...(cell.kind === 'grpo' ? { rewards: rewards.map(identityOf) } : { target: targetOf(cell) }),
     rows: digestsOf(['train', cell.kind, cell.kind === 'sft' ? targetOf(cell) : '', ...source(cell)], () =>
       rowDigests(planned.rows),
@@ -113,6 +135,7 @@ export async function readCell(workspace: string, cell: OwnCell, files: ReadFile
     ...(validation
       ? {
           validation: validation.settings,
+          ...(scorer.scoreCode ? { scorerFiles: scorer.scoreCode } : {}),
           heldOut: digestsOf(['held out', asked.style, ...source(cell.validation!)], () => rowDigests(validation.rows)),
         }
       : {}),
@@ -121,17 +144,22 @@ export async function readCell(workspace: string, cell: OwnCell, files: ReadFile
   const { version } = chainCode(planCode(planned), start);
   const folder = path.join(workspace, 'cells', `${cell.kind}-${configurationHash(configuration)}-${version}`);
   const testTokens = cell.testTokens ?? tokensOf(settings, base, task);
-  const scorer = nameOfScorer(task.score);
-  const evaluating = measuringCode('evaluation', scorer).version;
+  const scorerName = scorer.scoreCode ? undefined : nameOfScorer(scorer.score);
+  const evaluating = measuringCode('evaluation', scorerName).version;
+  const scoredBy = scorer.scoreCode ?? scorerName;
   const tests: ReadyTest[] = [];
   for (const [set, test] of Object.entries(testSets(cell))) {
-    const questions = prepareQuestions(await readOnce(test, base, files), asked);
+    const questions = prepareQuestions(await readOnce(test, base, bounds, files), asked);
     const digest = digestsOf(['test', asked.style, ...source(test)], () => rowDigests(questions));
-    const name = configurationHash({ digest, testTokens, scorer, ...arithmetic } as unknown as Json).slice(0, 8);
-    tests.push({ set, rows: questions, file: path.join(folder, `evaluation-${set}-${name}-${evaluating}.json`) });
+    const name = configurationHash({ digest, testTokens, scorer: scoredBy, ...arithmetic } as unknown as Json).slice(
+      0,
+      8,
+    );
+    const file = path.join(folder, `evaluation-${set}-${name}-${evaluating}.json`);
+    tests.push({ set, rows: questions, score: scorer.score, maxNewTokens: testTokens, file });
   }
   return {
-    ...{ cell, folder, configuration, plan, base, settings, tests, task, testTokens },
+    ...{ cell, folder, configuration, plan, base, settings, tests, load },
     ...(start ? { start } : {}),
     ...(validation ? { heldOutItems: validation.rows.length } : {}),
     steps: 'steps' in settings ? settings.steps : sftSteps(rows.records.length, settings),
@@ -145,16 +173,21 @@ function chainCode(own: CodeVersion, start: ReadyCell | undefined): { version: s
   return { version: createHash('sha256').update(`${own.version} ${before}`).digest('hex').slice(0, 8) };
 }
 
-function readOnce(source: OwnTestSet, base: string, files: ReadFiles): Promise<RowFiles<DataRow>> {
-  const key = JSON.stringify([source.data, source.images]);
-  const known = files.rows.get(key) ?? readAndCheck(source, base, files.checksPictures);
+function readOnce(source: OwnTestSet, base: string, bounds: PixelBounds, files: ReadFiles): Promise<RowFiles<DataRow>> {
+  const key = JSON.stringify([source.data, source.images, ...(files.checksPictures ? [base, bounds] : [])]);
+  const known = files.rows.get(key) ?? readAndCheck(source, base, bounds, files.checksPictures);
   files.rows.set(key, known);
   return known;
 }
 
-async function readAndCheck({ data, images }: OwnTestSet, base: string, checks: boolean): Promise<RowFiles<DataRow>> {
+async function readAndCheck(
+  { data, images }: OwnTestSet,
+  base: string,
+  bounds: PixelBounds,
+  checks: boolean,
+): Promise<RowFiles<DataRow>> {
   const rows = await readRows({ file: data, ...(images === undefined ? {} : { images }) });
-  if (checks) await checkPictures(rows, data, processorOf(base));
+  if (checks) await checkPictures(rows, data, processorOf(base, bounds));
   return rows;
 }
 
@@ -216,16 +249,18 @@ function tokensOf(settings: SftSettings | GrpoSettings, base: string, task: Task
 
 /** @throws Error where held-out rows are trained on */
 async function readValidation(
-  { validation }: OwnCell,
+  cell: OwnCell,
   base: string,
   asked: PromptOptions,
   task: Task,
   training: RowFiles<DataRow>,
   settings: SftSettings | GrpoSettings,
+  scorer: AskedScorer,
   files: ReadFiles,
 ): Promise<TrainingPlan['validation']> {
+  const { validation } = cell;
   if (!validation) return undefined;
-  const rows = await readOnce(validation, base, files);
+  const rows = await readOnce(validation, base, cellBounds(cell), files);
   const trained = new Set(training.records.map(({ id }) => id));
   const seen = rows.records.filter(({ id }) => trained.has(id));
   if (seen.length > 0)
@@ -239,7 +274,7 @@ async function readValidation(
     ...{ maxNewTokens: tokensOf(settings, base, task), temperature, topP, topK, minP },
   };
   checkValidation(own);
-  return { settings: own, rows: prepareQuestions(rows, asked), score: task.score };
+  return { settings: own, rows: prepareQuestions(rows, asked), ...scorer };
 }
 
 /** What a reward is known by: its name, its weight, and the files of one's own. */

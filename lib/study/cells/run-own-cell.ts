@@ -35,15 +35,13 @@ export async function trainAndMeasure(ready: ReadyCell, control: RunControl = {}
   const open = ready.tests.filter((test) => finishedTest(test) === undefined);
   if (open.length === 0) return;
   await startEngine();
-  const model = loadModel(checkpoint);
+  const model = loadModel(checkpoint, ready.load);
   try {
-    for (const { rows, file } of open) {
+    for (const { rows, score, maxNewTokens, file } of open) {
       const onProgress = () => control.signal?.throwIfAborted();
       onProgress();
       const evaluation = await evaluateRows(model, rows, {
-        maxNewTokens: ready.testTokens,
-        score: ready.task.score,
-        onProgress,
+        ...{ maxNewTokens, score, onProgress },
       });
       writeFileAtomic(file, `${JSON.stringify(evaluation)}\n`);
     }

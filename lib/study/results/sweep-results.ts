@@ -1,6 +1,7 @@
 /** The outcome of a sweep: each point with its accuracies, over seeds and items, and with what its runs have logged at their end. */
 import path from 'node:path';
 import { writeFileAtomic } from '../../engine/atomic-write.js';
+import { shareCut } from '../../evaluate/evaluate.js';
 import { differenceOverSeeds, type Estimate, estimateOverSeeds } from '../../evaluate/over-seeds.js';
 import { mean } from '../../train/advantage.js';
 import type { StepMetrics } from '../../train/metrics.js';
@@ -16,8 +17,11 @@ export interface SweepRow extends SweepPoint {
   seeds: number[];
   /** The folders of the runs, in the order of the seeds. */
   runs: string[];
-  /** Accuracy on each test set, over seeds and items; the difference is to the first point, on the same seeds and items. */
-  tests: { [set: string]: { accuracy: Estimate; difference?: Estimate } };
+  /**
+   * Accuracy on each test set, over seeds and items; the difference is to the first point, on the same seeds and items. `cut` is the share
+   * of completions that were cut at the token limit.
+   */
+  tests: { [set: string]: { accuracy: Estimate; difference?: Estimate; cut: number } };
   /** Accuracy on held-out rows after the last step. */
   heldOut?: Estimate;
   /** Means over seeds of what was logged in the last tenth of the steps: `reward`, `loss`, `kl`, ... */
@@ -54,13 +58,13 @@ function sweepRow(cells: readonly PlannedCell[], first: readonly PlannedCell[]):
   const heldOut = logs.map((log) => log.at(-1)!.eval_accuracy);
   const { heldOutItems } = cells[0]!.job.ready;
   const tests: SweepRow['tests'] = {};
-  for (const { set } of cells[0]!.job.ready.tests) {
+  for (const { set } of cells[0]!.tests) {
     const evaluations = cells.map((cell) => evaluationOf(cell, set));
     const accuracy = estimateOverSeeds(
       evaluations.map((evaluation) => evaluation.accuracy),
       evaluations[0]!.count,
     );
-    tests[set] = { accuracy, ...differenceToFirst(cells, first, set) };
+    tests[set] = { accuracy, cut: mean(evaluations.map(shareCut)), ...differenceToFirst(cells, first, set) };
   }
   return {
     ...point,
@@ -75,8 +79,8 @@ function sweepRow(cells: readonly PlannedCell[], first: readonly PlannedCell[]):
   };
 }
 
-function evaluationOf({ job }: PlannedCell, set: string) {
-  return finishedTest(job.ready.tests.find((test) => test.set === set)!)!;
+function evaluationOf({ tests }: PlannedCell, set: string) {
+  return finishedTest(tests.find((test) => test.set === set)!)!;
 }
 
 /** The difference to the first point, where both have the same seeds and the same items. */
@@ -87,7 +91,7 @@ function differenceToFirst(
 ): { difference?: Estimate } {
   const seedsOf = (some: readonly PlannedCell[]) => JSON.stringify(some.map(({ seed }) => seed));
   if (cells[0]!.point.label === first[0]?.point.label || seedsOf(cells) !== seedsOf(first)) return {};
-  const hasSet = first[0]!.job.ready.tests.some((test) => test.set === set);
+  const hasSet = first[0]!.tests.some((test) => test.set === set);
   if (!hasSet) return {};
   const itemsOf = (some: readonly PlannedCell[]) => some.map((cell) => evaluationOf(cell, set).items);
   const [own, others] = [itemsOf(cells), itemsOf(first)];
@@ -162,6 +166,7 @@ export function sweepMarkdown({ rows, missing }: SweepResults): string {
   if (hasHeldOut) columns.push(['held out, %', ({ heldOut }) => (heldOut ? estimateText(heldOut) : '')]);
   for (const name of metrics)
     columns.push([name, ({ last }) => (last[name] === undefined ? '' : String(Number(last[name].toPrecision(3))))]);
+  for (const set of sets) columns.push([`${set}, % cut`, ({ tests }) => (tests[set] ? percent(tests[set].cut) : '')]);
   columns.push(['seconds', ({ wallSeconds }) => wallSeconds.toFixed(0)]);
   const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
   const lines = [

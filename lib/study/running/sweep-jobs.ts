@@ -2,7 +2,7 @@
 import path from 'node:path';
 import type { Json } from '../../train/run-configuration.js';
 import type { OwnCell } from '../cells/own-cell.js';
-import { type ReadFiles, type ReadyCell, readCell, readNothing } from '../cells/ready-cell.js';
+import { type ReadFiles, type ReadyCell, type ReadyTest, readCell, readNothing } from '../cells/ready-cell.js';
 import { finishedTest, openOwnRun, trainAndMeasure } from '../cells/run-own-cell.js';
 import { readRunResult } from '../cells/train-run.js';
 import { type Sweep, type SweepCell, sweepCells } from '../design/sweep.js';
@@ -13,12 +13,16 @@ import type { Work } from './time-left.js';
 /** A job of a sweep. */
 export interface SweepJob extends GridJob {
   ready: ReadyCell;
+  /** The cells that share this run. They may differ in their tests. */
+  cells: OwnCell[];
   after?: SweepJob;
 }
 
 /** A cell of a sweep, with the job that trains it. */
 export interface PlannedCell extends SweepCell {
   job: SweepJob;
+  /** Its own tests: the job has those of all cells that share the run. */
+  tests: readonly ReadyTest[];
 }
 
 /** The cells of a sweep with their jobs, and all jobs, each after the one that it waits for. */
@@ -36,20 +40,23 @@ export interface SweepPlan {
 export async function planSweep(sweep: Sweep): Promise<SweepPlan> {
   const planner = new SweepPlanner(path.resolve(sweep.out), readNothing(true));
   const cells: PlannedCell[] = [];
-  for (const cell of sweepCells(sweep)) cells.push({ ...cell, job: await planner.add(cell.name, cell.cell) });
+  for (const cell of sweepCells(sweep)) cells.push({ ...cell, ...(await planner.add(cell.name, cell.cell)) });
   return { cells, jobs: planner.jobs() };
 }
 
 /** Plans one job again, in another process. */
-export async function planSweepJob({ workspace, name, cell }: SweepContent): Promise<GridJob> {
-  return new SweepPlanner(workspace, readNothing(false)).add(name, cell);
+export async function planSweepJob({ workspace, name, cells }: SweepContent): Promise<GridJob> {
+  const planner = new SweepPlanner(workspace, readNothing(false));
+  for (const cell of cells) await planner.add(name, cell);
+  return planner.jobs().at(-1)!;
 }
 
 /** What another process needs in order to plan a job again. */
 export interface SweepContent {
   workspace: string;
   name: string;
-  cell: OwnCell;
+  /** All cells that share the run. */
+  cells: OwnCell[];
 }
 
 /** Plans jobs that share files and starts. */
@@ -61,8 +68,9 @@ class SweepPlanner {
     private readonly files: ReadFiles,
   ) {}
 
-  async add(name: string, cell: OwnCell): Promise<SweepJob> {
-    return this.addReady(name, await readCell(this.workspace, cell, this.files));
+  async add(name: string, cell: OwnCell): Promise<{ job: SweepJob; tests: readonly ReadyTest[] }> {
+    const ready = await readCell(this.workspace, cell, this.files);
+    return { job: this.addReady(name, ready), tests: ready.tests };
   }
 
   /** The jobs so far, each after the one that it waits for. */
@@ -75,6 +83,8 @@ class SweepPlanner {
     if (known) {
       // A test set that only a later cell names is measured too.
       known.ready = withTests(known.ready, ready);
+      const isListed = known.cells.some((cell) => JSON.stringify(cell) === JSON.stringify(ready.cell));
+      if (!isListed) known.cells.push(ready.cell);
       return known;
     }
     const after = ready.start ? this.addReady(`${name} (start)`, ready.start) : undefined;
@@ -91,9 +101,10 @@ function withTests(known: ReadyCell, further: ReadyCell): ReadyCell {
 
 function sweepJob(workspace: string, name: string, ready: ReadyCell, after: SweepJob | undefined): SweepJob {
   const { folder, steps, cell } = ready;
-  const content: SweepContent = { workspace, name, cell };
+  const cells = [cell];
+  const content: SweepContent = { workspace, name, cells };
   const job: SweepJob = {
-    ...{ name, folder, steps, ready },
+    ...{ name, folder, steps, ready, cells },
     ...(after ? { after } : {}),
     trainingWork: (count) => trainingWork(ready, count),
     get measuringWork() {
@@ -116,11 +127,11 @@ function trainingWork({ cell, settings }: ReadyCell, steps: number): Work {
   return { kind: cell.kind, task: 'own rows', units: steps * units };
 }
 
-function measuringWork({ tests, testTokens }: ReadyCell): Work {
+function measuringWork({ tests }: ReadyCell): Work {
   return {
     kind: 'measure',
     task: 'own rows',
-    units: testTokens * tests.reduce((sum, { rows }) => sum + rows.length, 0),
+    units: tests.reduce((sum, { rows, maxNewTokens }) => sum + maxNewTokens * rows.length, 0),
   };
 }
 

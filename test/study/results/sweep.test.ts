@@ -1,17 +1,21 @@
 /** A sweep over rows, rewards and settings of one's own: its cells, what makes them stale, its course, its table and its figures. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import { stringify } from 'yaml';
+import type { Evaluation } from '../../../lib/evaluate/evaluate.js';
 import { sweepCurves, sweepFigure } from '../../../lib/plots/study/sweep-figures.js';
 import { writePng } from '../../../lib/records/image.js';
 import type { OwnCell } from '../../../lib/study/cells/own-cell.js';
 import { type Sweep, sweepCells } from '../../../lib/study/design/sweep.js';
 import { sweep } from '../../../lib/study/results/sweep.js';
+import type { SweepRow } from '../../../lib/study/results/sweep-results.js';
 import { readJobFile, writeJobFile } from '../../../lib/study/running/job-file.js';
-import { planSweep } from '../../../lib/study/running/sweep-jobs.js';
-import { runHere } from '../../support/command-line.js';
+import { planSweep, type SweepJob } from '../../../lib/study/running/sweep-jobs.js';
+import { PROGRAM, runHere, runProcess } from '../../support/command-line.js';
 import { writeColourRows } from '../../support/own-rows.js';
 import { writeShallowModel } from '../../support/shallow-model.js';
 
@@ -38,6 +42,12 @@ before(async () => {
   };
   definition = { out: place('sweep'), cell, over: { beta: [0, 0.04], completions: [2, 4] }, seeds: [1, 2] };
 });
+
+/** The evaluation of a run's only test set. */
+const evaluationIn = (run: string) => {
+  const file = readdirSync(run).find((name) => name.startsWith('evaluation-'))!;
+  return JSON.parse(readFileSync(path.join(run, file), 'utf8')) as Evaluation;
+};
 
 const folders = async (changed: Partial<Sweep> = {}) =>
   (await planSweep({ ...definition, ...changed })).jobs.map((job) => path.basename(job.folder));
@@ -128,6 +138,84 @@ test('rows, pictures, prompt, rewards’ files, settings and start make other ce
   assert.deepEqual(await folders(), original);
 });
 
+test('a scorer of one’s own is part of validation and tests, by its file; cells that differ in tests alone share a run', async () => {
+  const scorer = (name: string) => `${place('score.ts')}#${name}`;
+  const file = (text: string) => writeFileSync(place('score.ts'), text);
+  file('export const always = () => 1;\nexport const never = () => 0;\n');
+  const { validation: _, ...untested } = definition.cell;
+  const over = { scorer: { kit: 'kit', symbolic: 'symbolic', always: scorer('always'), never: scorer('never') } };
+  const planned = await planSweep({ ...definition, cell: untested as OwnCell, over, seeds: [1] });
+  assert.deepEqual([planned.jobs.length, planned.jobs[0]!.ready.tests.length], [1, 4]);
+  const again = await readJobFile(writeJobFile(planned.jobs[0]!).at(-1)!);
+  assert.deepEqual(
+    (again as SweepJob).ready.tests.map((one) => one.file),
+    planned.cells.map(({ tests }) => tests[0]!.file),
+  );
+  rmSync(planned.jobs[0]!.folder, { recursive: true });
+
+  const own = async (changed: object = {}) => {
+    const plan = await planSweep({
+      ...definition,
+      cell: { ...definition.cell, ...changed } as OwnCell,
+      over: {},
+      seeds: [1],
+    });
+    return [plan.jobs[0]!.folder, path.basename(plan.cells[0]!.tests[0]!.file)];
+  };
+  const [kit, always, never] = [
+    await own(),
+    await own({ scorer: scorer('always') }),
+    await own({ scorer: scorer('never') }),
+  ];
+  file('export const always = () => true;\nexport const never = () => 0;\n');
+  const changed = await own({ scorer: scorer('always') });
+  for (const at of [0, 1]) assert.equal(new Set([kit, always, never, changed].map((names) => names[at])).size, 4);
+  await assert.rejects(own({ scorer: 'kitt' }), /scorer must be kit, symbolic, released or a file of your own/);
+});
+
+test('type of weights and bounds of pixels make other cells where they change numbers', async () => {
+  const one = async (changed: object = {}) => {
+    const cell = { ...definition.cell, ...changed } as OwnCell;
+    const { jobs } = await planSweep({ ...definition, cell, over: {}, seeds: [1] });
+    return { folder: jobs[0]!.folder, load: jobs[0]!.ready.load };
+  };
+  const plain = await one();
+  assert.deepEqual(await one({ dtype: 'float32' }), { folder: plain.folder, load: { dtype: 'float32' } });
+  const others = [await one({ dtype: 'bfloat16' }), await one({ maxPixels: 4096 }), await one({ minPixels: 6272 })];
+  assert.equal(new Set([plain, ...others].map(({ folder }) => folder)).size, 4);
+  assert.deepEqual(
+    others.map(({ load }) => load),
+    [{ dtype: 'bfloat16' }, { maxPixels: 4096 }, { minPixels: 6272 }],
+  );
+  await assert.rejects(one({ dtype: 'float8' }), /cell: dtype must be auto, float32, bfloat16, got "float8"/);
+  await assert.rejects(one({ minPixels: 9, maxPixels: 4 }), /minPixels 9 is more than maxPixels 4/);
+  await assert.rejects(one({ maxPixels: 'many' }), /maxPixels must be a whole number of 1 or more, got "many"/);
+});
+
+test('a start may be the id of a model in the hub’s cache', async () => {
+  const commit = 'a'.repeat(40);
+  const storage = place('hub', 'models--kit--colours');
+  cpSync(place('base'), path.join(storage, 'snapshots', commit), { recursive: true });
+  mkdirSync(path.join(storage, 'refs'));
+  writeFileSync(path.join(storage, 'refs', 'main'), commit);
+  const before = process.env.HF_HUB_CACHE;
+  process.env.HF_HUB_CACHE = place('hub');
+  try {
+    const cell = { ...definition.cell, start: 'kit/colours' } as OwnCell;
+    const [planned] = (await planSweep({ ...definition, cell })).jobs;
+    assert.equal(planned!.ready.base, path.join(storage, 'snapshots', commit));
+    assert.ok((await folders()).includes(path.basename(planned!.folder)), 'the same files are the same start');
+    const absent = { ...definition.cell, start: 'kit/unknown' } as OwnCell;
+    await assert.rejects(
+      planSweep({ ...definition, cell: absent }),
+      /start: there is no folder 'kit\/unknown', nor is it the id of a model in the hub's cache/,
+    );
+  } finally {
+    if (before === undefined) delete process.env.HF_HUB_CACHE;
+    else process.env.HF_HUB_CACHE = before;
+  }
+});
+
 test('a job is planned again from its file in another process', async () => {
   const { jobs } = await planSweep(definition);
   const file = writeJobFile(jobs[3]!).at(-1)!;
@@ -159,6 +247,8 @@ test('interrupted it goes on where it was; its outcome is a table with intervals
     const { accuracy, difference } = row.tests.colours!;
     assert.deepEqual([accuracy.perSeed.length, accuracy.items, row.heldOut!.items], [2, 4, 3]);
     assert.equal(difference === undefined, row === rows[0]);
+    const ended = row.runs.flatMap((run) => evaluationIn(run).items.map((item) => item.ended));
+    assert.equal(row.tests.colours!.cut, ended.filter((did) => !did).length / 8);
     assert.ok(row.last.reward! >= 0 && row.last['rewards/brevity/mean']! > 0);
     assert.equal(row.last.kl !== undefined, row.values.beta === '0.04', 'the KL is there where there is a reference');
   }
@@ -185,10 +275,57 @@ test('the command lists the cells, takes what is done, and refuses an unknown na
   assert.deepEqual(listed, { status: 0, stderr: '' });
   const run = await runHere(['sweep', '--config', place('sweep.json'), '--workers', '0']);
   assert.equal(run.status, 0, run.stderr);
+  const said = [
+    /beta 0, completions 2\/seed 1: settings: preset \w+ \(.*\); the cell: steps 2, promptsPerStep 2, .*maxNewTokens 6/,
+    /the first prompt \(row 'train-0', 1 picture\):\n {2}\| Which colour is the square\? One word\.\n/,
+  ];
+  for (const message of said) assert.match(run.stderr, message);
+  const { rows } = JSON.parse(readFileSync(place('sweep', 'sweep.json'), 'utf8')) as { rows: SweepRow[] };
+  const cut = rows.filter(({ tests }) => tests.colours!.cut > 0.05);
+  const warnings = run.stderr.match(/ % of the completions of .* on colours were cut at the limit of tokens/g) ?? [];
+  assert.deepEqual([cut.length, warnings.length], [4, 4], 'six tokens cut every completion of the untrained model');
   for (const name of ['sweep.png', 'sweep.svg', 'sweep.html', 'curves.png'])
     assert.ok(existsSync(place('sweep', 'figures', name)), name);
   writeFileSync(place('slip.json'), JSON.stringify({ ...definition, over: { betta: [1] } }));
   const slip = await runHere(['sweep', '--config', place('slip.json')]);
   assert.equal(slip.status, 2);
   assert.match(slip.stderr, /did you mean 'beta'\?/);
+});
+
+test('YAML says the same as JSON; a mistake in it is named by file and line', async () => {
+  for (const name of ['sweep.yaml', 'sweep.yml']) writeFileSync(place(name), stringify(definition));
+  const list = (name: string) => ['sweep', '--config', place(name), '--workers', '0', '--list', '--json'];
+  assert.deepEqual(await runHere(list('sweep.yaml')), { status: 0, stderr: '' });
+  const listed = JSON.parse(runProcess(list('sweep.yml')).stdout) as { name: string; folder: string }[];
+  const { jobs } = await planSweep(definition);
+  assert.deepEqual(
+    listed.map(({ name, folder }) => [name, folder]),
+    jobs.map(({ name, folder }) => [name, folder]),
+  );
+  const cases: [text: string, message: RegExp][] = [
+    ['out: runs\ncell:\n  kind: grpo\n   data: x\n', /cannot read .*slip\.yaml: line 3, column 9: /],
+    ['out: runs\nout: other\n', /slip\.yaml: line 2, column 1: Map keys must be unique/],
+    ['- out\n', /slip\.yaml does not hold a YAML mapping/],
+  ];
+  for (const [text, message] of cases) {
+    writeFileSync(place('slip.yaml'), text);
+    const { status, stderr } = await runHere(['sweep', '--config', place('slip.yaml')]);
+    assert.equal(status, 2);
+    assert.match(stderr, message);
+  }
+});
+
+test('SIGTERM stops a sweep at the end of a step, with exit code 143', async () => {
+  const cell = { ...definition.cell, settings: { ...definition.cell.settings, steps: 400 } };
+  writeFileSync(place('long.json'), JSON.stringify({ out: place('long'), cell, seeds: [1, 2] }));
+  const args = ['sweep', '--config', place('long.json'), '--workers', '0'];
+  const child = spawn(process.execPath, [...PROGRAM, ...args], { stdio: 'ignore' });
+  const hasBegun = () =>
+    existsSync(place('long')) &&
+    readdirSync(place('long'), { recursive: true }).some((name) => String(name).endsWith('metrics.jsonl'));
+  while (!hasBegun() && child.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 20));
+  child.kill('SIGTERM');
+  assert.equal(await new Promise((resolve) => child.on('exit', resolve)), 143);
+  const { missing } = JSON.parse(readFileSync(place('long', 'sweep.json'), 'utf8')) as { missing: string[] };
+  assert.deepEqual(missing, ['the cell/seed 1', 'the cell/seed 2']);
 });
