@@ -10,7 +10,6 @@ import { downloadTensor } from '../engine/transfer.js';
 import { disposeModel } from '../model/model.js';
 import { writeSafetensors } from '../model/safetensors.js';
 import type { LoopControl } from '../train/loop.js';
-import type { Json } from '../train/run-configuration.js';
 import { RunDirectory } from '../train/run-directory.js';
 import { examinationItems, scheduleExaminations } from './examination.js';
 import { newNanoModel } from './nano-model.js';
@@ -35,7 +34,7 @@ export async function pretrainBaseModel(
 ): Promise<string> {
   await startEngine();
   const { model, files } = newNanoModel(recipe.seed);
-  const run = RunDirectory.open(folder, { recipe, configFile: files['config.json'] } as unknown as Json);
+  const run = RunDirectory.open(folder, { recipe, configFile: files['config.json'] });
   try {
     const items = examinationItems(recipe.examination.items);
     const held = new Set([...heldScenes(), ...items.map(({ fingerprint }) => fingerprint)]);

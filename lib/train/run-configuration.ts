@@ -4,6 +4,34 @@ import { createHash } from 'node:crypto';
 /** Plain JSON. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
+/**
+ * What a caller hands over to know a run by, as plain JSON. A field that is undefined is left out.
+ *
+ * @param name where the value stands, for the error
+ * @throws Error naming a value that JSON would lose or change, such as a function
+ */
+export function plainJson(value: unknown, name: string): Json {
+  if (value === null || typeof value === 'boolean' || typeof value === 'string') return value;
+  if (typeof value === 'number' && Number.isFinite(value)) return value;
+  if (Array.isArray(value)) return value.map((entry, i) => plainJson(entry, `${name}[${i}]`));
+  if (typeof value === 'object' && isPlain(value)) {
+    const fields = Object.entries(value).filter(([, field]) => field !== undefined);
+    return Object.fromEntries(fields.map(([key, field]) => [key, plainJson(field, `${name}.${key}`)]));
+  }
+  const kind =
+    typeof value === 'object' ? `a ${value.constructor.name}` : typeof value === 'number' ? value : `a ${typeof value}`;
+  const remedy = typeof value === 'function' ? `; String(${name.split('.').at(-1)}) is its source` : '';
+  throw new Error(
+    `a run is known by texts, finite numbers, true, false, lists and plain objects of them, but ${name} is ${kind}${remedy}`,
+  );
+}
+
+function isPlain(value: object): boolean {
+  const prototype = Object.getPrototypeOf(value);
+  // An object of another realm, such as a notebook's cell, has a prototype of its own.
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
 /** JSON with sorted keys, so that equal configurations have equal text. */
 export function canonicalJson(value: Json): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
@@ -12,22 +40,6 @@ export function canonicalJson(value: Json): string {
     .sort()
     .map((key) => `${JSON.stringify(key)}:${canonicalJson(value[key] as Json)}`);
   return `{${members.join(',')}}`;
-}
-
-/**
- * The configuration as its file holds it. Settings are interfaces, which TypeScript does not take for plain JSON.
- *
- * @throws Error naming a function, which JSON would leave out
- */
-export function plainConfiguration(configuration: object | Json): Json {
-  const text = JSON.stringify(configuration, (key, value: unknown) => {
-    if (typeof value === 'function')
-      throw new Error(
-        `a run's configuration holds the function '${key}', which no file can hold; give its text, String(${key})`,
-      );
-    return value;
-  });
-  return JSON.parse(text) as Json;
 }
 
 /** The name of a configuration in folder names: the first 12 hexadecimal digits of its SHA-256. */

@@ -8,7 +8,7 @@ import type { ImageProcessor } from '../model/image-processor.js';
 import { type LoggedCompletion, readCompletions, writeCompletions } from './completions.js';
 import { describeEnvironment, type Environment, environmentChanges } from './environment.js';
 import type { StepMetrics } from './metrics.js';
-import { canonicalJson, changesText, type Json, plainConfiguration } from './run-configuration.js';
+import { canonicalJson, changesText, type Json, plainJson } from './run-configuration.js';
 import { LOG_FILES, type RunLog, startRunLog } from './run-log.js';
 import { readShownPictures, type ShownPicture, type ShownPrompt, writeShownPictures } from './shown-pictures.js';
 
@@ -64,14 +64,15 @@ export class RunDirectory {
   /**
    * Opens a run's folder, or creates it. A run that was stopped goes on.
    *
-   * @throws Error when the folder holds a run of another configuration (a run never overwrites another), or something that
+   * @param configuration all that the run depends on, as plain values: it is what the run is known by
+   * @throws Error naming a value that is not plain, such as a function; when the folder holds a run of another configuration (a run never overwrites another), or something that
    *   is not a run
    */
   static open(folder: string, configuration: object | Json): RunDirectory {
     const known = RunDirectory.check(folder, configuration);
     if (known) return known;
     const run = new RunDirectory(folder);
-    run.describe({ configuration: plainConfiguration(configuration), starts: [] });
+    run.describe({ configuration: plainJson(configuration, 'configuration'), starts: [] });
     return run;
   }
 
@@ -81,14 +82,14 @@ export class RunDirectory {
    * @returns undefined when the folder does not exist or is empty
    * @throws Error as `open` does
    */
-  static check(folder: string, configuration: object | Json): RunDirectory | undefined {
-    const asked = plainConfiguration(configuration);
+  static check(folder: string, asked: object | Json): RunDirectory | undefined {
+    const configuration = plainJson(asked, 'configuration');
     const run = new RunDirectory(folder);
     const description = run.description();
     if (description !== undefined) {
-      if (canonicalJson(description.configuration) !== canonicalJson(asked)) {
+      if (canonicalJson(description.configuration) !== canonicalJson(configuration)) {
         throw new Error(
-          `${folder} holds a run of another configuration (${changesText(description.configuration, asked)}); choose ` +
+          `${folder} holds a run of another configuration (${changesText(description.configuration, configuration)}); choose ` +
             'another folder, or remove this one to train in it anew',
         );
       }

@@ -25,9 +25,9 @@ test('several runs lie over each other, by the names of their folders, in the fo
   const out = place('both.html');
   assert.deepEqual(await runHere(['curves', place('one'), place('two'), '--out', out]), { status: 0, stderr: '' });
   const page = readFileSync(out, 'utf8');
-  const figure = JSON.parse(/^const figure = (.*);$/m.exec(page)![1]!) as { data: { name: string; y: number[] }[] };
+  const data = JSON.parse(/^const data = (.*);$/m.exec(page)![1]!) as { name: string; y: number[] }[];
   assert.deepEqual(
-    figure.data.filter(({ name }) => name === 'two').map(({ y }) => y),
+    data.filter(({ name }) => name === 'two').map(({ y }) => y),
     [[1.5, 2, 2.5].map(() => 2), [1, 1, 1], [0.5]],
     'reward, over five steps at most; brevity; held-out accuracy where it is',
   );

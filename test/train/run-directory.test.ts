@@ -20,6 +20,19 @@ import { REASON_RFT_SFT, type SftSettings } from '../../lib/train/sft.js';
 const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-run-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
+test('a run is known by plain values: what JSON would lose is refused by name, with the remedy', () => {
+  const place = (name: string) => path.join(folder, `plain-${name}`);
+  const near = () => 1;
+  assert.throws(
+    () => RunDirectory.open(place('function'), { rewards: [{ near }] }),
+    /but configuration\.rewards\[0\]\.near is a function; String\(near\) is its source/,
+  );
+  assert.throws(() => RunDirectory.open(place('map'), { rows: new Map() }), /configuration\.rows is a Map/);
+  assert.throws(() => RunDirectory.open(place('nan'), { beta: Number.NaN }), /configuration\.beta is NaN/);
+  RunDirectory.open(place('undefined'), { beta: 0, lora: undefined });
+  RunDirectory.open(place('undefined'), { beta: 0 });
+});
+
 test('the hash of a configuration does not depend on the order of its keys', () => {
   assert.equal(canonicalJson({ b: [1, { d: 2, c: 3 }], a: null }), '{"a":null,"b":[1,{"c":3,"d":2}]}');
   assert.equal(configurationHash({ a: 1, b: 2 }), configurationHash({ b: 2, a: 1 }));

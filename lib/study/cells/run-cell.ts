@@ -36,7 +36,7 @@ export function cellCurves(study: Study, cell: Cell): StepMetrics[] {
 
 /** Opens the run directory of a cell, and makes it if it is not there. */
 export function openCellRun(study: Study, cell: Cell): RunDirectory {
-  return RunDirectory.open(cellFolder(study, cell), cell as unknown as Json);
+  return RunDirectory.open(cellFolder(study, cell), cell);
 }
 
 /**
