@@ -27,7 +27,10 @@ function staleOutputs(chapter: Chapter, study = openStudy('quick')): string | un
   const texts = codeOf(chapter).flatMap(({ outputs = [] }) =>
     outputs.map(({ text, data }) => [text ?? data?.['text/plain'] ?? ''].flat().join('')),
   );
+  if (texts.length === 0) return undefined;
   const own = describeStudy(study);
+  if (!texts.some((text) => /^profile .*; base model of /.test(text)))
+    return "no line 'profile ...' says what its outputs are of";
   const other = texts.find((text) => /^profile .*; base model of /.test(text) && text.trim() !== own);
   if (other !== undefined) return `its outputs are of '${other.trim()}', and this checkout is '${own}'`;
   const parameters = countParameters(readConfig(study.base));
@@ -40,11 +43,17 @@ function staleOutputs(chapter: Chapter, study = openStudy('quick')): string | un
 
 test('no chapter shows outputs of another base model or profile', () => {
   for (const { name, file } of chapters) assert.equal(staleOutputs(file), undefined, name);
-  // Outputs of another profile are found.
+  // Outputs of another profile are found, those of another model, and those that do not say what they are of.
   const cell = { cell_type: 'code', source: '', metadata: {} };
   const tiny = { data: { 'text/plain': describeStudy(openStudy('tiny')) } };
+  const quick = { data: { 'text/plain': describeStudy(openStudy('quick')) } };
   assert.match(staleOutputs({ cells: [{ ...cell, outputs: [tiny] }] })!, /profile tiny/);
-  assert.match(staleOutputs({ cells: [{ ...cell, outputs: [{ text: 'parameters   1263936\n' }] }] })!, /1263936/);
+  assert.match(
+    staleOutputs({ cells: [{ ...cell, outputs: [quick, { text: 'parameters   1263936\n' }] }] })!,
+    /1263936/,
+  );
+  assert.match(staleOutputs({ cells: [{ ...cell, outputs: [{ text: '75 steps, 280 s' }] }] })!, /no line/);
+  assert.equal(staleOutputs({ cells: [{ ...cell, outputs: [] }] }), undefined);
 });
 
 test('every chapter says what its outputs rest on, and has parameters', () => {
