@@ -117,7 +117,10 @@ test('settings may stand in a configuration as they are; a function may not, but
   RunDirectory.open(place, { settings, without: undefined, reward: String(() => 1) });
   assert.throws(() => RunDirectory.open(place, { settings, reward: String(() => 2) }), /reward was "\(\) ?=> ?1", now/);
   const withFunction = path.join(folder, 'function');
-  assert.throws(() => RunDirectory.open(withFunction, { reward: () => 1 }), /configuration\.reward is a function; String\(reward\)/);
+  assert.throws(
+    () => RunDirectory.open(withFunction, { reward: () => 1 }),
+    /configuration\.reward is a function; String\(reward\)/,
+  );
   assert.ok(!existsSync(withFunction));
 });
 
