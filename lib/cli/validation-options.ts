@@ -50,7 +50,13 @@ export async function loadHeldOut(
   const scorerOf = parseScorer(options.scorer);
   const evaluateEvery = parseWholeNumber('--evaluate-every', options.evaluateEvery);
   const samples = parseWholeNumber('--validation-samples', options.validationSamples, 1);
-  if (evaluateEvery === 0) return undefined;
+  if (evaluateEvery === 0) {
+    if (options.validation !== undefined)
+      throw new UsageError(
+        '--validation does nothing without --evaluate-every N: say after how many steps to evaluate',
+      );
+    return undefined;
+  }
   if (options.validation === undefined)
     throw new UsageError('--evaluate-every needs held-out records: give them with --validation FILE');
   const rows = await readRows({ file: options.validation, images: options.images });

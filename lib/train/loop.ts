@@ -4,7 +4,6 @@ import { peakMemory, resetPeakMemory } from '../engine/memory.js';
 import type { ModelWeights } from '../model/tensors.js';
 import type { Metrics } from './metrics.js';
 import type { BestCheckpoint, RunDirectory } from './run-directory.js';
-import { lockFolder } from './run-lock.js';
 import { checkState, readState, restoreState, type TrainingState, writeState } from './training-state.js';
 import type { TrainingWarning } from './warnings.js';
 
@@ -88,8 +87,7 @@ export async function runLoop(options: LoopOptions): Promise<void> {
   checkInterval('keepCheckpoints', keepCheckpoints ?? 1);
   checkInterval('evaluate.every', evaluate?.every ?? 1);
   await startEngine();
-  if (run.isLockedByOpener) await runSteps(options);
-  else await lockFolder(run.folder, () => runSteps(options));
+  await run.whileLocked(() => runSteps(options));
 }
 
 async function runSteps(options: LoopOptions): Promise<void> {

@@ -9,6 +9,7 @@ import { type LoggedCompletion, readCompletions, writeCompletions } from './comp
 import { describeEnvironment, type Environment, environmentChanges } from './environment.js';
 import type { StepMetrics } from './metrics.js';
 import { canonicalJson, changesText, type Json, plainJson } from './run-configuration.js';
+import { lockFolder } from './run-lock.js';
 import { LOG_FILES, type RunLog, startRunLog } from './run-log.js';
 import { readShownPictures, type ShownPicture, type ShownPrompt, writeShownPictures } from './shown-pictures.js';
 
@@ -58,8 +59,14 @@ const KEEP_CHECKPOINTS = 2;
 export class RunDirectory {
   private constructor(readonly folder: string) {}
 
-  /** Whether whoever opened the run has locked its folder already. If not, the loop locks it while it trains. */
+  /** Whether whoever opened the run has locked its folder already. */
   isLockedByOpener = false;
+
+  /** Does some work with the folder locked. @throws Error naming the process that holds it */
+  async whileLocked(work: () => Promise<void>): Promise<void> {
+    if (this.isLockedByOpener) await work();
+    else await lockFolder(this.folder, work);
+  }
 
   /**
    * Opens a run's folder, or creates it. A run that was stopped goes on.

@@ -8,6 +8,7 @@ import { type RowSource, rowsFile, streamRows } from '../../records/open-rows.js
 import { PackedPicture, type PictureFile } from '../../records/picture.js';
 import type { RowProblem } from '../../records/row-problem.js';
 import type { PromptOptions } from '../../tasks/asked-prompt.js';
+import { shippedModel } from '../workspace.js';
 import { type CheckedPicture, checkPicture, PICTURES_AT_ONCE, processorOf } from './check-pictures.js';
 import { type CheckedRow, type RowStatistics, StatisticsOfRows } from './row-statistics.js';
 
@@ -31,8 +32,8 @@ export interface RowPrint {
 
 /** The model that rows are examined for, and how they are put to it. */
 export interface ExaminationOptions {
-  /** The folder of the checkpoint. */
-  checkpoint: string;
+  /** The folder of the checkpoint. Default: the model that ships with the kit. */
+  checkpoint?: string;
   /** Take the place of the checkpoint's bounds of pixels. */
   bounds?: PixelBounds;
   asked?: PromptOptions;
@@ -46,7 +47,7 @@ export interface ExaminationOptions {
  */
 export async function examineRows(
   source: RowSource,
-  { checkpoint, bounds, asked = {} }: ExaminationOptions,
+  { checkpoint = shippedModel(), bounds, asked = {} }: ExaminationOptions = {},
 ): Promise<{ report: RowsReport; prints: RowPrint[] }> {
   const file = rowsFile(source.file);
   const processor = processorOf(checkpoint, bounds);
