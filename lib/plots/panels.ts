@@ -82,7 +82,7 @@ export function panelFigure(
 }
 
 /** Pixels that a panel's title and its tick labels need. */
-const LEAST_PANEL = 240;
+const LEAST_PANEL = 190;
 /** Pixels between two columns, for the tick labels of the right one. */
 const LEAST_GAP = 64;
 
@@ -91,7 +91,7 @@ export function fittingColumns({ layout }: Figure, width: number): number | unde
   const { meta } = layout;
   if (meta?.columns === undefined) return undefined;
   const { l, r } = marginsOf(layout);
-  return Math.max(1, Math.min(meta.columns, Math.floor((width - l - r + LEAST_GAP) / (LEAST_PANEL + LEAST_GAP / 2))));
+  return Math.max(1, Math.min(meta.columns, Math.floor((width - l - r + LEAST_GAP) / (LEAST_PANEL + LEAST_GAP))));
 }
 
 /**
