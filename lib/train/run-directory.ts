@@ -1,9 +1,11 @@
 /** The run directory: the configuration of a run, its metrics step by step, and the checkpoints to go on from. */
+
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { writeFileAtomic, writeFolderAtomic } from '../engine/atomic-write.js';
 import { startEngine } from '../engine/backend.js';
 import { appendToFile, movePath, removePath } from '../engine/disk.js';
+import { readJsonFile } from '../engine/read-json.js';
 import type { ImageProcessor } from '../model/image-processor.js';
 import { type LoggedCompletion, readCompletions, writeCompletions } from './completions.js';
 import { describeEnvironment, type Environment, environmentChanges } from './environment.js';
@@ -383,7 +385,10 @@ export class RunDirectory {
   /** The checkpoint with the best score; undefined without evaluation during training. */
   bestCheckpoint(): (BestCheckpoint & { folder: string }) | undefined {
     if (!existsSync(this.bestFile)) return undefined;
-    const { step, score } = JSON.parse(readFileSync(this.bestFile, 'utf8')) as BestCheckpoint;
+    const { step, score } = readJsonFile<BestCheckpoint>(
+      this.bestFile,
+      'remove it; the next evaluation writes it anew',
+    );
     return { step, score, folder: path.join(this.checkpointsFolder, checkpointName(step)) };
   }
 

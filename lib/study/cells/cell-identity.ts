@@ -8,11 +8,13 @@
  * The name of an evaluation's file holds a digest of the rows, of the length of completions and of the scorer's name, and the version of
  * the code that evaluates.
  */
+
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { askedArithmetic } from '../../engine/backend.js';
 import { fileDigest } from '../../engine/file-digest.js';
+import { readJsonFile } from '../../engine/read-json.js';
 import { modelFiles } from '../../model/model.js';
 import type { RewardName } from '../../rewards/rewards.js';
 import { nameOfScorer } from '../../rewards/scorers.js';
@@ -53,7 +55,7 @@ export function staleCell(study: Study, cell: Cell): StaleCell | undefined {
   if (folder === undefined) return undefined;
   const file = path.join(folder, 'code.json');
   const before: CodeVersion = existsSync(file)
-    ? (JSON.parse(readFileSync(file, 'utf8')) as CodeVersion)
+    ? readJsonFile<CodeVersion>(file, `remove ${folder}, which holds an older run of this cell`)
     : { version: '', files: {} };
   const now = cellCode(cell);
   const changedModules = changedSources(before, now);

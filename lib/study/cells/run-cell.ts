@@ -1,8 +1,10 @@
 /** Trains, evaluates and reads the cells of a study. The folder of a result follows from its identity, so a rerun computes only what changed. */
-import { existsSync, readFileSync } from 'node:fs';
+
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { writeFileAtomic } from '../../engine/atomic-write.js';
 import { startEngine } from '../../engine/backend.js';
+import { readJsonFile } from '../../engine/read-json.js';
 import type { Evaluation } from '../../evaluate/evaluate.js';
 import { disposeModel, loadModel, type Model } from '../../model/model.js';
 import { kitReward } from '../../rewards/reward-list.js';
@@ -163,7 +165,7 @@ export function finishedHeldOut(
 }
 
 /** Measures a cell and writes the result to a file, or reads the file when it is there. A cell that is not trained is trained first. */
-async function measureOnce<T>(
+async function measureOnce<T extends object>(
   study: Study,
   cell: Cell | BaseCell,
   file: string,
@@ -183,8 +185,8 @@ async function measureOnce<T>(
   }
 }
 
-function readJson<T>(file: string): T | undefined {
-  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as T) : undefined;
+function readJson<T extends object>(file: string): T | undefined {
+  return existsSync(file) ? readJsonFile<T>(file, 'remove it, and the same command writes it anew') : undefined;
 }
 
 /** Whether a task's data was drawn or converted already; without it no cell has a folder. */

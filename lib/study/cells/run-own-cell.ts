@@ -1,7 +1,9 @@
 /** Trains and measures a cell of one's own, as `run-cell.ts` does those of the study. What is there already is read, not computed again. */
-import { existsSync, readFileSync } from 'node:fs';
+
+import { existsSync } from 'node:fs';
 import { writeFileAtomic } from '../../engine/atomic-write.js';
 import { startEngine } from '../../engine/backend.js';
+import { readJsonFile } from '../../engine/read-json.js';
 import type { Evaluation } from '../../evaluate/evaluate.js';
 import { disposeModel, loadModel } from '../../model/model.js';
 import { RunDirectory } from '../../train/run-directory.js';
@@ -52,5 +54,7 @@ export async function trainAndMeasure(ready: ReadyCell, control: RunControl = {}
 
 /** Reads the evaluation of a test set; undefined before it is there. */
 export function finishedTest({ file }: ReadyTest): Evaluation | undefined {
-  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Evaluation) : undefined;
+  return existsSync(file)
+    ? readJsonFile<Evaluation>(file, 'remove it, and the same command measures it anew')
+    : undefined;
 }

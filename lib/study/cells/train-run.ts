@@ -2,10 +2,12 @@
  * One training run from its start to its result, the same for cells, commands and notebooks. It locks the folder, loads the start, trains,
  * saves the trained and the best checkpoint, notes the code that trained them, and writes `result.json`.
  */
+
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { writeFileAtomic } from '../../engine/atomic-write.js';
 import { startEngine } from '../../engine/backend.js';
+import { readJsonFile } from '../../engine/read-json.js';
 import type { OwnCodeIdentity } from '../../rewards/own-code.js';
 import type { ListedReward } from '../../rewards/reward-list.js';
 import type { Scorer } from '../../rewards/scorer.js';
@@ -207,7 +209,7 @@ export function planCode(plan: TrainingPlan): CodeVersion {
 function checkCode(folder: string, now: CodeVersion): void {
   const file = path.join(folder, 'code.json');
   if (!existsSync(file)) return;
-  const before = JSON.parse(readFileSync(file, 'utf8')) as CodeVersion;
+  const before = readJsonFile<CodeVersion>(file, `remove ${folder} to train in it anew`);
   if (before.version === now.version) return;
   const changed = changedSources(before, now);
   const modules = changed.length === 0 ? 'which module imports which' : changed.join(', ');

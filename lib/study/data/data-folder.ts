@@ -1,9 +1,11 @@
 /** Names the folder of a task's data in a study, and writes it. */
+
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { discard, makeFolder, removePath, writeFileOfPartial } from '../../engine/disk.js';
 import { makePartialFolder, placeFolder } from '../../engine/partial-folder.js';
+import { readJsonFile } from '../../engine/read-json.js';
 import { encodePng } from '../../records/image.js';
 import type { TaskRecord } from '../../records/record.js';
 import { imageNames, writeRecords } from '../../records/records.js';
@@ -83,5 +85,7 @@ function checkHeld(folder: string, digest: string): string {
 /** The digest of the records that a folder was written with; undefined when it says none. */
 function heldDigest(folder: string): string | undefined {
   const source = path.join(folder, 'source.json');
-  return existsSync(source) ? (JSON.parse(readFileSync(source, 'utf8')) as { records?: string }).records : undefined;
+  return existsSync(source)
+    ? readJsonFile<{ records?: string }>(source, `remove ${folder}, and the same command draws its rows anew`).records
+    : undefined;
 }

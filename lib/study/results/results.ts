@@ -1,7 +1,9 @@
 /** The results of a study, in the shapes that tables and figures draw from, and the file `results.json` that holds them. */
-import { existsSync, readFileSync } from 'node:fs';
+
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { writeFileAtomic } from '../../engine/atomic-write.js';
+import { readJsonFile } from '../../engine/read-json.js';
 import type { Estimate } from '../../evaluate/over-seeds.js';
 import { TASK_NAMES, type TaskName, type TestSet, testSetsOf } from '../../tasks/tasks.js';
 import { PARADIGMS, type Paradigm } from '../design/paradigms.js';
@@ -219,7 +221,7 @@ export function readResults(study: Study): StudyResults {
   const file = resultsFile(study);
   const command = `npx reason-rft results --profile ${study.profile.name}`;
   if (!existsSync(file)) throw new Error(`${file} does not exist yet: run '${command}' first`);
-  const results = JSON.parse(readFileSync(file, 'utf8')) as StudyResults;
+  const results = readJsonFile<StudyResults>(file, `run '${command}' again`);
   if (!results.words) throw new Error(`${file} was written by an earlier version: run '${command}' again`);
   checkNames(results, file);
   return results;
