@@ -171,6 +171,6 @@ test('impossible settings are named', async () => {
   await assert.rejects(update({ seed: 1e300 }), /sft: seed may be at most/);
   await assert.rejects(
     update({ epoch: 1 } as never),
-    /sft: there is no setting 'epoch'; did you mean 'epochs'\? The settings are epochs, batchSize/,
+    /sft: there is no setting 'epoch'; did you mean 'epochs'\? The settings are lossType, epochs, batchSize/,
   );
 });
