@@ -20,6 +20,7 @@ const FLOORS = [
   'study',
   'pretrain',
   'plots',
+  'handover',
   'bench',
   'setup',
   'cli',

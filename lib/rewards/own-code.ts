@@ -17,6 +17,8 @@ export type OwnCodeIdentity = {
 /** An export of a file. */
 export interface OwnExport {
   name: string;
+  /** The file, as a whole path without links in it. */
+  file: string;
   value: unknown;
   identity: OwnCodeIdentity;
 }
@@ -53,7 +55,8 @@ export function loadOwnExport(file: string, exportName?: string): OwnExport {
   if (exportName === undefined && name !== 'default' && names.length > 1)
     throw new Error(`${file} exports several things and none as its default; choose one: ${shown}`);
   const files = filesOf(module);
-  return { name, value: exports[name], identity: { export: name, files: digests(module.filename, files) } };
+  const identity = { export: name, files: digests(module.filename, files) };
+  return { name, file: module.filename, value: exports[name], identity };
 }
 
 /** @throws Error naming the files of code that the folder holds when there is no such file */
@@ -106,6 +109,15 @@ function requireTypeScript(file: string): void {
     loader._resolveFilename = resolve;
     unregister();
   }
+}
+
+/**
+ * The file of an own export and the files that it imports, as whole paths.
+ *
+ * @param file as `loadOwnExport` has loaded it
+ */
+export function ownFilesOf(file: string): string[] {
+  return filesOf(loadFile(file));
 }
 
 /** The file of a module and the files that it imports, directly or not; no packages, and nothing of the kit. */

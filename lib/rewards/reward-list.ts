@@ -11,6 +11,8 @@ export interface ListedReward {
   weight: number;
   reward: Reward;
   code: { kit: RewardName } | OwnCodeIdentity;
+  /** The file of a reward of one's own. */
+  file?: string;
 }
 
 /** A reward of the kit. */
@@ -52,13 +54,13 @@ function parseEntry(entry: string): ListedReward {
 }
 
 function ownReward(file: string, exportName: string | undefined, weight: number): ListedReward {
-  const { name, value, identity } = loadOwnExport(file, exportName);
+  const { name, value, identity, file: ownFile } = loadOwnExport(file, exportName);
   if (!isReward(value))
     throw new Error(
       `${file}#${name} is no reward: it must be a function of one completion, or an object with 'batch', a function of all of them`,
     );
   const ownName = name === 'default' ? path.basename(file).replace(/\.[^.]+$/, '') : name;
-  return { name: ownName, weight, reward: value, code: identity };
+  return { name: ownName, weight, reward: value, code: identity, file: ownFile };
 }
 
 function isReward(value: unknown): value is Reward {
