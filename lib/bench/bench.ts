@@ -1,7 +1,6 @@
 /**
  * `npm run bench` measures every workload in one run, with this kit and its peers by turns. It writes `runs/bench.json` and prints a table.
  */
-import { availableParallelism, cpus } from 'node:os';
 import path from 'node:path';
 import { median } from 'simple-statistics';
 import { writeFileAtomic } from '../engine/atomic-write.js';
@@ -11,8 +10,9 @@ import { exportFigure } from '../plots/export.js';
 import { shippedModel } from '../study/workspace.js';
 import { trainingOperations } from './flops.js';
 import { checkpointOfWidth, writePrompts } from './inputs.js';
+import { describeProcessor } from './machine.js';
 import { type Entry, entryOf, precisionTable, reportTable, type SeriesPoint, scalingFigure } from './report.js';
-import { askHello, type KitHello, measureByTurns, type PeerHello, type StartWorker, workerOf } from './take-turns.js';
+import { askHello, type KitHello, measureByTurns, type Peers, type StartWorker, workerOf } from './take-turns.js';
 import {
   AXES,
   type BenchRequest,
@@ -20,6 +20,8 @@ import {
   HEADLINES,
   LEARN,
   type LearnAnswer,
+  PEER_FORMS,
+  type PeerForm,
   seriesWorkload,
   WORKLOADS,
   type Workload,
@@ -53,7 +55,7 @@ interface Bench {
   /** The file of the prompts. */
   prompts: string;
   startKit(precision: Precision): ReturnType<StartWorker<KitHello>>;
-  startPeer?: StartWorker<PeerHello>;
+  startPeer?: Peers['start'];
 }
 
 type Learned = { [precision in Precision]?: LearnAnswer };
@@ -66,9 +68,7 @@ export async function runBench({ root, peerPython, headlinesOnly = false }: Benc
     folder,
     prompts: await writePrompts(folder),
     startKit: (precision) => workerOf<KitHello>(process.execPath, [worker, precision])(),
-    ...(peerPython
-      ? { startPeer: workerOf<PeerHello>(peerPython, [path.join(root, 'lib', 'bench', 'peers.py')]) }
-      : {}),
+    ...(peerPython ? { startPeer: workerOf(peerPython, [path.join(root, 'lib', 'bench', 'peers.py')]) } : {}),
   };
   const machine = await describeMachine(bench);
   const entries = await measureWorkloads(bench, headlinesOnly ? WORKLOADS.slice(0, HEADLINE_ROWS) : WORKLOADS);
@@ -97,8 +97,7 @@ async function describeMachine({ startKit, startPeer }: Bench) {
   const bfloat16 = await askHello(() => startKit('bfloat16'));
   const peer = startPeer && (await askHello(startPeer));
   return {
-    processor: cpus()[0]?.model,
-    cores: availableParallelism(),
+    processor: describeProcessor(),
     gpu: float32.gpu,
     node: process.version,
     versions: { ...float32.versions, ...peer?.versions },
@@ -111,20 +110,23 @@ async function describeMachine({ startKit, startPeer }: Bench) {
 async function measureWorkloads(bench: Bench, workloads: readonly Workload[]): Promise<Entry[]> {
   const entries: Entry[] = [];
   for (const workload of workloads) {
-    const measurement = await measureOne(bench, workload, ROUNDS, SAMPLES);
+    // Compiled peers take minutes to warm up, so that only the headlines have them.
+    const isHeadline = WORKLOADS.indexOf(workload) < HEADLINE_ROWS;
+    const measurement = await measureOne(bench, workload, ROUNDS, SAMPLES, isHeadline ? PEER_FORMS : ['eager']);
     if (!measurement) continue;
-    const entry = entryOf(measurement);
+    const entry = entryOf(measurement, describeProcessor());
     entries.push(entry);
     console.log(reportTable([entry]).split('\n')[1]);
   }
   return entries;
 }
 
-function measureOne(bench: Bench, workload: Workload, rounds: number, samples: number) {
+function measureOne(bench: Bench, workload: Workload, rounds: number, samples: number, forms: readonly PeerForm[]) {
   const { folder, prompts, startKit, startPeer } = bench;
   const checkpoint = checkpointOfWidth(folder, workload.width);
   const request: BenchRequest = { ...workload, prompts, samples, fill: FILL, checkpoint };
-  return measureByTurns(workload, request, rounds, () => startKit(workload.precision), startPeer);
+  const peers = startPeer && { start: startPeer, forms };
+  return measureByTurns(workload, request, rounds, () => startKit(workload.precision), peers);
 }
 
 /** Trains the same rows in both precisions, and prints what each came to. */
@@ -148,10 +150,10 @@ async function measureGrowth(bench: Bench): Promise<SeriesPoint[]> {
     for (const axis of AXES) {
       for (const factor of FACTORS) {
         const workload = seriesWorkload(kind, axis, factor);
-        const measurement = await measureOne(bench, workload, 1, SERIES_SAMPLES);
+        const measurement = await measureOne(bench, workload, 1, SERIES_SAMPLES, ['eager']);
         if (!measurement) continue;
-        const { kit, peer } = measurement;
-        const peerSeconds = peer && 'samples' in peer ? median(peer.samples) : null;
+        const { kit, peers } = measurement;
+        const peerSeconds = peers.eager && 'samples' in peers.eager ? median(peers.eager.samples) : null;
         points.push({ kind, axis, factor, kit: median(kit.samples), peer: peerSeconds });
         console.log(`growth: ${workloadText(workload)}`);
       }
@@ -163,14 +165,14 @@ async function measureGrowth(bench: Bench): Promise<SeriesPoint[]> {
 
 /** The tables, with the machine that they hold for. */
 function benchText(
-  { processor, cores, productRate }: Awaited<ReturnType<typeof describeMachine>>,
+  { processor, productRate }: Awaited<ReturnType<typeof describeMachine>>,
   entries: readonly Entry[],
   learned: Learned,
   rateShare: number | undefined,
 ): string {
   const gigaflops = (rate: number) => `${(rate / 1e9).toFixed(0)} GFLOP/s`;
   const lines = [
-    `measured on ${processor}, ${cores} cores, with PyTorch in eager mode; another processor has other ratios`,
+    `measured on ${processor.name}, ${processor.cores} cores, ${processor.instructions}; another processor has other ratios`,
     reportTable(entries),
     '',
   ];

@@ -1,9 +1,10 @@
 """The same workloads with PyTorch, transformers and TRL: reads one JSON request a line, answers with the seconds of each sample.
 
 Request: {"kind": "sft" | "decode" | "prefill" | "grpo", "checkpoint": DIR, "prompts": FILE, "precision": "float32" | "bfloat16",
-"samples": N, ...}. `prompts` holds [{"text", "image"}], images as PNG files beside it. The first sample warms up and is not reported.
+"samples": N, "compiled": BOOL, ...}. `prompts` holds [{"text", "image"}], images as PNG files beside it. Samples that warm up come first
+and are not reported. With `compiled` the peer runs as its experts run it: torch.compile of the vision tower and the language model,
+`generate` with a static cache, TRL with `torch_compile`. In bfloat16 the weights are bfloat16 too.
 """
-import contextlib
 import json
 import os
 import resource
@@ -22,16 +23,24 @@ warnings.filterwarnings("ignore")
 
 import torch  # noqa: E402
 from PIL import Image  # noqa: E402
-from transformers import AutoProcessor, Qwen2VLForConditionalGeneration  # noqa: E402
+from transformers import AutoProcessor, CompileConfig, Qwen2VLForConditionalGeneration  # noqa: E402
 
 
 DEVICE = "cuda" if ON_GPU else "cpu"
 
 
-def load(checkpoint):
-    # Set-up copies the field's files; the processor is that of the checkpoint.
-    model = Qwen2VLForConditionalGeneration.from_pretrained(checkpoint, dtype=torch.float32).to(DEVICE)
-    return model, AutoProcessor.from_pretrained(checkpoint)
+# A compiled model meets its shapes in the first samples: the first compiles, and a decoder's cache compiles once more.
+WARM_UPS = {False: 1, True: 3}
+
+
+def load(request):
+    """Model and processor of the checkpoint, compiled if it is asked for."""
+    dtype = torch.bfloat16 if request["precision"] == "bfloat16" else torch.float32
+    model = Qwen2VLForConditionalGeneration.from_pretrained(request["checkpoint"], dtype=dtype).to(DEVICE)
+    if request.get("compiled") and request["kind"] in ("sft", "prefill"):
+        model.model.visual = torch.compile(model.model.visual)
+        model.model.language_model = torch.compile(model.model.language_model)
+    return model, AutoProcessor.from_pretrained(request["checkpoint"])
 
 
 def conversation(prompt):
@@ -50,27 +59,22 @@ def take(prompts, count):
     return [prompts[i % len(prompts)] for i in range(count)]
 
 
-def autocast(precision):
-    if precision == "float32":
-        return contextlib.nullcontext()
-    return torch.autocast(DEVICE, dtype=torch.bfloat16)
-
-
-def timed(samples, run):
+def timed(request, run):
+    warm_ups = WARM_UPS[bool(request.get("compiled"))]
     seconds = []
-    for sample in range(samples + 1):
+    for sample in range(request["samples"] + warm_ups):
         started = time.perf_counter()
         run()
         if ON_GPU:
             torch.cuda.synchronize()
-        if sample > 0:
+        if sample >= warm_ups:
             seconds.append(time.perf_counter() - started)
     return seconds
 
 
 def sft(request, prompts, folder):
     """Forward, backward, clipping and AdamW on rows of exactly `length` tokens: the prompt, then trained tokens."""
-    model, processor = load(request["checkpoint"])
+    model, processor = load(request)
     model.train()
     rows, length = request["rows"], request["length"]
     encoded = encode(processor, take(prompts, rows), folder, "right")
@@ -91,42 +95,47 @@ def sft(request, prompts, folder):
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5, weight_decay=0.1)
 
     def run():
-        with autocast(request["precision"]):
-            loss = model(**batch).loss
+        loss = model(**batch).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
 
-    return timed(request["samples"], run)
+    return timed(request, run)
 
 
 def decode(request, prompts, folder):
     """`generate`, greedy, always `newTokens` tokens."""
-    model, processor = load(request["checkpoint"])
+    model, processor = load(request)
     model.eval()
     encoded = encode(processor, take(prompts, request["rows"]), folder, "left")
     count = request["newTokens"]
+    options = {"do_sample": False, "min_new_tokens": count, "max_new_tokens": count}
+    if request.get("compiled"):
+        # transformers compiles `generate` with a static cache on a GPU alone, unless it is asked to.
+        compiling = CompileConfig()
+        compiling._compile_all_devices = True
+        options |= {"cache_implementation": "static", "compile_config": compiling}
 
     def run():
-        with torch.no_grad(), autocast(request["precision"]):
-            out = model.generate(**encoded, do_sample=False, min_new_tokens=count, max_new_tokens=count)
+        with torch.no_grad():
+            out = model.generate(**encoded, **options)
         assert out.shape[1] == encoded["input_ids"].shape[1] + count
 
-    return timed(request["samples"], run)
+    return timed(request, run)
 
 
 def prefill(request, prompts, folder):
     """One forward pass over the prompts, logits of the last token alone."""
-    model, processor = load(request["checkpoint"])
+    model, processor = load(request)
     model.eval()
     encoded = encode(processor, take(prompts, request["rows"]), folder, "left")
 
     def run():
-        with torch.no_grad(), autocast(request["precision"]):
+        with torch.no_grad():
             model(**encoded, use_cache=True, logits_to_keep=1)
 
-    return timed(request["samples"], run)
+    return timed(request, run)
 
 
 def vision_tokens(config):
@@ -149,15 +158,16 @@ def grpo(request, prompts, folder):
         def on_step_end(self, args, state, control, **kwargs):
             seconds.append(time.perf_counter() - self.started)
 
+    warm_ups = WARM_UPS[bool(request.get("compiled"))]
     rows = [
         {"prompt": [{"role": "user", "content": p["text"]}], "image": Image.open(os.path.join(folder, p["image"])).convert("RGB")}
-        for p in take(prompts, request["rows"] * (request["samples"] + 1))
+        for p in take(prompts, request["rows"] * (request["samples"] + warm_ups))
     ]
     features = datasets.Features(
         {"prompt": [{"role": datasets.Value("string"), "content": datasets.Value("string")}], "image": datasets.Image()}
     )
     dataset = datasets.Dataset.from_list(rows, features=features)
-    model, processor = load(request["checkpoint"])
+    model, processor = load(request)
     processor.tokenizer.padding_side = "left"
     count = request["newTokens"]
     with tempfile.TemporaryDirectory() as output:
@@ -172,7 +182,8 @@ def grpo(request, prompts, folder):
             loss_type="grpo",
             temperature=1.0,
             learning_rate=1e-6,
-            max_steps=request["samples"] + 1,
+            max_steps=request["samples"] + warm_ups,
+            torch_compile=bool(request.get("compiled")),
             gradient_checkpointing=False,
             bf16=request["precision"] == "bfloat16",
             use_cpu=not ON_GPU,
@@ -191,7 +202,7 @@ def grpo(request, prompts, folder):
             callbacks=[Clock()],
         )
         trainer.train()
-    return seconds[1:]
+    return seconds[warm_ups:]
 
 
 WORKLOADS = {"sft": sft, "decode": decode, "prefill": prefill, "grpo": grpo}

@@ -2,12 +2,15 @@
 import { median } from 'simple-statistics';
 import { type PanelFrame, panelFigure } from '../plots/panels.js';
 import { type Figure, seriesStyle } from '../plots/style.js';
+import { type Processor, whyNotQuiet } from './machine.js';
 import {
   AXES,
   type Axis,
   FACTORS,
   LEARN,
   type LearnAnswer,
+  PEER_FORMS,
+  type PeerForm,
   tokensOf,
   type Workload,
   workloadText,
@@ -22,12 +25,22 @@ export interface Side {
   rolloutSeconds?: number[];
 }
 
-/** A workload with what the kit and the peer took. */
+/** A workload with what the kit and its peers took. */
 export interface Measurement {
   workload: Workload;
   kit: Side;
-  /** Absent without a peer; `error` where the peer failed. */
-  peer?: Side | { error: string };
+  /** Each form of the peer that was measured, or why it failed. */
+  peers: { [form in PeerForm]?: Side | { error: string } };
+  /** The machine's load at the beginning of each round. */
+  loads: number[];
+}
+
+/** What one form of the peer took, as `bench.json` holds it. */
+export interface PeerEntry {
+  /** Median of the samples, in the entry's unit. */
+  value: number;
+  samples: number[];
+  peakMegabytes: number;
 }
 
 /** A measurement as `bench.json` holds it. */
@@ -36,42 +49,70 @@ export interface Entry {
   /** Median of the samples, in `unit`. */
   value: number;
   unit: 'tokens/s' | 's';
-  /** The peer's median in the same unit; null without a peer. */
-  peer: number | null;
-  /** How many times as fast as the peer. */
+  /** The processor that the figures belong to. */
+  processor: Processor;
+  /** Why the machine was not quiet. No figure of the entry is to be believed then, and none is printed. */
+  refused?: string;
+  /** The forms of the peer that were measured. */
+  peers: { [form in PeerForm]?: PeerEntry };
+  /** The form with the smallest median; null without a peer. */
+  fastestPeer: PeerForm | null;
+  /** How many times as fast as that form, by medians. */
   ratio: number | null;
   /** The same by the fastest sample of each side, which other work on the machine disturbs least. */
   fastestRatio: number | null;
   /** Seconds of each sample. */
   samples: number[];
-  peerSamples: number[];
   peakMegabytes: number;
-  peerPeakMegabytes: number | null;
   /** GRPO: the median seconds that drew the completions; the rest is rewards and update. */
   rolloutSeconds?: number;
-  /** Why the peer has no number. */
-  peerError?: string;
+  /** Why a form of the peer has no number. */
+  peerErrors: { [form in PeerForm]?: string };
 }
 
 /** The medians and ratios of a measurement. */
-export function entryOf({ workload, kit, peer }: Measurement): Entry {
+export function entryOf({ workload, kit, peers, loads }: Measurement, processor: Processor): Entry {
   const tokens = tokensOf(workload);
   const inUnit = (samples: number[]) => (tokens === undefined ? median(samples) : tokens / median(samples));
-  const measured = peer && 'samples' in peer ? peer : undefined;
+  const forms = PEER_FORMS.flatMap((form) => {
+    const side = peers[form];
+    return side && 'samples' in side ? [{ form, side }] : [];
+  });
+  const failed = PEER_FORMS.flatMap((form) => {
+    const side = peers[form];
+    return side && 'error' in side ? [[form, side.error]] : [];
+  });
+  const fastest = minBy(forms, ({ side }) => median(side.samples));
+  const sides = { 'this kit': kit.samples, ...Object.fromEntries(forms.map(({ form, side }) => [form, side.samples])) };
+  const refused = whyNotQuiet(loads, sides, processor.cores);
   return {
     workload: workloadText(workload),
     value: inUnit(kit.samples),
     unit: tokens === undefined ? 's' : 'tokens/s',
-    peer: measured ? inUnit(measured.samples) : null,
-    ratio: measured ? median(measured.samples) / median(kit.samples) : null,
-    fastestRatio: measured ? Math.min(...measured.samples) / Math.min(...kit.samples) : null,
+    processor,
+    ...(refused === undefined ? {} : { refused }),
+    peers: Object.fromEntries(
+      forms.map(({ form, side }) => [
+        form,
+        { value: inUnit(side.samples), samples: side.samples, peakMegabytes: side.peakMegabytes },
+      ]),
+    ),
+    fastestPeer: fastest?.form ?? null,
+    ratio: fastest ? median(fastest.side.samples) / median(kit.samples) : null,
+    fastestRatio: fastest ? Math.min(...forms.flatMap(({ side }) => side.samples)) / Math.min(...kit.samples) : null,
     samples: kit.samples,
-    peerSamples: measured?.samples ?? [],
     peakMegabytes: kit.peakMegabytes,
-    peerPeakMegabytes: measured?.peakMegabytes ?? null,
     ...(kit.rolloutSeconds ? { rolloutSeconds: median(kit.rolloutSeconds) } : {}),
-    ...(peer && 'error' in peer ? { peerError: peer.error } : {}),
+    peerErrors: Object.fromEntries(failed),
   };
+}
+
+/** The entry with the smallest value; undefined of none. */
+function minBy<T>(entries: readonly T[], value: (entry: T) => number): T | undefined {
+  return entries.reduce<T | undefined>(
+    (best, entry) => (best && value(best) <= value(entry) ? best : entry),
+    undefined,
+  );
 }
 
 function valueText(value: number, unit: Entry['unit']): string {
@@ -80,22 +121,32 @@ function valueText(value: number, unit: Entry['unit']): string {
 
 const times = (ratio: number | null) => (ratio === null ? '-' : `${ratio.toFixed(2)}x`);
 
-/** One line an entry: the workload, both sides, how many times as fast by medians and by the fastest samples, peak memory of both. */
+/**
+ * One line an entry: the workload, each side, how many times as fast as the fastest form of the peer by medians and by the fastest
+ * samples, peak memory of all. An entry that was not measured on a quiet machine has the reason in place of its numbers.
+ */
 export function reportTable(entries: readonly Entry[]): string {
   const lines = entries.map((entry) => {
+    if (entry.refused !== undefined) return [entry.workload, `refused: ${entry.refused}`, '', '', '', '', ''];
     const rollout = entry.rolloutSeconds === undefined ? '' : ` (rollout ${entry.rolloutSeconds.toFixed(3)} s)`;
-    const peer = entry.peer === null ? (entry.peerError ? 'failed' : '-') : valueText(entry.peer, entry.unit);
+    const memory = [entry.peakMegabytes, ...PEER_FORMS.map((form) => entry.peers[form]?.peakMegabytes)];
     return [
       entry.workload,
       valueText(entry.value, entry.unit) + rollout,
-      peer,
+      ...PEER_FORMS.map((form) => {
+        const peer = entry.peers[form];
+        return peer ? valueText(peer.value, entry.unit) : entry.peerErrors[form] ? 'failed' : '-';
+      }),
       times(entry.ratio),
       times(entry.fastestRatio),
-      `${Math.round(entry.peakMegabytes)} / ${entry.peerPeakMegabytes === null ? '-' : Math.round(entry.peerPeakMegabytes)} MB`,
+      `${memory.map((megabytes) => (megabytes === undefined ? '-' : Math.round(megabytes))).join(' / ')} MB`,
     ];
   });
-  const head = ['workload', 'this kit', 'PyTorch / transformers / TRL', 'as fast', 'fastest samples', 'peak memory'];
-  return columns([head, ...lines]);
+  const peers = PEER_FORMS.map((form) => `PyTorch, ${form}`);
+  return columns([
+    ['workload', 'this kit', ...peers, 'as fast as the faster', 'fastest samples', 'peak memory'],
+    ...lines,
+  ]);
 }
 
 function columns(table: readonly string[][]): string {

@@ -1,7 +1,8 @@
-/** Measures one workload with this kit and its peer by turns, so that both meet the machine in the same minutes. */
+/** Measures one workload with this kit and its peers by turns, so that all meet the machine in the same minutes. */
+import { systemLoad } from './machine.js';
 import { startWorker, type Worker } from './process.js';
 import type { Measurement, Side } from './report.js';
-import { type BenchAnswer, type BenchRequest, type Workload, workloadText } from './workload.js';
+import { type BenchAnswer, type BenchRequest, type PeerForm, type Workload, workloadText } from './workload.js';
 
 /** What the kit's worker says of itself. */
 export interface KitHello {
@@ -32,35 +33,46 @@ export async function askHello<Hello>(start: StartWorker<Hello>): Promise<Hello>
   return worker.hello;
 }
 
+/** The peers of a workload: how a worker is started, and the forms in which it runs. */
+export interface Peers {
+  start: StartWorker<PeerHello>;
+  forms: readonly PeerForm[];
+}
+
 /**
- * Measures a workload in so many rounds, each side in a process of its own.
+ * Measures a workload in so many rounds, each side in a process of its own, so that what one form has compiled helps no other.
  *
- * @returns undefined where the kit fails, which is printed; where the peer fails, that is part of the result
+ * @returns undefined where the kit fails, which is printed; where a peer fails, that is part of the result
  */
 export async function measureByTurns(
   workload: Workload,
   request: BenchRequest,
   rounds: number,
   startKit: StartWorker<KitHello>,
-  startPeer: StartWorker<PeerHello> | undefined,
+  peers: Peers | undefined,
 ): Promise<Measurement | undefined> {
   const kit = await startKit();
-  const peer = await startPeer?.();
+  const sides: { form: PeerForm; worker: Worker<PeerHello>; answers: BenchAnswer[] }[] = [];
   try {
-    const answers: { kit: BenchAnswer[]; peer: BenchAnswer[] } = { kit: [], peer: [] };
+    for (const form of peers?.forms ?? []) sides.push({ form, worker: await peers!.start(), answers: [] });
+    const kitAnswers: BenchAnswer[] = [];
+    const loads: number[] = [];
     for (let round = 0; round < rounds; round++) {
-      answers.kit.push(await kit.ask(request));
-      if (peer) answers.peer.push(await peer.ask(request));
+      loads.push(systemLoad());
+      kitAnswers.push(await kit.ask(request));
+      for (const side of sides)
+        side.answers.push(await side.worker.ask({ ...request, compiled: side.form === 'compiled' }));
     }
-    const kitSide = joinAnswers(answers.kit);
+    const kitSide = joinAnswers(kitAnswers);
     if ('error' in kitSide) {
       console.error(`bench: ${workloadText(workload)} failed: ${kitSide.error}`);
       return undefined;
     }
-    return { workload, kit: kitSide, ...(peer ? { peer: joinAnswers(answers.peer) } : {}) };
+    const measuredPeers = Object.fromEntries(sides.map(({ form, answers }) => [form, joinAnswers(answers)]));
+    return { workload, kit: kitSide, peers: measuredPeers, loads };
   } finally {
     kit.close();
-    peer?.close();
+    for (const { worker } of sides) worker.close();
   }
 }
 

@@ -17,8 +17,14 @@ export interface Workload {
   precision: Precision;
 }
 
+/** How PyTorch runs: as most people run it, and as its experts do (`torch.compile`, a static cache). */
+export const PEER_FORMS = ['eager', 'compiled'] as const;
+export type PeerForm = (typeof PEER_FORMS)[number];
+
 /** A request to a worker, one JSON object a line. */
 export interface BenchRequest extends Workload {
+  /** For the peers: whether they compile. */
+  compiled?: boolean;
   checkpoint: string;
   /** A JSON file `[{ text, image }]`, with the images beside it. */
   prompts: string;
