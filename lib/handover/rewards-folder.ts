@@ -140,10 +140,10 @@ function serveScript(list: string, settings: GrpoSettings): string {
 # The token is that of ${TOKEN_VARIABLE}. If this folder lies outside of the kit, REASON_RFT names its program:
 #   REASON_RFT=/path/to/reason-rft-kit/node_modules/.bin/reason-rft sh rewards/serve.sh
 set -e
-: "\${${TOKEN_VARIABLE}:?set it first: export ${TOKEN_VARIABLE}=$(openssl rand -hex 24)}"
+: "\${${TOKEN_VARIABLE}:?set it to a token of 16 characters or more, which the trainer needs too}"
 cd "$(dirname "$0")"
-exec \${REASON_RFT:-npx --no-install reason-rft} serve-rewards --data rows.jsonl \
-  --rewards ${shellWord(list)} \
+exec \${REASON_RFT:-npx --no-install reason-rft} serve-rewards --data rows.jsonl \\
+  --rewards ${shellWord(list)} \\
   --reward-concurrency ${rewardConcurrency} --reward-time-limit ${rewardTimeLimit} --on-reward-error ${onRewardError} "$@"
 `;
 }

@@ -152,7 +152,7 @@ export function grpoOptions({ grpo, lora, questions, rewards, heldOut }: Experim
     reward_weights: rewards.map(({ weight }) => weight),
     shuffle_dataset: true,
     // A step's rewards and completions stand in the log one by one.
-    ...{ logging_steps: 1, log_completions: true, log_multimodal: false, num_completions_to_print: 1 },
+    ...{ logging_steps: 1, log_completions: true, log_multimodal: false, num_completions_to_print: 0 },
     ...{ save_strategy: 'steps', save_steps: 20 * updates, save_total_limit: 2 },
     ...(grpo.lossType === 'vespo' ? { vllm_importance_sampling_mode: 'token_truncate' } : {}),
     ...(heldOut && {
