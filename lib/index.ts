@@ -162,6 +162,7 @@ export { attachLive } from './plots/live/attach-live.js';
 export { runGridLive } from './plots/live/grid-live.js';
 export { type LivePlot, livePlot } from './plots/live/live-plot.js';
 export { liveProgress, runCellLive } from './plots/live/run-live.js';
+export { type LiveControl, runTrial, trainLive } from './plots/live/train-live.js';
 export { metricPanels } from './plots/metric-panels.js';
 export { rolloutTable, sampleTable } from './plots/rollout-table.js';
 export { writeRollouts } from './plots/rollouts/write-rollouts.js';

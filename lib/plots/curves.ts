@@ -83,6 +83,7 @@ export function trainingCurves(
   if (total === undefined) checkMetrics(rows, frames);
   const underWay = total !== undefined && !rows.some((row) => row[step] === total);
   const logged = new Set(rows.flatMap((row) => Object.keys(row)));
+  const isLogged = ({ keys }: CurvePanel) => keys.some((key) => logged.has(key));
   const window = options.window ?? windowOf(total ?? Math.max(0, ...Object.values(runs).map((run) => run.length)));
   const inLegend = new Set<string>();
   const several = names.length > 1;
@@ -99,7 +100,8 @@ export function trainingCurves(
     if (showlegend) inLegend.add(label);
     const { color } = style;
     const common = {
-      ...{ type: 'scatter', x: metricColumn(drawn, step), legendgroup: label },
+      // A point on the edge of the axes, such as a share of 1, is drawn whole.
+      ...{ type: 'scatter', x: metricColumn(drawn, step), legendgroup: label, cliponaxis: false },
       ...{ xaxis: place.xaxis, yaxis: place.yaxis },
     } as const;
     const bold = { color, width: 2, dash: style.dash } as const;
@@ -123,15 +125,18 @@ export function trainingCurves(
     frames.map((panel, i) => ({
       // A panel without a curve says why it is empty.
       title:
-        rows.length === 0 || panel.keys.some((key) => logged.has(key))
-          ? panel.title
-          : `${panel.title} (not logged${underWay ? ' yet' : ''})`,
+        rows.length === 0 || isLogged(panel) ? panel.title : `${panel.title} (not logged${underWay ? ' yet' : ''})`,
       xaxis: {
         // Once a column, below its lowest panel.
         ...(i + columns >= frames.length ? { title: { text: step } } : {}),
         ...(total === undefined ? {} : { range: [0, 1.02 * total] }),
       },
-      yaxis: panel.range ? { range: [...panel.range] } : { rangemode: 'tozero' as const },
+      // Numbers on an axis without a curve would say something, and be wrong.
+      yaxis: !isLogged(panel)
+        ? { range: [0, 1], showticklabels: false }
+        : panel.range
+          ? { range: [...panel.range] }
+          : { rangemode: 'tozero' as const },
     })),
     columns,
     (place, index) => {

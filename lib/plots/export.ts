@@ -229,10 +229,11 @@ function layoutsByWidth(
 
 /** Pixels below which a figure's marks run into each other; on a smaller screen its page scrolls. */
 function leastWidth({ layout }: Figure): number {
-  if (layout.meta !== undefined) return 320;
+  const { meta, margin } = layout;
   // Names to the left of a chart stand in its margin.
+  if (meta !== undefined) return 'stacked' in meta ? (margin?.l ?? 56) + 190 : 320;
   const panels = Object.keys(layout).filter((name) => name.startsWith('xaxis')).length;
-  return (layout.margin?.l ?? 56) + 190 * Math.max(1, panels);
+  return (margin?.l ?? 56) + 190 * Math.max(1, panels);
 }
 
 /** Writes plotly.js into a folder, unless it lies there. */

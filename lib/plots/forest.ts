@@ -1,7 +1,7 @@
 /** Forest plots: a line for each setting, with a dot and its 95 % interval. Names stand level and whole to the left of the chart. */
 
-import type { Annotations, Data, LayoutAxis } from 'plotly.js';
-import { type Figure, figureTemplate, seriesStyle } from './style.js';
+import type { Annotations, Data, Layout, LayoutAxis } from 'plotly.js';
+import { type Figure, figureTemplate, type StackMeta, seriesStyle } from './style.js';
 import { plotlyText, wrapLines } from './text.js';
 
 /** One dot. Its numbers are shares or differences of shares, as fractions of 1. */
@@ -55,6 +55,14 @@ const HEAD_HEIGHT = 74;
 const FOOT_HEIGHT = 58;
 /** Pixels that a legend adds below the axis. */
 const LEGEND_HEIGHT = 32;
+/** Share of the chart's width between two panels. */
+const GAP = 0.05;
+/** Pixels between two panels in one column: tick labels, the axis's name, and the next title. */
+const STACK_GAP = 82;
+/** Pixels in which the ticks of an axis do not touch. */
+const LEAST_PANEL = 170;
+/** Pixels of a character of a panel's title. */
+const TITLE_CHARACTER_WIDTH = 7.5;
 /** A name of more characters than this is broken into lines. */
 const WRAP_AT = 36;
 /** The least number of pixels between lines of the chart if a name takes two lines of text. */
@@ -80,44 +88,10 @@ export function forestFigure(groups: readonly ForestGroup[], panels: readonly Fo
     labels.some((label) => label.length > 1) ? TWO_LINES_HEIGHT : 0,
   );
   const footHeight = FOOT_HEIGHT + (series.length > 1 ? LEGEND_HEIGHT : 0);
-  const gap = 0.05;
-  const width = (1 - gap * (panels.length - 1)) / panels.length;
-  const axes: Record<string, Partial<LayoutAxis>> = {};
-  const annotations: Partial<Annotations>[] = lines.map((line, i) => ({
-    text: labelText(labels[i]!, line.row !== undefined && !line.row.marked),
-    align: 'left' as const,
-    ...{ x: 0, xref: 'paper' as const, xanchor: 'left' as const, xshift: line.row ? 8 - labelWidth : -labelWidth },
-    ...{ y: line.y, yref: 'y' as const, yanchor: 'middle' as const, showarrow: false, font: { size: 12 } },
-  }));
   const data: Data[] = [];
   const inLegend = new Set<string>();
   panels.forEach((panel, p) => {
     const axisNumber = p === 0 ? '' : String(p + 1);
-    const left = p * (width + gap);
-    axes[`xaxis${axisNumber}`] = {
-      ...{
-        domain: [left, left + width],
-        anchor: `y${axisNumber}` as LayoutAxis['anchor'],
-        title: { text: panel.axis },
-      },
-      ...(panel.range ? { range: [...panel.range] } : panel.markZero ? { rangemode: 'tozero' as const } : {}),
-      ...{ showgrid: true, zeroline: panel.markZero ?? false, zerolinecolor: '#1A1A1A', zerolinewidth: 1.2, nticks: 6 },
-    };
-    axes[`yaxis${axisNumber}`] = {
-      ...{
-        domain: [0, 1],
-        anchor: `x${axisNumber}` as LayoutAxis['anchor'],
-        range: [lastY + 0.6, -0.6],
-        showticklabels: false,
-      },
-      ...{ ticks: '' as const, tickvals: lines.filter((line) => line.row).map((line) => line.y), showline: true },
-      ...{ gridcolor: '#F0F0F0' },
-    };
-    annotations.push({
-      text: plotlyText(panel.title),
-      ...{ x: left, xref: 'paper' as const, xanchor: 'left' as const },
-      ...{ y: 1, yref: 'paper' as const, yanchor: 'bottom' as const, yshift: 4, showarrow: false, font: { size: 13 } },
-    });
     const axisNames = { xaxis: `x${axisNumber}`, yaxis: `y${axisNumber}` };
     data.push(...guideTraces(lines, panel, axisNames));
     for (const [s, name] of series.entries()) {
@@ -144,18 +118,90 @@ export function forestFigure(groups: readonly ForestGroup[], panels: readonly Fo
       inLegend.add(name);
     }
   });
-  return {
-    data,
-    layout: {
-      template: figureTemplate,
-      title: { text: plotlyText(title), x: 0, xref: 'container', pad: { l: 16, t: 14 } },
-      ...axes,
-      annotations,
-      height: Math.ceil(HEAD_HEIGHT + footHeight + rowHeight * (lastY + 1.2)),
-      margin: { l: labelWidth + 16, r: 20, t: HEAD_HEIGHT, b: footHeight },
-      legend: { x: 0.02, xref: 'container' } as Figure['layout']['legend'],
-    },
+  const sizes = { labelWidth, footHeight, chartHeight: rowHeight * (lastY + 1.2) };
+  const common = {
+    template: figureTemplate,
+    title: { text: plotlyText(title), x: 0, xref: 'container' as const, pad: { l: 16, t: 14 } },
+    margin: { l: labelWidth + 16, r: 20, t: HEAD_HEIGHT, b: footHeight },
+    legend: { x: 0.02, xref: 'container' } as Figure['layout']['legend'],
   };
+  const layOut = (columns: number) => ({ ...common, ...placePanels(panels, lines, labels, sizes, columns) });
+  if (panels.length === 1) return { data, layout: layOut(1) };
+  const panelWidth = Math.max(LEAST_PANEL, ...panels.map((panel) => TITLE_CHARACTER_WIDTH * panel.title.length));
+  const leastWidth = Math.ceil(labelWidth + 36 + (panels.length * panelWidth) / (1 - GAP * (panels.length - 1)));
+  const meta: StackMeta = { columns: panels.length, leastWidth, stacked: layOut(1) };
+  return { data, layout: { ...layOut(panels.length), meta } };
+}
+
+/** The axes, names and titles of panels side by side, or in one column, where each has the names of its lines beside it. */
+function placePanels(
+  panels: readonly ForestPanel[],
+  lines: readonly Line[],
+  labels: readonly string[][],
+  sizes: { labelWidth: number; footHeight: number; chartHeight: number },
+  columns: number,
+): Partial<Layout> {
+  const { labelWidth, footHeight, chartHeight } = sizes;
+  const rows = panels.length / columns;
+  const plotHeight = rows * chartHeight + (rows - 1) * STACK_GAP;
+  const width = (1 - GAP * (columns - 1)) / columns;
+  const lastY = lines.at(-1)?.y ?? 0;
+  const layout: Record<string, Partial<LayoutAxis>> = {};
+  const annotations: Partial<Annotations>[] = [];
+  panels.forEach((panel, p) => {
+    const axisNumber = p === 0 ? '' : String(p + 1);
+    const left = (p % columns) * (width + GAP);
+    const top = 1 - (Math.floor(p / columns) * (chartHeight + STACK_GAP)) / plotHeight;
+    if (p % columns === 0)
+      annotations.push(...lineNames(lines, labels, labelWidth, `y${axisNumber}` as Annotations['yref']));
+    layout[`xaxis${axisNumber}`] = {
+      ...{
+        domain: [left, left + width],
+        anchor: `y${axisNumber}` as LayoutAxis['anchor'],
+        title: { text: panel.axis },
+      },
+      ...(panel.range ? { range: [...panel.range] } : panel.markZero ? { rangemode: 'tozero' as const } : {}),
+      ...{ showgrid: true, zeroline: panel.markZero ?? false, zerolinecolor: '#1A1A1A', zerolinewidth: 1.2, nticks: 6 },
+    };
+    layout[`yaxis${axisNumber}`] = {
+      ...{
+        domain: [Math.max(0, top - chartHeight / plotHeight), top],
+        anchor: `x${axisNumber}` as LayoutAxis['anchor'],
+        range: [lastY + 0.6, -0.6],
+        showticklabels: false,
+      },
+      ...{ ticks: '' as const, tickvals: lines.filter((line) => line.row).map((line) => line.y), showline: true },
+      ...{ gridcolor: '#F0F0F0' },
+    };
+    annotations.push({
+      text: plotlyText(panel.title),
+      ...{ x: left, xref: 'paper' as const, xanchor: 'left' as const },
+      ...{
+        y: top,
+        yref: 'paper' as const,
+        yanchor: 'bottom' as const,
+        yshift: 4,
+        showarrow: false,
+        font: { size: 13 },
+      },
+    });
+  });
+  return { ...layout, annotations, height: Math.ceil(HEAD_HEIGHT + footHeight + plotHeight) };
+}
+
+/** The names of the lines, level with them to the left of a chart. */
+function lineNames(
+  lines: readonly Line[],
+  labels: readonly string[][],
+  labelWidth: number,
+  yref: Annotations['yref'],
+): Partial<Annotations>[] {
+  return lines.map((line, i) => ({
+    text: labelText(labels[i]!, line.row !== undefined && !line.row.marked),
+    align: 'left' as const,
+    ...{ x: 0, xref: 'paper' as const, xanchor: 'left' as const, xshift: line.row ? 8 - labelWidth : -labelWidth },
+    ...{ y: line.y, yref, yanchor: 'middle' as const, showarrow: false, font: { size: 12 } },
+  }));
 }
 
 /** Refuses a point of an unknown panel, which would not be drawn. */

@@ -85,18 +85,21 @@ export function panelFigure(
 const LEAST_PANEL = 190;
 /** Pixels between two columns, for the tick labels of the right one. */
 const LEAST_GAP = 64;
+/** Of a panel that stands alone in its row: flat enough for a figure of three to fit on a page, high enough for four tick labels. */
+const STACKED_ASPECT = 0.42;
 
 /** The columns that a figure's panels stand in on so many pixels; undefined where it has no panels to move. */
 export function fittingColumns({ layout }: Figure, width: number): number | undefined {
   const { meta } = layout;
   if (meta?.columns === undefined) return undefined;
+  if ('stacked' in meta) return width < meta.leastWidth ? 1 : meta.columns;
   const { l, r } = marginsOf(layout);
   return Math.max(1, Math.min(meta.columns, Math.floor((width - l - r + LEAST_GAP) / (LEAST_PANEL + LEAST_GAP))));
 }
 
 /**
- * The figure with its panels in fewer columns where so many pixels are too few for its own, and higher by as much. A figure that has no
- * panels, or room enough, is returned as it is.
+ * The figure with its panels in fewer columns where so many pixels are too few for its own, and higher for it. Panels that were higher
+ * than a stack of them needs get flatter. A figure that has no panels, or room enough, is returned as it is.
  *
  * @param height of the figure as it was made, in pixels
  */
@@ -104,10 +107,14 @@ export function fitPanels(figure: Figure, width: number, height: number): { figu
   const columns = fittingColumns(figure, width);
   const { meta } = figure.layout;
   if (columns === undefined || meta === undefined || columns === meta.columns) return { figure, height };
+  if ('stacked' in meta)
+    return { figure: { data: figure.data, layout: meta.stacked }, height: meta.stacked.height ?? height };
   const { l, r, t, b } = marginsOf(figure.layout);
   const rowsOf = (across: number) => Math.ceil(meta.panels / across);
   const gap = meta.gapY * (height - t - b);
-  const rowHeight = (height - t - b - gap * (rowsOf(meta.columns) - 1)) / rowsOf(meta.columns);
+  const madeHeight = (height - t - b - gap * (rowsOf(meta.columns) - 1)) / rowsOf(meta.columns);
+  const panelWidth = (width - l - r - LEAST_GAP * (columns - 1)) / columns;
+  const rowHeight = Math.min(madeHeight, Math.max(STACKED_ASPECT * panelWidth, 130));
   // A single row keeps no room below it for a second one's title.
   const newGap = Math.max(gap, 72);
   const plotHeight = rowHeight * rowsOf(columns) + newGap * (rowsOf(columns) - 1);
@@ -115,14 +122,16 @@ export function fitPanels(figure: Figure, width: number, height: number): { figu
   const places = panelGrid(meta.panels, columns, gapX, newGap / plotHeight);
   const layout = structuredClone(figure.layout) as Figure['layout'] & Record<string, Partial<LayoutAxis>>;
   const axisOf = (letter: 'x' | 'y', i: number) => layout[`${letter}axis${i === 0 ? '' : i + 1}`]!;
-  const lowest = axisOf('x', meta.panels - 1).title;
-  const onceAColumn = meta.panels > meta.columns && axisOf('x', 0).title === undefined;
+  const names = places.map((_, i) => axisOf('x', i).title).filter((title) => title !== undefined);
+  // One name for all axes stands once a column, below its lowest panel.
+  const shared = new Set(names.map((title) => JSON.stringify(title))).size === 1 ? names[0] : undefined;
   places.forEach((place, i) => {
     Object.assign(axisOf('x', i), { domain: place.x });
     Object.assign(axisOf('y', i), { domain: place.y });
     Object.assign(layout.annotations![i]!, { x: place.x[0], y: place.y[1] });
-    if (onceAColumn && i + columns < meta.panels) delete (axisOf('x', i) as { title?: unknown }).title;
-    else if (onceAColumn && lowest !== undefined) axisOf('x', i).title = lowest;
+    if (shared === undefined) return;
+    if (i + columns < meta.panels) delete (axisOf('x', i) as { title?: unknown }).title;
+    else axisOf('x', i).title = shared;
   });
   const fitted = plotHeight + t + b;
   return {

@@ -5,7 +5,7 @@ import type { Dash, Data, Layout, PatternShape, Template } from 'plotly.js';
 /** A Plotly figure: traces and their layout, plain data that can be shown, saved and exported. */
 export interface Figure {
   data: Data[];
-  layout: Partial<Layout> & { meta?: PanelMeta };
+  layout: Partial<Layout> & { meta?: PanelMeta | StackMeta };
 }
 
 /** How the panels of a figure stand. The layout's first annotations are their titles. */
@@ -14,6 +14,15 @@ export interface PanelMeta {
   columns: number;
   /** The space between two rows, as a share of the figure's height. */
   gapY: number;
+}
+
+/** The layout that a figure has instead where it is narrow: its panels below one another. The traces are the same. */
+export interface StackMeta {
+  /** Of the figure as it is. */
+  columns: number;
+  /** Pixels below which the panels have no room side by side. */
+  leastWidth: number;
+  stacked: Partial<Layout>;
 }
 
 /** The marks of a series, by which one tells it from the next in colour, in grey, and without seeing colours. */

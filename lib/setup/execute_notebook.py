@@ -16,6 +16,7 @@ import time
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbformat.sign import NotebookNotary
 
 # Seconds for a training step to end and leave its checkpoint after an interrupt.
 GRACE = 5
@@ -96,6 +97,11 @@ def write(notebook, target):
         raise
 
 
+def trust(target):
+    """Lets the outputs act in JupyterLab: they were computed here. In one that is not trusted no figure becomes interactive."""
+    NotebookNotary().sign(nbformat.read(target, as_version=4))
+
+
 def main(source, target, folder=None):
     notebook = nbformat.read(source, as_version=4)
     code = [i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
@@ -132,6 +138,7 @@ def main(source, target, folder=None):
         sys.exit(130)
     without_empty_lines(notebook)
     write(notebook, target)
+    trust(target)
     if failed:
         print(f"{os.path.basename(source)}, {client.label}: {failed}", file=sys.stderr)
         sys.exit(1)

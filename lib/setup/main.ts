@@ -17,6 +17,7 @@ import { runNotebooks } from './start.js';
 import { type SetUpOptions, setUp } from './steps.js';
 import { setUpTensorboard, startTensorboard } from './tensorboard.js';
 import { runTests } from './test.js';
+import { trustChapters } from './trust.js';
 
 /** The npm scripts, by what each runs; it returns the exit code. */
 const SCRIPTS: { readonly [name: string]: (args: string[], options: SetUpOptions) => Promise<number> } = {
@@ -27,6 +28,7 @@ const SCRIPTS: { readonly [name: string]: (args: string[], options: SetUpOptions
   },
   async lab(args, options) {
     await setUp(options);
+    await trustChapters();
     return openLab(args);
   },
   bench: measureSpeed,

@@ -30,7 +30,9 @@ const KEEP_CHECKPOINTS = 2;
  * The folder of one run. A process that is killed, at any moment, leaves each of these files readable:
  *
  *     run.json                     the configuration, which is the run's identity, seeds included; and each start of the
- *                                  run: from which step, when, and with which versions on what machine
+ *                                  run: from which step, when, with which versions on what machine, and how it ended if
+ *                                  it was stopped or failed
+ *     live.json                    the plot as a notebook last drew it, for a page that was closed and opened again
  *     metrics.jsonl                a line a step, in the field's metric names; `eval_*` on the lines of steps after which
  *                                  the model was evaluated
  *     timing.jsonl                 wall-clock times of the steps; apart, so that `metrics.jsonl` repeats byte for byte
@@ -64,10 +66,23 @@ export class RunDirectory {
   /** Whether whoever opened the run has locked its folder already. */
   isLockedByOpener = false;
 
-  /** Does some work with the folder locked. @throws Error naming the process that holds it */
+  /**
+   * Does some work with the folder locked. If the work starts the log and then ends before its last step, `run.json` says how.
+   *
+   * @throws Error naming the process that holds the folder
+   */
   async whileLocked(work: () => Promise<void>): Promise<void> {
-    if (this.isLockedByOpener) await work();
-    else await lockFolder(this.folder, work);
+    const startsBefore = this.starts.length;
+    const recorded = async () => {
+      try {
+        await work();
+      } catch (error) {
+        if (this.starts.length > startsBefore) this.recordEnd(error as Error);
+        throw error;
+      }
+    };
+    if (this.isLockedByOpener) await recorded();
+    else await lockFolder(this.folder, recorded);
   }
 
   /**
@@ -135,7 +150,12 @@ export class RunDirectory {
 
   /** The steps of the whole run; undefined before its first start. */
   get steps(): number | undefined {
-    return this.description()!.starts?.at(-1)?.steps;
+    return this.starts.at(-1)?.steps;
+  }
+
+  /** Each time that the run was started, the first one first. */
+  get starts(): RunStart[] {
+    return this.description()!.starts ?? [];
   }
 
   /**
@@ -150,7 +170,7 @@ export class RunDirectory {
     this.rewind(done);
     this.settleCheckpoints(keepCheckpoints);
     const environment = describeEnvironment(await startEngine());
-    const before = this.description()?.starts?.at(-1)?.environment;
+    const before = this.starts.at(-1)?.environment;
     const changes = done > 0 && before ? environmentChanges(before as unknown as Environment, environment) : '';
     if (changes)
       console.warn(
@@ -165,6 +185,19 @@ export class RunDirectory {
     const description = this.description()!;
     const start = { step, steps, time: new Date().toISOString(), environment: environment as Json };
     this.describe({ ...description, starts: [...(description.starts ?? []), start] });
+  }
+
+  /** Adds to the last start in `run.json` that it ended before its last step. A full disk must not hide the error that ended it. */
+  private recordEnd(error: Error & { signal?: string }): void {
+    const why = error.name === 'TrainingStopped' ? { stoppedBy: error.signal ?? 'request' } : { error: error.message };
+    const ended: EndOfStart = { step: this.metrics().at(-1)?.step ?? 0, time: new Date().toISOString(), ...why };
+    const description = this.description()!;
+    const starts = this.starts;
+    try {
+      this.describe({ ...description, starts: [...starts.slice(0, -1), { ...starts.at(-1)!, ended }] });
+    } catch (failure) {
+      console.warn(`${this.folder}: how the run ended was not recorded (${(failure as Error).message})`);
+    }
   }
 
   /** @throws Error when `run.json` is there but is not a run's */
@@ -424,10 +457,33 @@ export interface Checkpoint {
   best?: BestCheckpoint;
 }
 
+/** One start of a run. */
+export interface RunStart {
+  /** The first step that it did. */
+  step: number;
+  /** Of the whole run. */
+  steps: number;
+  time: string;
+  environment: Json;
+  /** Absent while it trains, when it came to its last step, and when its process was killed. */
+  ended?: EndOfStart;
+}
+
+/** How a start ended before its last step. */
+export interface EndOfStart {
+  /** The last step that it did. */
+  step: number;
+  time: string;
+  /** The signal that stopped it, such as `SIGINT`, or `request` where the caller did. */
+  stoppedBy?: string;
+  /** What its error said. */
+  error?: string;
+}
+
 /** The contents of `run.json`. */
 interface Description {
   configuration: Json;
-  starts?: { step: number; steps: number; time: string; environment: Json }[];
+  starts?: RunStart[];
 }
 
 function checkpointName(step: number): string {

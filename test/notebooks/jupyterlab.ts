@@ -1,6 +1,6 @@
 /** Drives JupyterLab in a real browser: a server of its own, a notebook opened in it, cells run, outputs read. */
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -38,6 +38,8 @@ export class JupyterLab {
     private readonly address: string,
     private readonly token: string,
     private readonly log: string[],
+    private readonly env: NodeJS.ProcessEnv,
+    private readonly bin: string,
   ) {}
 
   /**
@@ -73,6 +75,17 @@ export class JupyterLab {
     writeFileSync(join(kernel, 'kernel.json'), JSON.stringify(registered));
     const bin = join(options.venv, process.platform === 'win32' ? 'Scripts' : 'bin');
     const log: string[] = [];
+    const env = {
+      ...process.env,
+      PATH: [bin, join(options.root, 'node_modules', '.bin'), process.env.PATH].join(delimiter),
+      // Kernels, and the signatures of trusted notebooks.
+      JUPYTER_DATA_DIR: join(folder, 'data'),
+      JUPYTERLAB_SETTINGS_DIR: join(folder, 'settings'),
+      JUPYTERLAB_WORKSPACES_DIR: join(folder, 'workspaces'),
+      JUPYTER_CONFIG_DIR: join(folder, 'config'),
+      JUPYTER_RUNTIME_DIR: join(folder, 'runtime'),
+      ...options.env,
+    };
     const server = spawn(
       join(bin, 'jupyter-lab'),
       [
@@ -87,16 +100,7 @@ export class JupyterLab {
       ],
       {
         cwd: options.root,
-        env: {
-          ...process.env,
-          PATH: [bin, join(options.root, 'node_modules', '.bin'), process.env.PATH].join(delimiter),
-          JUPYTER_PATH: join(folder, 'data'),
-          JUPYTERLAB_SETTINGS_DIR: join(folder, 'settings'),
-          JUPYTERLAB_WORKSPACES_DIR: join(folder, 'workspaces'),
-          JUPYTER_CONFIG_DIR: join(folder, 'config'),
-          JUPYTER_RUNTIME_DIR: join(folder, 'runtime'),
-          ...options.env,
-        },
+        env,
         stdio: ['ignore', 'pipe', 'pipe'],
       },
     );
@@ -104,7 +108,7 @@ export class JupyterLab {
     const address = `http://127.0.0.1:${port}/`;
     try {
       await answers(server, `${address}api/status?token=${token}`, 60_000);
-      return new JupyterLab(server, await launchChromium(), folder, address, token, log);
+      return new JupyterLab(server, await launchChromium(), folder, address, token, log, env, bin);
     } catch (error) {
       server.kill('SIGKILL');
       rmSync(folder, { recursive: true, force: true });
@@ -124,6 +128,11 @@ export class JupyterLab {
     const notebook = new LabNotebook(page);
     await notebook.waitForKernel('idle');
     return notebook;
+  }
+
+  /** Trusts notebooks as `npm run lab` trusts the chapters, so that their scripts run. */
+  trust(...files: string[]): void {
+    execFileSync(join(this.bin, 'jupyter'), ['trust', ...files], { env: this.env });
   }
 
   /** What the server has written so far, its kernels' output included. */

@@ -113,7 +113,9 @@ test('SIGINT, SIGTERM and SIGHUP stop a run at the end of a step, with a checkpo
     const stopped = (error: TrainingStopped) => {
       assert.ok(error instanceof TrainingStopped);
       assert.equal(error.signal, signal);
-      assert.equal(RunDirectory.open(place(signal), { name: signal }).latestCheckpoint()?.step, error.done);
+      const run = RunDirectory.open(place(signal), { name: signal });
+      assert.equal(run.latestCheckpoint()?.step, error.done);
+      assert.deepEqual([run.starts[0]!.ended!.step, run.starts[0]!.ended!.stoppedBy], [error.done, signal]);
       return true;
     };
     await assert.rejects(train(signal, { onStep, checkpointEvery: 99, steps: 1000 }), stopped);

@@ -4,7 +4,9 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RunDirectory } from '../../train/run-directory.js';
 import { isLocked } from '../../train/run-lock.js';
-import { type DisplayWriter, notebookWriter } from '../notebook.js';
+import { runStateText } from '../../train/run-state.js';
+import { DisplaySlot, type DisplayWriter, notebookWriter } from '../notebook.js';
+import { textBundle } from '../show.js';
 import { livePlot } from './live-plot.js';
 
 export interface AttachOptions {
@@ -18,7 +20,8 @@ export interface AttachOptions {
 
 /**
  * Draws the present state of a run under the running cell and follows it to its end, so that a page that was closed and opened again
- * finds it. The run itself is not touched. If no process trains it, its curves so far are drawn once.
+ * finds it. The run itself is not touched. If no process trains it, its curves so far are drawn once. A line below them says how the
+ * run stands: finished, stopped by whom, killed, or still training where the watching was interrupted.
  *
  * @param run the run, or its folder
  * @param write shows the outputs; default: under the running cell
@@ -33,23 +36,34 @@ export async function attachLive(
   const { name = path.basename(directory.folder), signal, poll = 1000 } = options;
   const total = directory.steps;
   if (total === undefined) throw new Error(`${directory.folder} holds a run that has not begun to train`);
-  let stopped = signal?.aborted ?? false;
-  const stop = () => {
-    stopped = true;
-  };
+  const watching = new AbortController();
+  const stop = () => watching.abort();
+  if (signal?.aborted) stop();
   signal?.addEventListener('abort', stop);
   process.on('SIGINT', stop);
-  const live = livePlot({ name, total, history: directory.metrics() }, write);
+  const { folder } = directory;
+  const live = livePlot({ name, total, history: directory.metrics(), folder, watches: true }, write);
   try {
     // The lock is looked at before the log, so that nothing is missed of a run that ends in between.
-    for (let goesOn = true; goesOn && !stopped; ) {
+    for (let goesOn = true; goesOn && !watching.signal.aborted; ) {
       goesOn = !directory.isFinished && isLocked(directory.folder);
       live.show(directory.timedMetrics());
-      if (goesOn) await sleep(poll);
+      if (goesOn) await pause(poll, watching.signal);
     }
   } finally {
     signal?.removeEventListener('abort', stop);
     process.off('SIGINT', stop);
     await live.finish();
+    const watched = watching.signal.aborted ? 'this cell watches no longer, and the run' : 'the run';
+    new DisplaySlot(write).set(textBundle(`${watched} ${runStateText(directory)}`));
+  }
+}
+
+/** Waits, but not after the signal is aborted. */
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await sleep(ms, undefined, { signal });
+  } catch (error) {
+    if (!signal.aborted) throw error;
   }
 }

@@ -1,13 +1,17 @@
 /** Plots that move while a cell trains, and end as one still picture with an interactive figure beside it. */
 
-import { sep } from 'node:path';
+import path from 'node:path';
+import { RunDirectory } from '../../train/run-directory.js';
+import { runStateText } from '../../train/run-state.js';
 import { type CurvePanel, type MetricRow, trainingCurves } from '../curves.js';
-import { type ExportedFile, exportFigure, type FigureFormat, plotlyPath, scriptJson } from '../export.js';
+import { type ExportedFile, exportFigure, type FigureFormat } from '../export.js';
 import { figureBundle } from '../figure-output.js';
 import { loggedMetrics, metricPanels } from '../metric-panels.js';
 import { DisplaySlot, type DisplayWriter, notebookWriter } from '../notebook.js';
 import type { Figure } from '../style.js';
 import { escapeHtml } from '../tables.js';
+import { liveScript } from './live-script.js';
+import { attachCall, clockText, holdsRun, LIVE_FILE, type LiveState, writeLiveState } from './live-state.js';
 import { secondsLeft, type TimedStep } from './step-pace.js';
 
 export interface LivePlotOptions {
@@ -28,10 +32,16 @@ export interface LivePlotOptions {
   columns?: number;
   /** Of the figure, in pixels; default: 90, and 210 for each row of panels. */
   height?: number;
+  /** The folder of the run. The plot leaves its state there, from which a page that was closed and opened again draws it. */
+  folder?: string;
+  /** Whether the plot only watches a run that trains elsewhere, and leaves nothing in its folder; default: false. */
+  watches?: boolean;
 }
 
 /** A browser redraws some tens of kilobytes twice a second without effort. */
 const LEAST_MS_BETWEEN_UPDATES = 500;
+/** A page that was opened again asks for the state every two seconds. */
+const LEAST_MS_BETWEEN_STATES = 2000;
 
 /** Seconds in words: `40 s`, `3 min 20 s`, `1 h 05 min`. */
 export function durationText(seconds: number): string {
@@ -71,52 +81,6 @@ export function progressLine(
   return parts.join('  ');
 }
 
-/**
- * The addresses, relative to a Jupyter server's root folder, at which plotly.js may lie. Only the browser can find out which of
- * its parent folders is the server's root.
- */
-export function plotlyCandidates(path: string): string[] {
-  const parts = path.split(sep).filter((part) => part !== '' && !part.endsWith(':'));
-  const first = parts.lastIndexOf('node_modules');
-  return parts
-    .map((_, i) => parts.slice(i).map(encodeURIComponent).join('/'))
-    .filter((_, i) => i <= first)
-    .reverse();
-}
-
-/**
- * The script of one update. The chart's node outlives the update: JupyterLab empties the output and fills it anew, so the
- * node is kept on the output's own element (the script's parent) and put back, and plotly.js redraws only what changed.
- * plotly.js itself is fetched once a page, from the server's `/files/` address, and never enters the notebook.
- */
-function updateScript(figure: Figure, height: number): string {
-  return `(() => {
-const host = document.currentScript.parentElement;
-const slot = host.querySelector('.reason-rft-live');
-const node = host.reasonRftPlot ??= document.createElement('div');
-node.style.height = '${height}px';
-slot.replaceChildren(node);
-const figure = ${scriptJson(figure)};
-const load = async () => {
-  const config = document.getElementById('jupyter-config-data');
-  const base = (config && JSON.parse(config.textContent).baseUrl) || '/';
-  for (const path of ${scriptJson(plotlyCandidates(plotlyPath()))}) {
-    const reply = await fetch(base + 'files/' + path, { credentials: 'same-origin' });
-    if (!reply.ok) continue;
-    const module = { exports: {} };
-    new Function('module', 'exports', 'define', await reply.text())(module, module.exports, undefined);
-    return module.exports;
-  }
-  throw new Error('plotly.js does not lie below the folder in which the Jupyter server was started');
-};
-window.reasonRftPlotly ??= load();
-window.reasonRftPlotly.then(
-  (plotly) => plotly.react(node, figure.data, figure.layout, { displaylogo: false, responsive: true }),
-  (error) => { node.textContent = 'No live chart here (' + error.message + '); the finished figure will show. Start JupyterLab with npm run lab.'; },
-);
-})();`;
-}
-
 /** A live plot in a notebook's cell; made by {@link livePlot}. */
 export class LivePlot {
   private rows: MetricRow[];
@@ -124,6 +88,7 @@ export class LivePlot {
   private readonly timed: TimedStep[] = [];
   private lastReport = performance.now();
   private lastSent = Number.NEGATIVE_INFINITY;
+  private lastWritten = Number.NEGATIVE_INFINITY;
 
   constructor(
     private readonly options: LivePlotOptions,
@@ -156,7 +121,7 @@ export class LivePlot {
     const { name, title = name, total, columns } = this.options;
     const panels = this.panels();
     const height = this.height();
-    if (panels.length === 0) return { data: [], layout: { title: { text: title }, height } };
+    if (panels.length === 0) return emptyFigure(title, height);
     const figure = trainingCurves({ [name]: this.rows }, panels, {
       ...{ title, total },
       ...(columns === undefined ? {} : { columns }),
@@ -216,16 +181,27 @@ export class LivePlot {
     this.send();
   }
 
+  private state(hasEnded = false): LiveState {
+    return { figure: this.figure(), height: this.height(), text: this.progress(hasEnded), drawn: Date.now() };
+  }
+
   private send(): void {
-    const text = this.progress();
-    const height = this.height();
+    const { folder, watches = false } = this.options;
+    const state = this.state();
+    const { height, text, drawn } = state;
+    const elsewhere = folder === undefined ? '' : `; in another notebook: ${attachCall(folder)}`;
+    const file = folder === undefined ? undefined : path.resolve(folder, LIVE_FILE);
     this.slot.set({
       'text/html':
-        `<div class="reason-rft-live" style="min-height:${height}px"></div>` +
-        `<pre>${escapeHtml(text)}</pre><script>${updateScript(this.figure(), height)}</script>`,
+        `<div class="reason-rft-live" style="min-height:${height}px"></div><pre>${escapeHtml(text)}</pre>` +
+        `<small class="reason-rft-note">${escapeHtml(`drawn at ${clockText(drawn)}${elsewhere}`)}</small>` +
+        `<script>${liveScript(state, file)}</script>`,
       'text/plain': text,
     });
     this.lastSent = performance.now();
+    if (folder === undefined || watches || this.lastSent - this.lastWritten < LEAST_MS_BETWEEN_STATES) return;
+    writeLiveState(folder, state);
+    this.lastWritten = this.lastSent;
   }
 
   /**
@@ -235,11 +211,29 @@ export class LivePlot {
    * @returns the files that were written
    */
   async finish(basePath?: string, formats: readonly FigureFormat[] = ['png', 'svg', 'html']): Promise<ExportedFile[]> {
-    const figure = this.figure();
-    const height = this.height();
-    this.slot.set(await figureBundle(figure, this.progress(true), { height }));
+    const { folder, watches = false } = this.options;
+    const { figure, height, text, drawn } = this.state(true);
+    if (folder !== undefined && !watches && holdsRun(folder)) {
+      const ended = runStateText(RunDirectory.read(folder));
+      writeLiveState(folder, { figure, height, text, drawn, ended });
+    }
+    this.slot.set(await figureBundle(figure, text, { height }));
     return basePath === undefined ? [] : exportFigure(figure, basePath, { height, formats });
   }
+}
+
+/** What is shown before anything was logged: no axes, which would count from -1 to 6. */
+function emptyFigure(title: string, height: number): Figure {
+  const hidden = { visible: false };
+  const waiting = {
+    text: 'no step is done yet',
+    showarrow: false,
+    xref: 'paper',
+    yref: 'paper',
+    x: 0.5,
+    y: 0.5,
+  } as const;
+  return { data: [], layout: { title: { text: title }, height, xaxis: hidden, yaxis: hidden, annotations: [waiting] } };
 }
 
 /**

@@ -2,13 +2,13 @@
 
 import path from 'node:path';
 import { type Cell, type CellResult, cellSteps } from '../../study/cells/cell.js';
+import { cellFolder } from '../../study/cells/cell-identity.js';
 import { runCell, startedRun } from '../../study/cells/run-cell.js';
 import type { Study } from '../../study/workspace.js';
-import { type TrainingWarning, warningText } from '../../train/warnings.js';
 import { exportFigure } from '../export.js';
 import { DisplaySlot } from '../notebook.js';
-import { textBundle } from '../show.js';
 import { livePlot } from './live-plot.js';
+import { warningLines } from './warning-lines.js';
 
 /**
  * Trains a cell under a live plot, or goes on where it was stopped. A cell that is finished shows its curves. The finished figure
@@ -18,7 +18,8 @@ import { livePlot } from './live-plot.js';
  */
 export async function runCellLive(study: Study, cell: Cell, name: string): Promise<CellResult> {
   const history = startedRun(study, cell)?.keptMetrics() ?? [];
-  const live = livePlot({ name, expected: expectedMetrics(cell), total: cellSteps(cell), history });
+  const folder = cellFolder(study, cell);
+  const live = livePlot({ name, expected: expectedMetrics(cell), total: cellSteps(cell), history, folder });
   let result: CellResult;
   try {
     result = await runCell(study, cell, {
@@ -48,17 +49,6 @@ function expectedMetrics(cell: Cell): string[] {
     ...heldOut,
     ...(heldOut.length > 0 ? ['eval_reward'] : []),
   ];
-}
-
-/** Shows warnings as lines of text under the running cell; nothing as long as there is none. */
-function warningLines(): (warning: TrainingWarning) => void {
-  const lines: string[] = [];
-  let slot: DisplaySlot | undefined;
-  return (warning) => {
-    lines.push(warningText(warning));
-    slot ??= new DisplaySlot();
-    slot.set(textBundle(lines.join('\n')));
-  };
 }
 
 /** A line of text under the running cell that says how far something has come: `images 300/1200`. */

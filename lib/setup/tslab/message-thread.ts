@@ -120,7 +120,7 @@ async function serve(main: MessagePort, connection: Connection, pulse: BigInt64A
       if (line === undefined || line !== interruptedLine) return;
       interrupted = true;
       line.set(
-        'interrupted: the step that runs is finished first, and leaves a checkpoint; a second interrupt does not wait',
+        'interrupted: the cell ends in good order (a training step is finished first, and leaves a checkpoint); a second interrupt does not wait',
       );
     }, PROMPT_MS);
   };

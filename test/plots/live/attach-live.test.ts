@@ -7,6 +7,7 @@ import { after, test } from 'node:test';
 import { closeFigureBrowser } from '../../../lib/plots/export.js';
 import { attachLive } from '../../../lib/plots/live/attach-live.js';
 import type { DisplayMessage } from '../../../lib/plots/notebook.js';
+import { TrainingStopped } from '../../../lib/train/loop.js';
 import { RunDirectory } from '../../../lib/train/run-directory.js';
 import { lockFolder } from '../../../lib/train/run-lock.js';
 
@@ -39,7 +40,36 @@ test('a page that comes back finds the state of the run, and follows it until no
     log(4);
   });
   await watching;
-  assert.equal(texts.at(-1), 'mine 4/4  reward 0.40');
+  assert.deepEqual(texts.slice(-2), ['mine 4/4  reward 0.40', 'the run finished after 4 steps']);
+});
+
+test('the last line says who stopped the run, and that the run trains on where the watching was interrupted', async () => {
+  const place = path.join(folder, 'stopped');
+  const texts: string[] = [];
+  const write = ({ data }: DisplayMessage) => void texts.push(String(data['text/plain']));
+  const run = RunDirectory.open(place, {});
+  const stopped = run.whileLocked(async () => {
+    run.recordStart(1, 4, {});
+    run.append('metrics.jsonl', [{ step: 1, reward: 0.1 }]);
+    const controller = new AbortController();
+    // A poll of a minute: the end of the watching does not wait for it.
+    const watching = attachLive(place, { poll: 60_000, signal: controller.signal }, write);
+    controller.abort();
+    await watching;
+    assert.equal(texts.at(-1), 'this cell watches no longer, and the run trains: step 1 of 4 is done');
+    process.once('SIGINT', () => {});
+    const interrupted = attachLive(place, { poll: 60_000 }, write);
+    process.emit('SIGINT');
+    await interrupted;
+    assert.equal(texts.at(-1), 'this cell watches no longer, and the run trains: step 1 of 4 is done');
+    throw new TrainingStopped(1, 4, place, 'SIGINT');
+  });
+  await assert.rejects(stopped, TrainingStopped);
+  await attachLive(place, {}, write);
+  assert.deepEqual(texts.slice(-2), [
+    'stopped 1/4  reward 0.10',
+    'the run stopped after step 1 of 4 by an interrupt; run the same again to go on from there',
+  ]);
 });
 
 test('a folder without a run, and a run that has not begun, are named', async () => {

@@ -2,13 +2,8 @@ import assert from 'node:assert/strict';
 import { sep } from 'node:path';
 import { after, test } from 'node:test';
 import { closeFigureBrowser } from '../../../lib/plots/export.js';
-import {
-  durationText,
-  livePlot,
-  metricText,
-  plotlyCandidates,
-  progressLine,
-} from '../../../lib/plots/live/live-plot.js';
+import { durationText, livePlot, metricText, progressLine } from '../../../lib/plots/live/live-plot.js';
+import { serverCandidates } from '../../../lib/plots/live/live-script.js';
 import { type DisplayMessage, notebookWriter } from '../../../lib/plots/notebook.js';
 
 after(closeFigureBrowser);
@@ -149,7 +144,10 @@ test('at the end the same output holds a picture, which becomes interactive, and
 
 test('plotly.js is looked for from the nearest folder outwards', () => {
   assert.deepEqual(
-    plotlyCandidates('/home/me/my kit/node_modules/plotly.js-dist-min/plotly.min.js'.replaceAll('/', sep)),
+    serverCandidates(
+      '/home/me/my kit/node_modules/plotly.js-dist-min/plotly.min.js'.replaceAll('/', sep),
+      'node_modules',
+    ),
     [
       'node_modules/plotly.js-dist-min/plotly.min.js',
       'my%20kit/node_modules/plotly.js-dist-min/plotly.min.js',
