@@ -105,6 +105,10 @@ export { grpoSettings, sftSettings } from './train/settings.js';
 export { REASON_RFT_SFT, type SftExample, type SftSettings, trainSft } from './train/sft.js';
 export { type TrainingWarning, warningText } from './train/warnings.js';
 
+// ---- Beyond one machine: other trainers -----------------------------------------------------------------------------------------
+
+export { type HandOverOptions, handOver } from './handover/hand-over.js';
+
 // ---- Evaluation: accuracy, intervals, comparisons -------------------------------------------------------------------------------
 
 export { type Evaluation, type EvaluationItem, evaluateModel } from './evaluate/evaluate.js';

@@ -23,6 +23,7 @@ const COMMANDS: { readonly [name: string]: () => Promise<(program: Command) => v
   report: async () => (await import('./commands/report.js')).addReport,
   notebook: async () => (await import('./commands/notebook.js')).addNotebook,
   'serve-rewards': async () => (await import('./commands/serve-rewards.js')).addServeRewards,
+  handover: async () => (await import('./commands/handover.js')).addHandover,
   doctor: async () => (await import('./commands/doctor.js')).addDoctor,
 };
 

@@ -32,7 +32,7 @@ export interface HandOver {
  * Writes a folder from which another trainer trains the experiment: rows as Parquet, the rewards with a client in Python, configurations
  * with every setting translated, scripts and a README.
  *
- * @throws Error naming every setting that the trainer cannot express, or what else is wrong; nothing is written then
+ * @throws RefusedSettings naming every setting that the trainer cannot express, or Error saying what else is wrong; nothing is written then
  * @example
  * await handOver({ to: 'trl', out: 'for-trl', data: 'rows.jsonl', model: 'Qwen/Qwen2.5-VL-7B-Instruct', rewards: 'accuracy,./mine.ts#brevity=0.2',
  *   grpo: grpoSettings({ steps: 200, temperatureInLoss: true }) });

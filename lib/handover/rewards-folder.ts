@@ -18,7 +18,7 @@ import { readPictures } from './pictures.js';
 import type { Translations } from './translation.js';
 
 /** The file of Python that every trainer asks the rewards with. */
-export const CLIENT_FILE = 'reward_client.py';
+const CLIENT_FILE = 'reward_client.py';
 /** The variable of the environment that holds the server's token. It is written to no file. */
 export const TOKEN_VARIABLE = 'REASON_RFT_REWARD_TOKEN';
 

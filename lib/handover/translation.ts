@@ -26,12 +26,15 @@ export interface Translation {
   notes: { [setting: string]: string };
 }
 
+/** The settings that a trainer cannot express, one in each line. */
+export class RefusedSettings extends Error {}
+
 /**
  * Translates all settings.
  *
  * @param trainer its name, for messages
  * @param part which settings these are, such as `grpo`
- * @throws Error naming every setting that the trainer cannot express, with its value and what to do
+ * @throws RefusedSettings naming every setting that the trainer cannot express, with its value and what to do
  */
 export function translate<Settings extends object, Context>(
   trainer: string,
@@ -52,7 +55,8 @@ export function translate<Settings extends object, Context>(
       translation.options[option] = value;
     }
   }
-  if (refusals.length > 0) throw new Error(`${trainer} cannot train with these settings:\n${refusals.join('\n')}`);
+  if (refusals.length > 0)
+    throw new RefusedSettings(`${trainer} cannot train with these settings:\n${refusals.join('\n')}`);
   return translation;
 }
 

@@ -18,7 +18,7 @@ import { sftOptions } from './sft-options.js';
 /**
  * Writes the folder.
  *
- * @throws Error naming every setting that TRL cannot express, or a picture that cannot be read
+ * @throws RefusedSettings naming every setting that TRL cannot express, or a picture that cannot be read
  */
 export async function writeTrl(folder: string, experiment: Experiment): Promise<void> {
   const { stageOne, heldOut, lora, grpo } = experiment;
@@ -86,7 +86,7 @@ function sftConfig(experiment: Experiment, options: object): object {
 }
 
 /** The turns that ask about a row. TRL puts the pictures before the text of the user's turn, as the kit does. */
-export function promptMessages({ prompt, system }: Pick<PreparedRow, 'prompt' | 'system'>): TableMessage[] {
+function promptMessages({ prompt, system }: Pick<PreparedRow, 'prompt' | 'system'>): TableMessage[] {
   const before = system === undefined ? [] : [{ role: 'system', content: system }];
   return [...before, { role: 'user', content: prompt }];
 }

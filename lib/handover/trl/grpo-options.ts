@@ -26,9 +26,10 @@ function needsWholeRollout(off: boolean, name: string, settings: GrpoSettings): 
 }
 
 /** What TRL's translation needs to know beside the settings. */
-type Context = Pick<Experiment, 'lora' | 'questions'>;
+export type TrlContext = Pick<Experiment, 'lora' | 'questions'>;
 
-const TABLE: Translations<GrpoSettings, Context> = {
+/** What each setting of GRPO is in TRL. */
+export const GRPO_TRANSLATIONS: Translations<GrpoSettings, TrlContext> = {
   steps: (steps, settings) => ({ options: { max_steps: steps * updatesPerStep(settings) } }),
   promptsPerStep: (prompts, { completions }, { questions }) =>
     questions.length < prompts
@@ -112,7 +113,7 @@ const TABLE: Translations<GrpoSettings, Context> = {
   resamplingRounds: (rounds) =>
     rounds === 0 ? {} : { refused: 'TRL has no dynamic sampling; take --resamplingRounds 0, or hand over to verl' },
   referenceRefreshEvery: (every, settings, { lora }): Translated => {
-    if (every === 0 || settings.beta === 0) return { options: { sync_ref_model: false } };
+    if (every === 0) return { options: { sync_ref_model: false } };
     if (lora)
       return {
         refused:
@@ -141,10 +142,10 @@ export const OPTIMIZER_OPTIONS = {
 /**
  * The options of `GRPOConfig`, but for those that depend on the number of devices.
  *
- * @throws Error naming every setting that TRL cannot express
+ * @throws RefusedSettings naming every setting that TRL cannot express
  */
 export function grpoOptions({ grpo, lora, questions, rewards, heldOut }: Experiment): Translation {
-  const translation = translate('TRL', 'grpo', TABLE, grpo, { lora, questions });
+  const translation = translate('TRL', 'grpo', GRPO_TRANSLATIONS, grpo, { lora, questions });
   const updates = updatesPerStep(grpo);
   Object.assign(translation.options, {
     ...OPTIMIZER_OPTIONS,

@@ -2,7 +2,8 @@
 import type { LoraSettings } from '../../model/lora.js';
 import { option, type Translation, type Translations, translate } from '../translation.js';
 
-const TABLE: Translations<LoraSettings, { freezeVision: boolean }> = {
+/** What each setting of adapters is in PEFT. */
+export const LORA_TRANSLATIONS: Translations<LoraSettings, { freezeVision: boolean }> = {
   rank: option('r'),
   alpha: option('lora_alpha'),
   rankStabilized: option('use_rslora'),
@@ -25,7 +26,7 @@ function targetModules(modules: string): string | string[] {
 
 /** @param freezeVision of the phase that trains the adapters */
 export function loraOptions(settings: LoraSettings, freezeVision: boolean): Translation {
-  const translation = translate('TRL', 'lora', TABLE, settings, { freezeVision });
+  const translation = translate('TRL', 'lora', LORA_TRANSLATIONS, settings, { freezeVision });
   Object.assign(translation.options, { lora_dropout: 0, bias: 'none', task_type: 'CAUSAL_LM' });
   return translation;
 }

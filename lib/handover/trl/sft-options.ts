@@ -4,7 +4,8 @@ import { option, type Translation, type Translations, translate } from '../trans
 import { OPTIMIZER_OPTIONS } from './grpo-options.js';
 import { scheduleOptions } from './schedule-options.js';
 
-const TABLE: Translations<SftSettings, { rows: number }> = {
+/** What each setting of SFT is in TRL. */
+export const SFT_TRANSLATIONS: Translations<SftSettings, { rows: number }> = {
   lossType: option('loss_type'),
   epochs: (_, settings, { rows }) => ({ options: { max_steps: sftSteps(rows, settings) } }),
   batchSize: (size, _, { rows }) =>
@@ -34,10 +35,10 @@ const TABLE: Translations<SftSettings, { rows: number }> = {
  * The options of `SFTConfig`, but for those that depend on the number of devices.
  *
  * @param rows the number of examples
- * @throws Error naming every setting that TRL cannot express
+ * @throws RefusedSettings naming every setting that TRL cannot express
  */
 export function sftOptions(settings: SftSettings, rows: number): Translation {
-  const translation = translate('TRL', 'sft', TABLE, settings, { rows });
+  const translation = translate('TRL', 'sft', SFT_TRANSLATIONS, settings, { rows });
   Object.assign(translation.options, {
     ...OPTIMIZER_OPTIONS,
     completion_only_loss: true,
