@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { availableParallelism, cpus, totalmem } from 'node:os';
+import { totalmem } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { writeFileAtomic } from '../engine/atomic-write.js';
@@ -17,6 +17,7 @@ import { sampleCountingRecord } from '../tasks/counting/sample.js';
 import { writePrompt } from '../tasks/prompts.js';
 import { drawScene } from '../tasks/world/ray-cast.js';
 import type { Scene } from '../tasks/world/scene.js';
+import { describeProcessor } from './machine.js';
 import { type ProcessOptions, spawnOptions } from './process.js';
 import { SIZES } from './published-shapes.js';
 import { writeRandomCheckpoint } from './random-checkpoint.js';
@@ -41,6 +42,11 @@ export interface SizeSide {
   error?: string;
 }
 
+/** The kit with products in float32 and in bfloat16, and the peers, which compute in bfloat16. */
+const SIZE_SIDES = ['float32', 'bfloat16', 'peer'] as const;
+export type SizeSides = { [side in (typeof SIZE_SIDES)[number]]?: SizeSide };
+const HEADINGS = { float32: 'kit, float32', bfloat16: 'kit, bfloat16', peer: 'PyTorch, bfloat16' } as const;
+
 /** What both sides read. */
 export interface SizeInputs {
   /** The checkpoint's folder. */
@@ -49,17 +55,23 @@ export interface SizeInputs {
   prompt: string;
 }
 
-/** Runs this kit and then its peers, each in a process of its own, and returns the text of the table. */
+/** Runs this kit in both precisions and then its peers, each in a process of its own, and returns the text of the table. */
 export async function runSize(options: { root: string; size: string; peerPython?: string }): Promise<string> {
   const { root, size, peerPython } = options;
   const inputs = await writeSizeInputs(path.join(root, 'runs', 'bench'), size);
-  const kit = await runSizeSide(inputs, undefined);
-  const peer = peerPython ? await runSizeSide(inputs, { root, peerPython }) : undefined;
   const parameters = countParameters(parseConfig(SIZES[size]!));
-  const machine = { processor: cpus()[0]?.model, cores: availableParallelism(), memoryGigabytes: totalmem() / 1e9 };
-  const result = { size, parameters, machine, kit, ...(peer ? { peer } : {}) };
-  writeFileAtomic(path.join(root, 'runs', `size-${size}.json`), `${JSON.stringify(result, null, 2)}\n`);
-  return sizeTable(kit, peer);
+  const machine = { processor: describeProcessor(), memoryGigabytes: totalmem() / 1e9 };
+  const sides: SizeSides = {};
+  for (const name of SIZE_SIDES) {
+    if (name === 'peer' && !peerPython) continue;
+    const peers = name === 'peer' ? { root, peerPython: peerPython! } : undefined;
+    const env = { ...process.env, REASON_RFT_PRECISION: name === 'float32' ? 'float32' : 'bfloat16' };
+    sides[name] = await runSizeSide(inputs, peers, { env });
+    // What is measured stays, also when a later side takes all memory and the bench is ended.
+    const result = { size, parameters, machine, ...sides };
+    writeFileAtomic(path.join(root, 'runs', `size-${size}.json`), `${JSON.stringify(result, null, 2)}\n`);
+  }
+  return sizeTable(sides);
 }
 
 /** Writes what both sides read into the bench's folder; a checkpoint that is there stays. */
@@ -113,24 +125,26 @@ function runPhases(program: string, args: readonly string[], options: ProcessOpt
   });
 }
 
-/** One line a phase: of both sides the seconds of the first run and the next, with those of all threads, and the peak memory. */
-export function sizeTable(kit: SizeSide, peer: SizeSide | undefined): string {
-  const sides = [kit, peer];
-  const names = [...new Set(sides.flatMap((side) => side?.phases.map(({ phase }) => phase) ?? []))];
-  const lines = names.map((name) => {
-    const phases = sides.map((side) => side?.phases.find(({ phase }) => phase === name));
-    const list = (values: readonly number[]) => values.map((value) => value.toFixed(1)).join(', ');
+/** One line a phase: of each side the seconds of the first run and the next, with those of all threads, and the peak memory. */
+export function sizeTable(sides: SizeSides): string {
+  const measured = SIZE_SIDES.flatMap((name) => (sides[name] ? [{ name, side: sides[name] }] : []));
+  const phaseNames = [...new Set(measured.flatMap(({ side }) => side.phases.map(({ phase }) => phase)))];
+  const list = (values: readonly number[]) => values.map((value) => value.toFixed(1)).join(', ');
+  const lines = phaseNames.map((phaseName) => {
+    const phases = measured.map(({ side }) => side.phases.find(({ phase }) => phase === phaseName));
     const seconds = phases.map((phase) => (phase ? `${list(phase.seconds)} (${list(phase.cpuSeconds)})` : '-'));
     const memory = phases.map((phase) => (phase ? `${((phase.peakMegabytes * 2 ** 20) / 1e9).toFixed(1)} GB` : '-'));
-    return `| ${[name, ...seconds, ...memory].join(' | ')} |`;
+    return `| ${[phaseName, ...seconds, ...memory].join(' | ')} |`;
   });
-  const failures = [
-    ...(kit.error === undefined ? [] : [`the kit failed after that: ${kit.error}`]),
-    ...(peer?.error === undefined ? [] : [`the peer failed after that: ${peer.error}`]),
-  ];
+  const headings = measured.map(({ name }) => HEADINGS[name]);
+  const failures = measured.flatMap(({ name, side }) =>
+    side.error === undefined ? [] : [`${HEADINGS[name]} failed after that: ${side.error}`],
+  );
   return [
-    '| phase | seconds here: first, next (all threads) | PyTorch | peak memory here | PyTorch |',
-    '|---|---|---|---|---|',
+    'Seconds of the first run and the next, in brackets those of all threads, and peak memory.',
+    '',
+    `| phase | ${[...headings, ...headings.map((heading) => `memory: ${heading}`)].join(' | ')} |`,
+    `|${'---|'.repeat(1 + 2 * headings.length)}`,
     ...lines,
     ...failures,
   ].join('\n');

@@ -1,7 +1,7 @@
 /** The few tensor operations that tfjs lacks or differentiates slowly, each with its gradient in closed form. */
 import * as tf from '@tensorflow/tfjs';
-import { matrixPrecision } from './backend.js';
-import { isPacked, mapTensor, type PackedWeight, unpack, type Weight, widen } from './packed.js';
+import { matrixPrecision, shardCount } from './backend.js';
+import { isPacked, mapTensor, type PackedWeight, shapeOf, unpack, type Weight, widen } from './packed.js';
 import { runAfter } from './record.js';
 import {
   DT_BFLOAT16,
@@ -137,7 +137,7 @@ function sumRows(x: tf.Tensor): tf.Tensor {
  * rounded to it, forward and backward.
  *
  * A packed weight gives the numbers that the same weight in float32 would give, and takes no gradient. It is widened for each product
- * anew, once the product's other factor is there (see `widenAfter`).
+ * anew, once the product's other factor is there (see `widenAfter`). The products of a wide weight are cut in parts (see `outputParts`).
  *
  * @param x `[rows, in]`
  * @param weight `[out, in]`
@@ -165,10 +165,10 @@ function transposedProduct(x: tf.Tensor2D, w: tf.Tensor2D): tf.Tensor {
   return (tf.engine() as unknown as GradientEngine).runKernelFunc({
     forwardFunc: (_, save) => {
       save([x, w]);
-      return matrixProduct(x, w, false, true);
+      return productByOutputs(x, w);
     },
     backwardsFunc: (dy, [x, w]) => ({
-      x: () => matrixProduct(dy, w!, false, false),
+      x: () => gradientByOutputs(dy as tf.Tensor2D, w!),
       w: () => matrixProduct(dy, x!, true, false),
     }),
     inputs: { x, w },
@@ -180,12 +180,54 @@ function packedProduct(x: tf.Tensor2D, { packed }: PackedWeight): tf.Tensor {
   return (tf.engine() as unknown as GradientEngine).runKernelFunc({
     forwardFunc: (_, save) => {
       save([packed]);
-      return matrixProduct(x, { packed: runAfter(packed, x) }, false, true);
+      return productByOutputs(x, { packed: runAfter(packed, x) });
     },
     // The wait for the gradient also keeps the widened weight of the forward pass from being kept for this one.
-    backwardsFunc: (dy, [w]) => ({ x: () => matrixProduct(dy, { packed: runAfter(w!, dy) }, false, false) }),
+    backwardsFunc: (dy, [w]) => ({ x: () => gradientByOutputs(dy as tf.Tensor2D, { packed: runAfter(w!, dy) }) }),
     inputs: { x },
   });
+}
+
+/** A weight of so many numbers is wide: a part of its product takes long enough to be worth a core of its own. */
+const WIDE = 2 ** 20;
+
+/**
+ * The outputs of each part in which the product with a weight `[out, in]` is computed, `[from, size]`. A batch is cut into rows that
+ * compute side by side (see `shardCount`), but a single row, such as the prompt of a large model, leaves all cores but one idle. So
+ * a wide weight is cut too. Its parts are views, not copies, and a part of a packed weight is widened on the core that multiplies it.
+ */
+function outputParts(weight: Weight): [from: number, size: number][] {
+  const [outputs, inputs] = shapeOf(weight) as [number, number];
+  const count = outputs * inputs < WIDE ? 1 : Math.min(shardCount(), outputs);
+  return Array.from({ length: count }, (_, i) => {
+    const from = Math.floor((i * outputs) / count);
+    return [from, Math.floor(((i + 1) * outputs) / count) - from];
+  });
+}
+
+function partOf(weight: Weight, from: number, size: number): Weight {
+  return mapTensor(weight, (tensor) => tf.slice(tensor, [from, 0], [size, -1]));
+}
+
+/** `x w^T`, whose parts stand side by side. */
+function productByOutputs(x: tf.Tensor2D, weight: Weight): tf.Tensor {
+  const parts = outputParts(weight);
+  if (parts.length === 1) return matrixProduct(x, weight, false, true);
+  return tf.concat(
+    parts.map(([from, size]) => matrixProduct(x, partOf(weight, from, size), false, true)),
+    1,
+  );
+}
+
+/** `dy w`, the sum over the parts. */
+function gradientByOutputs(dy: tf.Tensor2D, weight: Weight): tf.Tensor {
+  const parts = outputParts(weight);
+  if (parts.length === 1) return matrixProduct(dy, weight, false, false);
+  return parts
+    .map(([from, size]) =>
+      matrixProduct(tf.slice(dy, [0, from], [-1, size]), partOf(weight, from, size), false, false),
+    )
+    .reduce((sum, part) => tf.add(sum, part));
 }
 
 /**

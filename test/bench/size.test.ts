@@ -79,7 +79,7 @@ test('a random checkpoint of Qwen3-VL has transformers’ names, and patches of 
 });
 
 test('the table has a line for each phase, and says what failed', () => {
-  const kit = {
+  const float32 = {
     phases: [
       { phase: 'load', seconds: [2], cpuSeconds: [3], peakMegabytes: 9000 },
       { phase: 'SFT step', seconds: [10.04, 5], cpuSeconds: [18, 8.25], peakMegabytes: 12_000 },
@@ -88,13 +88,15 @@ test('the table has a line for each phase, and says what failed', () => {
   const load = { phase: 'load', seconds: [3], cpuSeconds: [4], peakMegabytes: 8000 };
   // A megabyte here is 2^20 bytes, as the system counts; a GB is 10^9.
   assert.deepEqual(
-    sizeTable(kit, { phases: [load], error: 'ended by SIGKILL' })
+    sizeTable({ float32, peer: { phases: [load], error: 'ended by SIGKILL' } })
       .split('\n')
       .slice(2),
     [
+      '| phase | kit, float32 | PyTorch, bfloat16 | memory: kit, float32 | memory: PyTorch, bfloat16 |',
+      '|---|---|---|---|---|',
       '| load | 2.0 (3.0) | 3.0 (4.0) | 9.4 GB | 8.4 GB |',
       '| SFT step | 10.0, 5.0 (18.0, 8.3) | - | 12.6 GB | - |',
-      'the peer failed after that: ended by SIGKILL',
+      'PyTorch, bfloat16 failed after that: ended by SIGKILL',
     ],
   );
 });

@@ -77,6 +77,27 @@ test('gelu(1) = Phi(1) = 0.841345, quickGelu(1) = sigmoid(1.702) = 0.845796, tan
   close(tanhGelu(tf.tensor1d([1])), [0.841192]);
 });
 
+test('a wide weight is multiplied in parts: of 1,025 outputs each is the sum that it is of, forward and backward', () => {
+  // Row k of the weight is k + 1 at place k mod 1024 and 0 elsewhere, so that output k of x is (k + 1) x[k mod 1024].
+  const [outputs, inputs] = [1025, 1024];
+  const numbers = new Float32Array(outputs * inputs);
+  for (let k = 0; k < outputs; k++) numbers[k * inputs + (k % inputs)] = k + 1;
+  const w = tf.tensor2d(numbers, [outputs, inputs]);
+  const x = tf.range(0, inputs).reshape([1, inputs]) as tf.Tensor2D;
+  const product = linear(x, w).dataSync();
+  assert.deepEqual(
+    Array.from(product),
+    Array.from({ length: outputs }, (_, k) => (k + 1) * (k % inputs)),
+  );
+  // d sum(y) / d x[j] is j + 1, and for j = 0 also 1,025 of the last output; d sum(y) / d w[k, j] is x[j].
+  const [dx, dw] = tf.grads((x, w) => tf.sum(linear(x as tf.Tensor2D, w)))([x, w]);
+  assert.deepEqual(
+    Array.from(dx!.dataSync()),
+    Array.from({ length: inputs }, (_, j) => j + 1 + (j === 0 ? 1025 : 0)),
+  );
+  assert.deepEqual(Array.from(dw!.slice([outputs - 1, 0], [1, 3]).dataSync()), [0, 1, 2]);
+});
+
 test('linear multiplies by the transposed weight: [1, 2] with [[3, 4]] and bias 1 is 12', () => {
   close(linear(tf.tensor2d([[1, 2]]), tf.tensor2d([[3, 4]]), tf.tensor1d([1])), [12]);
 });
