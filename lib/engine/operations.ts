@@ -224,9 +224,7 @@ function gradientByOutputs(dy: tf.Tensor2D, weight: Weight): tf.Tensor {
   const parts = outputParts(weight);
   if (parts.length === 1) return matrixProduct(dy, weight, false, false);
   return parts
-    .map(([from, size]) =>
-      matrixProduct(tf.slice(dy, [0, from], [-1, size]), partOf(weight, from, size), false, false),
-    )
+    .map(([from, size]) => matrixProduct(tf.slice(dy, [0, from], [-1, size]), partOf(weight, from, size), false, false))
     .reduce((sum, part) => tf.add(sum, part));
 }
 
