@@ -4,12 +4,16 @@ import { writeFileOfPartial } from '../engine/disk.js';
 import { unknownNameText } from '../engine/names.js';
 import { kitCommit } from '../train/environment.js';
 import { type Experiment, type ExperimentOptions, readExperiment } from './experiment.js';
+import { writeMsSwift } from './ms-swift/folder.js';
 import { writeNewFolder } from './new-folder.js';
 import { writeTrl } from './trl/folder.js';
+import { writeVerl } from './verl/folder.js';
 
 /** What writes the folder for each trainer. It throws, naming each setting, where the trainer cannot train as asked. */
 export const TRAINERS = {
   trl: writeTrl,
+  verl: writeVerl,
+  'ms-swift': writeMsSwift,
 } as const satisfies { [trainer: string]: (folder: string, experiment: Experiment) => Promise<void> };
 export type TrainerName = keyof typeof TRAINERS;
 

@@ -75,7 +75,8 @@ function grpoConfig(experiment: Experiment, options: object): object {
   };
 }
 
-function sftConfig(experiment: Experiment, options: object): object {
+/** What `train_sft.py` reads. */
+export function sftConfig(experiment: Experiment, options: object): object {
   const { settings } = experiment.stageOne!;
   return {
     options,
@@ -103,7 +104,11 @@ async function writeQuestions(file: string, questions: Experiment['questions']):
   await streamFileAtomic(file, (write) => writeParquetTable(write, columns, rows()));
 }
 
-async function writeExamples(file: string, { rows: examples }: NonNullable<Experiment['stageOne']>): Promise<void> {
+/** Writes the rows of stage 1. */
+export async function writeExamples(
+  file: string,
+  { rows: examples }: NonNullable<Experiment['stageOne']>,
+): Promise<void> {
   const rows = async function* () {
     for (const [i, example] of examples.entries())
       yield {

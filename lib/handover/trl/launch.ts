@@ -21,9 +21,11 @@ const TWO_NODES = ` \\
   --machine_rank "\${NODE_RANK:?0 on the first node, 1 on the other}" \\
   --main_process_ip "\${MAIN_ADDRESS:?the address of the first node}" --main_process_port "\${MAIN_PORT:-29500}"`;
 
-/** The files by their names. */
-export function launchFiles(experiment: Experiment): { [name: string]: string } {
-  const sizes = updateSizes(experiment);
+/** The files by their names. @param sizes the examples of an update of each phase that they are for */
+export function launchFiles(
+  experiment: Experiment,
+  sizes: { readonly [phase: string]: number } = updateSizes(experiment),
+): { [name: string]: string } {
   const phases = Object.keys(sizes);
   const files: { [name: string]: string } = {
     'launch/cpu.sh': script(

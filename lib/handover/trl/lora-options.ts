@@ -18,7 +18,7 @@ export const LORA_TRANSLATIONS: Translations<LoraSettings, { freezeVision: boole
 };
 
 /** PEFT takes the ends of names as a list, and a text as a regular expression that a whole name must match, or as `all-linear`. */
-function targetModules(modules: string): string | string[] {
+export function targetModules(modules: string): string | string[] {
   const pattern = /^\/(.*)\/$/.exec(modules)?.[1];
   if (modules === 'all-linear' || pattern !== undefined) return pattern ?? modules;
   return modules.split(',').map((end) => end.trim());
