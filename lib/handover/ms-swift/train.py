@@ -29,7 +29,9 @@ def start_of(config, asked):
         return {"model": model["repo"], "model_revision": model["revision"], "use_hf": True}, model["repo"]
     folder = Path(asked).resolve() if asked is not None else HERE / model["folder"]
     with open(folder / "config.json") as file:
-        arguments = {"model": str(folder), "model_type": json.load(file)["model_type"]}
+        family = json.load(file)["model_type"]
+    # Several models of ms-swift share an architecture; the kit's families have the same names there.
+    arguments = {"model": str(folder), "model_type": family, "template": family}
     if "You are a helpful assistant." not in chat_template(folder):
         # ms-swift writes this turn before each prompt by itself, and this checkpoint's own template does not.
         arguments["system"] = ""
@@ -67,6 +69,7 @@ def options_of(config, arguments, out):
         "per_device_train_batch_size": at_once,
         "gradient_accumulation_steps": accumulated,
         **({"external_plugins": [str(HERE / "kit_rewards.py")]} if arguments.phase == "grpo" else {}),
+        **({"use_cpu": True} if arguments.gpus == 0 else {}),
         **({"deepspeed": "zero3"} if devices > 1 and config["options"]["tuner_type"] == "full" else {}),
         **({"resume_from_checkpoint": str(newest)} if newest else {}),
     }
