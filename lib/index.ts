@@ -92,6 +92,7 @@ export { GREEDY, type SamplingSettings } from './model/sampling.js';
 // ---- Training: SFT, GRPO, run directories ---------------------------------------------------------------------------------------
 
 export { evaluateTask, evaluationItems, grpoExamples, sftExamples, taskRewards } from './study/cells/own-examples.js';
+export { type TakenBack, takeBack } from './takeback/take-back.js';
 export { groupAdvantages } from './train/advantage.js';
 export { readCompletions } from './train/completions.js';
 export { trainGrpo } from './train/grpo.js';

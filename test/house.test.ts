@@ -21,6 +21,7 @@ const FLOORS = [
   'pretrain',
   'plots',
   'handover',
+  'takeback',
   'bench',
   'setup',
   'cli',

@@ -22,6 +22,7 @@ const COMMANDS: { readonly [name: string]: () => Promise<(program: Command) => v
   results: async () => (await import('./commands/results.js')).addResults,
   report: async () => (await import('./commands/report.js')).addReport,
   notebook: async () => (await import('./commands/notebook.js')).addNotebook,
+  takeback: async () => (await import('./commands/takeback.js')).addTakeback,
   'serve-rewards': async () => (await import('./commands/serve-rewards.js')).addServeRewards,
   handover: async () => (await import('./commands/handover.js')).addHandover,
   doctor: async () => (await import('./commands/doctor.js')).addDoctor,

@@ -42,24 +42,29 @@ function isComplete(folder: string): boolean {
 export function baseId(folder: string): string | undefined {
   if (!isAdapterFolder(folder)) return undefined;
   const base = adapterBaseName(folder);
-  return !existsSync(path.resolve(folder, base)) && parseId(base) ? base : undefined;
+  return baseFolder(folder, base) === undefined && parseId(base) ? base : undefined;
 }
 
 /**
- * The folder of the model that an adapter was trained on. A relative path starts at the adapter's own folder; an id means the model
- * in the cache.
+ * The folder of the model that an adapter was trained on. A relative path starts at the adapter's own folder or at the working folder; an
+ * id means the model in the cache.
  *
  * @throws Error if there is no such folder
  */
 export function adapterBase(folder: string): string {
   const base = adapterBaseName(folder);
-  const local = path.resolve(folder, base);
-  const model = existsSync(local) ? local : cachedModel(base);
+  const model = baseFolder(folder, base) ?? cachedModel(base);
   if (model === undefined)
     throw new Error(
-      `${folder}: its base model '${base}' is neither a folder nor in the cache; fetch it with fetchModelFolder`,
+      `${folder}: its base model '${base}' is neither a folder nor in the cache; fetch it with fetchModelFolder, or write where it lies ` +
+        `now into base_model_name_or_path of ${path.join(folder, 'adapter_config.json')}`,
     );
   return model;
+}
+
+/** The folder that an adapter calls its base: from the adapter's own folder, or, as PEFT writes it, from where a program is started. */
+function baseFolder(folder: string, base: string): string | undefined {
+  return [path.resolve(folder, base), path.resolve(base)].find((place) => existsSync(path.join(place, 'config.json')));
 }
 
 /** The id and commit of a folder in the hub's cache, as adapters name their base model; undefined for a folder elsewhere. */

@@ -9,6 +9,13 @@ import type { CurvePanel, MetricRow } from './curves.js';
 const UNDRAWN =
   /^(step|epoch|num_tokens|learning_rate|grad_norm|entropy|reward_std|(?:eval_)?rewards\/.+\/(?:std|nulls|errors)|completions\/.+|clip_ratio\/.+|cispo_clip_ratio|step_time|peak_memory|eval_runtime|time)$/;
 
+/**
+ * The same of other trainers' own names, which a run that was taken back keeps: verl's times, counts and spreads, ms-swift's memory and
+ * speed, the bounds over processes of TRL's clip ratios.
+ */
+const UNDRAWN_OF_OTHERS =
+  /^(perf\/|timing_|global_seqlen\/|training\/|critic\/|prompt_length\/|response_length|response\/|num_turns|tool_call|actor\/(?:pg_loss|entropy_loss|kl_coef)|memory\(GiB\)|train_speed|entropy\/|sampling\/|.*_(?:runtime|per_second)$)/;
+
 /** Shares are read best between 0 and 1, with room for the point at 1. */
 const SHARE: readonly [number, number] = [0, 1.02];
 
@@ -20,7 +27,7 @@ const SHARE: readonly [number, number] = [0, 1.02];
  */
 export function metricPanels(names: Iterable<string>): CurvePanel[] {
   const all = new Set(names);
-  const left = new Set([...all].filter((name) => !UNDRAWN.test(name)));
+  const left = new Set([...all].filter((name) => !UNDRAWN.test(name) && !UNDRAWN_OF_OTHERS.test(name)));
   const panels: CurvePanel[] = [];
   const take = (title: string, keys: readonly string[], range?: readonly [number, number]) => {
     const there = keys.filter((key) => all.has(key));

@@ -16,7 +16,8 @@ export interface RolloutView {
     text: string;
     /** By reward name. */
     rewards: Readonly<Record<string, number>>;
-    advantage: number;
+    /** Null where another trainer did not log it. */
+    advantage: number | null;
     /** Cut off at the token limit, before an end token. */
     clipped?: boolean;
   }[];
@@ -62,7 +63,7 @@ export async function rolloutTable(groups: readonly RolloutView[], caption?: str
         i === 0 ? group.answer : '',
         completion.clipped ? `${completion.text} [cut off]` : completion.text,
         ...names.map((name) => completion.rewards[name]),
-        completion.advantage,
+        completion.advantage ?? '',
       ]);
     });
   }

@@ -17,9 +17,11 @@ export interface LoggedCompletion {
   rewards: { [name: string]: number | null };
   /** Their weighted sum; null if none of them applies. */
   reward: number | null;
-  advantage: number;
-  tokens: number;
-  ended: boolean;
+  /** Null, as the two below, where another trainer drew the completion and did not log it. */
+  advantage: number | null;
+  tokens: number | null;
+  /** Whether it came to its end token before the limit. */
+  ended: boolean | null;
 }
 
 /** The columns that every table has. All others are rewards, by their names. */
@@ -36,7 +38,7 @@ const COLUMNS = {
 } as const satisfies { [column in keyof Omit<LoggedCompletion, 'rewards'>]: string };
 
 /** Whether the table has a column of this name that is no reward's. */
-function isFixedColumn(name: string): boolean {
+export function isFixedColumn(name: string): boolean {
   return Object.hasOwn(COLUMNS, name);
 }
 
@@ -52,12 +54,10 @@ export function writeCompletions(file: string, rows: readonly LoggedCompletion[]
     throw new Error(
       `a reward may not be named '${taken}': the table of completions has a column of that name; rename the reward`,
     );
-  const fixed = Object.entries(COLUMNS).map(([name, type]) => ({
-    name,
-    type,
-    nullable: name === 'reward',
-    data: rows.map((row) => row[name as keyof typeof COLUMNS]),
-  }));
+  const fixed = Object.entries(COLUMNS).map(([name, type]) => {
+    const data = rows.map((row) => row[name as keyof typeof COLUMNS]);
+    return { name, type, nullable: name === 'reward' || data.includes(null), data };
+  });
   const scores = rewards.map((name) => ({
     name,
     type: 'DOUBLE' as const,

@@ -143,6 +143,17 @@ export class RunDirectory {
     return run;
   }
 
+  /**
+   * Describes a run that another trainer has trained, in a folder that nobody trains in: its `run.json` has one start, at the first step.
+   *
+   * @param steps of the whole run
+   */
+  static describeTaken(folder: string, configuration: Json, steps: number): RunDirectory {
+    const run = new RunDirectory(folder);
+    run.describe({ configuration, starts: [{ step: 1, steps, time: new Date().toISOString(), environment: {} }] });
+    return run;
+  }
+
   /** The configuration, which is the run's identity. */
   get configuration(): Json {
     return this.description()!.configuration;
@@ -156,6 +167,11 @@ export class RunDirectory {
   /** Each time that the run was started, the first one first. */
   get starts(): RunStart[] {
     return this.description()!.starts ?? [];
+  }
+
+  /** The environment of the first start, as `run.json` has it. */
+  get firstEnvironment(): Json | undefined {
+    return this.description()!.starts?.[0]?.environment;
   }
 
   /**

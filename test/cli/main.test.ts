@@ -183,6 +183,7 @@ test('adapters from the command line: trained in both phases, generated with, me
   const sft = runProcess(['sft', '--data', file, '--model', base, '--out', out('lora-sft'), ...settings, ...lora]);
   assert.equal(sft.status, 0, sft.stderr);
   assert.deepEqual(readdirSync(path.join(out('lora-sft'), 'final')).sort(), [
+    'README.md',
     'adapter_config.json',
     'adapter_model.safetensors',
   ]);

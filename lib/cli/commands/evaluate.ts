@@ -1,9 +1,13 @@
 /** `reason-rft evaluate`: the accuracy of a checkpoint on records. */
+import path from 'node:path';
 import type { Command } from 'commander';
 import { startEngine } from '../../engine/backend.js';
+import { fileDigest } from '../../engine/file-digest.js';
 import { shareCut } from '../../evaluate/evaluate.js';
 import { loadModel } from '../../model/model.js';
+import { rowsFile } from '../../records/open-rows.js';
 import { evaluateRows } from '../../study/cells/evaluate-rows.js';
+import { addScoreToCard, readCard } from '../../study/cells/model-card.js';
 import { prepareQuestions } from '../../study/cells/prepared-rows.js';
 import type { ScoredCompletion } from '../../train/score-completions.js';
 import { DTYPE_OPTION, parseDtype } from '../dtype-option.js';
@@ -21,7 +25,7 @@ import { DATA_TEXT } from '../run-options.js';
 import { parseScorer, SCORER_OPTION } from '../scorer-option.js';
 import { parseStyle } from '../style-option.js';
 import { drawnTask, RECORDS_TASK_OPTION } from '../task-option.js';
-import { parseWholeNumber, UsageError } from '../usage.js';
+import { checkUsage, parseWholeNumber, UsageError } from '../usage.js';
 import { warnOfCut } from '../warn-of-cut.js';
 
 interface EvaluateOptions extends PixelOptions, PromptFlags {
@@ -34,6 +38,7 @@ interface EvaluateOptions extends PixelOptions, PromptFlags {
   maxNewTokens?: string;
   scorer: string;
   rewards?: string;
+  card?: boolean;
   json?: boolean;
 }
 
@@ -53,6 +58,7 @@ export function addEvaluate(program: Command): void {
     )
     .option(...SCORER_OPTION)
     .option('--rewards <list>', `rewards whose means are reported too: ${REWARDS_TEXT}`)
+    .option('--card', "add the accuracy with its interval to the checkpoint's model card, its README.md")
     .option('--json', 'one JSON object on stdout')
     .addHelpText(
       'after',
@@ -73,6 +79,8 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
   const askedTokens =
     options.maxNewTokens === undefined ? undefined : parseWholeNumber('--max-new-tokens', options.maxNewTokens, 1);
   const { rows, task, checkpoint } = await openData(options);
+  // A card that cannot be written should not be found out after an hour.
+  if (options.card) checkUsage(() => readCard(checkpoint));
   const { score } = scorerOf(task);
   const fitting = evaluationSampling(checkpoint, drawnTask(task)?.nanoCompletionTokens);
   const maxNewTokens = askedTokens ?? fitting.sampling.maxNewTokens;
@@ -92,6 +100,17 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
   });
   progress.stop();
   const report: RewardReport = await reportRewards(rewards, asked);
+  if (options.card) {
+    const { accuracy, interval, count } = result;
+    const file = rowsFile(options.data);
+    addScoreToCard(checkpoint, {
+      rows: path.basename(options.data),
+      digest: fileDigest(file),
+      accuracy,
+      interval,
+      count,
+    });
+  }
   const cut = shareCut(result);
   const percent = (share: number) => (100 * share).toFixed(1);
   warnOfCut(cut, 'the completions', `at ${maxNewTokens} tokens`, '--max-new-tokens');

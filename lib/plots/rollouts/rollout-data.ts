@@ -21,9 +21,10 @@ export interface RolloutRow {
   reward: number | null;
   /** In the order of the names; null for one that does not apply. */
   rewards: (number | null)[];
-  advantage: number;
-  tokens: number;
-  /** Whether it was cut at the token limit. */
+  /** Null, as the tokens, where another trainer did not log it. */
+  advantage: number | null;
+  tokens: number | null;
+  /** Whether it is known to be cut at the token limit. */
   cut: boolean;
   /** Whether all completions of its group have one reward, so that the group teaches nothing. */
   dead: boolean;
@@ -59,7 +60,7 @@ export async function readRollouts(run: RunDirectory): Promise<Rollouts> {
         ...group.map((row) => ({
           ...{ step: row.step, prompt: index, text: row.completion, reward: row.reward },
           rewards: rewardNames.map((name) => row.rewards[name] ?? null),
-          ...{ advantage: row.advantage, tokens: row.tokens, cut: !row.ended, dead },
+          ...{ advantage: row.advantage, tokens: row.tokens, cut: row.ended === false, dead },
         })),
       );
     }

@@ -8,6 +8,9 @@ const ROW = 92;
 const one = (name) => document.getElementById(name);
 const list = one('list'), space = one('space'), counter = one('count'), detail = one('detail');
 const number = (value) => value === null ? '\\u2013' : Number.isInteger(value) ? String(value) : value.toFixed(3);
+// Another trainer's log may lack these.
+const advantage = (row) => row.advantage === null ? '' : row.advantage.toFixed(3);
+const tokens = (row) => row.tokens === null ? '' : row.tokens + ' tokens';
 const element = (name, className, text) => {
   const node = document.createElement(name);
   if (className) node.className = className;
@@ -115,8 +118,8 @@ function rowNode(index) {
   const question = element('div', 'text question', prompt.text.slice(lead));
   const answer = element('div', 'text answer', row.text);
   const numbers = element('div', 'numbers');
-  numbers.append(element('div', 'sum', number(row.reward)), element('div', 'advantage', 'A ' + (row.advantage > 0 ? '+' : '') + row.advantage.toFixed(2)),
-    element('div', 'tokens', row.tokens + ' tokens'), marksNode(row));
+  numbers.append(element('div', 'sum', number(row.reward)), element('div', 'advantage', advantage(row) && 'A ' + (row.advantage > 0 ? '+' : '') + row.advantage.toFixed(2)),
+    element('div', 'tokens', tokens(row)), marksNode(row));
   node.append(side, question, answer, rewardsNode(row), numbers);
   const open = () => showGroup(index);
   node.addEventListener('click', open);
@@ -135,7 +138,7 @@ function showGroup(index) {
     if (row.step !== chosen.step || row.prompt !== chosen.prompt) return;
     const item = element('li', i === index ? 'chosen' : '');
     const line = 'reward ' + number(row.reward) + rewardNames.map((name, k) => ', ' + name + ' ' + number(row.rewards[k])).join('') +
-      ', advantage ' + row.advantage.toFixed(3) + ', ' + row.tokens + ' tokens' + (row.cut ? ', cut' : '');
+      (advantage(row) && ', advantage ' + advantage(row)) + (tokens(row) && ', ' + tokens(row)) + (row.cut ? ', cut' : '');
     item.append(element('p', 'line', line), element('pre', '', row.text));
     group.append(item);
   });

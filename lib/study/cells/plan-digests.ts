@@ -5,6 +5,7 @@ import { modelFiles } from '../../model/model.js';
 import { PackedPicture } from '../../records/picture.js';
 import type { OwnCodeIdentity } from '../../rewards/own-code.js';
 import type { PreparedRow, QuestionRow, SftRow } from './prepared-rows.js';
+import { textsDigest } from './texts-digest.js';
 import type { TrainingPlan } from './train-run.js';
 
 /** Digests by what they are of, so that one can say which of them has changed. */
@@ -48,13 +49,6 @@ export type RowDigests = Pick<PlanDigests, 'prompts' | 'pictures'>;
 
 export function rowDigests(rows: readonly (SftRow | QuestionRow)[]): RowDigests {
   return { prompts: textsDigest(rows), pictures: picturesDigest(rows) };
-}
-
-/** The digest of what is asked and what should be answered. Ids count, as draws are seeded by them. */
-function textsDigest(rows: readonly (SftRow | QuestionRow)[]): string {
-  const hash = createHash('sha256');
-  for (const { pictures: _, ...texts } of rows) hash.update(JSON.stringify(Object.entries(texts).sort()));
-  return hash.digest('hex');
 }
 
 /** The digest of the pictures of all rows, in order: of their files, or of their pixels. */

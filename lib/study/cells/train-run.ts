@@ -18,7 +18,10 @@ import type { Json } from '../../train/run-configuration.js';
 import { RunDirectory } from '../../train/run-directory.js';
 import { lockFolder } from '../../train/run-lock.js';
 import type { SftSettings } from '../../train/sft.js';
+import type { TrainedCheckpoints } from '../../train/trained.js';
+import { heldOutScore } from './card-scores.js';
 import { type CodeVersion, changedSources, trainingCode } from './code-version.js';
+import { type CardFacts, writeModelCard } from './model-card.js';
 import type { QuestionRow, SftRow } from './prepared-rows.js';
 import type { RunStart } from './start-model.js';
 import { trainGrpoRows } from './train-grpo.js';
@@ -115,6 +118,7 @@ export async function trainRun(
     const { final, best } = await trainPlan(readyPlan, openRun, control);
     const run = opened!;
     const metrics = run.metrics();
+    writeCards(run, readyPlan, code, { final, best });
     const result: RunResult = {
       checkpoint: resultPath(final),
       ...(best ? { best: { checkpoint: resultPath(best.folder), step: best.step, score: best.score } } : {}),
@@ -127,6 +131,25 @@ export async function trainRun(
     run.finish(result);
     return result;
   });
+}
+
+/** Writes the model cards of the trained and of the best checkpoint. */
+function writeCards(
+  run: RunDirectory,
+  plan: TrainingPlan,
+  code: CodeVersion,
+  { final, best }: TrainedCheckpoints,
+): void {
+  const metrics = run.metrics();
+  const facts = { plan, code, kit: run.firstEnvironment as CardFacts['kit'], steps: metrics.length };
+  const cards = new Map([[final, metrics.length]]);
+  if (best) cards.set(best.folder, best.step);
+  for (const [folder, step] of cards) {
+    const accuracy = metrics[step - 1]?.eval_accuracy;
+    const scores =
+      accuracy === undefined || !plan.validation ? [] : [heldOutScore(accuracy, plan.validation.rows.length)];
+    writeModelCard(folder, { ...facts, step, scores });
+  }
 }
 
 function trainPlan(plan: TrainingPlan, openRun: () => RunDirectory, control: RunControl) {
