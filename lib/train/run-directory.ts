@@ -169,9 +169,9 @@ export class RunDirectory {
     return this.description()!.starts ?? [];
   }
 
-  /** The environment of the first start, as `run.json` has it. */
-  get firstEnvironment(): Json | undefined {
-    return this.description()!.starts?.[0]?.environment;
+  /** Whether another trainer has trained the run, and its log was taken back: steps may lack, and the checkpoint lies elsewhere. */
+  get isTakenBack(): boolean {
+    return (this.configuration as { kind?: unknown } | null)?.kind === 'taken-back';
   }
 
   /**

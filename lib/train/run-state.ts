@@ -9,6 +9,8 @@ export function runStateText(run: RunDirectory): string {
   // The lock is looked at first, so that a run which ends in between is not taken for one that nobody trains.
   const trains = !run.isFinished && isLocked(run.folder);
   const done = run.metrics().at(-1)?.step ?? 0;
+  if (run.isTakenBack && done < total)
+    return `was taken back after step ${done} of ${total}; take it back again for the rest`;
   if (run.isFinished || done >= total) return `finished after ${total} steps`;
   if (trains) return `trains: step ${done} of ${total} is done`;
   const { ended } = run.starts.at(-1)!;

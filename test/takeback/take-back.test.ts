@@ -12,6 +12,7 @@ import { runCurves } from '../../lib/plots/run-curves.js';
 import { examineFolder } from '../../lib/study/cells/examine-folder.js';
 import { takeBack } from '../../lib/takeback/take-back.js';
 import { RunDirectory } from '../../lib/train/run-directory.js';
+import { runStateText } from '../../lib/train/run-state.js';
 
 const FIXTURES = path.join(__dirname, 'fixtures');
 const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-takeback-'));
@@ -79,7 +80,8 @@ test('what the kit does with runs works on it: curves, live plot, rollouts, the 
   for (const name of ['answer_reward', 'length_reward', 'kl']) assert.ok(titles.includes(name), name);
   const texts: string[] = [];
   await attachLive(place, {}, ({ data }) => void texts.push(String(data['text/plain'])));
-  assert.match(texts.at(-1)!, /^trl 3\/3 {2}reward 0\.25 /);
+  assert.match(texts.at(-2)!, /^trl 3\/3 {2}reward 0\.25 /);
+  assert.equal(texts.at(-1), 'the run finished after 3 steps');
   const { rewardNames, prompts, completions } = await readRollouts(RunDirectory.read(place));
   assert.deepEqual(rewardNames, ['answer_reward', 'length_reward']);
   assert.equal(completions.length, 24);
@@ -111,6 +113,10 @@ test('taken back again, a run is brought up to date; anything else in its place 
   writeFileSync(state, JSON.stringify({ ...whole, log_history: whole.log_history.slice(0, 2) }));
   const first = await takeBack([source], place);
   assert.deepEqual([first.logged, first.steps, first.completions], [2, 3, 16]);
+  assert.equal(
+    runStateText(RunDirectory.read(place)),
+    'was taken back after step 2 of 3; take it back again for the rest',
+  );
   writeFileSync(path.join(place, 'notes.txt'), 'mine');
   writeFileSync(state, JSON.stringify(whole));
   const second = await takeBack([source], place);

@@ -11,7 +11,7 @@ import { lockOf } from '../../train/run-lock.js';
 import { LOG_FILES } from '../../train/run-log.js';
 import { checkStoredState } from '../../train/training-state.js';
 import { examinePart, type Finding } from '../finding.js';
-import { examineTakenBack, isTakenBack } from './examine-taken-back.js';
+import { examineTakenBack } from './examine-taken-back.js';
 import { readRunResult } from './train-run.js';
 
 /** Without these a run does not go on, and nothing can make them anew. */
@@ -23,7 +23,7 @@ export async function examineRun(folder: string): Promise<Finding[]> {
   const lock = examineLock(folder);
   if (identity.state === 'unsound') return [identity, ...lock, ...examineLeftovers(folder, lock)];
   const run = RunDirectory.read(folder);
-  if (isTakenBack(run)) return [identity, ...lock, ...(await examineTakenBack(run)), ...examineLeftovers(folder, lock)];
+  if (run.isTakenBack) return [identity, ...lock, ...(await examineTakenBack(run)), ...examineLeftovers(folder, lock)];
   const log = await examinePart('log', () => logText(run), COPY);
   const checkpoints = await examineCheckpoints(run);
   return [

@@ -8,11 +8,6 @@ import { examinePart, type Finding } from '../finding.js';
 
 const REMEDY = 'take the run back again: npx reason-rft takeback, with the same places and --out';
 
-/** Whether the run in a directory was taken back from another trainer. */
-export function isTakenBack(run: RunDirectory): boolean {
-  return (run.configuration as { kind?: unknown } | null)?.kind === 'taken-back';
-}
-
 /** Examines the log, the completions and the checkpoint that the run names. */
 export async function examineTakenBack(run: RunDirectory): Promise<Finding[]> {
   const steps = await examinePart('log', () => logText(run), REMEDY);

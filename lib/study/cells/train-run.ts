@@ -141,7 +141,7 @@ function writeCards(
   { final, best }: TrainedCheckpoints,
 ): void {
   const metrics = run.metrics();
-  const facts = { plan, code, kit: run.firstEnvironment as CardFacts['kit'], steps: metrics.length };
+  const facts = { plan, code, kit: run.starts[0]?.environment as CardFacts['kit'], steps: metrics.length };
   const cards = new Map([[final, metrics.length]]);
   if (best) cards.set(best.folder, best.step);
   for (const [folder, step] of cards) {
