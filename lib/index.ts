@@ -70,8 +70,9 @@ export type { Scorer } from './rewards/scorer.js';
 
 export { footprintTable } from './bench/footprint-table.js';
 export { type Weight, widen } from './engine/packed.js';
+export type { Completion } from './model/completion.js';
 export { type ModelConfig, readConfig } from './model/configuration.js';
-export type { Completion, EncodedPrompt, GenerationSettings } from './model/generate.js';
+export type { EncodedPrompt, GenerationSettings } from './model/generate.js';
 export type { WeightType } from './model/held-weights.js';
 export { fetchModelFolder } from './model/hub.js';
 export { adapterBase } from './model/hub-cache.js';

@@ -31,6 +31,7 @@ const configSchema = z.object({
   lora_alpha: z.number().positive(),
   target_modules: z.union([z.array(z.string()), z.string()]).nullish(),
   use_rslora: z.boolean().nullish(),
+  lora_dropout: z.number().min(0).lt(1).nullish(),
   use_dora: z.literal(false).nullish(),
   bias: z.literal('none').nullish(),
   fan_in_fan_out: z.literal(false).nullish(),

@@ -21,10 +21,16 @@ export type ChunkInput = {
   shards: (Shard & { uniform: tf.Tensor2D })[];
 };
 
+/** How a chunk draws its tokens. */
+export interface ChunkSampling extends SamplingSettings {
+  /** Whether it says for each token which tokens could be drawn. */
+  keepSamplingMask: boolean;
+}
+
 /** The output of a chunk. */
 export type ChunkOutput = {
-  /** Tokens drawn and their log-probabilities, `[chunk, rows]`. */
-  shards: { state: DecodeState; tokens: tf.Tensor2D; logProbs: tf.Tensor2D }[];
+  /** Tokens drawn and their log-probabilities, `[chunk, rows]`; with `keepSamplingMask` the tokens that could be drawn. */
+  shards: { state: DecodeState; tokens: tf.Tensor2D; logProbs: tf.Tensor2D; kept?: tf.Tensor3D }[];
 };
 
 /** The linear maps of a layer as decoding uses them, norms included. */
@@ -54,7 +60,7 @@ const WIDEST_COPIED = 512;
  */
 export function decodeChunk(
   { parameters, shards }: ChunkInput,
-  sampling: SamplingSettings,
+  sampling: ChunkSampling,
   endTokenIds: readonly number[],
   config: ModelConfig,
 ): ChunkOutput {
@@ -141,7 +147,7 @@ function decodeShard(
   parameters: ModelWeights,
   layers: readonly LayerMaps[],
   { prompt, state, uniform }: ChunkInput['shards'][number],
-  sampling: SamplingSettings,
+  sampling: ChunkSampling,
   endTokenIds: readonly number[],
   config: ModelConfig,
 ): ChunkOutput['shards'][number] {
@@ -152,11 +158,12 @@ function decodeShard(
   const recent: RecentTokens[] = layers.map(() => ({ keys: [], values: [] }));
   const tokens: tf.Tensor1D[] = [];
   const logProbs: tf.Tensor1D[] = [];
+  const kept: tf.Tensor2D[] = [];
   let { hidden, done, seen } = state;
   (tf.unstack(uniform) as tf.Tensor1D[]).forEach((uniformOfToken, t) => {
     const plain = logits(parameters, hidden);
     const penalized = seen ? penalizeRepetition(plain, seen, sampling.repetitionPenalty ?? 1) : plain;
-    const sampled = sampleTokens(penalized, uniformOfToken, sampling);
+    const sampled = sampleTokens(penalized, uniformOfToken, sampling, sampling.keepSamplingMask);
     // A row that has ended goes on with end tokens, which nobody reads.
     const ended = tf.fill([rows], endTokenIds[0] ?? 0, 'int32');
     const token = tf.cast(tf.where(tf.greater(done, 0), ended, sampled.tokens), 'int32') as tf.Tensor1D;
@@ -164,6 +171,7 @@ function decodeShard(
     if (seen) seen = tf.maximum(seen, tf.cast(tf.oneHot(token, plain.shape[1]), 'float32')) as tf.Tensor2D;
     tokens.push(token);
     logProbs.push(sampled.logProbs);
+    if (sampled.kept) kept.push(sampled.kept);
     let x = takeRows(weightOf(parameters, tokenEmbedding(config)), token);
     layers.forEach((layer, i) => {
       x = decodeLayer(layer, x, past[i]!, recent[i]!, angles[t]!, biases[t]!, config);
@@ -180,6 +188,7 @@ function decodeShard(
     },
     tokens: tf.stack(tokens) as tf.Tensor2D,
     logProbs: tf.stack(logProbs) as tf.Tensor2D,
+    ...(kept.length > 0 && { kept: tf.stack(kept) as tf.Tensor3D }),
   };
 }
 

@@ -8,7 +8,7 @@ import type { Attention } from './attention.js';
 import type { ModelConfig } from './configuration.js';
 import { decoderLayer, finalNorm, layerPrefix, type Module, normOf } from './modules.js';
 import type { RotaryAngles } from './mrope.js';
-import { project } from './projection.js';
+import { DROPOUT_SEED, project } from './projection.js';
 import type { ModelWeights } from './tensors.js';
 
 /**
@@ -42,17 +42,21 @@ export function decode(
 /** A layer under gradient checkpointing. */
 const decodeLayerAgain: typeof decodeLayer = (parameters, x, batch, layer, angles, attention, config) => {
   const names = Object.keys(parameters).filter((name) => name.startsWith(layerPrefix(layer)));
+  const seed = parameters[DROPOUT_SEED];
   return checkpointed(
-    ([x, ...tensors], [cos, sin, ...masks]) => {
-      const layerWeights = Object.fromEntries(
-        names.map((name, i) => [name, mapTensor(parameters[name]!, () => tensors[i]!)]),
-      );
+    ([x, ...tensors], [cos, sin, ...rest]) => {
+      const masks = rest.slice(0, attention.masks.length);
+      const sameSeed = rest[attention.masks.length];
+      const layerWeights = {
+        ...Object.fromEntries(names.map((name, i) => [name, mapTensor(parameters[name]!, () => tensors[i]!)])),
+        ...(sameSeed && { [DROPOUT_SEED]: sameSeed }),
+      };
       const sameAttention = { ...attention, masks };
       const sameAngles = { cos: cos!, sin: sin! };
       return decodeLayer(layerWeights, x as tf.Tensor2D, batch, layer, sameAngles, sameAttention, config);
     },
     [x, ...names.map((name) => tensorOf(parameters[name]!))],
-    [angles.cos, angles.sin, ...attention.masks],
+    [angles.cos, angles.sin, ...attention.masks, ...(seed ? [tensorOf(seed)] : [])],
   );
 };
 

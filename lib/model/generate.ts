@@ -25,8 +25,9 @@ import {
   type Slots,
   widenWindows,
 } from './cache.js';
+import { appendDrawn, type Completion } from './completion.js';
 import type { ModelConfig } from './configuration.js';
-import { type ChunkInput, type ChunkOutput, decodeChunk } from './decode-chunk.js';
+import { type ChunkInput, type ChunkOutput, type ChunkSampling, decodeChunk } from './decode-chunk.js';
 import { hiddenStates } from './hidden-states.js';
 import { logits } from './log-probability.js';
 import { nextPosition, positionIds } from './mrope.js';
@@ -46,16 +47,8 @@ export interface GenerationSettings extends SamplingSettings {
   completions: number;
   /** Seed of the draws. Each completion draws from a stream of its own, so that the rest of the batch does not change it. */
   seed: number;
-}
-
-/** One completion of a prompt, as it was drawn. */
-export interface Completion {
-  /** Up to and including the end token, where there is one. */
-  tokens: number[];
-  /** Log-probability of each token under softmax(logits / temperature), the penalty on repetition included. */
-  logProbs: number[];
-  /** False if it was cut at `maxNewTokens`. */
-  ended: boolean;
+  /** Notes for each token which tokens could be drawn in its place (see `Completion.kept`). Default: false. */
+  keepSamplingMask?: boolean;
 }
 
 /** The largest float32 below 1. A number that is rounded up to 1 would choose no token, since it lies behind the last one. */
@@ -139,38 +132,17 @@ export class Generator {
       }
       const uniforms = parts.map(({ slots }) => drawUniform(slots.flat(), random, chunk));
       const decoded = step({ parameters, shards: parts.map(({ shard }, i) => ({ ...shard, uniform: uniforms[i]! })) });
-      decoded.shards.forEach(({ state, tokens, logProbs }, i) => {
+      decoded.shards.forEach(({ state, ...drawn }, i) => {
         const part = parts[i]!;
-        this.collectTokens(part.slots.flat(), tokens, logProbs, outputs, maxNewTokens - done);
+        appendDrawn(outputs, part.slots.flat(), drawn, maxNewTokens - done, this.endTokenIds);
         disposeState(part.shard.state);
         part.shard = { ...part.shard, state };
-        tf.dispose([tokens, logProbs]);
+        tf.dispose(Object.values(drawn));
       });
       tf.dispose(uniforms);
     }
     for (const { shard } of parts) disposeShard(shard);
     return prompts.map((_, p) => outputs.slice(p * completions, (p + 1) * completions));
-  }
-
-  /** Adds the tokens of a chunk to the completions, up to their end. */
-  private collectTokens(
-    rows: readonly number[],
-    tokens: tf.Tensor2D,
-    logProbs: tf.Tensor2D,
-    outputs: Completion[],
-    limit: number,
-  ): void {
-    const [tokenIds, values] = [tokens.dataSync(), logProbs.dataSync()];
-    for (let t = 0; t < tokens.shape[0] && t < limit; t++) {
-      rows.forEach((index, r) => {
-        const completion = outputs[index];
-        if (!completion || completion.ended) return;
-        const token = tokenIds[t * rows.length + r] as number;
-        completion.tokens.push(token);
-        completion.logProbs.push(values[t * rows.length + r] as number);
-        completion.ended = this.endTokenIds.includes(token);
-      });
-    }
   }
 
   /** Logits after a prompt's last token, `[vocab]`, and the prompt's position ids, `[3][tokens]`. */
@@ -194,9 +166,9 @@ export class Generator {
     this.chunks.clear();
   }
 
-  private chunkStep(settings: SamplingSettings): CompiledStep<ChunkInput, ChunkOutput> {
-    const { temperature, topK, topP, minP, repetitionPenalty = 1 } = settings;
-    const sampling: SamplingSettings = { temperature, topK, topP, minP, repetitionPenalty };
+  private chunkStep(settings: GenerationSettings): CompiledStep<ChunkInput, ChunkOutput> {
+    const { temperature, topK, topP, minP, repetitionPenalty = 1, keepSamplingMask = false } = settings;
+    const sampling: ChunkSampling = { temperature, topK, topP, minP, repetitionPenalty, keepSamplingMask };
     const key = JSON.stringify(sampling);
     let step = this.chunks.get(key);
     if (!step) {
@@ -312,7 +284,7 @@ function prefillShards({ parameters, shards }: PrefillInput, { config }: { confi
 
 /** The plain values, beside its tensors, that a chunk depends on. */
 interface DecodeConstants {
-  sampling: SamplingSettings;
+  sampling: ChunkSampling;
   endTokenIds: readonly number[];
   config: ModelConfig;
 }

@@ -8,6 +8,7 @@ import type { ModelConfig } from './configuration.js';
 import { decode } from './decoder.js';
 import { tokenEmbedding, weightOf } from './modules.js';
 import { mropeAngles } from './mrope.js';
+import { weightsOfPart } from './projection.js';
 import type { ImageBatch, ModelWeights, TokenBatch } from './tensors.js';
 import { type EncodedImages, encodeImages } from './vision.js';
 
@@ -40,7 +41,7 @@ function encodeInParts(parameters: ModelWeights, images: ImageBatch, config: Mod
   const tensors = Object.entries(images).map(([name, tensor]) => [name, cut(tensor, sizes)] as const);
   const parts = sizes.map((_, i) => {
     const part = Object.fromEntries(tensors.map(([name, cuts]) => [name, cuts[i]])) as ImageBatch;
-    return encodeImages(parameters, part, config.vision);
+    return encodeImages(weightsOfPart(parameters, i), part, config.vision);
   });
   const join = (tensors: tf.Tensor2D[]) => tf.concat(tensors, 0) as tf.Tensor2D;
   return {
@@ -80,7 +81,7 @@ export function hiddenStates(
       : segmentAttention(parts.segments[i]!, keep);
     const angles = mropeAngles(parts.positions[i]!, config);
     const added = parts.deepStack.map((features) => features[i]!);
-    return decode(parameters, parts.x[i]!, added, size, angles, attention, config, checkpoint);
+    return decode(weightsOfPart(parameters, i), parts.x[i]!, added, size, angles, attention, config, checkpoint);
   });
   return tf.concat(hidden, 0) as tf.Tensor2D;
 }

@@ -33,6 +33,7 @@ import { writeFileAtomic } from '../engine/atomic-write.js';
 import { isGoneMark, processMark } from '../engine/partial-folder.js';
 import { access, endpoint, isOffline, tokenFile } from './hub-access.js';
 import { baseId, COMMIT, cachedModel, type ModelId, parseId, storageOf } from './hub-cache.js';
+import { checkModelFolder } from './model-folder.js';
 
 /** How a download is watched. */
 export interface FetchOptions {
@@ -53,11 +54,12 @@ const ATTEMPTS = 3;
  *
  * An interrupted download goes on where it stopped, and every file is compared with the hub's checksum.
  *
- * @throws Error that says what is wrong and what to do: the model is unknown or private, it is not in the cache and
+ * @throws Error that says what is wrong and what to do: the folder is a run's and not its checkpoint's, the model is unknown or private, it is not in the cache and
  *   `HF_HUB_OFFLINE` is set, the hub cannot be reached, the disk is too small, or a file arrived damaged
  */
 export async function fetchModelFolder(name: string, options: FetchOptions = {}): Promise<string> {
   const folder = existsSync(name) ? name : await folderOfId(name, options);
+  checkModelFolder(folder);
   const base = baseId(folder);
   if (base !== undefined) await folderOfId(base, options);
   return folder;

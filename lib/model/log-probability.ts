@@ -7,6 +7,7 @@ import { linear, logProbability, takeRows } from '../engine/operations.js';
 import { isPacked, mapTensor, shapeOf, tensorOf, type Weight, widenAfter } from '../engine/packed.js';
 import { runAfter } from '../engine/record.js';
 import { OUTPUT_HEAD, TOKEN_EMBEDDING } from './modules.js';
+import { LEFT_OUT } from './sampling.js';
 import type { ModelWeights } from './tensors.js';
 
 /** The tokens that are predicted, and the places that predict them. Both lists have one length, and are padded with any index. */
@@ -16,6 +17,12 @@ export type Targets = {
   /** The token predicted there, int32 `[targets]`. */
   token: tf.Tensor1D;
 };
+
+/**
+ * For each target the tokens that it could have been, itself among them, int32 `[targets, width]`; padded with any of the row's tokens.
+ * The prediction is then the softmax over these tokens alone, and all others have probability 0.
+ */
+export type KeptTokens = tf.Tensor2D;
 
 /** The model's predictions at the targets, all `[targets]`. */
 export interface Predictions {
@@ -64,26 +71,52 @@ export function logits(parameters: ModelWeights, hidden: tf.Tensor2D, chunk = CH
  * @param options.temperature logits are divided by it before the softmax; default 1
  * @param options.headIsFrozen no gradient is wanted for the head, whose gradient is as large as itself; default false
  * @param options.chunk vocabulary entries in a chunk; default 16,384. A vocabulary that is no larger is taken as a whole
+ * @param options.kept the tokens that each prediction is over; default: the whole vocabulary
  */
 export function predictTargets(
   parameters: ModelWeights,
   hidden: tf.Tensor2D,
   targets: Targets,
-  options: { temperature?: number; headIsFrozen?: boolean; chunk?: number } = {},
+  options: { temperature?: number; headIsFrozen?: boolean; chunk?: number; kept?: KeptTokens } = {},
 ): Predictions {
-  const { temperature = 1, headIsFrozen = false, chunk = CHUNK } = options;
+  const { temperature = 1, headIsFrozen = false, chunk = CHUNK, kept } = options;
   const head = headOf(parameters);
   const raw = takeRows(hidden, targets.from);
   const rows = temperature === 1 ? raw : (tf.div(raw, temperature) as tf.Tensor2D);
   if (shapeOf(head)[0]! > chunk)
-    return predictInChunks(rows, head, targets.token, chunk, headIsFrozen || isPacked(head));
-  const allLogits = linear(rows, head);
+    return predictInChunks(rows, head, targets.token, chunk, headIsFrozen || isPacked(head), kept);
+  const wholeLogits = linear(rows, head);
+  const allLogits = kept ? keptLogits(wholeLogits, kept, 0) : wholeLogits;
   const hits = tf.equal(tf.cast(tf.argMax(allLogits, 1), 'int32'), targets.token);
   return {
     logProbs: logProbability(allLogits, targets.token),
     entropies: predictionEntropy(allLogits),
     hits: tf.cast(hits, 'float32') as tf.Tensor1D,
   };
+}
+
+/**
+ * The logits of a chunk of the vocabulary, with `LEFT_OUT` in place of those of tokens that are not kept. The set stays a list of token
+ * ids until here, so that a mask over the vocabulary is never larger than the logits of one chunk.
+ *
+ * @param logits `[rows, chunk]`
+ * @param from the vocabulary entry that the chunk begins at
+ */
+function keptLogits(logits: tf.Tensor2D, kept: KeptTokens, from: number): tf.Tensor2D {
+  const [rows, chunk] = logits.shape;
+  const width = kept.shape[1];
+  // Tokens of other chunks go to a column behind the last, which is cut off.
+  const places = tf.sub(kept, tf.scalar(from, 'int32'));
+  const isHere = tf.logicalAnd(
+    tf.greaterEqual(places, tf.scalar(0, 'int32')),
+    tf.less(places, tf.scalar(chunk, 'int32')),
+  );
+  const columns = tf.where(isHere, places, tf.fill([rows, width], chunk, 'int32'));
+  const rowNumbers = tf.tile(tf.expandDims(tf.range(0, rows, 1, 'int32'), 1), [1, width]);
+  const indices = tf.reshape(tf.stack([rowNumbers, tf.cast(columns, 'int32')], 2), [rows * width, 2]);
+  const counts = tf.scatterND(indices as tf.Tensor2D, tf.fill([rows * width], 1), [rows, chunk + 1]);
+  const isKept = tf.greater(tf.slice(counts, [0, 0], [rows, chunk]), 0);
+  return tf.where(isKept, logits, tf.fill([rows, chunk], LEFT_OUT)) as tf.Tensor2D;
 }
 
 /** Entropy of softmax(logits) for each row, in nats: `log Z - sum p x`, `[rows]`. */
@@ -106,6 +139,7 @@ function predictInChunks(
   tokens: tf.Tensor1D,
   size: number,
   headIsFrozen: boolean,
+  kept?: KeptTokens,
 ): Predictions {
   const vocab = shapeOf(head)[0]!;
   const starts = Array.from({ length: Math.ceil(vocab / size) }, (_, i) => i * size);
@@ -127,7 +161,8 @@ function predictInChunks(
       tf.zerosLike(largest),
     ];
     for (const from of starts) {
-      const chunkLogits = linear(from === 0 ? x : runAfter(x, sum!), part(w, from));
+      const plain = linear(from === 0 ? x : runAfter(x, sum!), part(w, from));
+      const chunkLogits = kept ? keptLogits(plain, kept, from) : plain;
       const newLargest = tf.maximum(largest, tf.max(chunkLogits, 1));
       const shrink = tf.exp(tf.sub(largest, newLargest));
       const exp = tf.exp(tf.sub(chunkLogits, tf.expandDims(newLargest, 1)));
@@ -139,16 +174,18 @@ function predictInChunks(
     const logZ = tf.add(largest, tf.log(sum!));
     const entropy = tf.sub(logZ, tf.div(weighted!, sum!));
     const hits = tf.cast(tf.greaterEqual(targetLogits!, largest), 'float32');
-    save([x, w, tokens, logZ, entropy]);
+    save([x, w, tokens, logZ, entropy, ...(kept ? [kept] : [])]);
     const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor[] => {
       const [x, w, tokens, logZ, entropy] = saved as [tf.Tensor2D, tf.Tensor2D, tf.Tensor, tf.Tensor, tf.Tensor];
+      const keptAgain = saved[5] as KeptTokens | undefined;
       const [dLogProb, dEntropy] = tf.unstack(dy).map((row) => tf.expandDims(row, 1)) as [tf.Tensor, tf.Tensor];
       let dx: tf.Tensor = tf.zerosLike(x);
       const dw: tf.Tensor2D[] = [];
       for (const from of starts) {
         const previous = from === 0 ? dy : dx;
         const headPart = widenAfter(part(w, from), previous);
-        const chunkLogits = linear(runAfter(x, previous), headPart);
+        const plain = linear(runAfter(x, previous), headPart);
+        const chunkLogits = keptAgain ? keptLogits(plain, keptAgain, from) : plain;
         const logs = tf.sub(chunkLogits, tf.expandDims(logZ, 1));
         const p = tf.exp(logs);
         const slopeOfLogProb = tf.mul(dLogProb, tf.sub(target(tokens, from, chunkLogits.shape[1]), p));

@@ -1,6 +1,6 @@
 /**
  * Low-rank adapters (LoRA, Hu et al. 2021) on chosen modules, in memory beside the weights and on disk in PEFT's files
- * (`adapter_config.json`, `adapter_model.safetensors`). There is no dropout.
+ * (`adapter_config.json`, `adapter_model.safetensors`).
  */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
@@ -17,7 +17,7 @@ import { OUTPUT_HEAD, POSITION_TABLE, TOKEN_EMBEDDING } from './modules.js';
 import { effectiveWeight } from './projection.js';
 import { type HostTensor, readSafetensors, writeSafetensors } from './safetensors.js';
 import { moduleName, publishedName } from './tensor-names.js';
-import type { MutableWeights } from './tensors.js';
+import type { ModelWeights, MutableWeights } from './tensors.js';
 
 /** The adapters of LoRA (Hu et al. 2021): their rank, their scale, and the modules that they are for. */
 export interface LoraSettings {
@@ -33,6 +33,11 @@ export interface LoraSettings {
    * decoder's maps. In Qwen2.5-VL the tower has maps of the same names (`gate_proj`, ...); they get adapters too, as in PEFT.
    */
   targetModules: string;
+  /**
+   * Each number that an adapter takes in is set to 0 with this probability, in the passes that train and in no others; 0: none
+   * (PEFT `lora_dropout`).
+   */
+  dropout: number;
   /** Seed of A, which is drawn. B begins at 0. */
   seed: number;
 }
@@ -43,17 +48,18 @@ export const LORA_DEFAULTS: LoraSettings = deepFreeze({
   alpha: 32,
   rankStabilized: false,
   targetModules: 'q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj',
+  dropout: 0,
   seed: 1,
 });
 
-const PARTS = ['lora_A.weight', 'lora_B.weight', 'lora_scaling'] as const;
+const PARTS = ['lora_A.weight', 'lora_B.weight', 'lora_scaling', 'lora_dropout'] as const;
 
 /** True for A and B of an adapter, which LoRA trains. */
 export function isAdapterParameter(name: string): boolean {
   return name.endsWith('.lora_A.weight') || name.endsWith('.lora_B.weight');
 }
 
-/** True for everything that an adapter adds to the map, its scaling included. */
+/** True for everything that an adapter adds to the map, its scaling and its dropout included. */
 function isAdapterTensor(name: string): boolean {
   return PARTS.some((part) => name.endsWith(`.${part}`));
 }
@@ -61,6 +67,11 @@ function isAdapterTensor(name: string): boolean {
 /** True if the map holds any adapter. */
 export function hasAdapters(parameters: MutableWeights): boolean {
   return Object.keys(parameters).some(isAdapterParameter);
+}
+
+/** True if the map holds adapters that have dropout. */
+export function hasDropout(parameters: ModelWeights): boolean {
+  return Object.keys(parameters).some((name) => name.endsWith('.lora_dropout'));
 }
 
 /** The base model: the same tensors without the adapters. */
@@ -112,7 +123,9 @@ export function checkLoraNames(settings: LoraSettings): void {
 export function checkLora(settings: LoraSettings): void {
   checkLoraNames(settings);
   checkBounds(settings, 'lora: ');
-  const { rank, alpha, seed } = settings;
+  const { rank, alpha, dropout, seed } = settings;
+  if (!(dropout >= 0 && dropout < 1))
+    throw new Error(`lora: dropout must be 0 (none) or above, and below 1, got ${dropout}`);
   if (!Number.isInteger(rank) || rank < 1)
     throw new Error(`lora: rank must be a whole number of 1 or more, got ${rank}`);
   if (!(alpha > 0 && alpha < Infinity)) throw new Error(`lora: alpha must be above 0 and finite, got ${alpha}`);
@@ -129,7 +142,7 @@ export function addAdapters(parameters: MutableWeights, settings: LoraSettings):
   checkLora(settings);
   if (hasAdapters(parameters))
     throw new Error('lora: the model has adapters already; merge them first, or train them on');
-  const { rank, seed } = settings;
+  const { rank, dropout, seed } = settings;
   for (const module of targetedModules(parameters, settings.targetModules)) {
     const [out, into] = shapeOf(parameters[`${module}.weight`]!) as [number, number];
     const random = new Random(seed, `lora/${module}`);
@@ -138,6 +151,7 @@ export function addAdapters(parameters: MutableWeights, settings: LoraSettings):
     parameters[`${module}.lora_A.weight`] = tf.tensor2d(a, [rank, into]);
     parameters[`${module}.lora_B.weight`] = tf.zeros([out, rank]);
     parameters[`${module}.lora_scaling`] = tf.scalar(scalingOf(settings));
+    if (dropout > 0) parameters[`${module}.lora_dropout`] = tf.scalar(dropout);
   }
 }
 
@@ -153,7 +167,8 @@ export function mergeAdapters(parameters: MutableWeights): void {
     tf.dispose(parameters[`${module}.weight`]!);
     parameters[`${module}.weight`] = merged;
     for (const part of PARTS) {
-      tf.dispose(parameters[`${module}.${part}`]!);
+      const tensor = parameters[`${module}.${part}`];
+      if (tensor) tf.dispose(tensor);
       delete parameters[`${module}.${part}`];
     }
   }
@@ -164,7 +179,7 @@ export function mergeAdapters(parameters: MutableWeights): void {
  *
  * @param base the folder of the model without adapters, which is noted in the files as a path from the adapters' folder
  * @param id the base model's id, if it came from the hub; it is noted instead of the folder, since other machines know it too
- * @throws Error when the map holds no adapter, or adapters of different rank or scaling
+ * @throws Error when the map holds no adapter, or adapters of different rank, scaling or dropout
  */
 export function saveAdapters(
   parameters: MutableWeights,
@@ -176,11 +191,13 @@ export function saveAdapters(
   if (modules.length === 0) throw new Error('lora: the model has no adapters to save');
   const kinds = modules.map((module) => {
     const rank = shapeOf(parameters[`${module}.lora_A.weight`]!)[0]!;
-    return { rank, scaling: widen(parameters[`${module}.lora_scaling`]!).dataSync()[0]! };
+    const rate = parameters[`${module}.lora_dropout`];
+    const scaling = widen(parameters[`${module}.lora_scaling`]!).dataSync()[0]!;
+    return { rank, scaling, dropout: rate ? widen(rate).dataSync()[0]! : 0 };
   });
-  const [{ rank, scaling }] = kinds as [(typeof kinds)[number]];
-  if (kinds.some((kind) => kind.rank !== rank || kind.scaling !== scaling))
-    throw new Error('lora: adapters of different ranks or scalings cannot be saved in one folder');
+  const [{ rank, scaling, dropout }] = kinds as [(typeof kinds)[number]];
+  if (kinds.some((kind) => kind.rank !== rank || kind.scaling !== scaling || kind.dropout !== dropout))
+    throw new Error('lora: adapters of different ranks, scalings or dropouts cannot be saved in one folder');
   const config = {
     peft_type: 'LORA',
     task_type: 'CAUSAL_LM',
@@ -191,7 +208,7 @@ export function saveAdapters(
     lora_alpha: scaling * rank,
     use_rslora: false,
     target_modules: modules.map(moduleName),
-    lora_dropout: 0,
+    lora_dropout: shortest(dropout),
     bias: 'none',
     use_dora: false,
     fan_in_fan_out: false,
@@ -210,6 +227,15 @@ export function saveAdapters(
     }),
   );
   writeSafetensors(path.join(folder, 'adapter_model.safetensors'), tensors);
+}
+
+/** The shortest number that rounds to this one in float32: 0.05, and not 0.05000000074505806. */
+function shortest(value: number): number {
+  for (let digits = 1; digits < 9; digits++) {
+    const short = Number(value.toPrecision(digits));
+    if (Math.fround(short) === value) return short;
+  }
+  return value;
 }
 
 /**
@@ -252,6 +278,7 @@ export function loadAdapters(parameters: MutableWeights, folder: string): void {
       if (!added[`${module}.lora_A.weight`] || !added[`${module}.lora_B.weight`])
         throw new Error(`${file} holds only one of the two matrices of '${module}'`);
       added[`${module}.lora_scaling`] = tf.scalar(scaling);
+      if (config.lora_dropout) added[`${module}.lora_dropout`] = tf.scalar(config.lora_dropout);
     }
   } catch (error) {
     tf.dispose(added);

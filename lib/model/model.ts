@@ -15,8 +15,9 @@ import {
   SINGLE_FILE,
   writeCheckpointTensors,
 } from './checkpoint-files.js';
+import type { Completion } from './completion.js';
 import { type ModelConfig, readConfig } from './configuration.js';
-import { type Completion, type EncodedPrompt, Generator } from './generate.js';
+import { type EncodedPrompt, Generator } from './generate.js';
 import { readGenerationConfig } from './generation-config.js';
 import { equalWeights, loadWeight, readWeight, type WeightType } from './held-weights.js';
 import { adapterBase, cachedModel, idOfFolder } from './hub-cache.js';
@@ -29,6 +30,7 @@ import {
   resizeImage,
 } from './image-processor.js';
 import { hasAdapters, loadAdapters, saveAdapters } from './lora.js';
+import { checkModelFolder } from './model-folder.js';
 import { OUTPUT_HEAD, TOKEN_EMBEDDING } from './modules.js';
 import { parameterShapes } from './parameters.js';
 import { nameInLayout, publishedName, type TensorLayout } from './tensor-names.js';
@@ -65,7 +67,7 @@ export interface LoadOptions extends PixelBounds {
  *
  * @param name a checkpoint folder; the folder of an adapter, which is loaded with its base model; or the id of a model that
  *   `fetchModelFolder` has fetched
- * @throws Error when a tensor is missing, has another shape than the configuration says, holds a number that is not finite, or is not
+ * @throws Error when the folder is a run's and not its checkpoint's; when a tensor is missing, has another shape than the configuration says, holds a number that is not finite, or is not
  *   part of the model; when embedding and head are tied and yet differ; when the image processor cuts other patches than the model reads,
  *   or a bound of pixels cannot hold
  */
@@ -75,6 +77,7 @@ export function loadModel(name: string, options: LoadOptions = {}): Model {
     throw new Error(
       `there is no folder '${name}', nor is it a model in the hub's cache; to fetch one by its id: loadModel(await fetchModelFolder('${name}'))`,
     );
+  checkModelFolder(folder);
   if (!isAdapterFolder(folder)) return loadCheckpoint(folder, options);
   const model = loadCheckpoint(adapterBase(folder), options);
   try {

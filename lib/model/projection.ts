@@ -1,13 +1,29 @@
 /** The linear maps of the model, each with its low-rank adapter (LoRA) where it has one. */
 import * as tf from '@tensorflow/tfjs';
+import { dropout } from '../engine/dropout.js';
 import { linear } from '../engine/operations.js';
 import { widen } from '../engine/packed.js';
+import { hash32 } from '../engine/random.js';
 import { biasOf, weightOf } from './modules.js';
 import type { ModelWeights } from './tensors.js';
 
 /**
+ * The seed of the dropout of all adapters, int32 `[2]`, among the weights that a training pass computes with. Where it is absent, in
+ * generation, evaluation and passes that only score, nothing is dropped.
+ */
+export const DROPOUT_SEED = 'lora_dropout_seed';
+
+/** The weights of one of several parts that are computed side by side, which must not drop alike. */
+export function weightsOfPart(parameters: ModelWeights, part: number): ModelWeights {
+  const seed = parameters[DROPOUT_SEED];
+  if (!seed) return parameters;
+  return { ...parameters, [DROPOUT_SEED]: tf.add(widen(seed), tf.tensor1d([0, part], 'int32')) };
+}
+
+/**
  * The module's affine map, plus `scaling x B (A x)` where the module has an adapter (Hu et al. 2021, equation 3). A, B and the
- * scaling stand beside the weight, as `MODULE.lora_A.weight`, `MODULE.lora_B.weight` and `MODULE.lora_scaling`.
+ * scaling stand beside the weight, as `MODULE.lora_A.weight`, `MODULE.lora_B.weight` and `MODULE.lora_scaling`. Where there are
+ * `MODULE.lora_dropout` and a seed, A sees x after dropout, as in PEFT, which draws for each module by itself.
  *
  * @param module a linear map, such as `decoderLayer(config, 0).queries`
  * @param x `[rows, in]`
@@ -17,7 +33,8 @@ export function project(parameters: ModelWeights, module: { name: string }, x: t
   const out = linear(x, weightOf(parameters, module), biasOf(parameters, module));
   const adapter = adapterOf(parameters, module.name);
   if (!adapter) return out;
-  return tf.add(out, tf.mul(linear(linear(x, adapter.a), adapter.b), adapter.scaling)) as tf.Tensor2D;
+  const input = adapter.dropout ? dropout(x, adapter.dropout.rate, adapter.dropout.seed) : x;
+  return tf.add(out, tf.mul(linear(linear(input, adapter.a), adapter.b), adapter.scaling)) as tf.Tensor2D;
 }
 
 /** The weight of a module in float32 with its adapter added in, `[out, in]`. */
@@ -35,6 +52,8 @@ interface Adapter {
   b: tf.Tensor2D;
   /** A scalar. */
   scaling: tf.Tensor;
+  /** Present in a training pass of an adapter that has dropout: its rate, a scalar, and the module's own seed, int32 `[2]`. */
+  dropout?: { rate: tf.Tensor; seed: tf.Tensor };
 }
 
 function adapterOf(parameters: ModelWeights, module: string): Adapter | undefined {
@@ -44,5 +63,11 @@ function adapterOf(parameters: ModelWeights, module: string): Adapter | undefine
   };
   const a = part('lora_A.weight');
   if (!a) return undefined;
-  return { a: a as tf.Tensor2D, b: part('lora_B.weight') as tf.Tensor2D, scaling: part('lora_scaling')! };
+  const rate = part('lora_dropout');
+  const seed = parameters[DROPOUT_SEED];
+  const ownSeed = () => tf.add(widen(seed!), tf.tensor1d([hash32(module) | 0, 0], 'int32'));
+  return {
+    ...{ a: a as tf.Tensor2D, b: part('lora_B.weight') as tf.Tensor2D, scaling: part('lora_scaling')! },
+    ...(rate && seed && { dropout: { rate, seed: ownSeed() } }),
+  };
 }

@@ -44,27 +44,46 @@ export function penalizeRepetition(logits: tf.Tensor2D, seen: tf.Tensor2D, penal
   return tf.where(tf.greater(seen, 0), penalized, logits) as tf.Tensor2D;
 }
 
+/** The logit of a token that was left out: its probability is 0, and its products are finite. */
+export const LEFT_OUT = -1e30;
+
+/** Whether some tokens can never be drawn. */
+export function leavesTokensOut({ temperature, topK, topP, minP }: SamplingSettings): boolean {
+  return temperature > 0 && (topK > 0 || topP < 1 || minP > 0);
+}
+
+/** Tokens that were drawn. */
+export interface SampledTokens {
+  /** int32 `[rows]`. */
+  tokens: tf.Tensor1D;
+  /** See `sampleTokens`, `[rows]`. */
+  logProbs: tf.Tensor1D;
+  /** The tokens that could be drawn, int32 `[rows, candidates]`, with -1 in place of those that could not; see `sampleTokens`. */
+  kept?: tf.Tensor2D;
+}
+
 /**
  * Draws one token for each row, by inverting the cumulative distribution of the tokens that the settings leave.
  *
  * @param logits `[rows, vocab]`
  * @param uniform numbers in [0, 1), `[rows]`; unused when greedy
- * @returns the tokens, int32 `[rows]`, and their log-probabilities under softmax(logits / temperature) over the whole
- *   vocabulary (temperature 1 when greedy), `[rows]`: what a policy gradient needs
+ * @param keep whether the tokens that the settings leave are returned too. The log-probabilities are then those under the softmax over
+ *   these tokens alone. Without it they are under softmax(logits / temperature) over the whole vocabulary (temperature 1 when greedy).
+ *   Where the settings leave all tokens it changes nothing
  */
 export function sampleTokens(
   logits: tf.Tensor2D,
   uniform: tf.Tensor1D,
   settings: SamplingSettings,
-): { tokens: tf.Tensor1D; logProbs: tf.Tensor1D } {
+  keep = false,
+): SampledTokens {
   if (settings.temperature === 0) {
     const tokens = tf.cast(tf.argMax(logits, 1), 'int32') as tf.Tensor1D;
     return { tokens, logProbs: logProbability(logits, tokens) };
   }
   const scaled = tf.div(logits, settings.temperature) as tf.Tensor2D;
   const vocab = scaled.shape[1];
-  const restricted = settings.topK > 0 || settings.topP < 1 || settings.minP > 0;
-  const candidates = restricted
+  const candidates = leavesTokensOut(settings)
     ? topK(scaled, settings.topK > 0 ? Math.min(settings.topK, vocab) : vocab)
     : { values: scaled, indices: undefined };
   const probabilities = tf.softmax(candidates.values);
@@ -76,12 +95,23 @@ export function sampleTokens(
   const width = candidates.values.shape[1];
   // Rounding can leave the last cumulative value below the threshold. Then the last kept candidate is drawn.
   const lastKept = tf.sub(tf.sum(tf.cast(tf.greater(kept, 0), 'int32'), 1), tf.scalar(1, 'int32'));
-  const bounded = tf.minimum(rank, settings.topP < 1 || settings.minP > 0 ? lastKept : tf.scalar(width - 1, 'int32'));
+  const endsEarly = settings.topP < 1 || settings.minP > 0 || keep;
+  const bounded = tf.minimum(rank, endsEarly ? lastKept : tf.scalar(width - 1, 'int32'));
   const tokens = candidates.indices
     ? tf.sum(tf.mul(candidates.indices, tf.cast(tf.oneHot(tf.cast(bounded, 'int32'), width), 'int32')), 1)
     : bounded;
   const drawn = tf.cast(tokens, 'int32') as tf.Tensor1D;
-  return { tokens: drawn, logProbs: logProbability(scaled, drawn) };
+  if (!keep || !candidates.indices) return { tokens: drawn, logProbs: logProbability(scaled, drawn) };
+  const isKept = tf.greater(kept, 0);
+  const keptLogits = tf.where(isKept, candidates.values, tf.fill(candidates.values.shape, LEFT_OUT)) as tf.Tensor2D;
+  return {
+    tokens: drawn,
+    logProbs: logProbability(keptLogits, tf.cast(bounded, 'int32') as tf.Tensor1D),
+    kept: tf.cast(
+      tf.where(isKept, candidates.indices, tf.fill([logits.shape[0], width], -1, 'int32')),
+      'int32',
+    ) as tf.Tensor2D,
+  };
 }
 
 /**

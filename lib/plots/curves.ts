@@ -68,7 +68,7 @@ function rounded(values: readonly (number | null)[]): (number | null)[] {
  * are joined as they are.
  *
  * @param runs metrics by the run's name; with several runs a style belongs to a run, with one run to a metric
- * @param panels the charts; a bare string is a panel of that one metric
+ * @param panels the charts; a bare string is a panel of that one metric. With several runs each metric has a panel of its own
  * @throws Error where no row of a finished run has a panel's metric, naming those that there are
  */
 export function trainingCurves(
@@ -78,7 +78,7 @@ export function trainingCurves(
 ): Figure {
   const { step = 'step', columns = 3, total } = options;
   const names = Object.keys(runs);
-  const frames: CurvePanel[] = panels.map((p) => (typeof p === 'string' ? { title: p, keys: [p] } : p));
+  const frames = curvePanels(panels, names.length);
   const rows = Object.values(runs).flat();
   if (total === undefined) checkMetrics(rows, frames);
   const underWay = total !== undefined && !rows.some((row) => row[step] === total);
@@ -91,8 +91,10 @@ export function trainingCurves(
   const curve = (name: string, key: string, style: SeriesStyle, inTitle: boolean, place: PanelPlace): Data[] => {
     const drawn = runs[name]!.filter((row) => row[key] !== undefined);
     if (drawn.length === 0) return [];
-    // What is measured now and then is known by its name too, should it be measured after every step.
-    const everyStep = drawn.length === runs[name]!.length && !key.startsWith('eval_');
+    // What is measured now and then is known by its name too, should it be measured after every step. Before the first, at step 0, nothing
+    // but the start is evaluated.
+    const stepsLogged = runs[name]!.filter((row) => row[step] !== 0).length;
+    const everyStep = drawn.length === stepsLogged && !key.startsWith('eval_');
     const values = metricColumn(drawn, key);
     const label = several ? name : key;
     // A panel of one metric says its name in the title; only what the titles don't say goes to the legend.
@@ -163,6 +165,20 @@ export function trainingCurves(
   );
   if (hasMeans) figure.data.push(...lineLegend(window));
   return figure;
+}
+
+/**
+ * The charts as they are drawn. Where several runs lie over each other the style says which run a curve is of, and nothing could say which
+ * metric; so each metric then has a chart of its own, named by the metric but for the first of a chart.
+ */
+export function curvePanels(panels: readonly (CurvePanel | string)[], runs: number): CurvePanel[] {
+  const whole: CurvePanel[] = panels.map((panel) =>
+    typeof panel === 'string' ? { title: panel, keys: [panel] } : panel,
+  );
+  if (runs === 1) return whole;
+  return whole.flatMap((panel) =>
+    panel.keys.map((key, k) => ({ ...panel, title: k === 0 ? panel.title : key, keys: [key] })),
+  );
 }
 
 /** Says in the legend which points and which line are which. The two entries belong to no run, so they are grey and draw nothing. */

@@ -2,7 +2,7 @@
 import { checkBounds } from '../engine/bounds.js';
 import { deepFreeze } from '../engine/deep-freeze.js';
 import { checkNames } from '../engine/names.js';
-import { checkSampling, type SamplingSettings } from '../model/sampling.js';
+import { checkSampling, leavesTokensOut, type SamplingSettings } from '../model/sampling.js';
 import { AGGREGATIONS, type Aggregation, REWARD_SCALINGS, type RewardScaling } from './advantage.js';
 import { checkRewardSettings, REWARD_DEFAULTS, type RewardSettings } from './named-reward.js';
 import { LOSS_TYPES, type PolicyLossSettings } from './policy-loss.js';
@@ -22,6 +22,11 @@ export interface GrpoSettings extends SamplingSettings, PolicyLossSettings, Rewa
   schedule: Schedule;
   /** Divides logits by the sampling temperature in the loss too (TRL); Reason-RFT does not. */
   temperatureInLoss: boolean;
+  /**
+   * Takes policy, old policy and reference in the loss over the tokens alone that top-k, top-p and min-p left at sampling, so that what is
+   * trained is what was sampled (Keep Sampling Mask, DeepSeek-V3.2, arXiv 2512.02556, section 3.1).
+   */
+  keepSamplingMask: boolean;
   /** The number that advantages are divided by. */
   scaling: RewardScaling;
   /** How several rewards become one advantage. */
@@ -65,6 +70,7 @@ const OFF = {
   vespoDecayNegative: 2,
   offPolicyThreshold: 0,
   unbiasedKl: false,
+  keepSamplingMask: false,
   aggregation: 'sum_then_normalize',
   maskTruncated: false,
   topEntropyShare: 1,
@@ -188,6 +194,12 @@ export function checkGrpo(settings: GrpoSettings): void {
     '0 (off) or above',
   );
   must(typeof settings.unbiasedKl === 'boolean', 'unbiasedKl', 'true or false');
+  must(typeof settings.keepSamplingMask === 'boolean', 'keepSamplingMask', 'true or false');
+  must(
+    !settings.keepSamplingMask || leavesTokensOut(settings),
+    'keepSamplingMask',
+    'false where topK is 0, topP 1 and minP 0: all tokens are kept then',
+  );
   must(settings.topEntropyShare > 0 && settings.topEntropyShare <= 1, 'topEntropyShare', 'above 0 and at most 1');
   must(Number.isFinite(settings.entropyBonus), 'entropyBonus', 'a number');
   must(settings.referenceMixup > 0 && settings.referenceMixup <= 1, 'referenceMixup', 'above 0 and at most 1');

@@ -94,9 +94,10 @@ export async function trainGrpo(
     const learningRate = learningRateAt(schedule, index, steps);
     const updates: Metrics[] = [];
     for (let pass = 0; pass < settings.updatesPerRollout; pass++) {
-      for (const update of miniBatches(rollout, settings, old)) {
+      for (const [u, update] of miniBatches(rollout, settings, old).entries()) {
         const tensors = { trainable, frozen, reference: { ...ownReference, ...refreshed } };
-        const { gradients, metrics } = policyGradients(policy, tensors, update, model.config, settings);
+        const dropout = { seed: settings.seed, update: `step ${index}/pass ${pass}/update ${u}` };
+        const { gradients, metrics } = policyGradients(policy, tensors, update, model.config, settings, dropout);
         const norm = optimizer.apply(trainable, gradients, learningRate, startTensors);
         updates.push({ ...metrics, grad_norm: norm });
       }
@@ -120,6 +121,7 @@ export async function trainGrpo(
     await runLoop({
       run,
       steps,
+      schedule,
       trainable,
       frozen,
       tensorsNotToFree: startTensors,

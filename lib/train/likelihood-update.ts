@@ -5,6 +5,7 @@ import { type CollatedBatch, collate, disposeBatch, type Row } from '../model/ba
 import type { ModelConfig } from '../model/configuration.js';
 import type { ModelWeights } from '../model/tensors.js';
 import type { TensorMap } from './adamw.js';
+import { type DropoutDraws, dropoutSeed } from './dropout-seed.js';
 import { addGradients } from './gradients.js';
 import type { LikelihoodInput, LikelihoodOutput } from './likelihood.js';
 import type { Metrics } from './metrics.js';
@@ -15,6 +16,7 @@ import { readScalar } from './scalar.js';
  * not depend on how rows are cut into micro-batches; in a mean of their means a token of a short micro-batch would weigh more.
  *
  * @param microBatches rows that run at once
+ * @param options.dropout names the draws of adapters' dropout; default: no dropout
  * @returns gradients that the caller hands to the optimizer, and the number of tokens seen
  * @throws Error when no token is trained
  */
@@ -23,24 +25,25 @@ export function likelihoodGradients(
   { trainable, frozen }: { trainable: TensorMap; frozen: ModelWeights },
   microBatches: readonly (readonly Row[])[],
   config: ModelConfig,
-  options: { lengthStep?: number } = {},
+  { dropout, ...options }: { lengthStep?: number; dropout?: DropoutDraws } = {},
 ): { gradients: TensorMap; metrics: Metrics; tokens: number } {
   const trained = microBatches.flat().reduce((sum, row) => sum + trainedTokens(row), 0);
   if (trained === 0) throw new Error('no token of this batch is trained: all of its labels are masked');
   const metrics = { loss: 0, mean_token_accuracy: 0, entropy: 0 };
   let gradients: TensorMap | undefined;
   let tokens = 0;
-  for (const rows of microBatches) {
+  for (const [i, rows] of microBatches.entries()) {
     const collated = collate(rows, config, options);
     const weights = evenWeights(collated, 1 / trained);
     const { batch, targets } = collated;
-    const out = likelihood({ trainable, frozen, batch, targets, weights });
+    const seed = dropoutSeed(frozen, dropout, i);
+    const out = likelihood({ trainable, frozen, batch, targets, weights, ...seed });
     gradients = gradients ? addGradients(gradients, out.gradients) : out.gradients;
     metrics.loss += readScalar(out.loss);
     metrics.mean_token_accuracy += readScalar(out.correct);
     metrics.entropy += readScalar(out.entropy);
     tokens += collated.tokenCount;
-    weights.dispose();
+    tf.dispose([weights, ...Object.values(seed)]);
     disposeBatch(collated);
   }
   return { gradients: gradients!, metrics, tokens };

@@ -5,6 +5,7 @@ import { stopGradient } from '../engine/operations.js';
 import type { ModelConfig } from '../model/configuration.js';
 import { hiddenStates } from '../model/hidden-states.js';
 import { headOf, predictTargets, type Targets } from '../model/log-probability.js';
+import { DROPOUT_SEED } from '../model/projection.js';
 import type { ModelWeights, TokenBatch } from '../model/tensors.js';
 import type { TensorMap } from './adamw.js';
 import { gradientsOf } from './gradients.js';
@@ -27,6 +28,8 @@ export type LikelihoodInput = {
   targets: Targets;
   /** How much each target weighs in the loss, `[targets]`; 0 for padding. */
   weights: tf.Tensor1D;
+  /** Present where adapters have dropout; see `DROPOUT_SEED`. */
+  dropoutSeed?: tf.Tensor1D;
 };
 
 export type LikelihoodOutput = {
@@ -55,12 +58,12 @@ export function likelihoodStep(
 
 /** Loss, statistics and gradient of one micro-batch. */
 function likelihoodGradient(
-  { trainable, frozen, batch, targets, weights }: LikelihoodInput,
+  { trainable, frozen, batch, targets, weights, dropoutSeed }: LikelihoodInput,
   { config, lossType, checkpoint }: { config: ModelConfig; lossType: SftLossType; checkpoint: boolean },
 ): LikelihoodOutput {
   let statistics: { correct: tf.Tensor; entropy: tf.Tensor } | undefined;
   const { value, grads } = gradientsOf(trainable, (moved) => {
-    const parameters = { ...frozen, ...moved };
+    const parameters = { ...frozen, ...moved, ...(dropoutSeed && { [DROPOUT_SEED]: dropoutSeed }) };
     const hidden = hiddenStates(parameters, batch, config, { checkpoint });
     const headIsFrozen = Object.values(frozen).includes(headOf(parameters));
     const { logProbs, entropies, hits } = predictTargets(parameters, hidden, targets, { headIsFrozen });

@@ -4,6 +4,7 @@ import { peakMemory, resetPeakMemory } from '../engine/memory.js';
 import type { ModelWeights } from '../model/tensors.js';
 import type { Metrics } from './metrics.js';
 import type { BestCheckpoint, RunDirectory } from './run-directory.js';
+import type { Schedule } from './schedule.js';
 import { checkState, readState, restoreState, type TrainingState, writeState } from './training-state.js';
 import type { TrainingWarning } from './warnings.js';
 
@@ -20,9 +21,9 @@ export interface TrainingEvaluation {
 
 /** Evaluation during training. */
 export interface EvaluationSchedule {
-  /** Steps between evaluations; the model is also evaluated after the last step. */
+  /** Steps between evaluations; the model is also evaluated before the first step and after the last. */
   every: number;
-  /** Evaluates the parameters as they are after `done` steps; all its randomness must follow from seeds. */
+  /** Evaluates the parameters as they are after `done` steps, 0 of them the start's; all its randomness must follow from seeds. */
   measure: (parameters: ModelWeights, done: number) => Promise<TrainingEvaluation>;
 }
 
@@ -45,6 +46,8 @@ export interface LoopOptions extends LoopControl, TrainingState {
   run: RunDirectory;
   steps: number;
   checkpointEvery: number;
+  /** The learning rate over the steps, for the warning of a run that is too short for it. */
+  schedule?: Schedule;
   /** The parameters that stay; with those that move, the model that is evaluated. */
   frozen?: ModelWeights;
   /** Does step `index` (the first is 0); all its randomness must follow from seed and index. */
@@ -103,12 +106,18 @@ async function runSteps(options: LoopOptions): Promise<void> {
   };
   signal?.addEventListener('abort', requestStop);
   let { done, best } = restore(options);
-  const log = await run.startLog(done, steps, keepCheckpoints);
+  const log = await run.startLog(done, steps, { keepCheckpoints, schedule: options.schedule });
   // A notebook kernel breaks the synchronous part of a cell on SIGINT, and a listener added in that part would leave the
   // kernel to exit at the next one; after a turn of the event loop it is safe.
   await new Promise((resolve) => setImmediate(resolve));
   for (const name of STOP_SIGNALS) process.on(name, stopOnSignal);
   try {
+    if (evaluate && done === 0 && !stopRequested) {
+      const { metrics } = await attempt(run, 'the evaluation before the first step', () =>
+        evaluateNow(options, evaluate, 0),
+      );
+      run.writeStartEvaluation(metrics);
+    }
     while (done < steps) {
       // The engine computes on this thread: without a pause no plot, no interrupt and no message would get through.
       await new Promise((resolve) => setImmediate(resolve));

@@ -4,7 +4,8 @@ import { type CompiledStep, compile } from '../engine/compile.js';
 import { stopGradient } from '../engine/operations.js';
 import type { ModelConfig } from '../model/configuration.js';
 import { hiddenStates } from '../model/hidden-states.js';
-import { headOf, type Predictions, predictTargets, type Targets } from '../model/log-probability.js';
+import { headOf, type KeptTokens, type Predictions, predictTargets, type Targets } from '../model/log-probability.js';
+import { DROPOUT_SEED } from '../model/projection.js';
 import type { ModelWeights, TokenBatch } from '../model/tensors.js';
 import type { TensorMap } from './adamw.js';
 import { gradientsOf } from './gradients.js';
@@ -20,7 +21,7 @@ export interface PolicyStepSettings extends PolicyLossSettings {
   gradientCheckpointing: boolean;
 }
 
-export type LogProbInput = { parameters: ModelWeights; batch: TokenBatch; targets: Targets };
+export type LogProbInput = { parameters: ModelWeights; batch: TokenBatch; targets: Targets; kept?: KeptTokens };
 /** Log-probability of each target and the entropy of its prediction in nats, both `[targets]`. */
 export type LogProbOutput = { logProbs: tf.Tensor1D; entropies: tf.Tensor1D };
 
@@ -30,11 +31,11 @@ export function logProbStep(config: ModelConfig, logitTemperature: number): Comp
 }
 
 function predictLogProbs(
-  { parameters, batch, targets }: LogProbInput,
+  { parameters, batch, targets, kept }: LogProbInput,
   { config, logitTemperature }: { config: ModelConfig; logitTemperature: number },
 ): LogProbOutput {
   const hidden = hiddenStates(parameters, batch, config);
-  const { logProbs, entropies } = predictTargets(parameters, hidden, targets, { temperature: logitTemperature });
+  const { logProbs, entropies } = predictTargets(parameters, hidden, targets, { temperature: logitTemperature, kept });
   return { logProbs, entropies };
 }
 
@@ -45,6 +46,8 @@ export type PolicyInput = {
   reference: ModelWeights;
   batch: TokenBatch;
   targets: Targets;
+  /** The tokens that could be drawn in place of each target; all distributions of the loss are then over these alone. Absent: all tokens. */
+  kept?: KeptTokens;
   /** The completion's advantage for each target, `[targets]`. */
   advantages: tf.Tensor1D;
   /** w_t, `[targets]`; 0 for padding. */
@@ -59,6 +62,8 @@ export type PolicyInput = {
   entropyShares?: tf.Tensor1D;
   /** Present if the loss `needsSequences`. */
   sequences?: Sequences;
+  /** Present where adapters have dropout; see `DROPOUT_SEED`. It is the policy's alone, not the reference's. */
+  dropoutSeed?: tf.Tensor1D;
 };
 
 export type PolicyOutput = {
@@ -119,16 +124,32 @@ export function policyStep(config: ModelConfig, settings: PolicyStepSettings): C
 /** Loss, metrics and gradient of one micro-batch. */
 function policyGradient(input: PolicyInput, { config, settings }: PolicyConstants): PolicyOutput {
   const { logitTemperature, beta, entropyBonus, gradientCheckpointing: checkpoint } = settings;
-  const { trainable, frozen, reference, batch, targets, weights, shares, policyMask, entropyShares } = input;
+  const {
+    trainable,
+    frozen,
+    reference,
+    batch,
+    targets,
+    kept,
+    weights,
+    shares,
+    policyMask,
+    entropyShares,
+    dropoutSeed,
+  } = input;
   const predict = (parameters: ModelWeights): Predictions => {
     const hidden = hiddenStates(parameters, batch, config, { checkpoint });
     const headIsFrozen = Object.values(frozen).includes(headOf(parameters));
-    return predictTargets(parameters, hidden, targets, { temperature: logitTemperature, headIsFrozen });
+    return predictTargets(parameters, hidden, targets, { temperature: logitTemperature, headIsFrozen, kept });
   };
   const referenceLogProbs = beta > 0 ? predict({ ...frozen, ...reference }).logProbs : undefined;
   let averages: Omit<PolicyOutput, 'gradients' | 'loss'> | undefined;
   const { value, grads } = gradientsOf(trainable, (moved) => {
-    const { logProbs, entropies } = predict({ ...frozen, ...moved });
+    const { logProbs, entropies } = predict({
+      ...frozen,
+      ...moved,
+      ...(dropoutSeed && { [DROPOUT_SEED]: dropoutSeed }),
+    });
     const { advantages, sequences, old = stopGradient(logProbs) as tf.Tensor1D } = input;
     const terms = policyTerms({ logProbs, old, reference: referenceLogProbs, advantages, sequences }, settings);
     const average = (x: tf.Tensor) => tf.keep(tf.sum(tf.mul(shares, x)));

@@ -4,9 +4,11 @@ import { matrixPrecision } from '../engine/backend.js';
 import type { CompiledStep } from '../engine/compile.js';
 import { type CollatedBatch, collate, disposeBatch, type Row } from '../model/batch.js';
 import type { ModelConfig } from '../model/configuration.js';
+import type { KeptTokens } from '../model/log-probability.js';
 import type { ModelWeights } from '../model/tensors.js';
 import type { TensorMap } from './adamw.js';
 import { cutIntoRuns } from './batches.js';
+import { type DropoutDraws, dropoutSeed } from './dropout-seed.js';
 import { addGradients } from './gradients.js';
 import type { GrpoSettings } from './grpo-settings.js';
 import type { Metrics } from './metrics.js';
@@ -69,13 +71,15 @@ export function computeLogProbs(
   const allPrompts = rollout.examples.map((_, p) => p);
   for (const prompts of cutIntoRuns(allPrompts, promptsPerMicroBatch)) {
     const collated = collate(groupRows(rollout, prompts), config, { lengthStep: LENGTH_STEP });
-    const { logProbs, entropies } = logProbStep({ parameters, batch: collated.batch, targets: collated.targets });
+    const { batch, targets } = collated;
+    const kept = keptTokens(collated, rollout, prompts, config);
+    const { logProbs, entropies } = logProbStep({ parameters, batch, targets, ...kept });
     const [logProbValues, entropyValues] = [logProbs.dataSync(), entropies.dataSync()];
     collated.origin.forEach(({ row, segment, index }, i) => {
       tokenLogProbs.logProbs[prompts[row]!]![segment]![index] = logProbValues[i]!;
       tokenLogProbs.entropies[prompts[row]!]![segment]![index] = entropyValues[i]!;
     });
-    tf.dispose([logProbs, entropies]);
+    tf.dispose([logProbs, entropies, ...Object.values(kept)]);
     disposeBatch(collated);
   }
   return tokenLogProbs;
@@ -117,6 +121,7 @@ export function miniBatches(rollout: Rollout, settings: GrpoSettings, old?: Toke
 /**
  * Loss, metrics and gradients of one update, summed over its micro-batches.
  *
+ * @param dropout names the draws of adapters' dropout; default: no dropout
  * @returns gradients the caller has to free or hand to the optimizer
  */
 export function policyGradients(
@@ -125,6 +130,7 @@ export function policyGradients(
   { rollout, prompts, old }: Update,
   config: ModelConfig,
   settings: GrpoSettings,
+  dropout?: DropoutDraws,
 ): { gradients: TensorMap; metrics: Metrics } {
   const trainedLengths = lossLengths(rollout, settings);
   const lengths = prompts.flatMap((p) => trainedLengths[p]!);
@@ -140,7 +146,7 @@ export function policyGradients(
   );
   const totals = { loss: 0, kl: 0, entropy: 0, clippedLow: 0, clippedHigh: 0 };
   let gradients: TensorMap | undefined;
-  for (const microBatch of cutIntoRuns(prompts, settings.promptsPerMicroBatch)) {
+  for (const [i, microBatch] of cutIntoRuns(prompts, settings.promptsPerMicroBatch).entries()) {
     const collated = collate(groupRows(rollout, microBatch), config, { lengthStep: LENGTH_STEP });
     const fill = (value: (prompt: number, completion: number, token: number) => number) =>
       perTarget(collated, ({ row, segment, index }) => value(microBatch[row]!, segment, index));
@@ -155,6 +161,8 @@ export function policyGradients(
         ? {}
         : { entropyShares: fill((p, g, t) => (isCounted(p, g) && isPolicyToken(p, g, t) ? 1 / entropyTokens : 0)) }),
       ...(needsSequences(settings) ? { sequences: sequencesOf(collated, rollout, microBatch) } : {}),
+      ...keptTokens(collated, rollout, microBatch, config),
+      ...dropoutSeed(frozen, dropout, i),
     };
     const { batch, targets } = collated;
     const out = policy({ trainable, frozen, reference, batch, targets, ...input });
@@ -220,6 +228,29 @@ function perTarget(
     values[i] = value(target);
   });
   return tf.tensor1d(values);
+}
+
+/**
+ * The tokens that could be drawn in place of each target, `[targets, width]`, padded with the target itself; nothing where all could. The
+ * width is rounded up to a power of two, so that few graphs are compiled.
+ */
+function keptTokens(
+  { origin, targets }: CollatedBatch,
+  { completions }: Rollout,
+  prompts: readonly number[],
+  { vocabSize }: ModelConfig,
+): { kept?: KeptTokens } {
+  if (!completions[prompts[0]!]![0]!.kept) return {};
+  const sets = origin.map(({ row, segment, index }) => completions[prompts[row]!]![segment]!.kept![index]!);
+  const largest = sets.reduce((most, { length }) => Math.max(most, length), 1);
+  const width = Math.min(vocabSize, 2 ** Math.ceil(Math.log2(largest)));
+  const tokens = targets.token.dataSync();
+  const values = new Int32Array(tokens.length * width);
+  tokens.forEach((token, i) => {
+    values.fill(token, i * width, (i + 1) * width);
+    if (sets[i]) values.set(sets[i], i * width);
+  });
+  return { kept: tf.tensor2d(values, [tokens.length, width], 'int32') };
 }
 
 function sequencesOf({ origin, targets }: CollatedBatch, rollout: Rollout, prompts: readonly number[]) {

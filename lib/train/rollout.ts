@@ -1,8 +1,9 @@
 /** The rollout of a step: completions drawn from the current policy, their rewards and advantages. */
 
 import { Random } from '../engine/random.js';
+import type { Completion } from '../model/completion.js';
 import { type Deferred, preparePrompts } from '../model/deferred-prompt.js';
-import type { Completion, EncodedPrompt } from '../model/generate.js';
+import type { EncodedPrompt } from '../model/generate.js';
 import { completionText, type Model } from '../model/model.js';
 import type { ModelWeights } from '../model/tensors.js';
 import type { RgbImage } from '../records/image.js';

@@ -9,10 +9,11 @@ import { readJsonFile } from '../engine/read-json.js';
 import type { ImageProcessor } from '../model/image-processor.js';
 import { type LoggedCompletion, readCompletions, writeCompletions } from './completions.js';
 import { describeEnvironment, type Environment, environmentChanges } from './environment.js';
-import type { StepMetrics } from './metrics.js';
+import type { Metrics, StepMetrics } from './metrics.js';
 import { canonicalJson, changesText, type Json, plainJson } from './run-configuration.js';
 import { lockFolder } from './run-lock.js';
 import { LOG_FILES, type RunLog, startRunLog } from './run-log.js';
+import type { Schedule } from './schedule.js';
 import { readShownPictures, type ShownPicture, type ShownPrompt, writeShownPictures } from './shown-pictures.js';
 
 /** The checkpoint with the highest score on held-out items so far; of equals the earliest. */
@@ -22,6 +23,9 @@ export interface BestCheckpoint {
   /** The task's own metric. */
   score: number;
 }
+
+/** The file with the evaluation of the start. */
+const START_EVALUATION = 'start-evaluation.json';
 
 /** The default number of newest checkpoints that stay: one more than needed, should a disk lose the newest. */
 const KEEP_CHECKPOINTS = 2;
@@ -35,6 +39,7 @@ const KEEP_CHECKPOINTS = 2;
  *     live.json                    the plot as a notebook last drew it, for a page that was closed and opened again
  *     metrics.jsonl                a line a step, in the field's metric names; `eval_*` on the lines of steps after which
  *                                  the model was evaluated
+ *     start-evaluation.json        the `eval_*` metrics of the start, before the first step; absent from a run without evaluation
  *     timing.jsonl                 wall-clock times of the steps; apart, so that `metrics.jsonl` repeats byte for byte
  *     warnings.jsonl               what the metrics warned of; absent until there is something
  *     reward-errors.jsonl          why rewards failed, where failures count as null; absent until there is one
@@ -180,9 +185,14 @@ export class RunDirectory {
    *
    * @param done number of steps completed
    * @param steps of the whole run
-   * @param keepCheckpoints the newest that stay
+   * @param options.keepCheckpoints the newest that stay
+   * @param options.schedule the learning rate over the steps, for the warning of a run that is too short for it
    */
-  async startLog(done: number, steps: number, keepCheckpoints?: number): Promise<RunLog> {
+  async startLog(
+    done: number,
+    steps: number,
+    { keepCheckpoints, schedule }: { keepCheckpoints?: number; schedule?: Schedule } = {},
+  ): Promise<RunLog> {
     this.rewind(done);
     this.settleCheckpoints(keepCheckpoints);
     const environment = describeEnvironment(await startEngine());
@@ -193,7 +203,7 @@ export class RunDirectory {
         `${this.folder} goes on in another environment (${changes}): its numbers may differ from those of a run that was not stopped`,
       );
     this.recordStart(done + 1, steps, environment);
-    return startRunLog(this);
+    return startRunLog(this, schedule && { steps, schedule });
   }
 
   /** Adds a start to `run.json`. @param step the first step that it will do @param steps of the whole run */
@@ -302,6 +312,18 @@ export class RunDirectory {
   /** Adds lines to a JSON Lines file of the run, such as `warnings.jsonl`; each row carries its `step`. */
   append<Row extends { step: number }>(name: string, rows: readonly Row[]): void {
     appendToFile(path.join(this.folder, name), rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+  }
+
+  /** Notes how the start does on held-out items. */
+  writeStartEvaluation(metrics: Metrics): void {
+    writeFileAtomic(path.join(this.folder, START_EVALUATION), `${JSON.stringify(metrics)}\n`);
+  }
+
+  /** The evaluation of the start, as a row of step 0; undefined of a run that is not evaluated, or has not begun. */
+  startEvaluation(): StepMetrics | undefined {
+    const file = path.join(this.folder, START_EVALUATION);
+    if (!existsSync(file)) return undefined;
+    return { step: 0, ...readJsonFile<Metrics>(file, 'remove it: curves then begin at the first step') };
   }
 
   /** All metrics so far. */

@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { type ScalarEvent, startEventFile } from './event-file.js';
 import type { Metrics, StepMetrics } from './metrics.js';
-import { type TrainingWarning, trainingWarnings } from './warnings.js';
+import { type Course, type TrainingWarning, trainingWarnings } from './warnings.js';
 
 /** The JSON Lines files of a run, each row with its `step`. A resumed run drops the rows of the steps that it does again. */
 export const LOG_FILES = ['metrics.jsonl', 'timing.jsonl', 'warnings.jsonl', 'reward-errors.jsonl'] as const;
@@ -29,14 +29,14 @@ export interface RunLog {
   write(step: number, metrics: Metrics, times: Metrics): TrainingWarning[];
 }
 
-/** Starts the log of a run, whose files hold the steps that are done and no others. */
-export function startRunLog(run: LoggedFolder): RunLog {
+/** Starts the log of a run, whose files hold the steps that are done and no others. @param course for its warnings */
+export function startRunLog(run: LoggedFolder, course?: Course): RunLog {
   const history: Metrics[] = run.metrics().map(({ step: _, ...metrics }) => metrics);
   const events = startEventFile(path.join(run.folder, 'tensorboard'), scalarHistory(run));
   return {
     write(step, metrics, times) {
       history.push(metrics);
-      const warnings = trainingWarnings(history);
+      const warnings = trainingWarnings(history, course);
       if (warnings.length > 0) run.append('warnings.jsonl', warnings);
       run.append('metrics.jsonl', [{ step, ...metrics }]);
       const time = Date.now() / 1000;

@@ -124,7 +124,10 @@ export async function trainSft(
     const batch = await preparePrompts<SftExample>(batchOf(examples, index, settings));
     const microBatches = cutIntoRuns(batch, settings.examplesPerMicroBatch).map((run) => rowsOf(run, settings.packTo));
     const tensors = { trainable, frozen };
-    const { gradients, metrics, tokens } = likelihoodGradients(likelihood, tensors, microBatches, model.config);
+    const dropout = { seed: settings.seed, update: `step ${index}` };
+    const { gradients, metrics, tokens } = likelihoodGradients(likelihood, tensors, microBatches, model.config, {
+      dropout,
+    });
     seenTokens = (seenTokens ?? tokensBefore(run, index)) + tokens;
     const learningRate = learningRateAt(settings.schedule, index, steps);
     return {
@@ -139,7 +142,7 @@ export async function trainSft(
   try {
     const { checkpointEvery = 100, keepCheckpoints, evaluate, onStep, onWarning, signal } = options;
     const control = { checkpointEvery, keepCheckpoints, evaluate, onStep, onWarning, signal };
-    await runLoop({ run, steps, trainable, frozen, optimizer, step, ...control });
+    await runLoop({ run, steps, schedule: settings.schedule, trainable, frozen, optimizer, step, ...control });
   } finally {
     Object.assign(model.parameters, trainable);
     optimizer.dispose();

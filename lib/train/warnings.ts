@@ -1,5 +1,6 @@
 /** Warnings that the metrics of a run give rise to, in plain words, with the remedy. */
 import type { Metrics } from './metrics.js';
+import type { Schedule } from './schedule.js';
 
 /** A line for the person who watches the run. */
 export interface TrainingWarning {
@@ -7,8 +8,23 @@ export interface TrainingWarning {
   step: number;
   /** A `note` says that nothing is wrong, though the number is often misread. */
   level: 'note' | 'warning';
-  kind: 'near-zero-loss' | 'truncation' | 'dead-groups' | 'format' | 'kl' | 'reward-errors' | 'reward-nulls';
+  kind:
+    | 'near-zero-loss'
+    | 'truncation'
+    | 'dead-groups'
+    | 'format'
+    | 'kl'
+    | 'reward-errors'
+    | 'reward-nulls'
+    | 'warm-up';
   message: string;
+}
+
+/** What a run sets out to do. */
+export interface Course {
+  /** Of the whole run. */
+  steps: number;
+  schedule: Schedule;
 }
 
 /** A warning as a line of text. */
@@ -37,23 +53,24 @@ const QUIET_STEPS = 50;
  * It is a pure function of the metrics so far, so that a resumed run warns as an uninterrupted one does.
  *
  * @param history the metrics of all steps so far, the newest last
+ * @param course what the run sets out to do; without it nothing of that is warned of
  */
-export function trainingWarnings(history: readonly Metrics[]): TrainingWarning[] {
+export function trainingWarnings(history: readonly Metrics[], course?: Course): TrainingWarning[] {
   const newest = history.length - 1;
   return Object.entries(CONDITIONS).flatMap(([name, condition]) => {
     const kind = name as TrainingWarning['kind'];
-    const message = condition(history, newest);
+    const message = condition(history, newest, course);
     if (message === undefined) return [];
     const since = kind === 'near-zero-loss' ? 0 : Math.max(0, newest - QUIET_STEPS);
     for (let earlier = since; earlier < newest; earlier++) {
-      if (condition(history, earlier) !== undefined) return [];
+      if (condition(history, earlier, course) !== undefined) return [];
     }
     return [{ step: newest + 1, level: kind === 'near-zero-loss' ? 'note' : 'warning', kind, message }];
   });
 }
 
 /** Gives the message when a warning holds at a step. @param step an index into the history */
-type Condition = (history: readonly Metrics[], step: number) => string | undefined;
+type Condition = (history: readonly Metrics[], step: number, course?: Course) => string | undefined;
 
 /** The rewards of which a count of the step is above 0, with the count. */
 function rewardsWith(metrics: Metrics, count: 'nulls' | 'errors'): [name: string, count: number][] {
@@ -72,6 +89,11 @@ const CONDITIONS: { [kind in TrainingWarning['kind']]: Condition } = {
     if (reward === undefined || loss === undefined || Math.abs(loss) > 0.02) return undefined;
     const size = kl === undefined ? 'about 0' : 'about beta x KL';
     return `the printed loss is near 0 and stays so: advantages cancel within each group, and with one update a rollout the ratio is 1, so what is printed is ${size}. Its gradient is not 0. Watch the reward, not the loss.`;
+  },
+  'warm-up': (_, step, course) => {
+    if (step > 0 || course === undefined || course.steps > course.schedule.warmupSteps) return undefined;
+    const { steps, schedule } = course;
+    return `the whole run is warm-up: its learning rate rises towards ${schedule.learningRate} over ${schedule.warmupSteps} steps, and the run has ${steps}. Lower schedule.warmupSteps, or train for more steps.`;
   },
   truncation: (history, step) => {
     const cut = history[step]!['completions/clipped_ratio'] ?? 0;

@@ -19,17 +19,28 @@ for (const name of ['one', 'two']) {
       { step, reward: step, 'rewards/brevity/mean': 1, ...(step === 2 ? { eval_accuracy: 0.5 } : {}) },
     ]);
 }
+RunDirectory.read(place('two')).writeStartEvaluation({ eval_accuracy: 0.25 });
 RunDirectory.open(place('empty'), {});
 
 test('several runs lie over each other, by the names of their folders, in the form that the file’s name asks for', async () => {
   const out = place('both.html');
   assert.deepEqual(await runHere(['curves', place('one'), place('two'), '--out', out]), { status: 0, stderr: '' });
   const page = readFileSync(out, 'utf8');
-  const data = JSON.parse(/^const data = (.*);$/m.exec(page)![1]!) as { name: string; y: number[] }[];
+  const data = JSON.parse(/^const data = (.*);$/m.exec(page)![1]!) as { name: string; x: number[]; y: number[] }[];
   assert.deepEqual(
-    data.filter(({ name }) => name === 'two').map(({ y }) => y),
-    [[1.5, 2, 2.5].map(() => 2), [1, 1, 1], [0.5]],
-    'reward, over five steps at most; brevity; held-out accuracy where it is',
+    data.filter(({ name }) => name === 'two').map(({ x, y }) => [x, y]),
+    [
+      [[1, 2, 3], [1.5, 2, 2.5].map(() => 2)],
+      [
+        [1, 2, 3],
+        [1, 1, 1],
+      ],
+      [
+        [0, 2],
+        [0.25, 0.5],
+      ],
+    ],
+    'reward, over five steps at most; brevity; held-out accuracy where it is, that of the start at step 0',
   );
   assert.equal((await runHere(['curves', place('one'), '--out', place('one.png'), '--metrics', 'reward'])).status, 0);
   assert.equal(readFileSync(place('one.png')).subarray(1, 4).toString(), 'PNG');

@@ -35,6 +35,30 @@ test('by hand: logits 0, ln 3 and 0 give 1/5, 3/5 and 1/5', () => {
   }
 });
 
+test('by hand, over two of three tokens: 3/4 and 1/4, and the third has no gradient', () => {
+  const head = tf.tensor2d([[0], [Math.log(3)], [0]]);
+  const targets = { from: tf.tensor1d([0, 0], 'int32'), token: tf.tensor1d([1, 2], 'int32') };
+  const kept = tf.tensor2d([1, 2, 2, 1], [2, 2], 'int32');
+  const entropy = -(0.75 * Math.log(0.75) + 0.25 * Math.log(0.25));
+  for (const chunk of [1, 2, 3]) {
+    const predict = (head: tf.Tensor) =>
+      predictTargets({ 'lm_head.weight': head }, tf.tensor2d([[1]]), targets, { chunk, kept });
+    const { logProbs, entropies, hits } = predict(head);
+    close(logProbs, [Math.log(0.75), Math.log(0.25)]);
+    close(entropies, [entropy, entropy]);
+    close(hits, [1, 0]);
+    // d log p_k / d x_j = [j = k] - p_j: 1 - 3/4 and -1/4 of the first target, -3/4 and 1 - 1/4 of the second, 0 for the token left out.
+    close(tf.grad((head: tf.Tensor) => tf.sum(tf.mul(predict(head).logProbs, tf.tensor1d([1, 2]))))(head), [
+      0,
+      0.25 - 2 * 0.75,
+      -0.25 + 2 * 0.75,
+    ]);
+    // d H / d x_j = -p_j (log p_j + H).
+    const slope = (p: number) => -p * (Math.log(p) + entropy);
+    close(tf.grad((head: tf.Tensor) => tf.sum(predict(head).entropies))(head), [0, 2 * slope(0.75), 2 * slope(0.25)]);
+  }
+});
+
 test('in chunks of 7 of 40 tokens: values and gradients as at once, at temperature 0.7, with and without the head’s', () => {
   const parameters = { 'lm_head.weight': tf.randomNormal([40, 6], 0, 2, 'float32', 1) };
   const hidden = tf.randomNormal([5, 6], 0, 1, 'float32', 2) as tf.Tensor2D;
@@ -43,14 +67,15 @@ test('in chunks of 7 of 40 tokens: values and gradients as at once, at temperatu
     token: tf.tensor1d([0, 6, 7, 39, 20, 13], 'int32'),
   };
   type Input = { hidden: tf.Tensor2D; head: tf.Tensor2D };
+  type Options = { chunk?: number; headIsFrozen?: boolean; kept?: tf.Tensor2D };
   /** Both outputs with a gradient, weighted unevenly. */
-  const total = ({ hidden, head }: Input, options: { chunk?: number; headIsFrozen?: boolean }) => {
+  const total = ({ hidden, head }: Input, options: Options) => {
     const given = { temperature: 0.7, ...options };
     const { logProbs, entropies } = predictTargets({ 'lm_head.weight': head }, hidden, targets, given);
     const weights = tf.tensor1d([1, -2, 3, 0.5, -0.25, 2]);
     return tf.sum(tf.add(tf.mul(weights, logProbs), tf.mul(tf.reverse1d(weights), entropies))) as tf.Scalar;
   };
-  const gradients = (options: { chunk?: number; headIsFrozen?: boolean }) =>
+  const gradients = (options: Options) =>
     tf.grads((hidden, head) => total({ hidden: hidden as tf.Tensor2D, head: head as tf.Tensor2D }, options))([
       hidden,
       parameters['lm_head.weight'],
@@ -64,6 +89,13 @@ test('in chunks of 7 of 40 tokens: values and gradients as at once, at temperatu
   const [dxParts, dwParts] = gradients({ chunk: 7 }) as [tf.Tensor, tf.Tensor];
   close(dxParts, [...dx.dataSync()], 2e-5);
   close(dwParts, [...dw.dataSync()], 2e-5);
+  // Over sets of which some lie in one chunk, some in several; the first of each is the target.
+  const sets = [0, 1, 2, 6, 20, 39, 7, 8, 30, 39, 38, 0, 20, 20, 5, 13, 14, 12];
+  const kept = tf.tensor2d(sets, [6, 3], 'int32');
+  const [dxKept, dwKept] = gradients({ kept }) as [tf.Tensor, tf.Tensor];
+  const [dxKeptParts, dwKeptParts] = gradients({ kept, chunk: 7 }) as [tf.Tensor, tf.Tensor];
+  close(dxKeptParts, [...dxKept.dataSync()], 2e-5);
+  close(dwKeptParts, [...dwKept.dataSync()], 2e-5);
   const ofHidden = tf.grad((x) =>
     total(
       { hidden: x as tf.Tensor2D, head: parameters['lm_head.weight'] as tf.Tensor2D },

@@ -53,6 +53,28 @@ test('the log-probability of a draw is that under the whole distribution, whatev
   assert.ok(Math.abs(logProbs.dataSync()[0]! - Math.log(0.25)) < 1e-6);
 });
 
+test('the tokens that could be drawn, and the log-probability of a draw among them alone', () => {
+  // 0.5, 0.25 and 0.15 stay of top-p 0.8, which are the tokens 1, 3 and 2: their sum is 0.9.
+  const logits = tf.tile(tf.tensor2d([PROBABILITIES.map(Math.log)]), [2, 1]) as tf.Tensor2D;
+  const drawn = sampleTokens(logits, tf.tensor1d([0.1, 0.99]), { ...ALL, topP: 0.8 }, true);
+  assert.deepEqual([...drawn.tokens.dataSync()], [1, 2]);
+  assert.deepEqual(drawn.kept!.arraySync(), [
+    [1, 3, 2, -1],
+    [1, 3, 2, -1],
+  ]);
+  const [first, last] = drawn.logProbs.dataSync();
+  assert.ok(Math.abs(first! - Math.log(0.5 / 0.9)) < 1e-6);
+  assert.ok(Math.abs(last! - Math.log(0.15 / 0.9)) < 1e-6);
+  // Top-k 2 has two candidates only, and min-p 0.6 leaves one of them.
+  const one = sampleTokens(logits, tf.tensor1d([0.1, 0.99]), { ...ALL, topK: 2, minP: 0.6 }, true);
+  assert.deepEqual(one.kept!.arraySync(), [
+    [1, -1],
+    [1, -1],
+  ]);
+  assert.deepEqual([...one.logProbs.dataSync()].map(Math.abs), [0, 0]);
+  assert.equal(sampleTokens(logits, tf.tensor1d([0.1, 0.99]), ALL, true).kept, undefined);
+});
+
 test('a min-p outside 0 to 1 is refused by name', () => {
   for (const minP of [-0.1, 1.1, Number.NaN])
     assert.throws(() => checkSampling({ ...ALL, minP }), /minP must be from 0 \(all tokens\) to 1/);

@@ -1,5 +1,5 @@
 """Makes test/parity/fixtures/FAMILY for each family: a random tiny checkpoint of transformers, and what transformers, PyTorch and
-TRL compute from it. Needs torch, transformers, trl, peft and pillow; run by hand when a format changes:
+PEFT compute from it. Needs torch, transformers, peft and pillow; run by hand when a format changes, and make_grpo_fixtures.py after it:
 
     OMP_NUM_THREADS=1 python test/parity/make_fixtures.py
 
@@ -58,18 +58,6 @@ CASES = {
 }
 # Prompt and answer of each row of the SFT step.
 SFT = {"two": "<think>\n5 - 2 = 3\n</think>\n<answer>3</answer>", "none": "<answer>42</answer>", "wide": "A long wall."}
-# Prompt, completions and advantages of the GRPO step.
-GRPO = {
-    "one": (["<answer>3</answer>", "There are 4 cubes."], [0.7, -0.7]),
-    "two": (["the first", "<think>2 > 1</think> second"], [-1.2, 1.2]),
-}
-# All families take the same code from log-probabilities on, so that one of them shows the other loss types.
-LOSS_TYPES = {"qwen2-vl": ["grpo", "dapo", "cispo"], "qwen2.5-vl": ["grpo"], "qwen3-vl": ["grpo"]}
-BETA, MAX_COMPLETION = 0.04, 64
-# Weights of the policy that wrote the rollout, and of the reference model: the model's own, times these.
-SAMPLING_SCALE, REFERENCE_SCALE = 0.998, 0.99
-# Narrow enough that ratios are clipped on both sides; for cispo the bound of the ratio.
-EPSILON, CISPO_BOUND = 0.01, 1.005
 # Logits are kept after the last tokens of a prompt, pixel values at every 11th place.
 KEPT_LOGITS, PIXEL_STEP = 8, 11
 LORA = dict(r=3, lora_alpha=6)
@@ -245,14 +233,6 @@ def encode(processor, cases, answers=None, side="left"):
     return processor(text=texts, images=images or None, padding=True, return_tensors="pt")
 
 
-def weights_times(model, scale):
-    other = copy.deepcopy(model)
-    with torch.no_grad():
-        for parameter in other.parameters():
-            parameter.mul_(scale)
-    return other
-
-
 def expect_logits(model, processor, out, numbers):
     """Each case alone: token ids, grids, position ids, pixel values, logits after the last tokens."""
     out["cases"] = {}
@@ -324,90 +304,6 @@ def saved_names(model):
     return names
 
 
-def expect_grpo(family, model, folder, processor, out, numbers):
-    """The losses that TRL's GRPOTrainer computes (its own `_compute_loss`) of one fixed rollout, by loss type; of `grpo` its gradients."""
-    import datasets
-    from trl import GRPOConfig, GRPOTrainer
-
-    # TRL reads the reference model from the same folder.
-    cases = [case for case, (answers, _) in GRPO.items() for _ in answers]
-    answers = [answer + "<|im_end|>" for group, _ in GRPO.values() for answer in group]
-    prompts = encode(processor, cases)
-    completions = processor.tokenizer(answers, padding=True, padding_side="right", return_tensors="pt")
-    ids = torch.cat([prompts["input_ids"], completions["input_ids"]], 1)
-    mask = torch.cat([prompts["attention_mask"], completions["attention_mask"]], 1)
-    images = {
-        "pixel_values": prompts["pixel_values"],
-        "image_grid_thw": prompts["image_grid_thw"],
-        "num_images": [len(CASES[case][1]) for case in cases],
-        "mm_token_type_ids": torch.cat([prompts["mm_token_type_ids"], torch.zeros_like(completions["input_ids"])], 1),
-    }
-    out["grpo"] = {
-        "prompts": GRPO,
-        "samplingScale": SAMPLING_SCALE,
-        "referenceScale": REFERENCE_SCALE,
-        "beta": BETA,
-        "epsilon": EPSILON,
-        "cispoBound": CISPO_BOUND,
-        "losses": {},
-    }
-    dataset = datasets.Dataset.from_list([{"prompt": "unused"}] * 4)
-    for loss_type in LOSS_TYPES[family]:
-        with tempfile.TemporaryDirectory() as output:
-            arguments = GRPOConfig(
-                output_dir=output,
-                per_device_train_batch_size=len(cases),
-                num_generations=2,
-                max_completion_length=MAX_COMPLETION,
-                beta=BETA,
-                epsilon=EPSILON,
-                epsilon_high=CISPO_BOUND if loss_type == "cispo" else EPSILON,
-                loss_type=loss_type,
-                temperature=1.0,
-                gradient_checkpointing=False,
-                bf16=False,
-                use_cpu=True,
-                report_to=[],
-            )
-            trainer = GRPOTrainer(
-                model=AutoModelForImageTextToText.from_pretrained(folder, attn_implementation="eager"),
-                processing_class=processor,
-                reward_funcs=lambda completions, **_: [0.0 for _ in completions],
-                args=arguments,
-                train_dataset=dataset,
-            )
-        trainer.model.train()
-        trainer.current_gradient_accumulation_steps = 1
-        keep = completions["input_ids"].shape[1]
-
-        def scores(scale):
-            scored = trainer.model if scale == 1 else weights_times(trainer.model, scale)
-            with torch.no_grad():
-                return trainer._get_per_token_logps_and_entropies(scored, ids, mask, keep, **images)[0]
-
-        inputs = {
-            "prompt_ids": prompts["input_ids"],
-            "prompt_mask": prompts["attention_mask"],
-            "completion_ids": completions["input_ids"],
-            "completion_mask": completions["attention_mask"],
-            "advantages": torch.tensor([a for _, group in GRPO.values() for a in group]),
-            "old_per_token_logps": scores(SAMPLING_SCALE),
-            "ref_per_token_logps": scores(REFERENCE_SCALE),
-            "num_items_in_batch": completions["attention_mask"].sum(),
-            **images,
-        }
-        loss = trainer._compute_loss(trainer.model, inputs)
-        out["grpo"]["losses"][loss_type] = loss.item()
-        if loss_type == "grpo":
-            loss.backward()
-            saved = saved_names(model)
-            for name, parameter in trainer.model.named_parameters():
-                numbers[f"grpo.gradient.{saved[name]}"] = parameter.grad.clone()
-            trainer.model.zero_grad()
-        ratio = (scores(1) - inputs["old_per_token_logps"]).exp()[completions["attention_mask"] == 1]
-    print("grpo", out["grpo"]["losses"], "ratios", ratio.min().item(), ratio.max().item())
-
-
 def expect_lora(family, model, processor, folder, numbers):
     """A random PEFT adapter on decoder, tower and merger, and the logits with it."""
     adapted = get_peft_model(copy.deepcopy(model), LoraConfig(**LORA, target_modules=LORA_TARGETS[family]))
@@ -456,7 +352,6 @@ def main():
         check_published(folder, config, encode(processor, ["two"]), numbers["logits.two"])
         expect_greedy(model, processor, out)
         expect_sft(model, processor, out, numbers)
-        expect_grpo(family, model, folder, processor, out, numbers)
         expect_lora(family, model, processor, folder, numbers)
         json.dump(out, open(os.path.join(folder, "expected.json"), "w"), indent=None, ensure_ascii=False)
         save_file({name: value.contiguous() for name, value in numbers.items()}, os.path.join(folder, "expected.safetensors"))

@@ -84,6 +84,28 @@ test('several runs differ in colour and dash, and each stands in the legend once
   assert.notEqual(legend[0]?.line.dash, legend[1]?.line.dash);
 });
 
+test('of several runs each metric has a chart of its own: in one, nothing would say which curve is which', () => {
+  const runs = {
+    RFT: [{ step: 1, eval_accuracy: 0.5, 'eval_pass@4': 0.9 }],
+    Zero: [{ step: 1, eval_accuracy: 0.4, 'eval_pass@4': 0.8 }],
+  };
+  const panel = { title: 'held out: accuracy', keys: ['eval_accuracy', 'eval_pass@4'] };
+  const figure = trainingCurves(runs, [panel], { columns: 2 });
+  const titles = figure.layout.annotations!.map(({ text }) => text);
+  assert.deepEqual(titles, ['held out: accuracy', 'eval_pass@4']);
+  const alone = trainingCurves({ RFT: runs.RFT }, [panel]);
+  assert.deepEqual(
+    alone.layout.annotations!.map(({ text }) => text),
+    ['held out: accuracy'],
+  );
+  assert.deepEqual(
+    tracesOf(alone)
+      .filter((trace) => trace.showlegend)
+      .map(({ name }) => name),
+    ['eval_accuracy', 'eval_pass@4'],
+  );
+});
+
 test('held-out points are drawn where they are, and nothing else is drawn of them', () => {
   const accuracies = [0.515, 0.735, 0.79, 0.775];
   const sparse = Array.from({ length: 8 }, (_, i) => ({

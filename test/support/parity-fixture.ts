@@ -33,18 +33,6 @@ export interface Expected {
   greedy: { [name in Case]: number[] };
   /** Answers by case. */
   sft: { rows: { [name: string]: string }; loss: number; trained: number };
-  grpo: {
-    /** Completions and their advantages by case. */
-    prompts: { [name: string]: [string[], number[]] };
-    /** The weights at sampling, and of the reference model, are the model's times these. */
-    samplingScale: number;
-    referenceScale: number;
-    beta: number;
-    epsilon: number;
-    cispoBound: number;
-    /** By loss type. */
-    losses: { [lossType: string]: number };
-  };
 }
 
 const FIXTURES = path.join(__dirname, '../parity/fixtures');
@@ -62,7 +50,7 @@ export function readExpected(family: Family): Expected {
   return JSON.parse(readFileSync(path.join(fixtureFolder(family), 'expected.json'), 'utf8')) as Expected;
 }
 
-/** The expected numbers by name: `logits.CASE` `[last tokens, vocab]`, `pixels.CASE` (every 11th), `gradient.PARAMETER`, `grpo.gradient.PARAMETER`. */
+/** The expected numbers by name: `logits.CASE` `[last tokens, vocab]`, `pixels.CASE` (every 11th), `gradient.PARAMETER`. */
 export function readNumbers(family: Family): Map<string, Float32Array> {
   const file = path.join(fixtureFolder(family), 'expected.safetensors');
   return new Map([...readSafetensors(file)].map(({ name, data }) => [name, data]));

@@ -257,19 +257,26 @@ export function referenceLogits(w: Weights, sequence: Sequence, config: ModelCon
   return affine(rmsNorm(x, w['model.norm.weight']!, rmsNormEps), w['lm_head.weight'] ?? table);
 }
 
-/** Log-probability of each token of a completion after its prompt, and the entropy of each prediction in nats. */
+/**
+ * Log-probability of each token of a completion after its prompt, and the entropy of each prediction in nats.
+ *
+ * @param kept for each token, the tokens that the prediction is over; default: all
+ */
 export function referenceScores(
   w: Weights,
   prompt: Sequence,
   completion: readonly number[],
   config: ModelConfig,
   temperature = 1,
+  kept?: readonly (readonly number[])[],
 ): { logProbs: number[]; entropies: number[] } {
   const logits = referenceLogits(w, { ...prompt, tokens: [...prompt.tokens, ...completion] }, config);
   const scores = { logProbs: [] as number[], entropies: [] as number[] };
   completion.forEach((token, t) => {
-    const shares = softmax(logits[prompt.tokens.length - 1 + t]!.map((x) => x / temperature));
-    scores.logProbs.push(Math.log(shares[token]!));
+    const all = logits[prompt.tokens.length - 1 + t]!.map((x) => x / temperature);
+    const ids = kept?.[t] ?? all.map((_, id) => id);
+    const shares = softmax(ids.map((id) => all[id]!));
+    scores.logProbs.push(Math.log(shares[ids.indexOf(token)]!));
     scores.entropies.push(-shares.reduce((sum, p) => sum + p * Math.log(p), 0));
   });
   return scores;

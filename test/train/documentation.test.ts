@@ -73,6 +73,33 @@ test('every option of LoRA has its row, with its default', () => {
   assert.deepEqual(table, settings);
 });
 
+test('the table of TRL’s options has each of its own and each that it changes, and no others', () => {
+  // Written by make_grpo_fixtures.py from GRPOConfig itself.
+  const file = path.join(__dirname, '../parity/fixtures/trl-options.json');
+  const { trl, own, changed } = JSON.parse(readFileSync(file, 'utf8')) as { [list: string]: string[] };
+  const section = text.split(/^## /m).find((each) => each.startsWith("TRL's options and ours"))!;
+  assert.ok(section.includes(`(${String(trl).replace(/\.0$/, '')})`), `the section is about another TRL than ${trl}`);
+  const lines = section
+    .split('| TRL | here |')[1]!
+    .split('\n')
+    .filter((line) => line.startsWith('| ') && !line.startsWith('| no option'));
+  const cells = lines.map((line) => line.slice(2).split(' | ') as [string, string]);
+  const names = cells.flatMap(([cell]) => [...cell.matchAll(/`([\w*]+)`/g)].map((match) => match[1]!));
+  const covers = (name: string, option: string) => new RegExp(`^${name.replace('*', '.*')}$`).test(option);
+  const options = [...own!, ...changed!];
+  assert.ok(options.length > 60);
+  assert.deepEqual(
+    options.filter((option) => !names.some((name) => covers(name, option))),
+    [],
+    'of TRL, not in the table',
+  );
+  assert.deepEqual(
+    names.filter((name) => !options.some((option) => covers(name, option))),
+    [],
+    'in the table, not of TRL',
+  );
+});
+
 test('every metric that runs log has its row', async () => {
   const settings: GrpoSettings = {
     ...REASON_RFT_GRPO,

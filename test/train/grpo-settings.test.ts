@@ -43,6 +43,8 @@ const IMPOSSIBLE: [Partial<GrpoSettings>, RegExp][] = [
   [{ entropyBonus: Number.NaN }, /entropyBonus must be a number/],
   [{ resamplingRounds: -1 }, /resamplingRounds must be a whole number of 0 or more/],
   [{ referenceRefreshEvery: 8, beta: 0 }, /referenceRefreshEvery must be 0 where beta is 0/],
+  [{ keepSamplingMask: 'yes' as never }, /keepSamplingMask must be true or false/],
+  [{ keepSamplingMask: true, topK: 0, topP: 1 }, /keepSamplingMask must be false where topK is 0, topP 1 and minP 0/],
   [{ referenceMixup: 0 }, /referenceMixup must be above 0/],
   [{ aggregation: 'normalize_then_sum', scaling: 'none' }, /scaling must be group with normalize_then_sum/],
   [{ seed: 0.5 }, /seed must be a whole number/],

@@ -103,6 +103,18 @@ for (const [name, preset] of Object.entries(GRPO_PRESETS)) {
   });
 }
 
+test('the loss over what was sampled: two updates a rollout on the sets of the policy that drew', async () => {
+  const drawn = { topK: 5, topP: 0.9, updatesPerRollout: 2 };
+  const kept = await train('kept', { ...drawn, keepSamplingMask: true });
+  const whole = await train('whole vocabulary', drawn);
+  finite(kept.run);
+  // The first rollout is the same; its entropy is that of 5 tokens at most.
+  const [first, other] = [kept, whole].map(({ run }) => run.metrics()[0]!);
+  assert.equal(first!.reward, other!.reward);
+  assert.ok(first!.entropy! > 0 && first!.entropy! < Math.log(5) && other!.entropy! > Math.log(5));
+  assert.notDeepEqual(kept.weights, whole.weights);
+});
+
 for (const lossType of ['bnpo', 'dr_grpo', 'dapo', 'cispo', 'sapo', 'gspo', 'luspo', 'vespo'] as const) {
   test(`${lossType}: two passes of two mini-batches with entropy quantile and bonus`, async () => {
     const { run } = await train(lossType, {

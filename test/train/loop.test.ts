@@ -48,8 +48,8 @@ function writeTensors(checkpoint: string, tensors: { [name: string]: number[] })
   writeSafetensors(path.join(checkpoint, 'trainable.safetensors'), sources);
 }
 
-/** The task's metric as it might go after 2, 4, 6 and 8 steps: the best is reached at 4, and again at 6. */
-const SCORES: { [done: number]: number } = { 2: 0.25, 4: 0.5, 6: 0.5, 8: 0.125 };
+/** The task's metric as it might go at the start and after 2, 4, 6 and 8 steps: the best of training is reached at 4, and again at 6. */
+const SCORES: { [done: number]: number } = { 0: 0.75, 2: 0.25, 4: 0.5, 6: 0.5, 8: 0.125 };
 const measured: number[] = [];
 const evaluate = {
   every: 2,
@@ -62,13 +62,17 @@ const place = (...names: string[]) => path.join(folder, ...names);
 
 test('evaluation is logged with its step, of the weights after it, and the earliest best checkpoint is kept', async () => {
   await train('evaluated', { evaluate, keepCheckpoints: 1 });
-  assert.deepEqual(measured, [2, 4, 6, 8]);
+  assert.deepEqual(measured, [0, 2, 4, 6, 8]);
   const rows = RunDirectory.open(place('evaluated'), { name: 'evaluated' }).metrics();
   assert.deepEqual(
     rows.map((row) => row.eval_accuracy),
     [undefined, 0.25, undefined, 0.5, undefined, 0.5, undefined, 0.125],
   );
   assert.equal(rows[3]!.eval_x, rows[3]!.loss, 'the step’s loss is the number after its update');
+  // The start is evaluated too. It is no row of a step, and never the best of the run, which it is not a checkpoint of.
+  const start = RunDirectory.read(place('evaluated')).startEvaluation()!;
+  assert.deepEqual([start.step, start.eval_accuracy], [0, 0.75]);
+  assert.ok(start.eval_x! > rows[0]!.loss!);
   const best = JSON.parse(readFileSync(place('evaluated', 'checkpoints', 'best.json'), 'utf8'));
   assert.deepEqual(best, { step: 4, score: 0.5, checkpoint: 'step-000004' });
   // Every 3 steps: 3 and 6; and 2 and 4, as the best of their time.
@@ -202,7 +206,10 @@ test('a loss or a score that is not finite stops the run the same way', async ()
     train('infinite', { step }),
     /step 2 of 8 failed: the metric 'loss' is Infinity; no checkpoint was left yet/,
   );
-  const measure = async () => ({ metrics: { accuracy: 0 }, score: Number.NaN });
+  const measure = async (_: ModelWeights, done: number) => ({
+    metrics: { accuracy: 0 },
+    score: done === 0 ? 0 : Number.NaN,
+  });
   await assert.rejects(
     train('no score', { evaluate: { every: 4, measure } }),
     /the evaluation after step 4 of 8 failed: the metric 'score' is NaN; the last good checkpoint is .*step-000003/,

@@ -53,6 +53,17 @@ const ROLLOUT: Rollout = {
   advantages: ADVANTAGES,
 };
 
+/** Three tokens that could be drawn in place of each, itself among them. */
+const KEPT = COMPLETIONS.map((group) =>
+  group.map((tokens) => tokens.map((token) => [token, (token + 1) % 12, token - 5])),
+);
+const KEPT_ROLLOUT: Rollout = {
+  ...ROLLOUT,
+  completions: ROLLOUT.completions.map((group, p) =>
+    group.map((completion, g) => ({ ...completion, kept: KEPT[p]![g]!.map((ids) => Int32Array.from(ids)) })),
+  ),
+};
+
 const SETTINGS: GrpoSettings = {
   ...REASON_RFT_GRPO,
   steps: 1,
@@ -86,7 +97,10 @@ const qwen3 = policiesOf(TOY_QWEN3_CONFIG);
 function scoresOf(w: Weights, config: ModelConfig, settings: GrpoSettings) {
   const temperature = settings.temperatureInLoss ? settings.temperature : 1;
   return COMPLETIONS.map((group, p) =>
-    group.map((tokens) => referenceScores(w, PROMPTS[p]!.reference, tokens, config, temperature)),
+    group.map((tokens, g) => {
+      const kept = settings.keepSamplingMask ? KEPT[p]![g] : undefined;
+      return referenceScores(w, PROMPTS[p]!.reference, tokens, config, temperature, kept);
+    }),
   );
 }
 
@@ -164,10 +178,11 @@ function kitGradient({ config, now, sampling, reference }: Policies, settings: G
   const trainable = toyTensors(now, config);
   const logitTemperature = settings.temperatureInLoss ? settings.temperature : 1;
   const score = logProbStep(config, logitTemperature);
-  const scores = computeLogProbs(score, toyTensors(sampling, config), ROLLOUT, config, 2);
+  const rollout = settings.keepSamplingMask ? KEPT_ROLLOUT : ROLLOUT;
+  const scores = computeLogProbs(score, toyTensors(sampling, config), rollout, config, 2);
   const policy = policyStep(config, { ...settings, logitTemperature });
   const tensors = { trainable, frozen: {}, reference: toyTensors(reference, config) };
-  const [update] = miniBatches(ROLLOUT, settings, scores);
+  const [update] = miniBatches(rollout, settings, scores);
   const { gradients, metrics } = policyGradients(policy, tensors, update!, config, settings);
   const values = Object.fromEntries(Object.entries(gradients).map(([name, g]) => [name, g.dataSync()]));
   return { metrics, gradients: values };
@@ -193,6 +208,11 @@ const CASES: [string, Partial<GrpoSettings>, Policies?][] = [
   ['grpo, unbiased KL', { unbiasedKl: true }],
   ['gspo, unbiased KL', { lossType: 'gspo', unbiasedKl: true }],
   ['dapo, off-policy mask', { lossType: 'dapo', offPolicyThreshold: 0.001 }],
+  ['grpo, over the tokens kept at sampling', { keepSamplingMask: true, unbiasedKl: true }],
+  [
+    'dapo, over the tokens kept, with entropy',
+    { lossType: 'dapo', keepSamplingMask: true, topEntropyShare: 0.5, entropyBonus: 0.1 },
+  ],
   ['grpo, half of the tokens by entropy, entropy bonus', { topEntropyShare: 0.5, entropyBonus: 0.1 }],
 ];
 

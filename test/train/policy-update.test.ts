@@ -35,7 +35,7 @@ const SETTINGS: GrpoSettings = {
 };
 
 /** Six prompts, every third without an image, each with three completions of 1 to 12 tokens. */
-function rollout(order: readonly number[], completionOrder = [0, 1, 2]): Rollout {
+function rollout(order: readonly number[], completionOrder = [0, 1, 2], keepsMask = false): Rollout {
   const random = new Random(1, 'rollout');
   const groups = Array.from({ length: 6 }, (_, p) => ({
     example: {
@@ -51,7 +51,9 @@ function rollout(order: readonly number[], completionOrder = [0, 1, 2]): Rollout
     },
     completions: [0, 1, 2].map(() => {
       const tokens = Array.from({ length: 1 + random.int(12) }, () => 6 + random.int(26));
-      return { tokens, logProbs: tokens.map(() => 0), ended: tokens.length < 12 };
+      // Sets of 1 to 4 tokens.
+      const kept = tokens.map((token) => Int32Array.from({ length: 1 + (token % 4) }, (_, i) => (token + 5 * i) % 32));
+      return { tokens, logProbs: tokens.map(() => 0), ended: tokens.length < 12, ...(keepsMask && { kept }) };
     }),
     advantages: [random.normal(), random.normal(), random.normal()],
   }));
@@ -93,11 +95,12 @@ function distance(a: readonly number[], b: readonly number[]): number {
 
 const STRAIGHT = [0, 1, 2, 3, 4, 5];
 
-for (const [name, lossType, config] of [
+for (const [name, lossType, config, keepsMask = false] of [
   ...(['grpo', 'bnpo', 'dr_grpo', 'dapo', 'cispo', 'sapo', 'gspo', 'luspo', 'vespo'] as const).map(
     (name) => [name, name] as const,
   ),
   ['grpo, Qwen3-VL', 'grpo', TINY_QWEN3_CONFIG],
+  ['grpo, over the tokens kept at sampling', 'grpo', TINY_CONFIG, true],
 ] as const) {
   test(`${name}: gradient and update equal to 1e-6 in micro-batches of 1, 4 and 6 prompts, and in any order`, () => {
     const settings: GrpoSettings = {
@@ -108,12 +111,16 @@ for (const [name, lossType, config] of [
       entropyBonus: 0.01,
       epsilonHigh: lossType === 'cispo' ? 1.1 : 0.2,
     };
-    const whole = update(rollout(STRAIGHT), settings, config);
+    const whole = update(rollout(STRAIGHT, undefined, keepsMask), settings, config);
     // Other cuts pad rows and targets to other sizes, the last of 4 + 2 among them.
     const cuts = [1, 4].map((promptsPerMicroBatch) =>
-      update(rollout(STRAIGHT), { ...settings, promptsPerMicroBatch }, config),
+      update(rollout(STRAIGHT, undefined, keepsMask), { ...settings, promptsPerMicroBatch }, config),
     );
-    const ordered = update(rollout([4, 2, 0, 5, 1, 3], [2, 0, 1]), { ...settings, promptsPerMicroBatch: 3 }, config);
+    const ordered = update(
+      rollout([4, 2, 0, 5, 1, 3], [2, 0, 1], keepsMask),
+      { ...settings, promptsPerMicroBatch: 3 },
+      config,
+    );
     for (const other of [...cuts, ordered]) {
       assert.ok(
         distance(other.gradient, whole.gradient) < 1e-6,
@@ -146,6 +153,47 @@ test('log-probabilities noted at sampling are those of a pass over the rollout, 
   assert.equal(canReuseSamplingLogProbs({ ...settings, temperatureInLoss: false }), false);
   assert.equal(canReuseSamplingLogProbs({ ...settings, temperature: 1, temperatureInLoss: false }), true);
   assert.equal(canReuseSamplingLogProbs({ ...settings, topEntropyShare: 0.2 }), false);
+});
+
+test('the tokens noted at sampling are those that top-k, top-p and min-p leave, and the log-probability is over them', () => {
+  const settings: GrpoSettings = { ...SETTINGS, temperature: 0.7, topK: 9, topP: 0.8, temperatureInLoss: true };
+  const kept = { ...settings, keepSamplingMask: true };
+  const examples = [0, 1, 2].map((p) => ({ id: String(p), prompt: tinyPrompt(p, [22, 23]), row: dataRow(String(p)) }));
+  const parameters = tinyParameters(1);
+  const generator = new Generator(TINY_CONFIG, [31]);
+  const prompts = examples.map(({ prompt }) => prompt);
+  const completions = generator.generate(parameters, prompts, kept);
+  // The draws are those without the note.
+  const plain = generator.generate(parameters, prompts, settings);
+  assert.deepEqual(
+    completions.map((group) => group.map(({ tokens }) => tokens)),
+    plain.map((group) => group.map(({ tokens }) => tokens)),
+  );
+  assert.equal(plain[0]![0]!.kept, undefined);
+  completions.forEach((group, p) => {
+    // The first token of each completion, from the prompt's logits: the nine largest, then as many as reach 0.8 of their sum.
+    const logits = generator.promptLogits(parameters, prompts[p]!).logits;
+    const best = [...logits.keys()].sort((a, b) => logits[b]! - logits[a]!).slice(0, settings.topK);
+    const weights = best.map((token) => Math.exp((logits[token]! - logits[best[0]!]!) / settings.temperature));
+    const total = weights.reduce((a, b) => a + b, 0);
+    const wanted = best.filter((_, i) => weights.slice(0, i).reduce((a, b) => a + b, 0) / total < settings.topP);
+    for (const completion of group) {
+      assert.deepEqual([...completion.kept![0]!].sort(), [...wanted].sort());
+      assert.equal(completion.kept!.length, completion.tokens.length);
+      completion.tokens.forEach((token, t) => {
+        assert.ok(completion.kept![t]!.includes(token));
+        assert.ok(completion.kept![t]!.length <= settings.topK);
+      });
+    }
+  });
+  const drawn: Rollout = { examples, completions, advantages: [] };
+  const passed = computeLogProbs(logProbStep(TINY_CONFIG, 0.7), parameters, drawn, TINY_CONFIG, 2).logProbs.flat();
+  const noted = logProbsFromSampling(drawn).logProbs.flat();
+  noted.forEach((each, i) => {
+    each.forEach((x, t) => {
+      assert.ok(Math.abs(x - passed[i]![t]!) < 1e-5, `completion ${i}, token ${t}: ${x} against ${passed[i]![t]}`);
+    });
+  });
 });
 
 for (const [family, config] of [

@@ -25,6 +25,20 @@ test('more than 20 % cut, more than 50 % dead, KL above 0.5: at the bound not ye
   assert.deepEqual(kinds([{ ...healthy, kl: 0.51 }]), ['kl']);
 });
 
+test('a run of no more steps than its warm-up warns at its first step alone, with both numbers', () => {
+  const schedule = { learningRate: 1e-5, warmupSteps: 100, decay: 'cosine' } as const;
+  const kindsOf = (steps: number, history: Metrics[]) =>
+    trainingWarnings(history, { steps, schedule }).map(({ kind }) => kind);
+  assert.deepEqual(kindsOf(101, [healthy]), []);
+  assert.deepEqual(kindsOf(100, [healthy]), ['warm-up']);
+  assert.deepEqual(kindsOf(100, [healthy, healthy]), []);
+  const [warning] = trainingWarnings([healthy], { steps: 30, schedule });
+  assert.match(
+    warning!.message,
+    /rises towards 0.00001 over 100 steps, and the run has 30. Lower schedule.warmupSteps/,
+  );
+});
+
 test('a format reward of 0 warns after 20 steps in a row, not after 19', () => {
   const silent = Array.from({ length: 20 }, () => ({ ...healthy, 'rewards/format_reward/mean': 0 }));
   assert.deepEqual(kinds(silent.slice(0, 19)), []);

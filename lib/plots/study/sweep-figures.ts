@@ -2,7 +2,7 @@
 
 import { meanCurve, type SweepResults, type SweepRow } from '../../study/results/sweep-results.js';
 import type { StepMetrics } from '../../train/metrics.js';
-import { trainingCurves } from '../curves.js';
+import { curvePanels, trainingCurves } from '../curves.js';
 import { type ForestPanel, type ForestPoint, forestFigure } from '../forest.js';
 import { loggedMetrics, metricPanels } from '../metric-panels.js';
 import type { Figure } from '../style.js';
@@ -39,7 +39,7 @@ function pointsOf({ tests, heldOut }: SweepRow): ForestPoint[] {
 /** Draws the curves of the points, each the mean of its seeds. */
 export function sweepCurves({ rows }: Pick<SweepResults, 'rows'>, title = 'Sweep, means of seeds'): Figure {
   const curves: Record<string, StepMetrics[]> = Object.fromEntries(rows.map((row) => [row.label, meanCurve(row)]));
-  const panels = metricPanels(loggedMetrics(Object.values(curves).flat()));
+  const panels = curvePanels(metricPanels(loggedMetrics(Object.values(curves).flat())), rows.length);
   const figure = trainingCurves(curves, panels, { title });
   return { ...figure, layout: { ...figure.layout, height: 120 + 210 * Math.ceil(panels.length / 3) } };
 }

@@ -9,6 +9,7 @@ import { WEIGHT_TYPES, type WeightType } from '../../model/held-weights.js';
 import { cachedModel, parseId } from '../../model/hub-cache.js';
 import type { PixelBounds } from '../../model/image-processor.js';
 import type { LoraSettings } from '../../model/lora.js';
+import { checkModelFolder } from '../../model/model-folder.js';
 import { isOwnFile } from '../../rewards/own-code.js';
 import type { GrpoSettings } from '../../train/grpo-settings.js';
 import type { SettingsChanges } from '../../train/settings.js';
@@ -142,7 +143,7 @@ export function cellBounds({ minPixels, maxPixels }: OwnCell): PixelBounds {
 /**
  * The folder of a checkpoint that a cell starts from.
  *
- * @throws Error where it is neither a folder nor the id of a model in the hub's cache
+ * @throws Error where it is neither a folder nor the id of a model in the hub's cache, or the folder of a run and not of its checkpoint
  */
 export function startFolder(start: string): string {
   const folder = existsSync(start) ? start : cachedModel(start);
@@ -150,6 +151,7 @@ export function startFolder(start: string): string {
     throw new Error(
       `start: there is no folder '${start}', nor is it the id of a model in the hub's cache; fetchModelFolder('${start}') fetches one`,
     );
+  checkModelFolder(folder);
   return folder;
 }
 
