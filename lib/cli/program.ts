@@ -2,7 +2,7 @@
 import { constants } from 'node:os';
 import { Command, CommanderError } from 'commander';
 import { TrainingStopped } from '../train/loop.js';
-import { UsageError } from './usage.js';
+import { givenTwice, UsageError } from './usage.js';
 
 /** Each command, by the function that adds it to the program. A file is loaded when its command is run, or listed for help. */
 const COMMANDS: { readonly [name: string]: () => Promise<(program: Command) => void> } = {
@@ -49,12 +49,26 @@ export async function runCommand(args: readonly string[]): Promise<number> {
     const [asked = ''] = args;
     const names = Object.hasOwn(COMMANDS, asked) ? [asked] : Object.keys(COMMANDS);
     for (const name of names) (await COMMANDS[name]!())(program);
+    for (const command of program.commands) refuseRepeats(command);
     await program.parseAsync(args, { from: 'user' });
     return Number(process.exitCode ?? 0);
   } catch (error) {
     // Commander has printed its own errors, and the help.
     if (!(error instanceof CommanderError)) process.stderr.write(`reason-rft: ${(error as Error).message}\n`);
     return exitCodeOf(error);
+  }
+}
+
+/** Makes a command refuse a value that is given twice, unless the option gathers its values in a list. */
+function refuseRepeats(command: Command): void {
+  for (const option of command.options) {
+    const takesValue = option.required || option.optional;
+    if (!takesValue || option.variadic || Array.isArray(option.defaultValue)) continue;
+    let isGiven = false;
+    command.on(`option:${option.name()}`, () => {
+      if (isGiven) throw new UsageError(givenTwice(option.long ?? option.flags));
+      isGiven = true;
+    });
   }
 }
 

@@ -1,5 +1,5 @@
 /** Says in words what an examination of rows has found. */
-import { problemText } from '../records/row-problem.js';
+import { problemTexts } from '../records/row-problem.js';
 import type { RowStatistics, Spread } from '../study/data/row-statistics.js';
 import { splitWordsText } from '../study/data/split-words.js';
 import type { RowsOverlap, RowsReport } from '../study/data/validate-rows.js';
@@ -10,7 +10,7 @@ const NAMED = 5;
 /** The report of a file: its problems, then a line for each thing that is worth knowing. */
 export function rowsText({ file, rows, problems, duplicates, ...statistics }: RowsReport): string {
   const bad = new Set(problems.map(({ row }) => row)).size;
-  const lines = problems.map(problemText);
+  const lines = problemTexts(problems);
   lines.push(
     bad === 0
       ? `${file}: ${counted(rows, 'row')}; a run stumbles over none of them`
@@ -41,11 +41,12 @@ function statisticsLines({ pictures, tokens, answers, splitWords, ...counts }: R
   const share = (count: number) => `${((100 * count) / rows).toFixed(1)} %`;
   const most = answers.most.map(({ answer, rows: count }) => `${JSON.stringify(shortened(answer))} ${share(count)}`);
   lines.push(`answers: ${answers.different} different; ${most.join(', ')}`);
-  if (splitWords.words.length > 0)
-    lines.push(
-      `words that the vocabulary splits badly, in the answers of ${share(splitWords.answers)} of the rows: ${splitWordsText(splitWords.words)}; ` +
-        'a model hardly learns to write such words unless it has seen them in its pretraining',
-    );
+  for (const [part, { words, rows: withOne }] of Object.entries(splitWords))
+    if (words.length > 0)
+      lines.push(
+        `words of ${part} that the vocabulary splits badly, in ${share(withOne)} of the rows: ${splitWordsText(words)}; ` +
+          'a model hardly learns to write such words unless it has seen them in its pretraining',
+      );
   return lines;
 }
 

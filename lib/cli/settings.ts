@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { checkBound } from '../engine/bounds.js';
 import { unknownNameText } from '../engine/names.js';
-import { checkUsage, UsageError } from './usage.js';
+import { checkUsage, givenTwice, UsageError } from './usage.js';
 
 /** A settings object: numbers, texts, switches and one level of groups of them. */
 export type SettingsObject = { [key: string]: unknown };
@@ -96,6 +96,7 @@ export function settingPairs(rest: readonly string[]): [string, string][] {
     const value = joined ?? rest[++i];
     if (!key.startsWith('--')) throw new UsageError(`'${key}' is neither an option nor the value of one`);
     if (value === undefined || value.startsWith('--')) throw new UsageError(`${key} needs a value`);
+    if (pairs.some(([known]) => `--${known}` === key)) throw new UsageError(givenTwice(key));
     pairs.push([key.slice(2), value]);
   }
   return pairs;

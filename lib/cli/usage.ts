@@ -17,6 +17,11 @@ export function checkUsage<T>(check: () => T): T {
   }
 }
 
+/** The message on an option of one value that a command line has twice. Of the two it would be a guess which one is meant. */
+export function givenTwice(option: string): string {
+  return `${option} is given twice and takes one value; leave one of the two out`;
+}
+
 /** The settings that options of another name give. */
 const SETTING_OF: { readonly [option: string]: string } = {
   '--validation-samples': 'samples',

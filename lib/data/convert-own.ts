@@ -4,7 +4,7 @@ import path from 'node:path';
 import { streamFileAtomic } from '../engine/atomic-write.js';
 import { type OpenRow, type RowSource, streamRows } from '../records/open-rows.js';
 import { PackedPicture, type PictureFile } from '../records/picture.js';
-import { problemList, problemText, type RowProblem } from '../records/row-problem.js';
+import { problemList, problemTexts, type RowProblem } from '../records/row-problem.js';
 import { type AskedPrompt, type PromptOptions, promptWriter, WHOLE_TEXTS } from '../tasks/asked-prompt.js';
 import { writeTarget } from '../tasks/prompts.js';
 import type { ShareGptRow } from './convert.js';
@@ -59,7 +59,7 @@ export async function convertOwn(
       }
     }
     if (problems.length > 0 && !skipBad) {
-      const listed = problemList(source.file, problems.map(problemText));
+      const listed = problemList(source.file, problemTexts(problems), problems.length);
       throw new Error(`${listed}\nTo go on without these rows: skipBad, or --skip-bad`);
     }
     if (written === 0) throw new Error(`${source.file} holds no sound row`);

@@ -22,6 +22,9 @@ export interface Estimate {
  * cut to [0, 1]. With one seed it is Wilson's interval of the items. If scores may be parts of 1, p (1 - p) is the most that their
  * variance can be (Bhatia and Davis 2000), so that the interval is rather too wide.
  *
+ * Where every answer of every seed is wrong, or every one right, both terms are 0 and would claim certainty. The interval is then Wilson's
+ * of the m items. It is not that of n m answers: seeds that answer the same items alike say nothing of other items.
+ *
  * @param perSeed shares in [0, 1]
  * @throws Error for no seed or no items
  */
@@ -29,7 +32,7 @@ export function estimateOverSeeds(perSeed: readonly number[], items: number): Es
   if (perSeed.length === 0 || !(items > 0))
     throw new Error(`an estimate needs a seed and an item at least, got ${perSeed.length} and ${items}`);
   const p = mean([...perSeed]);
-  if (perSeed.length === 1)
+  if (perSeed.length === 1 || p === 0 || p === 1)
     return { mean: p, interval: wilsonInterval(p * items, items), perSeed: [...perSeed], items };
   const half = Math.hypot(seedHalf(perSeed), NORMAL_95 * Math.sqrt((p * (1 - p)) / items));
   return { mean: p, interval: [Math.max(0, p - half), Math.min(1, p + half)], perSeed: [...perSeed], items };
@@ -42,6 +45,9 @@ export function estimateOverSeeds(perSeed: readonly number[], items: number): Es
  *     sqrt( (t(n - 1) s_d / sqrt(n))^2 + (1.96 s_e / sqrt(m))^2 )
  *
  * With one seed the first term is missing. The interval is not cut, so that it may leave [-1, 1].
+ *
+ * Where no seed has a difference on any item, both terms are 0 and would claim certainty. Of m items none differed then, and the half is
+ * the upper end of Wilson's interval of 0 of m: the two may differ on so many others.
  *
  * @param first `[seed][item]`; a model that is not trained has one seed, which stands against each seed of the other
  * @throws Error where seeds or items do not pair
@@ -65,7 +71,8 @@ export function differenceOverSeeds(
   const perItem = Array.from({ length: items }, (_, item) => mean(differences.map((ofSeed) => ofSeed[item]!)));
   const centre = mean(perSeed);
   const itemHalf = items === 1 ? 0 : (NORMAL_95 * sampleStandardDeviation(perItem)) / Math.sqrt(items);
-  const half = Math.hypot(seedHalf(perSeed), itemHalf);
+  const areEqual = differences.every((ofSeed) => ofSeed.every((difference) => difference === 0));
+  const half = areEqual ? wilsonInterval(0, items)[1] : Math.hypot(seedHalf(perSeed), itemHalf);
   return { mean: centre, interval: [centre - half, centre + half], perSeed, items };
 }
 

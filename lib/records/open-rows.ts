@@ -12,7 +12,7 @@ import { streamParquetRows } from './parquet-rows.js';
 import { PackedPicture, type PictureFile } from './picture.js';
 import type { DataRow, TaskRecord } from './record.js';
 import { stringField, textField } from './records.js';
-import { problemList, problemText, type RowProblem } from './row-problem.js';
+import { problemList, problemTexts, type RowProblem } from './row-problem.js';
 import { fromShareGpt, isShareGpt } from './sharegpt.js';
 
 /** Rows with the files of their pictures: the pictures of a large set would not fit in memory. */
@@ -84,6 +84,13 @@ export async function* streamRows(source: RowSource, report: (problem: RowProble
       bad('whole row', broken);
       continue;
     }
+    if (Array.isArray(json)) {
+      bad(
+        'whole row',
+        'is a list; a row is an object with named columns: {"id": ..., "image": ..., "problem": ..., "answer": ...}',
+      );
+      continue;
+    }
     const conversation = isShareGpt(json) ? fromShareGpt(json, row) : { columns: json };
     if ('reason' in conversation) {
       bad(conversation.field, conversation.reason);
@@ -125,7 +132,7 @@ export async function readRows(source: RowSource): Promise<RowFiles<DataRow>> {
     rows.files.push(row.pictures);
     if (row.isConversation) conversations++;
   }
-  if (problems.length > 0) throw new Error(problemList(problems[0]!.file, problems.map(problemText)));
+  if (problems.length > 0) throw new Error(problemList(problems[0]!.file, problemTexts(problems), problems.length));
   if (rows.records.length === 0) throw new Error(`there are no records in ${source.file}`);
   if (conversations === 0) return rows;
   if (conversations < rows.records.length)

@@ -63,6 +63,61 @@ test('a prompt of one’s own takes any column, with a system’s turn; another 
   assert.ok(existsSync(path.join(out('asked'), 'final', DEFAULTS_FILE)));
 });
 
+test('a checkpoint that was trained in other words is warned of; a run’s folder in its place is told apart', async () => {
+  const [run, final] = [out('asked'), path.join(out('asked'), 'final')];
+  const evaluate = (...more: string[]) => runHere(['evaluate', '--data', data, '--max-new-tokens', '2', ...more]);
+  const other = await evaluate('--model', final);
+  assert.equal(other.status, 0, other.stderr);
+  assert.match(
+    other.stderr,
+    /asked by the template '\{\{ problem \}\} Name the \{\{ kind \}\}\.', and this asks in the words/,
+  );
+  assert.match(other.stderr, /it had the system turn 'Be brief\.', and this has no system turn/);
+  // Two tokens make no tags, which this prompt asks for.
+  assert.match(other.stderr, /warning: 0\.0 % of the completions have the <think> and <answer> tags .* --style bare/);
+  const same = await evaluate(
+    ...['--model', final, '--prompt', '{{ problem }} Name the {{ kind }}.', '--system', 'Be brief.'],
+  );
+  assert.doesNotMatch(same.stderr, /the run that trained|<answer> tags/);
+  const grpo = ['grpo', '--data', data, '--out', out('from-asked'), '--evaluate-every', '1'];
+  const refused = await runHere([...grpo, '--model', final, '--validation', out('nothing.jsonl')]);
+  assert.match(refused.stderr, /the run that trained .*final asked by the template/);
+  for (const command of [evaluate('--model', run), runHere([...grpo, '--model', run])]) {
+    const { status, stderr } = await command;
+    assert.equal(status, 2);
+    assert.match(stderr, /asked' is not a checkpoint, but holds one: name .*asked\/final/);
+  }
+  assert.ok(!existsSync(out('from-asked')));
+});
+
+test('an option of one value that is given twice is refused by name, one that gathers values is not', async () => {
+  const twice = async (...args: string[]) => (await runHere(args)).stderr;
+  assert.match(
+    await twice('validate', '--data', data, '--test', 'a', '--test', 'b'),
+    /--test is given twice and takes one/,
+  );
+  assert.match(await twice('evaluate', '--data', data, '--data=other'), /--data is given twice/);
+  assert.match(await twice(...sft('twice', '--epochs', '1', '--epochs', '2')), /--epochs is given twice/);
+  assert.match(await twice(...sft('twice', '--lora-rank', '1', '--lora-rank', '2')), /--lora-rank is given twice/);
+  const images = await twice('generate', '--image', 'a', '--image', 'b', '--prompt', 'x', '--top-k', 'many');
+  assert.match(images, /--top-k must be a whole number/);
+  assert.ok(!existsSync(out('twice')));
+});
+
+test('what is wrong with all rows alike is said once', async () => {
+  writeFileSync(out('lists.json'), JSON.stringify([[1], [2], [3], { id: '4' }]));
+  const { status, stderr } = await runHere(['evaluate', '--data', out('lists.json'), '--model', base]);
+  assert.equal(status, 1);
+  const lines = stderr.split('\n').filter((line) => line.includes('lists.json'));
+  assert.match(lines[0]!, /5 problems in the records of/);
+  assert.match(
+    lines[1]!,
+    /lists\.json, rows 1 to 3, whole row: is a list; a row is an object with named columns: \{"id"/,
+  );
+  assert.match(lines[2]!, /row 4, field 'problem'/);
+  assert.equal(lines.length, 4);
+});
+
 test('a column that no row has, a text without a place and no template are refused, and nothing is written', async () => {
   const cases: [prompt: string, status: number, message: RegExp][] = [
     [

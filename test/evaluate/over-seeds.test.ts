@@ -30,6 +30,40 @@ test('one seed has Wilson’s interval of the items, a mean of partial scores to
   assert.throws(() => estimateOverSeeds([0.5], 0), /a seed and an item/);
 });
 
+test('seeds that are all wrong, or all right, have Wilson’s interval of the items and no certainty', () => {
+  // Of 0 of 100: [0, 1.96^2 / (100 + 1.96^2)] = [0, 3.8415 / 103.8415].
+  const { mean, interval } = estimateOverSeeds([0, 0, 0], 100);
+  assert.equal(mean, 0);
+  near(interval[0], 0, 1e-12);
+  near(interval[1], 0.036994, 1e-6);
+  const [low, high] = estimateOverSeeds([1, 1], 100).interval;
+  near(low, 1 - 0.036994, 1e-6);
+  near(high, 1, 1e-12);
+  // One right answer of 300 gives both parts of the interval again.
+  near(
+    estimateOverSeeds([0, 0, 0.01], 100).interval[1],
+    1 / 300 + Math.hypot(4.3027 / 300, (1.96 * Math.sqrt(299)) / 3000),
+    1e-4,
+  );
+});
+
+test('a difference that is 0 on every item of every seed: as many of others may differ as Wilson’s interval of none has', () => {
+  // Of 0 of 2: 3.8415 / 5.8415. Where items differ both ways, the parts are as ever: 1, -1 have s = 1.41421, 1.96 x s / sqrt(2) = 1.96.
+  const equal = differenceOverSeeds(
+    [
+      [1, 0],
+      [1, 0],
+    ],
+    [
+      [1, 0],
+      [1, 0],
+    ],
+  );
+  near(equal.interval[0], -0.65762, 1e-5);
+  near(equal.interval[1], 0.65762, 1e-5);
+  near(differenceOverSeeds([[1, 0]], [[0, 1]]).interval[1], 1.96, 1e-4);
+});
+
 test('a difference pairs seeds and items, worked by hand', () => {
   // Seed 1: 1 1 1 0 against 1 0 0 0: 0 1 1 0, mean 0.5. Seed 2: 1 1 0 0 against 1 0 0 0: 0 1 0 0, mean 0.25.
   const { mean, interval, perSeed } = differenceOverSeeds(
@@ -57,7 +91,6 @@ test('a model without seeds stands against each of the other’s; one seed has t
   assert.deepEqual(differenceOverSeeds(trained, [[0, 0]]).perSeed, [1, 0.5]);
   // 1 and 0: s = 0.70711, 1.96 x 0.70711 / sqrt(2) = 0.98.
   near(differenceOverSeeds([[1, 0]], [[0, 0]]).interval[1], 0.5 + 0.97998);
-  assert.deepEqual(differenceOverSeeds([[1, 0]], [[1, 0]]).interval, [0, 0]);
 });
 
 test('scores that do not pair are refused', () => {

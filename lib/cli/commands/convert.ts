@@ -5,7 +5,7 @@ import { convertOwn, type OwnForm } from '../../data/convert-own.js';
 import { convertReleased, RELEASED_FORMS, type ReleasedForm } from '../../data/released/convert.js';
 import { type ReleasedSet, releasedSet, stageRows } from '../../data/released/dataset.js';
 import { readPromptFile } from '../../data/released/prompts.js';
-import { problemText } from '../../records/row-problem.js';
+import { problemTexts } from '../../records/row-problem.js';
 import { TASK_NAMES } from '../../tasks/tasks.js';
 import { printResult } from '../print-result.js';
 import { addPromptOptions, type PromptFlags, readPrompts } from '../prompt-options.js';
@@ -80,7 +80,7 @@ async function convertRows(data: string, form: OwnForm, options: ConvertOptions)
   const asked = { ...readPrompts(options), ...(task === undefined ? {} : { task: askedTask(task) }) };
   const source = { file: data, images };
   const { written, problems } = await convertOwn(source, form, out, { ...options, asked });
-  for (const problem of problems) process.stderr.write(`left out: ${problemText(problem)}\n`);
+  for (const problem of problemTexts(problems)) process.stderr.write(`left out: ${problem}\n`);
   printResult(json, { file: out, rows: written, problems }, `${written} rows in ${out}`);
 }
 
@@ -99,7 +99,7 @@ async function convertDataset(from: string, form: ReleasedForm, options: Convert
   const { written, problems } = await showReading('convert', set, (onBytes) =>
     convertReleased(set, form, out, { embed: options.embed, skipBad: options.skipBad, rows, prompts, onBytes }),
   );
-  for (const problem of problems) process.stderr.write(`left out: ${problemText(problem)}\n`);
+  for (const problem of problemTexts(problems)) process.stderr.write(`left out: ${problem}\n`);
   const images = path.resolve(set.imageRoot);
   printResult(
     options.json,

@@ -1,6 +1,6 @@
 /** `reason-rft curate`: the data of a study. */
 import type { Command } from 'commander';
-import { problemText } from '../../records/row-problem.js';
+import { problemTexts } from '../../records/row-problem.js';
 import { convertData, drawData } from '../make-data.js';
 import { printResult } from '../print-result.js';
 import { openProfile, PROFILE_OPTION } from '../profile-option.js';
@@ -42,7 +42,7 @@ async function curate(options: CurateOptions): Promise<void> {
   if (study.profile.released) {
     const converted = await convertData(study, task, options);
     const counts = Object.entries(converted.rows).map(([set, rows]) => `${set} ${rows}`);
-    for (const problem of converted.problems) process.stderr.write(`left out: ${problemText(problem)}\n`);
+    for (const problem of problemTexts(converted.problems)) process.stderr.write(`left out: ${problem}\n`);
     printResult(options.json, converted, `rows: ${counts.join(', ')}; in ${converted.folder}`);
     return;
   }

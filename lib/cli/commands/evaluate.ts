@@ -27,6 +27,8 @@ import { parseStyle } from '../style-option.js';
 import { drawnTask, RECORDS_TASK_OPTION } from '../task-option.js';
 import { checkUsage, parseWholeNumber, UsageError } from '../usage.js';
 import { warnOfCut } from '../warn-of-cut.js';
+import { warnOfFormat } from '../warn-of-format.js';
+import { warnOfOtherPrompt } from '../warn-of-prompt.js';
 
 interface EvaluateOptions extends PixelOptions, PromptFlags {
   data: string;
@@ -87,6 +89,7 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
   const reason = askedTokens === undefined ? fitting.reason : '--max-new-tokens';
   process.stderr.write(`settings: at most ${maxNewTokens} tokens a completion (${reason}); greedy\n`);
   const questions = prepareQuestions(rows, { task, style, ...texts });
+  warnOfOtherPrompt(checkpoint, { style, ...texts }, { styleOption: true });
   showFirstPrompt(questions);
   await startEngine();
   const model = loadModel(checkpoint, { dtype, ...bounds });
@@ -113,6 +116,7 @@ async function evaluate(options: EvaluateOptions): Promise<void> {
   }
   const cut = shareCut(result);
   const percent = (share: number) => (100 * share).toFixed(1);
+  warnOfFormat(result, questions);
   warnOfCut(cut, 'the completions', `at ${maxNewTokens} tokens`, '--max-new-tokens');
   printResult(
     options.json,

@@ -14,6 +14,7 @@ import { drawnTask } from '../task-option.js';
 import { trainAndReport } from '../train-into.js';
 import { checkUsage } from '../usage.js';
 import { loadHeldOut } from '../validation-options.js';
+import { warnOfOtherPrompt } from '../warn-of-prompt.js';
 
 interface GrpoOptions extends RunOptions {
   rewards?: string;
@@ -55,6 +56,7 @@ async function grpo(options: GrpoOptions, command: Command): Promise<void> {
   checkUsage(() => checkGrpo(settings));
   const taskRewards = options.preset === 'reason-rft' && drawn ? drawn.releasedRewards : task.rewards;
   const rewards = parseRewards(options.rewards ?? taskRewards.join(','));
+  warnOfOtherPrompt(checkpoint, { style: 'think', ...texts });
   const heldOut = await loadHeldOut(options, settings, data);
   const weights = rewards.map(({ name, weight }) => [name, weight]);
   const asked = { task, ...texts };

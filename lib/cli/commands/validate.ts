@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { releasedSet, releasedSets } from '../../data/released/dataset.js';
 import { validateReleased } from '../../data/released/read.js';
 import { rowsFile } from '../../records/open-rows.js';
-import { problemText } from '../../records/row-problem.js';
+import { problemTexts } from '../../records/row-problem.js';
 import { type ExaminationOptions, examineRows, findOverlap } from '../../study/data/validate-rows.js';
 import { fetchModel, MODEL_FLAGS, MODEL_IDS } from '../model-option.js';
 import { addPixelOptions, type PixelOptions, pixelBounds } from '../pixel-options.js';
@@ -71,7 +71,7 @@ async function validateRows(data: string, options: ValidateOptions): Promise<voi
     const tests = await examineFile(options.test, options, examination);
     const overlap = findOverlap(prints, tests.prints);
     bad += tests.report.problems.length;
-    lines.push(...tests.report.problems.map(problemText), overlapText(tests.report.file, tests.report.rows, overlap));
+    lines.push(...problemTexts(tests.report.problems), overlapText(tests.report.file, tests.report.rows, overlap));
     Object.assign(result, { test: tests.report, overlap });
   }
   printResult(options.json, result, lines.join('\n'));
@@ -103,7 +103,7 @@ async function validateDataset(from: string, { task, set, json }: ValidateOption
     json,
     { files: files.map(({ task, set, file, sound }) => ({ task, set, file, sound })), problems },
     [
-      ...problems.map(problemText),
+      ...problemTexts(problems),
       ...files.map(({ file, sound, problems }) => `${file}: ${sound} sound rows, ${problems.length} problems`),
     ].join('\n'),
   );

@@ -5,7 +5,7 @@ import { streamFileAtomic } from '../../engine/atomic-write.js';
 import { imageFile } from '../../records/image.js';
 import type { MetaRecord, TaskRecord } from '../../records/record.js';
 import { imageNames } from '../../records/records.js';
-import { problemList, problemText, type RowProblem } from '../../records/row-problem.js';
+import { problemList, problemTexts, type RowProblem } from '../../records/row-problem.js';
 import { writeTarget } from '../../tasks/prompts.js';
 import { toConversation, toRl } from '../convert.js';
 import { type TrlRow, writeTrlParquet } from '../trl-parquet.js';
@@ -68,7 +68,7 @@ export async function convertReleased(
       yield record;
     }
     if (problems.length > 0 && !options.skipBad) {
-      const listed = problemList(set.file, problems.map(problemText));
+      const listed = problemList(set.file, problemTexts(problems), problems.length);
       throw new Error(`${listed}\nTo go on without these rows: skipBad, or --skip-bad`);
     }
     if (written === 0) throw new Error(`${set.file} holds no sound row of those asked for`);

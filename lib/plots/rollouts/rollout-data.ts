@@ -7,6 +7,7 @@ import type { RunDirectory } from '../../train/run-directory.js';
 /** All rollouts of a run. Prompts and pictures that many completions share are there once. */
 export interface Rollouts {
   rewardNames: string[];
+  /** Each with the text of the chat up to the answer's turn. */
   prompts: { id: string; text: string; gold: string; pictures: string[] }[];
   completions: RolloutRow[];
 }
@@ -52,7 +53,13 @@ export async function readRollouts(run: RunDirectory): Promise<Rollouts> {
       if (!prompts.has(key)) {
         const own = pictures.filter((picture) => picture.id === id);
         const addresses = await Promise.all(own.map(({ bytes }) => dataAddress(bytes)));
-        prompts.set(key, { index: prompts.size, id, text: prompt, gold: solution, pictures: addresses });
+        prompts.set(key, {
+          index: prompts.size,
+          id,
+          text: withoutAnswerTurn(prompt),
+          gold: solution,
+          pictures: addresses,
+        });
       }
       const { index } = prompts.get(key)!;
       const dead = group.every(({ reward }) => reward === group[0]!.reward);
@@ -66,6 +73,14 @@ export async function readRollouts(run: RunDirectory): Promise<Rollouts> {
     }
   }
   return { rewardNames, prompts: [...prompts.values()].map(({ index: _, ...prompt }) => prompt), completions };
+}
+
+/**
+ * A logged prompt without the role that opens the answer's turn, and what the template itself writes there. To a reader who does not see the
+ * special tokens it is a stray word behind the question.
+ */
+function withoutAnswerTurn(prompt: string): string {
+  return prompt.replace(/\n*assistant\n+(?:<think>\n+)?$/, '');
 }
 
 /** The groups of a step: one for each prompt. */

@@ -31,6 +31,8 @@ input, select, button { font: inherit; }
 .text { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 4; overflow: hidden; overflow-wrap: anywhere; white-space: pre-line; font-size: .86rem; max-height: calc(4 * 1.4em); }
 .question { color: var(--faint); }
 .answer { font-family: ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace; font-size: .8rem; }
+.written .answer { -webkit-line-clamp: 3; max-height: calc(3 * 1.4em); }
+.gold { font-size: .8rem; color: var(--faint); white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .rewards { font-size: .8rem; overflow: hidden; }
 .rewards div { display: flex; justify-content: space-between; gap: .5rem; }
 .name { color: var(--faint); overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }

@@ -116,11 +116,12 @@ function rowNode(index) {
   side.append(element('b', '', 'step ' + row.step));
   if (prompt.pictures.length > 0) side.append(picture(prompt, 0));
   const question = element('div', 'text question', prompt.text.slice(lead));
-  const answer = element('div', 'text answer', row.text);
+  const written = element('div', 'written');
+  written.append(element('div', 'text answer', row.text), element('div', 'gold', 'gold: ' + prompt.gold));
   const numbers = element('div', 'numbers');
   numbers.append(element('div', 'sum', number(row.reward)), element('div', 'advantage', advantage(row) && 'A ' + (row.advantage > 0 ? '+' : '') + row.advantage.toFixed(2)),
     element('div', 'tokens', tokens(row)), marksNode(row));
-  node.append(side, question, answer, rewardsNode(row), numbers);
+  node.append(side, question, written, rewardsNode(row), numbers);
   const open = () => showGroup(index);
   node.addEventListener('click', open);
   node.addEventListener('keydown', (event) => { if (event.key !== 'Enter') return; event.preventDefault(); open(); });

@@ -1,7 +1,7 @@
 /** Names the folder of a task's data in a study, and writes it. */
 
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { discard, makeFolder, removePath, writeFileOfPartial } from '../../engine/disk.js';
 import { makePartialFolder, placeFolder } from '../../engine/partial-folder.js';
@@ -50,7 +50,11 @@ export async function writeStudyData(
   const folder = dataFolder(study, task.name);
   const rows = [...train, ...Object.values(tests).flat()];
   const digest = createHash('sha256').update(JSON.stringify(rows)).digest('hex');
-  if (existsSync(folder)) return checkHeld(folder, digest);
+  const files = [
+    ...Object.keys({ train, ...tests }).map(recordsName),
+    ...rows.flatMap(imageNames).map((name) => path.join('images', name)),
+  ];
+  if (existsSync(folder)) return checkHeld(folder, digest, files);
   const partial = makePartialFolder(folder);
   try {
     makeFolder(path.join(partial, 'images'));
@@ -71,15 +75,27 @@ export async function writeStudyData(
   }
   // Another process has written the folder in the meantime.
   removePath(partial);
-  return checkHeld(folder, digest);
+  return checkHeld(folder, digest, files);
 }
 
-/** Returns a folder that holds the records of a digest. @throws Error when it holds others */
-function checkHeld(folder: string, digest: string): string {
-  if (heldDigest(folder) === digest) return folder;
-  throw new Error(
-    `${folder} holds data of another seed, profile or version of the task; remove it to write the new data`,
-  );
+/**
+ * Returns a folder that holds the records of a digest, and all of its files.
+ *
+ * @param files the files that it was written with, by their names in the folder
+ * @throws Error when it holds others, or some of its files are gone
+ */
+function checkHeld(folder: string, digest: string, files: readonly string[]): string {
+  if (heldDigest(folder) !== digest)
+    throw new Error(
+      `${folder} holds data of another seed, profile or version of the task; remove it to write the new data`,
+    );
+  const held = new Set(readdirSync(folder, { recursive: true }).map(String));
+  const gone = files.filter((file) => !held.has(file));
+  if (gone.length > 0)
+    throw new Error(
+      `${folder} has lost ${gone.length} of its ${files.length} files, among them ${gone[0]}; remove it, and the same command draws them anew`,
+    );
+  return folder;
 }
 
 /** The digest of the records that a folder was written with; undefined when it says none. */

@@ -39,8 +39,14 @@ export interface RowStatistics {
   rowsWithoutRationale: number;
   /** The number of different answers, and the most frequent ones. */
   answers: { different: number; most: { answer: string; rows: number }[] };
-  /** Words of answers and rationales that the vocabulary splits badly, and the number of rows whose answer holds one. */
-  splitWords: { words: SplitWord[]; answers: number };
+  /** The words that the vocabulary splits badly, of answers and of rationales apart: a model must write the first to be right. */
+  splitWords: { [part in 'answers' | 'rationales']: SplitWords };
+}
+
+/** Words that are split badly, the most frequent first, and the number of rows that hold one. */
+export interface SplitWords {
+  words: SplitWord[];
+  rows: number;
 }
 
 /** The answers and the words that a report lists. */
@@ -56,7 +62,7 @@ export interface RowFault {
 export class StatisticsOfRows {
   private readonly tokenizer: Tokenizer;
   private readonly template: ChatTemplate;
-  private readonly words: WordCounter;
+  private readonly words: { [part in 'answers' | 'rationales']: WordCounter };
   private readonly write: { [kind in 'conversation' | 'row']: (row: DataRow) => AskedPrompt };
   private readonly spreads = {
     pictures: new Tally(),
@@ -72,7 +78,7 @@ export class StatisticsOfRows {
   private kind: { name: string; row: number } | undefined;
   private rowsWithout = 0;
   private rowsWithoutRationale = 0;
-  private splitAnswers = 0;
+  private readonly rowsWithSplitWord = { answers: 0, rationales: 0 };
 
   /** @param checkpoint the folder of the model that the rows are for @param asked how they are put to it */
   constructor(
@@ -83,7 +89,7 @@ export class StatisticsOfRows {
     const folder = baseFolder(checkpoint);
     this.tokenizer = loadTokenizer(folder);
     this.template = loadChatTemplate(folder);
-    this.words = new WordCounter(this.tokenizer);
+    this.words = { answers: new WordCounter(this.tokenizer), rationales: new WordCounter(this.tokenizer) };
     this.write = { conversation: promptWriter({ ...WHOLE_TEXTS, ...asked }), row: promptWriter(asked) };
   }
 
@@ -118,8 +124,8 @@ export class StatisticsOfRows {
     if (cot === undefined) this.rowsWithoutRationale++;
     else this.spreads.rationale.add(length(cot), id);
     this.answers.set(answer, (this.answers.get(answer) ?? 0) + 1);
-    if (this.words.add(answer)) this.splitAnswers++;
-    if (cot !== undefined) this.words.add(cot);
+    if (this.words.answers.add(answer)) this.rowsWithSplitWord.answers++;
+    if (cot !== undefined && this.words.rationales.add(cot)) this.rowsWithSplitWord.rationales++;
   }
 
   private visualTokens(picture: CheckedPicture): number {
@@ -154,6 +160,10 @@ export class StatisticsOfRows {
     ];
   }
 
+  private splitWordsOf(part: 'answers' | 'rationales'): SplitWords {
+    return { words: this.words[part].splitWords().slice(0, MOST_WORDS), rows: this.rowsWithSplitWord[part] };
+  }
+
   result(): RowStatistics {
     const { pictures, prompt, answer, rationale } = this.spreads;
     const byFrequency = [...this.answers].sort(([, a], [, b]) => b - a).slice(0, MOST_ANSWERS);
@@ -170,7 +180,7 @@ export class StatisticsOfRows {
         different: this.answers.size,
         most: byFrequency.map(([text, rows]) => ({ answer: text, rows })),
       },
-      splitWords: { words: this.words.splitWords().slice(0, MOST_WORDS), answers: this.splitAnswers },
+      splitWords: { answers: this.splitWordsOf('answers'), rationales: this.splitWordsOf('rationales') },
     };
   }
 }

@@ -1,7 +1,7 @@
 /** Runs a sweep: plans its cells, trains and measures those that are not done, and writes the table of its outcome. */
 import type { Sweep } from '../design/sweep.js';
 import { type GridOptions, type GridReport, runJobs } from '../running/runner.js';
-import { planSweep } from '../running/sweep-jobs.js';
+import { planSweep, type SweepPlan } from '../running/sweep-jobs.js';
 import { type SweepResults, sweepResults, writeSweepResults } from './sweep-results.js';
 
 /** What came of a sweep. */
@@ -24,11 +24,38 @@ export interface SweepOutcome extends SweepResults {
  *   seeds: [1, 2, 3],
  * });
  *
+ * Without `onDone`, `onFailed` and `onProgress` it prints a line as a cell ends, and one a minute on the cell at work.
+ *
  * @throws Error where the sweep cannot be planned, naming what is wrong; cells that fail are listed in the report, the others go on
  */
 export async function sweep(definition: Sweep, options: GridOptions = {}): Promise<SweepOutcome> {
   const plan = await planSweep(definition);
-  const report = await runJobs(plan.jobs, options);
+  const { onDone, onFailed, onProgress } = options;
+  const listens = onDone ?? onFailed ?? onProgress;
+  const report = await runJobs(plan.jobs, listens ? options : { ...options, ...printProgress(plan) });
   const results = sweepResults(plan);
   return { ...results, report, files: writeSweepResults(definition.out, results) };
+}
+
+/** Milliseconds between two lines on the cell at work. */
+const LINE_INTERVAL = 60_000;
+
+/** Listeners that print how far a sweep is. */
+function printProgress({ jobs }: SweepPlan): Pick<GridOptions, 'onDone' | 'onFailed' | 'onProgress'> {
+  let count = '';
+  let last = performance.now();
+  const print = (text: string) => console.log(`sweep${count}: ${text}`);
+  const finished = jobs.filter((job) => job.state().state === 'done').length;
+  print(`${jobs.length} cells${finished > 0 ? `, of which ${finished} are done already` : ''}`);
+  return {
+    onDone: ({ name }, seconds) => print(`${name} done in ${Math.round(seconds)} s`),
+    onFailed: ({ name, error, log }) => print(`${name} FAILED: ${error} (log: ${log})`),
+    onProgress: ({ done, failed, total, running }) => {
+      count = ` ${done + failed}/${total}`;
+      if (performance.now() - last < LINE_INTERVAL) return;
+      last = performance.now();
+      for (const { name, done, steps } of running)
+        print(`${name}, ${steps > done ? `step ${done} of ${steps}` : 'measuring'}`);
+    },
+  };
 }

@@ -40,8 +40,8 @@ before(async () => {
           ...{
             step,
             id,
-            prompt: `You are an assistant.\nWhich colour has ${id}? ${HOSTILE}`,
-            solution: 'blue',
+            prompt: `You are an assistant.\nWhich colour has ${id}? ${HOSTILE}\nassistant\n`,
+            solution: p === 5 ? HOSTILE : 'blue',
             reward: p === 3 ? 1 : g / G,
           },
           ...{ completion: p === 7 && g === 2 ? `needle ${HOSTILE}` : `answer ${g}\nof ${id}`, advantage: g - 3.5 },
@@ -80,6 +80,15 @@ test('it opens with ten thousand completions in under 3 s, and keeps in the docu
 test('the list leaves out the lines that all prompts begin with', async () => {
   const question = await page.locator('.row .question').first().textContent();
   assert.match(question!, /^Which colour has row-/);
+  // Nor is there the role of the turn that the completion fills.
+  assert.ok(question!.endsWith(HOSTILE));
+});
+
+test('the gold answer stands below each completion, in the list', async () => {
+  assert.equal(await page.locator('.row .gold').first().textContent(), 'gold: blue');
+  await page.fill('#search', 'row-1-5');
+  assert.equal(await page.locator('.row .gold').first().textContent(), `gold: ${HOSTILE}`);
+  await page.fill('#search', '');
 });
 
 test('nothing that a model or a row says runs, and nothing is fetched', async () => {

@@ -50,6 +50,13 @@ test('data is written whole: records and an image each, and nothing that no trai
   assert.deepEqual(records, JSON.parse(JSON.stringify(tests.id)));
   assert.deepEqual([images[0]![0]!.width, images[0]![0]!.height], [64, 64]);
   assert.deepEqual(readdirSync(path.dirname(data)).filter(isPartial), []);
+  // Its source.json is as it was, but the folder is no longer what it says.
+  const [picture] = readdirSync(path.join(data, 'images'));
+  rmSync(path.join(data, 'images', picture!));
+  await assert.rejects(
+    writeStudyData(study, kept, tests),
+    new RegExp(`has lost 1 of its 67 files, among them images/${picture}; remove it, and the same command`),
+  );
 });
 
 test('two who write the same data at once both end well; what a killed process left is removed', async () => {

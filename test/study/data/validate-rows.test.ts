@@ -84,15 +84,19 @@ test('every bad row and picture is found, and a run refuses the same pictures in
 test('words that the vocabulary splits, the balance of answers, lengths, duplicates and overlap are counted', async () => {
   const training = write('train.jsonl', [
     row('1', { answer: 'black' }),
-    row('2', { answer: 'black', cot: 'the image has 2 objects.' }),
+    row('2', { answer: 'black', cot: 'the image has 2 zebras.' }),
     row('3', { image: ['sound.png', 'other.png'], answer: '3' }),
     row('4', { image: [], answer: 'red' }),
   ]);
   const { report, prints } = await examineRows({ file: training }, { checkpoint });
   assert.deepEqual(report.problems, []);
   // b, l, a, c, k and the space before: the vocabulary of 677 tokens knows no "black".
-  assert.equal(splitWordsText(report.splitWords.words), 'black (6 tokens)');
-  assert.equal(report.splitWords.answers, 2);
+  const { answers, rationales } = report.splitWords;
+  assert.equal(splitWordsText(answers.words), 'black (6 tokens)');
+  assert.equal(answers.rows, 2);
+  // A rationale's words are named by themselves.
+  assert.match(splitWordsText(rationales.words), /^zebras \(\d tokens\)$/);
+  assert.equal(rationales.rows, 1);
   assert.deepEqual(report.answers, {
     different: 3,
     most: [

@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, before, mock, test } from 'node:test';
 import { stringify } from 'yaml';
 import type { Evaluation } from '../../../lib/evaluate/evaluate.js';
 import { sweepCurves, sweepFigure } from '../../../lib/plots/study/sweep-figures.js';
@@ -226,7 +226,16 @@ test('a job is planned again from its file in another process', async () => {
 
 test('interrupted it goes on where it was; its outcome is a table with intervals, a figure and curves', async () => {
   const stop = new AbortController();
-  const first = await sweep(definition, { signal: stop.signal, onDone: () => stop.abort() });
+  // Nobody listens, so that it prints itself how far it is.
+  const said: string[] = [];
+  const log = mock.method(console, 'log', (text: string) => {
+    said.push(text);
+    if (text.includes(' done in ')) stop.abort();
+  });
+  const first = await sweep(definition, { signal: stop.signal });
+  log.mock.restore();
+  assert.equal(said[0], 'sweep: 8 cells');
+  assert.match(said.at(-1)!, /^sweep 1\/8: beta 0, completions 2\/seed 1 done in \d+ s$/);
   assert.equal(first.report.interrupted, true);
   assert.equal(first.rows.length, 1);
   assert.equal(first.missing.length, 7);
