@@ -105,6 +105,7 @@ test('what TRL cannot do is refused by name, all of it at once, with what to do'
   };
   const cases: [changes: SettingsChanges<GrpoSettings>, message: RegExp, more?: Partial<Experiment>][] = [
     [{ temperatureInLoss: false }, /grpo: temperatureInLoss false: .*--temperatureInLoss true, or --temperature 1/],
+    [{ keepSamplingMask: true }, /grpo: keepSamplingMask true: .*whole vocabulary; take --keepSamplingMask false/],
     [{ resamplingRounds: 2 }, /grpo: resamplingRounds 2: TRL has no dynamic sampling; take --resamplingRounds 0/],
     [{ promptsPerStep: 33 }, /grpo: promptsPerStep 33: .*needs 33 rows or more, and there are 32/],
     [{ lossType: 'bnpo', miniBatches: 2 }, /grpo: lossType "bnpo": .*--miniBatches 1, or --lossType dapo/],
@@ -143,6 +144,7 @@ test('stage 1 and adapters', () => {
   assert.deepEqual(loraOptions(LORA_DEFAULTS, true).options.exclude_modules, '.*visual.*');
   const { r, lora_alpha, use_rslora, lora_dropout } = loraOptions(LORA_DEFAULTS, false).options;
   assert.deepEqual([r, lora_alpha, use_rslora, lora_dropout], [16, 32, false, 0]);
+  assert.equal(loraOptions({ ...LORA_DEFAULTS, dropout: 0.05 }, false).options.lora_dropout, 0.05);
 });
 
 test('an update is shared evenly among as many devices as can be', () => {

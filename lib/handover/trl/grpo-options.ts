@@ -60,6 +60,8 @@ export const GRPO_TRANSLATIONS: Translations<GrpoSettings, TrlContext> = {
       : {
           refused: `TRL divides the logits of the loss by the temperature (${temperature}) too; take --temperatureInLoss true, or --temperature 1, where both are the same`,
         },
+  keepSamplingMask: (keeps) =>
+    keeps ? { refused: "TRL's loss is always over the whole vocabulary; take --keepSamplingMask false" } : {},
   schedule: (schedule, settings) => scheduleOptions(schedule, updatesPerStep(settings)),
   beta: option('beta'),
   unbiasedKl: option('use_bias_correction_kl'),

@@ -14,6 +14,14 @@ export const LORA_TRANSLATIONS: Translations<LoraSettings, { freezeVision: boole
       ...(freezeVision ? { exclude_modules: '.*visual.*' } : {}),
     },
   }),
+  dropout: (rate) => ({
+    options: { lora_dropout: rate },
+    ...(rate === 0
+      ? {}
+      : {
+          note: 'TRL drops out in the log-probabilities of the old policy too, and in completions that transformers draws; here in the pass that trains alone',
+        }),
+  }),
   seed: () => ({ note: 'PEFT draws the first matrix with the seed of the run' }),
 };
 
@@ -27,6 +35,6 @@ export function targetModules(modules: string): string | string[] {
 /** @param freezeVision of the phase that trains the adapters */
 export function loraOptions(settings: LoraSettings, freezeVision: boolean): Translation {
   const translation = translate('TRL', 'lora', LORA_TRANSLATIONS, settings, { freezeVision });
-  Object.assign(translation.options, { lora_dropout: 0, bias: 'none', task_type: 'CAUSAL_LM' });
+  Object.assign(translation.options, { bias: 'none', task_type: 'CAUSAL_LM' });
   return translation;
 }
