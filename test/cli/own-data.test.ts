@@ -82,8 +82,11 @@ test('a checkpoint that was trained in other words is warned of; a run’s folde
   const grpo = ['grpo', '--data', data, '--out', out('from-asked'), '--evaluate-every', '1'];
   const refused = await runHere([...grpo, '--model', final, '--validation', out('nothing.jsonl')]);
   assert.match(refused.stderr, /the run that trained .*final asked by the template/);
-  for (const command of [evaluate('--model', run), runHere([...grpo, '--model', run])]) {
-    const { status, stderr } = await command;
+  for (const command of [
+    ['evaluate', '--data', data],
+    ['grpo', '--data', data, '--out', out('from-asked')],
+  ]) {
+    const { status, stderr } = await runHere([...command, '--model', run]);
     assert.equal(status, 2);
     assert.match(stderr, /asked' is not a checkpoint, but holds one: name .*asked\/final/);
   }
