@@ -45,6 +45,8 @@ export const GRPO_TRANSLATIONS: Translations<GrpoSettings, SwiftContext> = {
       : {
           refused: `ms-swift divides the logits of the loss by the temperature (${temperature}) too; take --temperatureInLoss true, or --temperature 1, where both are the same`,
         },
+  keepSamplingMask: (keeps) =>
+    keeps ? { refused: "ms-swift's loss is always over the whole vocabulary; take --keepSamplingMask false" } : {},
   schedule: (schedule, settings) => {
     const updates = updatesPerStep(settings);
     const { options, note } = scheduleOptions(schedule, updates);

@@ -22,6 +22,7 @@ export const LORA_TRANSLATIONS: Translations<LoraSettings, { freezeVision: boole
         }
       : { options: { target_modules: ends } };
   },
+  dropout: option('lora_dropout'),
   seed: () => ({ note: 'PEFT draws the first matrix with the seed of the run' }),
 };
 
@@ -31,6 +32,6 @@ export const LORA_TRANSLATIONS: Translations<LoraSettings, { freezeVision: boole
  */
 export function loraOptions(settings: LoraSettings, freezeVision: boolean): Translation {
   const translation = translate('ms-swift', 'lora', LORA_TRANSLATIONS, settings, { freezeVision });
-  Object.assign(translation.options, { lora_dropout: 0, lora_bias: 'none' });
+  Object.assign(translation.options, { lora_bias: 'none' });
   return translation;
 }

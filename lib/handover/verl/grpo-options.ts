@@ -94,6 +94,8 @@ export const GRPO_TRANSLATIONS: Translations<GrpoSettings, VerlContext> = {
       : {
           refused: `verl divides the logits of the loss by the temperature (${temperature}) too; take --temperatureInLoss true, or --temperature 1, where both are the same`,
         },
+  keepSamplingMask: (keeps) =>
+    keeps ? { refused: "verl's loss is always over the whole vocabulary; take --keepSamplingMask false" } : {},
   schedule: (schedule) => scheduleOptions(schedule),
   beta: (beta) => ({
     options: {

@@ -30,6 +30,7 @@ export const LORA_TRANSLATIONS: Translations<LoraSettings, undefined> = {
   targetModules: (modules) => ({
     options: { [`${MODEL}.target_modules`]: targetModules(modules), [`${MODEL}.exclude_modules`]: '.*visual.*' },
   }),
+  dropout: (rate) => (rate === 0 ? {} : { refused: "verl's adapters have no dropout; take --lora-dropout 0" }),
   seed: () => ({ note: 'PEFT draws the first matrix with the seed of the run' }),
 };
 
