@@ -1,18 +1,8 @@
 /** The few tensor operations that tfjs lacks or differentiates slowly, each with its gradient in closed form. */
 import * as tf from '@tensorflow/tfjs';
-import { matrixPrecision, shardCount } from './backend.js';
-import { isPacked, mapTensor, type PackedWeight, shapeOf, unpack, type Weight, widen } from './packed.js';
-import { runAfter } from './record.js';
-import {
-  DT_BFLOAT16,
-  flagAttribute,
-  isTensorFlow,
-  nodeBackend,
-  type OperationAttribute,
-  typeAttribute,
-} from './tfjs-node.js';
-
-type Save = (tensors: tf.Tensor[]) => void;
+import { gradientEngine, packedProduct, type Save, transposedProduct } from './matrix-product.js';
+import { isPacked, mapTensor, type Weight, widen } from './packed.js';
+import { flagAttribute, isTensorFlow, nodeBackend, type OperationAttribute, typeAttribute } from './tfjs-node.js';
 
 /**
  * `tf.customGrad` with types: `f(inputs, save)` gives the value and its gradient. The gradient may use only tensors that pass
@@ -137,7 +127,7 @@ function sumRows(x: tf.Tensor): tf.Tensor {
  * rounded to it, forward and backward.
  *
  * A packed weight gives the numbers that the same weight in float32 would give, and takes no gradient. It is widened for each product
- * anew, once the product's other factor is there (see `widenAfter`). The products of a wide weight are cut in parts (see `outputParts`).
+ * anew, once the product's other factor is there (see `widenAfter`).
  *
  * @param x `[rows, in]`
  * @param weight `[out, in]`
@@ -147,85 +137,6 @@ function sumRows(x: tf.Tensor): tf.Tensor {
 export function linear(x: tf.Tensor2D, weight: Weight, bias?: tf.Tensor): tf.Tensor2D {
   const product = isPacked(weight) ? packedProduct(x, weight) : transposedProduct(x, weight as tf.Tensor2D);
   return (bias ? tf.add(product, bias) : product) as tf.Tensor2D;
-}
-
-interface GradientEngine {
-  runKernelFunc(call: {
-    forwardFunc: (backend: unknown, save: Save) => tf.Tensor;
-    backwardsFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => { [input: string]: () => tf.Tensor };
-    inputs: { [input: string]: tf.Tensor };
-  }): tf.Tensor;
-}
-
-/**
- * `x w^T`, `[rows, in]` and `[out, in]` to `[rows, out]`; its gradient, `dx = dy w` and `dw = dy^T x`. `withGradient` would compute
- * both, but the gradient of a frozen weight must not be computed: under LoRA the frozen weights are the whole model.
- */
-function transposedProduct(x: tf.Tensor2D, w: tf.Tensor2D): tf.Tensor {
-  return (tf.engine() as unknown as GradientEngine).runKernelFunc({
-    forwardFunc: (_, save) => {
-      save([x, w]);
-      return productByOutputs(x, w);
-    },
-    backwardsFunc: (dy, [x, w]) => ({
-      x: () => gradientByOutputs(dy as tf.Tensor2D, w!),
-      w: () => matrixProduct(dy, x!, true, false),
-    }),
-    inputs: { x, w },
-  });
-}
-
-/** `x w^T` with a packed weight; its gradient, `dx = dy w`. */
-function packedProduct(x: tf.Tensor2D, { packed }: PackedWeight): tf.Tensor {
-  return (tf.engine() as unknown as GradientEngine).runKernelFunc({
-    forwardFunc: (_, save) => {
-      save([packed]);
-      return productByOutputs(x, { packed: runAfter(packed, x) });
-    },
-    // The wait for the gradient also keeps the widened weight of the forward pass from being kept for this one.
-    backwardsFunc: (dy, [w]) => ({ x: () => gradientByOutputs(dy as tf.Tensor2D, { packed: runAfter(w!, dy) }) }),
-    inputs: { x },
-  });
-}
-
-/** A weight of so many numbers is wide: a part of its product takes long enough to be worth a core of its own. */
-const WIDE = 2 ** 20;
-
-/**
- * The outputs of each part in which the product with a weight `[out, in]` is computed, `[from, size]`. A batch is cut into rows that
- * compute side by side (see `shardCount`), but a single row, such as the prompt of a large model, leaves all cores but one idle. So
- * a wide weight is cut too. Its parts are views, not copies, and a part of a packed weight is widened on the core that multiplies it.
- */
-function outputParts(weight: Weight): [from: number, size: number][] {
-  const [outputs, inputs] = shapeOf(weight) as [number, number];
-  const count = outputs * inputs < WIDE ? 1 : Math.min(shardCount(), outputs);
-  return Array.from({ length: count }, (_, i) => {
-    const from = Math.floor((i * outputs) / count);
-    return [from, Math.floor(((i + 1) * outputs) / count) - from];
-  });
-}
-
-function partOf(weight: Weight, from: number, size: number): Weight {
-  return mapTensor(weight, (tensor) => tf.slice(tensor, [from, 0], [size, -1]));
-}
-
-/** `x w^T`, whose parts stand side by side. */
-function productByOutputs(x: tf.Tensor2D, weight: Weight): tf.Tensor {
-  const parts = outputParts(weight);
-  if (parts.length === 1) return matrixProduct(x, weight, false, true);
-  return tf.concat(
-    parts.map(([from, size]) => matrixProduct(x, partOf(weight, from, size), false, true)),
-    1,
-  );
-}
-
-/** `dy w`, the sum over the parts. */
-function gradientByOutputs(dy: tf.Tensor2D, weight: Weight): tf.Tensor {
-  const parts = outputParts(weight);
-  if (parts.length === 1) return matrixProduct(dy, weight, false, false);
-  return parts
-    .map(([from, size]) => matrixProduct(tf.slice(dy, [0, from], [-1, size]), partOf(weight, from, size), false, false))
-    .reduce((sum, part) => tf.add(sum, part));
 }
 
 /**
@@ -242,7 +153,7 @@ export function batchedProduct(a: tf.Tensor, b: tf.Tensor, transposeB = false): 
     const attributes = [typeOf('T', 'float32'), flagAttribute('adj_x', adjointA), flagAttribute('adj_y', adjointB)];
     return nodeBackend().executeSingleOutput('BatchMatMulV2', attributes, [a, b]);
   };
-  return (tf.engine() as unknown as GradientEngine).runKernelFunc({
+  return gradientEngine().runKernelFunc({
     forwardFunc: (_, save) => {
       save([a, b]);
       return product(a, b, false, transposeB);
@@ -253,35 +164,6 @@ export function batchedProduct(a: tf.Tensor, b: tf.Tensor, transposeB = false): 
     }),
     inputs: { a, b },
   });
-}
-
-/**
- * A product of two matrices in the engine's precision: with bfloat16, factors and result are rounded to it. This calls TensorFlow's
- * `MatMul` itself, since `tf.matMul` would wrap the batched one in three reshapes.
- */
-function matrixProduct(a: tf.Tensor, b: Weight, transposeA: boolean, transposeB: boolean): tf.Tensor {
-  if (!isTensorFlow()) return tf.matMul(a as tf.Tensor2D, widen(b) as tf.Tensor2D, transposeA, transposeB) as tf.Tensor;
-  const backend = nodeBackend();
-  const { binding } = backend;
-  const flags = [flagAttribute('transpose_a', transposeA), flagAttribute('transpose_b', transposeB)];
-  if (matrixPrecision() === 'float32') {
-    const wide = widen(b);
-    const ids = backend.getInputTensorIds([a, wide]);
-    const [product] = binding.executeOp('MatMul', [typeAttribute('T', binding.TF_FLOAT), ...flags], ids, 1);
-    if (wide !== b) wide.dispose();
-    return backend.createOutputTensor(product!);
-  }
-  const cast = (id: number, from: number, to: number) => {
-    const attributes = [typeAttribute('SrcT', from), typeAttribute('DstT', to), flagAttribute('Truncate', false)];
-    return binding.executeOp('Cast', attributes, [id], 1)[0]!;
-  };
-  const rounded = (x: Weight) =>
-    isPacked(x) ? unpack(x) : cast(backend.getInputTensorIds([x])[0]!, binding.TF_FLOAT, DT_BFLOAT16).id;
-  const factors = [rounded(a), rounded(b)];
-  const [product] = binding.executeOp('MatMul', [typeAttribute('T', DT_BFLOAT16), ...flags], factors, 1);
-  const out = backend.createOutputTensor(cast(product!.id, DT_BFLOAT16, binding.TF_FLOAT));
-  for (const id of [...factors, product!.id]) binding.deleteTensor(id);
-  return out;
 }
 
 /**
