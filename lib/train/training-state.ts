@@ -2,8 +2,9 @@
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
+import { downloadTensor, uploadTensor } from '../engine/transfer.js';
 import { finitePieces } from '../model/finite-weights.js';
-import { readSafetensors, storedTensors, writeSafetensors } from '../model/safetensors.js';
+import { storedTensors, writeSafetensors } from '../model/safetensors.js';
 import type { AdamW, TensorMap } from './adamw.js';
 
 export interface TrainingState {
@@ -167,7 +168,8 @@ function writeTensors(file: string, tensors: TensorMap): void {
   const entries = Object.entries(tensors).map(([name, tensor]) => ({
     name,
     shape: tensor.shape,
-    data: tensor.dataSync() as Float32Array,
+    // In pieces: as a whole, the state's copy on the host would take as much memory again as the state.
+    data: () => downloadTensor(tensor),
   }));
   writeSafetensors(file, entries);
 }
@@ -175,6 +177,6 @@ function writeTensors(file: string, tensors: TensorMap): void {
 function readTensors(file: string): TensorMap {
   if (!existsSync(file)) throw new Error(`${file} is missing`);
   const tensors: TensorMap = {};
-  for (const { name, shape, data } of readSafetensors(file)) tensors[name] = tf.tensor(data, shape, 'float32');
+  for (const { name, shape, pieces } of storedTensors(file)) tensors[name] = uploadTensor(shape, pieces());
   return tensors;
 }
