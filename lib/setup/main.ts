@@ -10,7 +10,7 @@ import { TrainingStopped } from '../train/loop.js';
 import { examine, printReport } from './doctor.js';
 import { SetupFailure } from './failure.js';
 import { JUPYTER, jupyterEnvironment, ROOT } from './layout.js';
-import { setUpPeers } from './peers.js';
+import { setUpPeers, setUpTrainers } from './peers.js';
 import { pretrainIntoRuns } from './pretrain.js';
 import { setUpRay, startRay } from './ray.js';
 import { runNotebooks } from './start.js';
@@ -76,8 +76,14 @@ async function startNotebooks(args: string[], options: SetUpOptions): Promise<nu
 
 async function measureSpeed(args: string[], options: SetUpOptions): Promise<number> {
   const sizes = Object.keys(SIZES).map((size) => `--size=${size}`);
-  refuseUnknown('npm run bench', args, ['--no-peers', '--headlines', '--gpu', ...sizes]);
+  refuseUnknown('npm run bench', args, ['--no-peers', '--headlines', '--gpu', '--trainers', ...sizes]);
   await setUp(options);
+  if (args.includes('--trainers')) {
+    console.log(
+      `bench: verl and ms-swift are in ${await setUpTrainers()}; npm test -- test/handover reads hand-overs with them`,
+    );
+    return 0;
+  }
   const peerPython = args.includes('--no-peers') ? undefined : await setUpPeers();
   const size = args.find((arg) => sizes.includes(arg))?.slice('--size='.length);
   if (args.includes('--gpu')) console.log(await runGpuBench({ root: ROOT, peerPython }));

@@ -1,4 +1,4 @@
-/** The Python packages that `npm run bench` compares with, in a virtual environment of their own. */
+/** Python packages of others in virtual environments of their own: those that `npm run bench` compares with, and those of other trainers. */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { SetupFailure } from './failure.js';
@@ -6,12 +6,32 @@ import { ROOT, readStamp } from './layout.js';
 import { findPython } from './python.js';
 import { runTool } from './run-tool.js';
 
-const REQUIREMENTS = path.join(ROOT, 'lib', 'bench', 'requirements.txt');
-const PEERS = path.join(ROOT, 'runs', 'bench', 'peers');
-/** The Python that has the peers' packages, once they are installed. */
-export const PEERS_PYTHON = path.join(PEERS, process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python');
-/** The file that says which packages are installed. */
-export const PEERS_STAMP = path.join(PEERS, 'installed.txt');
+/** An environment below `runs/bench`. */
+interface Environment {
+  folder: string;
+  /** The Python that has the packages, once they are installed. */
+  python: string;
+  /** The file that says which packages are installed. */
+  stamp: string;
+  /** The file that says which packages there should be. */
+  requirements: string;
+}
+
+function environmentOf(name: string, requirements: string): Environment {
+  const folder = path.join(ROOT, 'runs', 'bench', name);
+  return {
+    folder,
+    python: path.join(folder, process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python'),
+    stamp: path.join(folder, 'installed.txt'),
+    requirements: path.join(ROOT, 'lib', 'bench', requirements),
+  };
+}
+
+const PEERS = environmentOf('peers', 'requirements.txt');
+export const { python: PEERS_PYTHON, stamp: PEERS_STAMP } = PEERS;
+
+const TRAINERS = environmentOf('trainers', 'trainers.txt');
+export const { python: TRAINERS_PYTHON, stamp: TRAINERS_STAMP } = TRAINERS;
 
 /**
  * Installs PyTorch, transformers, PEFT and TRL if they are missing: some 5 GB.
@@ -19,24 +39,45 @@ export const PEERS_STAMP = path.join(PEERS, 'installed.txt');
  * @returns the Python that has them. Where they cannot be installed it says why and returns undefined; the kit is then measured alone
  */
 export async function setUpPeers(): Promise<string | undefined> {
-  const wanted = readFileSync(REQUIREMENTS, 'utf8');
-  if (readStamp(PEERS_STAMP) === wanted) return PEERS_PYTHON;
-  const python = findPython();
   try {
-    if ('lacks' in python) throw new Error(python.lacks);
-    console.log(
-      'bench: installing PyTorch, transformers, PEFT and TRL into runs/bench/peers (some 5 GB; -- --no-peers does without)',
+    return await install(
+      PEERS,
+      'the peers',
+      'PyTorch, transformers, PEFT and TRL',
+      'some 5 GB; -- --no-peers does without',
     );
-    rmSync(PEERS, { recursive: true, force: true });
-    mkdirSync(path.dirname(PEERS), { recursive: true });
-    await runTool('making runs/bench/peers', python.program, [...python.args, '-m', 'venv', PEERS]);
-    const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', REQUIREMENTS];
-    await runTool('installing the peers', PEERS_PYTHON, pip);
-    writeFileSync(PEERS_STAMP, wanted);
-    return PEERS_PYTHON;
   } catch (error) {
     if (error instanceof SetupFailure && error.exitCode === 130) throw error;
     console.error(`bench: no peers, the kit is measured alone: ${(error as Error).message}`);
     return undefined;
   }
+}
+
+/**
+ * Installs verl and ms-swift if they are missing, with which tests of the hand-over read its folders: some 6 GB.
+ *
+ * @throws Error when they cannot be installed
+ */
+export function setUpTrainers(): Promise<string> {
+  return install(TRAINERS, 'the trainers', 'verl and ms-swift', 'some 6 GB');
+}
+
+async function install(
+  { folder, python, stamp, requirements }: Environment,
+  what: string,
+  packages: string,
+  size: string,
+): Promise<string> {
+  const wanted = readFileSync(requirements, 'utf8');
+  if (readStamp(stamp) === wanted) return python;
+  const base = findPython();
+  if ('lacks' in base) throw new Error(base.lacks);
+  console.log(`bench: installing ${packages} into ${path.relative(ROOT, folder)} (${size})`);
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(path.dirname(folder), { recursive: true });
+  await runTool(`making ${path.relative(ROOT, folder)}`, base.program, [...base.args, '-m', 'venv', folder]);
+  const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', requirements];
+  await runTool(`installing ${what}`, python, pip);
+  writeFileSync(stamp, wanted);
+  return python;
 }

@@ -4,8 +4,9 @@ import path from 'node:path';
 import { writeParquetTable } from '../../data/parquet-table.js';
 import { streamFileAtomic } from '../../engine/atomic-write.js';
 import { writeFileOfPartial } from '../../engine/disk.js';
+import { readConfig } from '../../model/configuration.js';
 import { copyModel } from '../copy-model.js';
-import type { Experiment } from '../experiment.js';
+import type { Experiment, HandedModel } from '../experiment.js';
 import { markedMessages } from '../marked-messages.js';
 import { tablePictures } from '../pictures.js';
 import { copyPython, writeRewards } from '../rewards-folder.js';
@@ -24,6 +25,7 @@ import { sftOptions } from './sft-options.js';
  */
 export async function writeMsSwift(folder: string, experiment: Experiment): Promise<void> {
   const { stageOne, heldOut, lora, grpo, questions } = experiment;
+  refuseOtherPatches(experiment.model);
   const translated = {
     grpo: grpoOptions(experiment),
     ...(stageOne && { sft: sftOptions(stageOne.settings, stageOne.rows.length) }),
@@ -47,6 +49,19 @@ export async function writeMsSwift(folder: string, experiment: Experiment): Prom
   const stageNotes = Object.entries(sft?.notes ?? {}).map(([setting, note]) => [`sft.${setting}`, note]);
   const notes = Object.assign(Object.fromEntries(stageNotes), ...Object.values(others).map((part) => part.notes));
   writeFileOfPartial(at('README.md'), readmeText(experiment, notes, packages));
+}
+
+/** The sides of patches of the published checkpoints. ms-swift resizes pictures for these, whatever the checkpoint says. */
+const PATCH_SIZES = [14, 16];
+
+/** @throws Error when the checkpoint cuts pictures into other patches */
+function refuseOtherPatches(model: HandedModel): void {
+  if (!('folder' in model)) return;
+  const { patchSize } = readConfig(model.folder).vision;
+  if (!PATCH_SIZES.includes(patchSize))
+    throw new Error(
+      `${model.folder} cuts pictures into patches of ${patchSize} pixels, and ms-swift prepares them for patches of ${PATCH_SIZES.join(' or ')}; hand over to TRL or verl`,
+    );
 }
 
 /** What both configurations hold beside the arguments of one phase. */

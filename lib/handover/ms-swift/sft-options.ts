@@ -7,7 +7,10 @@ import { freezeOptions, RUN_OPTIONS, seedOption } from './shared-options.js';
 
 /** What each setting of SFT is in ms-swift. */
 export const SFT_TRANSLATIONS: Translations<SftSettings, { rows: number }> = {
-  lossType: (type) => ({ options: { enable_dft_loss: type === 'dft' } }),
+  lossType: (type) => ({
+    options: { enable_dft_loss: type === 'dft' },
+    note: 'ms-swift also trains the line break that the chat template writes behind the end of a turn',
+  }),
   epochs: (_, settings, { rows }) => ({ options: { max_steps: sftSteps(rows, settings) } }),
   batchSize: (size, _, { rows }) =>
     rows < size

@@ -48,8 +48,10 @@ class KitRewardManager(RewardManagerBase):
         loop = asyncio.get_running_loop()
         uid = str(about["uid"])
         group = self.groups.setdefault(uid, Group(loop))
+        read = await loop.run_in_executor(None, self._read, item.batch)
+        # Nothing is waited for between the two: others of the group come at the same time.
         place = len(group.members)
-        group.members.append(await loop.run_in_executor(None, self._read, item.batch))
+        group.members.append(read)
         if len(group.members) == size:
             del self.groups[uid]
             step = EVALUATION_STEP if held_out else int(about["global_steps"])
