@@ -56,6 +56,7 @@ def options_of(config, arguments):
         "trainer.v1.sampler.custom_sampler.path": str(HERE / "kit_sampler.py"),
         "trainer.v1.sampler.custom_sampler.name": "WholeGroups",
         "trainer.default_local_dir": str(OUT),
+        "hydra.run.dir": str(OUT / "hydra"),
         "trainer.rollout_data_dir": str(OUT / "completions"),
         "trainer.n_gpus_per_node": arguments.gpus,
         "trainer.nnodes": arguments.nodes,
@@ -74,10 +75,14 @@ def override(name, value):
 def merge_checkpoint():
     """The newest checkpoint as files of Hugging Face, in out/grpo/final."""
     step = (OUT / "latest_checkpointed_iteration.txt").read_text().strip()
-    shards = OUT / f"global_step_{step}" / "actor"
+    folder = OUT / f"global_step_{step}"
     merge = [sys.executable, "-m", "verl.model_merger", "merge", "--backend", "fsdp"]
-    subprocess.run([*merge, "--local_dir", str(shards), "--target_dir", str(OUT / "final")], check=True)
-    print(f"the checkpoint lies in {OUT / 'final'}")
+    subprocess.run([*merge, "--local_dir", str(folder / "actor"), "--target_dir", str(folder / "final")], check=True)
+    final = OUT / "final"
+    if final.is_symlink():
+        final.unlink()
+    final.symlink_to(Path(folder.name) / "final", target_is_directory=True)
+    print(f"the checkpoint lies in {final}")
 
 
 def main():
