@@ -52,7 +52,7 @@ const KEEP_CHECKPOINTS = 2;
  *     checkpoints/best.json        the checkpoint with the best score so far, which is kept
  *     checkpoints/step-000020.unsound/
  *                                  a damaged checkpoint that a resume has passed over
- *     final/                       the trained checkpoint, in the field's layout
+ *     final/                       the trained checkpoint, in the field's layout, with its model card (`study/cells/model-card.ts`)
  *     best/                        the best one, unless that is the last
  *     start/                       the start with its adapters merged, when the run trains adapters of its own
  *     code.json                    the code that trains the run (`study/cells/code-version.ts`)

@@ -43,6 +43,7 @@ export async function examineRun(folder: string): Promise<Finding[]> {
 /** @throws Error when `run.json` or `code.json` is damaged */
 function identityText(folder: string): string {
   const run = RunDirectory.read(folder);
+  if (run.isTakenBack) return `a run of ${(run.configuration as { trainer?: unknown }).trainer}, taken back`;
   const codeFile = path.join(folder, 'code.json');
   let version = 'of unknown code';
   if (existsSync(codeFile)) {
