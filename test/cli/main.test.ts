@@ -146,6 +146,8 @@ test('a disk that takes no more leaves no half checkpoint, and the run ends once
     'run.json',
     'tensorboard',
     'timing.jsonl',
+    // One step is all warm-up.
+    'warnings.jsonl',
   ]);
   const { status, stderr } = runProcess(args);
   assert.equal(status, 0, stderr);
