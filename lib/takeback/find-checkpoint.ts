@@ -25,15 +25,18 @@ export function chooseCheckpoint(found: FoundLogs, places: readonly string[]): T
   const named = places.map((place) => path.resolve(place));
   const candidates = found.checkpoints
     .map((folder) => ({ folder, step: stepOf(folder) }))
-    .filter(
-      ({ folder, step }) =>
-        step !== undefined || named.includes(folder) || MARKS.some((mark) => existsSync(path.join(folder, mark))),
-    )
+    .filter(({ folder, step }) => step !== undefined || named.includes(folder) || isOutcome(folder))
     .sort((a, b) => (a.step ?? Number.POSITIVE_INFINITY) - (b.step ?? Number.POSITIVE_INFINITY));
   const chosen = candidates.at(-1);
   if (!chosen) return undefined;
   const { folder, step } = chosen;
   return { folder, ...(step === undefined ? {} : { step }), kind: isAdapterFolder(folder) ? 'adapters' : 'model' };
+}
+
+/** Whether a trainer has saved a model as the outcome of a run: its files lie beside it, or above a folder that is called `final`. */
+function isOutcome(folder: string): boolean {
+  const places = path.basename(folder) === 'final' ? [folder, path.dirname(folder)] : [folder];
+  return places.some((place) => MARKS.some((mark) => existsSync(path.join(place, mark))));
 }
 
 /** The step in a name such as `checkpoint-12` or `global_step_12/actor/huggingface`. */

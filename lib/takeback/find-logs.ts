@@ -52,11 +52,23 @@ export function findLogs(places: readonly string[]): FoundLogs {
     if (statSync(place).isDirectory()) searchFolder(path.resolve(place), 0, found);
     else addFile(path.resolve(place), found, true);
   }
+  found.settings.push(...places.flatMap(handedOver));
   for (const files of Object.values(found) as string[][]) {
     const unique = [...new Set(files)].sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
     files.splice(0, files.length, ...unique);
   }
   return found;
+}
+
+/** What the kit writes into a folder that it hands over (`handover/hand-over.ts`). */
+const HANDOVER_FILE = 'experiment.json';
+
+/** The record of the handover, if a place lies in such a folder: trainers write into `out/grpo` of it. */
+function handedOver(place: string): string[] {
+  const own = path.resolve(place);
+  const folders = [own, path.dirname(own), path.resolve(own, '..', '..'), path.resolve(own, '..', '..', '..')];
+  const file = folders.map((folder) => path.join(folder, HANDOVER_FILE)).find((one) => existsSync(one));
+  return file === undefined ? [] : [file];
 }
 
 function searchFolder(folder: string, depth: number, found: FoundLogs): void {

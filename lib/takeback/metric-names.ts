@@ -61,7 +61,7 @@ export function ownName(trainer: OtherTrainer, name: string): PlacedName {
 
 /** Metrics that this kit logs itself (`train/README.md`), for telling those that only the other trainer knows. */
 const KNOWN =
-  /^(loss|reward|reward_std|(?:eval_)?rewards\/.+\/(?:mean|std)|frac_reward_zero_std|kl|entropy|clip_ratio\/(?:low|high|region)_mean|cispo_clip_ratio|completions\/(?:(?:mean|min|max)(?:_terminated)?_length|clipped_ratio)|grad_norm|learning_rate|num_tokens|epoch|mean_token_accuracy|step_time|time|peak_memory|eval_(?:accuracy|reward|format|runtime|pass@.+))$/;
+  /^(loss|reward|reward_std|(?:eval_)?rewards\/.+\/.+|frac_reward_zero_std|kl|entropy|clip_ratio\/(?:low|high|region)_mean|cispo_clip_ratio|completions\/(?:(?:mean|min|max)(?:_terminated)?_length|clipped_ratio)|grad_norm|learning_rate|num_tokens|epoch|mean_token_accuracy|step_time|time|peak_memory|eval_(?:accuracy|reward|format|runtime|pass@.+))$/;
 
 /** Whether the kit logs a metric of this name. */
 export function isKnownMetric(name: string): boolean {

@@ -10,7 +10,7 @@ import { fieldsOf, parsePythonJson } from './python-json.js';
 export type RecordedSettings = { [source: string]: Json };
 
 /**
- * Reads files of settings: ms-swift's `args.json`, Hydra's `config.yaml`.
+ * Reads files of settings: ms-swift's `args.json`, Hydra's `config.yaml`, and `experiment.json` of a folder that the kit has handed over.
  *
  * @throws Error naming a file that is neither JSON nor YAML
  */
@@ -65,7 +65,9 @@ export function baseModelOf(settings: RecordedSettings, checkpoint: string | und
   const verl = fieldsOf(fieldsOf(fieldsOf(settings['config.yaml'])?.actor_rollout_ref)?.model)?.path;
   const swift = fieldsOf(settings['args.json'])?.model;
   const trl = fieldsOf(settings.model_config)?._name_or_path;
-  for (const name of [verl, swift, trl]) if (typeof name === 'string' && name !== '') return name;
+  const handedOver = fieldsOf(fieldsOf(settings['experiment.json'])?.model);
+  for (const name of [handedOver?.repo, handedOver?.folder, verl, swift, trl])
+    if (typeof name === 'string' && name !== '') return name;
   if (checkpoint === undefined) return undefined;
   // TRL writes its card into the folder of the run and into that of the outcome.
   return baseInCard(path.join(checkpoint, 'README.md')) ?? baseInCard(path.join(path.dirname(checkpoint), 'README.md'));

@@ -101,7 +101,11 @@ function checkOneRun(found: FoundLogs, places: readonly string[]): void {
   const rollouts = rolloutFolders(found);
   const kinds: [string, readonly string[]][] = [
     ['runs', [...new Set(outputs)]],
-    ["logs of verl's file logger", found.verlLogs],
+    // The kit's folder for verl names the log of each start by its time.
+    [
+      "logs of verl's file logger",
+      [...new Set(found.verlLogs.map((file) => file.replace(/log-\d{8}-\d{6}\.jsonl$/, '')))],
+    ],
     ["outputs with lines of verl's console logger", found.verlLogs.length > 0 ? [] : found.verlConsoles],
     ["folders of verl's rollouts", rollouts],
     ['tables of TRL’s completions', [...new Set(found.trlCompletions.map((file) => path.dirname(file)))]],
@@ -167,7 +171,7 @@ function settingsOf(found: FoundLogs, events: readonly EventContent[], logged: r
 function contextOf(log: StepLog, settings: RecordedSettings): CompletionContext {
   const names = log.metrics().flatMap((row) => Object.keys(row));
   const rewards = names.flatMap((name) => /^rewards\/(.+)\/mean$/.exec(name)?.[1] ?? []);
-  const weights = settingNamed(settings, 'reward_weights');
+  const weights = handedOverWeights(settings, rewards) ?? settingNamed(settings, 'reward_weights');
   const size = settingNamed(settings, 'num_generations');
   const rewardNames = new Set(rewards);
   // TRL and ms-swift weigh each reward with 1 where nobody says otherwise.
@@ -177,6 +181,15 @@ function contextOf(log: StepLog, settings: RecordedSettings): CompletionContext 
     weights: Array.isArray(weights) ? (weights as number[]) : ones,
     groupSize: typeof size === 'number' ? size : undefined,
   };
+}
+
+/** The weights that the kit has handed over, in the order of the names; undefined where it has not. */
+function handedOverWeights(settings: RecordedSettings, names: readonly string[]): number[] | undefined {
+  const list = settings['experiment.json'] && settingNamed(settings['experiment.json'], 'rewards');
+  if (!Array.isArray(list)) return undefined;
+  const weights = new Map(list.map((reward) => [settingNamed(reward, 'name'), settingNamed(reward, 'weight')]));
+  const ordered = [...new Set(names)].map((name) => weights.get(name));
+  return ordered.every((weight) => typeof weight === 'number') ? (ordered as number[]) : undefined;
 }
 
 async function readCompletions(found: FoundLogs, context: CompletionContext): Promise<TakenCompletions> {

@@ -92,7 +92,7 @@ export async function readVerlRollouts(
       if (line.trim() === '') return [];
       const row = fieldsOf(parseLine(file, i + 1, line));
       if (!row) throw new Error(`${file}, line ${i + 1} holds no completion; copy the file anew, or remove the line`);
-      return [row];
+      return [withoutPrefix(row)];
     });
     // verl names no rewards: every number beside the score is one that the reward function gave for the completion.
     const numbers = new Set(rows.flatMap((row) => Object.keys(row).filter((name) => typeof row[name] === 'number')));
@@ -100,6 +100,11 @@ export async function readVerlRollouts(
     addStep(taken, file, Number(path.basename(file, '.jsonl')), rows, { ...context, rewardNames, weights: undefined });
   }
   return taken;
+}
+
+/** The rewards of a folder that the kit has handed over to verl are called `rewards/NAME` there (`handover/verl/kit_rewards.py`). */
+function withoutPrefix(row: RawCompletion): RawCompletion {
+  return Object.fromEntries(Object.entries(row).map(([name, value]) => [name.replace(/^rewards\//, ''), value]));
 }
 
 /** @throws Error naming the line when it is no JSON */
@@ -132,11 +137,14 @@ function addStep(
   if (!Number.isInteger(step)) throw new Error(`${file}: a completion does not say its step; copy the file anew`);
   const { rewardNames, weights, groupSize } = context;
   const names = [...rewardNames].filter((name) => !isFixedColumn(name) && rows.some((row) => name in row));
+  const isHandedOver = rows.every((row) => 'id' in row && 'text' in row);
+  const read = new Set([...READ, ...names, ...(isHandedOver ? ['text'] : [])]);
   for (const name of new Set(rows.flatMap((row) => Object.keys(row))))
-    if (!READ.has(name) && !names.includes(name) && !taken.leftOut.includes(name)) taken.leftOut.push(name);
+    if (!read.has(name) && !taken.leftOut.includes(name)) taken.leftOut.push(name);
   const completions = rows.map((row, i): LoggedCompletion => {
     const prompt = textOf(row.prompt ?? row.input);
-    const completion = textOf(row.completion ?? row.output);
+    // A folder that the kit has handed over to TRL logs the text as the rewards read it, beside the row's id.
+    const completion = textOf((isHandedOver ? row.text : undefined) ?? row.completion ?? row.output);
     if (prompt === undefined || completion === undefined)
       throw new Error(
         `${file}, completion ${i + 1} has no prompt or no text; copy the file anew, or move it away to take the run back without it`,

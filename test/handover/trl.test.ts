@@ -13,11 +13,13 @@ import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
 import { startEngine } from '../../lib/engine/backend.js';
 import { handOver } from '../../lib/handover/hand-over.js';
 import { disposeModel, loadModel } from '../../lib/model/model.js';
+import { runCurves } from '../../lib/plots/run-curves.js';
 import { readRows } from '../../lib/records/open-rows.js';
 import type { RewardInput } from '../../lib/rewards/reward.js';
 import { type ListedReward, parseRewardList } from '../../lib/rewards/reward-list.js';
 import { sftExamples } from '../../lib/study/cells/own-examples.js';
 import { openStudy, shippedModel } from '../../lib/study/workspace.js';
+import { takeBack } from '../../lib/takeback/take-back.js';
 import { RunDirectory } from '../../lib/train/run-directory.js';
 import { grpoSettings, sftSettings } from '../../lib/train/settings.js';
 import { trainSft } from '../../lib/train/sft.js';
@@ -181,6 +183,21 @@ test('three steps of GRPO by the command of the page: TRL logs the rewards of th
   assert.ok(seen.get('brevity')!.has(null), 'no completion was left out: a weak test');
   context.diagnostic(`${steps.flat().length} completions, ${rewards.length} rewards`);
   assert.ok(existsSync(path.join(out, 'out', 'try', 'final', 'model.safetensors')));
+  // Taken back it is a run of the kit: the same completions under their rows' ids, the same sums, and curves.
+  const taken = await takeBack([path.join(out, 'out', 'try')], path.join(folder, 'back'));
+  assert.deepEqual([taken.logged, taken.completions], [3, 48]);
+  assert.equal(taken.checkpoint?.folder, path.join(out, 'out', 'try', 'final'));
+  const back = RunDirectory.read(taken.run);
+  for (const [i, step] of steps.entries()) {
+    const rows = await back.readCompletions(i + 1);
+    assert.deepEqual(
+      rows.map(({ id, completion }) => [id, completion]),
+      step.map(({ id, text }) => [id, text]),
+    );
+    const mean = rows.reduce((sum, { reward }) => sum + reward!, 0) / rows.length;
+    assert.ok(Math.abs(back.metrics()[i]!.reward! - mean) < 1e-6);
+  }
+  assert.ok(JSON.stringify(runCurves({ back }).layout).includes('brevity'));
 });
 
 test(

@@ -210,6 +210,48 @@ test('verl: the file logger and the console say the same; the rollouts give the 
   assert.ok(!/timing_s|perf|critic/.test(titles));
 });
 
+test('a folder that the kit has handed over: its rewards and weights, the ids of its rows, the log of each start', async () => {
+  const handed = path.join(folder, 'for-trl');
+  const record = {
+    ...{ format: 1, to: 'trl', model: { repo: 'Qwen/Qwen2-VL-2B-Instruct', revision: 'main' } },
+    rewards: [
+      { name: 'length_reward', weight: 2 },
+      { name: 'answer_reward', weight: 1 },
+    ],
+  };
+  cpSync(fixture('trl-grpo'), path.join(handed, 'out', 'grpo'), { recursive: true });
+  writeFileSync(path.join(handed, 'experiment.json'), JSON.stringify(record));
+  rmSync(path.join(handed, 'out', 'grpo', 'tensorboard'), { recursive: true });
+  const taken = await takeBack([path.join(handed, 'out', 'grpo')], out('handed'));
+  assert.equal(taken.base, 'Qwen/Qwen2-VL-2B-Instruct');
+  for (const { reward, rewards } of await RunDirectory.read(out('handed')).readCompletions(1))
+    near(reward!, rewards.answer_reward! + 2 * (rewards.length_reward ?? 0), 1e-12);
+  const verl = path.join(folder, 'for-verl', 'out', 'grpo');
+  mkdirSync(path.join(verl, 'completions'), { recursive: true });
+  writeFileSync(
+    path.join(verl, 'log-20261130-100000.jsonl'),
+    '{"step":1,"data":{"actor/loss":1}}\n{"step":2,"data":{"actor/loss":2}}\n',
+  );
+  writeFileSync(path.join(verl, 'log-20261130-110000.jsonl'), '{"step":2,"data":{"actor/loss":3}}\n');
+  const rollout = { input: 'a', output: 'b', gts: '1', score: 1, step: 2, 'rewards/accuracy_reward': 1 };
+  const other = { ...rollout, score: 0, 'rewards/accuracy_reward': 0 };
+  const text = JSON.stringify({ ...rollout, 'rewards/accuracy_reward': null }).replace(':null', ':NaN');
+  writeFileSync(
+    path.join(verl, 'completions', '2.jsonl'),
+    `${JSON.stringify(rollout)}\n${JSON.stringify(other)}\n${text}\n`,
+  );
+  await takeBack([verl], out('for-verl'));
+  assert.deepEqual(RunDirectory.read(out('for-verl')).metrics(), [
+    { step: 1, loss: 1 },
+    { step: 2, loss: 3, 'rewards/accuracy_reward/mean': 0.5 },
+  ]);
+  const rows = await RunDirectory.read(out('for-verl')).readCompletions(2);
+  assert.deepEqual(
+    rows.map(({ rewards }) => rewards),
+    [{ accuracy_reward: 1 }, { accuracy_reward: 0 }, { accuracy_reward: null }],
+  );
+});
+
 test('what cannot be taken back is an error that names the file and what to do, and nothing is written', async () => {
   const place = out('broken');
   const refused = async (places: readonly string[], expected: RegExp) => {
