@@ -25,7 +25,7 @@ const TOKEN = 'a token of sixteen or more';
 const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-trainers-'));
 let server: RewardServer;
 
-/** `first` counts all that it is told into one number; `second` applies to answers alone. Neither applies to `skip`. */
+/** `first` counts all that it reads into one number; `second` applies to answers alone. Neither applies to `skip`. */
 const REWARDS = `
 export const first = ({ completion, group, tokens, cut, step }) =>
   completion === 'skip' ? null : 1000 * step + 100 * group.length + tokens + (cut ? 0.5 : 0);
@@ -95,7 +95,7 @@ async function read<Answer>(script: string, to: string): Promise<Answer> {
   return JSON.parse(text.trim().split('\n').at(-1)!) as Answer;
 }
 
-/** `first` of four completions of a group, at a step: each is told its own tokens, and the third was cut. */
+/** `first` of the four completions of a group at a step; the third was cut. */
 const firstOf = (tokens: readonly number[], step: number) =>
   tokens.map((count, i) => 1000 * step + 400 + count + (i === 2 ? 0.5 : 0));
 

@@ -103,6 +103,7 @@ test('what verl cannot do is refused by name, all of it at once, with what to do
     [{ referenceRefreshEvery: 2 }, /grpo: referenceRefreshEvery 2: .*--referenceRefreshEvery 0/],
     [{ freezeVision: true }, /grpo: freezeVision true: .*--freezeVision false, or adapters/],
     [{ promptsPerStep: 33 }, /grpo: promptsPerStep 33: .*needs 33 rows or more, and there are 32/],
+    [{ promptsPerStep: 32, completions: 32 }, /grpo: promptsPerStep 32: .*hold 1000 completions, not 1024/],
     [{ seed: -1 }, /grpo: seed -1: NumPy/],
   ];
   for (const [changes, message] of cases)

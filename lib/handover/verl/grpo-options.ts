@@ -15,6 +15,9 @@ export type VerlContext = Pick<Experiment, 'lora' | 'questions'>;
 /** A ratio that is never reached: verl's dual clipping cannot be turned off, and it bounds log-ratios at 20 itself. */
 const NO_BOUND = 1e9;
 
+/** So many completions wait for the others of their groups at most: Ray lets a worker of verl do no more at once. */
+const MOST_WAITING = 1000;
+
 /**
  * How verl averages a loss of ours, if it can. `token-mean` is over the tokens of one update, `seq-mean-token-mean` over a completion's
  * tokens and then over completions.
@@ -65,19 +68,25 @@ export const GRPO_TRANSLATIONS: Translations<GrpoSettings, VerlContext> = {
       'trainer.total_epochs': Math.ceil(steps / Math.max(1, Math.floor(questions.length / promptsPerStep))) + 1,
     },
   }),
-  promptsPerStep: (prompts, _, { questions }) =>
-    questions.length < prompts
-      ? {
-          refused: `verl draws each prompt once in a pass and leaves the rest of a pass out, so it needs ${prompts} rows or more, and there are ${questions.length}; lower promptsPerStep`,
-        }
-      : {
-          options: { 'data.train_batch_size': prompts },
-          ...(questions.length % prompts === 0
-            ? {}
-            : {
-                note: `verl begins a new pass where fewer than ${prompts} rows are left, so each pass leaves out ${questions.length % prompts} of the ${questions.length} rows; here a step goes on into the next pass`,
-              }),
-        },
+  promptsPerStep: (prompts, { completions }, { questions }): Translated => {
+    if (questions.length < prompts)
+      return {
+        refused: `verl draws each prompt once in a pass and leaves the rest of a pass out, so it needs ${prompts} rows or more, and there are ${questions.length}; lower promptsPerStep`,
+      };
+    if (prompts * completions > MOST_WAITING)
+      return {
+        refused: `the rewards of a step wait in one worker until their groups are whole, and Ray lets it hold ${MOST_WAITING} completions, not ${prompts * completions}; lower promptsPerStep or completions, or hand over to TRL or ms-swift`,
+      };
+    const left = questions.length % prompts;
+    return {
+      options: { 'data.train_batch_size': prompts },
+      ...(left === 0
+        ? {}
+        : {
+            note: `verl begins a new pass where fewer than ${prompts} rows are left, so each pass leaves out ${left} of the ${questions.length} rows; here a step goes on into the next pass`,
+          }),
+    };
+  },
   completions: option(`${ROLLOUT}.n`),
   maxNewTokens: option('data.max_response_length'),
   temperature: option(`${ROLLOUT}.temperature`),
@@ -256,6 +265,7 @@ export function grpoOptions({ grpo, lora, questions, heldOut, precision }: Exper
     'trainer.val_before_train': false,
     'trainer.test_freq': heldOut ? heldOut.evaluateEvery : -1,
     ...(heldOut && {
+      'data.val_batch_size': Math.min(heldOut.rows.length, Math.max(1, Math.floor(MOST_WAITING / heldOut.samples))),
       [`${ROLLOUT}.val_kwargs.n`]: heldOut.samples,
       [`${ROLLOUT}.val_kwargs.do_sample`]: true,
       [`${ROLLOUT}.val_kwargs.temperature`]: temperature,

@@ -59,7 +59,12 @@ class KitRewardManager(RewardManagerBase):
                 group.scores.set_result(await loop.run_in_executor(None, self._ask, row, step, group.members))
             except BaseException as error:
                 group.scores.set_exception(error)
-        scores = await asyncio.wait_for(asyncio.shield(group.scores), LONGEST_WAIT)
+        try:
+            scores = await asyncio.wait_for(asyncio.shield(group.scores), LONGEST_WAIT)
+        except asyncio.TimeoutError:
+            raise RewardServerError(
+                f"{len(group.members)} of {size} completions of row '{row['id']}' have come within {LONGEST_WAIT} s; the log says what became of the others"
+            ) from None
         # NaN stands where a reward does not apply: verl's metrics are numbers.
         rewards = {f"rewards/{name}": math.nan if values[place] is None else values[place] for name, values in scores.rewards.items()}
         return {"reward_score": scores.sums[place], "reward_extra_info": rewards}
