@@ -120,13 +120,14 @@ export class JupyterLab {
    * Opens a notebook and waits for its kernel.
    *
    * @param path relative to the root folder, with `/`
+   * @param status of its kernel, which is `busy` where a cell that was started in an earlier page still runs
    */
-  async open(path: string): Promise<LabNotebook> {
+  async open(path: string, status: 'idle' | 'busy' = 'idle'): Promise<LabNotebook> {
     const page = await this.browser.newPage({ viewport: { width: 1400, height: 1000 } });
     await page.goto(`${this.address}lab/tree/${path}?token=${this.token}`);
     await page.locator('.jp-Notebook .jp-Cell').first().waitFor({ timeout: 60_000 });
     const notebook = new LabNotebook(page);
-    await notebook.waitForKernel('idle');
+    await notebook.waitForKernel(status);
     return notebook;
   }
 

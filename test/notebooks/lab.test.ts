@@ -1,7 +1,9 @@
-/** JupyterLab in a real browser: 03-grpo is opened and run, its plot moves, an interrupt stops it, a second run goes on. */
+/**
+ * JupyterLab in a real browser: 03-grpo is opened and run, its plot moves, an interrupt stops it, a second run goes on, and a page that
+ * is closed and opened again meanwhile shows where the run is.
+ */
 import assert from 'node:assert/strict';
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { cellFolder } from '../../lib/study/cells/cell-identity.js';
@@ -12,10 +14,11 @@ import { reasonRftCell } from '../../lib/study/design/paradigms.js';
 import { openStudy, repositoryRoot } from '../../lib/study/workspace.js';
 import { JupyterLab } from './jupyterlab.js';
 
-const runs = mkdtempSync(path.join(tmpdir(), 'reason-rft-lab-'));
 const root = repositoryRoot();
+mkdirSync(path.join(root, 'runs'), { recursive: true });
+// Inside the repository, where the page reads the files of the run through the server.
+const runs = mkdtempSync(path.join(root, 'runs', 'lab-test-'));
 const study = openStudy('tiny', path.join(runs, 'tiny'));
-const copies: string[] = [];
 let lab: JupyterLab;
 
 before(async () => {
@@ -26,7 +29,7 @@ before(async () => {
 });
 after(async () => {
   await lab?.stop();
-  for (const folder of [runs, ...copies]) rmSync(folder, { recursive: true, force: true });
+  rmSync(runs, { recursive: true, force: true });
 });
 
 test('03-grpo: the plot moves while it trains, an interrupt leaves a checkpoint, running again finishes', async () => {
@@ -54,12 +57,10 @@ test('03-grpo: the plot moves while it trains, an interrupt leaves a checkpoint,
   };
 
   // A copy, as JupyterLab saves what it runs; inside the repository, where the notebook finds its packages.
-  const copy = path.join(root, 'runs', `lab-test-${process.pid}`);
-  mkdirSync(copy, { recursive: true });
-  copyFileSync(path.join(root, 'notebooks', '03-grpo.ipynb'), path.join(copy, '03-grpo.ipynb'));
-  copies.push(copy);
-  const notebook = await lab.open(path.relative(root, path.join(copy, '03-grpo.ipynb')));
-  await notebook.waitForKernel('idle');
+  const copy = path.join(runs, '03-grpo.ipynb');
+  copyFileSync(path.join(root, 'notebooks', '03-grpo.ipynb'), copy);
+  lab.trust(copy);
+  let notebook = await lab.open(path.relative(root, copy));
   // What the training cell reads; the chapter's short runs are executed in execute.test.ts.
   for (const id of ['03-parameters', '03-imports', '03-row']) {
     const i = source.cells.findIndex((cell) => cell.id === id);
@@ -92,8 +93,27 @@ test('03-grpo: the plot moves while it trains, an interrupt leaves a checkpoint,
   assert.doesNotMatch(words, /tslab|Interrupted asynchronously|^\s+at /m);
 
   await notebook.run(training);
+  await until('the run to go on', async () => steps() > stopped && (await notebook.curves(training)).length > 0);
+  await notebook.save();
+  await notebook.page.close();
+  const closed = steps();
+  // The page knows by its age that an output was drawn before it was opened.
+  await new Promise((resolve) => setTimeout(resolve, 10_500));
+  notebook = await lab.open(path.relative(root, copy), 'busy');
+  const note = () => notebook.cell(training).locator('.reason-rft-note').textContent();
+  await until('the old output to follow the run', async () => / follows the run from its file/.test((await note())!));
+  await until('its line to be of the present step', async () => {
+    const line = /reason-rft (\d+)\/\d+/.exec(await notebook.outputText(training));
+    return Number(line?.[1]) > closed;
+  });
   await until('the run to finish', () => steps() === study.profile.grpo.steps);
+  await until('the words on its end', async () =>
+    /it finished after \d+ steps\. Run the cell again/.test((await note())!),
+  );
+  await notebook.waitForKernel('idle');
+  await notebook.run(training);
   await notebook.waitForCell(training, 90_000);
+  await notebook.cell(training).locator('.reason-rft-figure img').waitFor();
   const rows = readFileSync(path.join(run, 'metrics.jsonl'), 'utf8').trim().split('\n');
   const logged = rows.map((row) => (JSON.parse(row) as { step: number }).step);
   assert.deepEqual(

@@ -51,7 +51,8 @@ export async function trainLive<Result>(
 }
 
 /**
- * Trains once under a live plot to try something out. The run directory is removed at the end.
+ * Trains once under a live plot to try something out. The run directory is removed at the end. Warnings are shown, but no notes, which
+ * would say the same under each of the trials that stand side by side.
  *
  * ```ts
  * const metrics = await runTrial('beta 0', settings.steps, (control) =>
@@ -72,7 +73,9 @@ export async function runTrial(
   const folder = mkdtempSync(path.join(tmpdir(), 'trial-'));
   try {
     const run = RunDirectory.open(path.join(folder, 'run'), { name });
-    await trainLive(run, steps, train, name, write);
+    const trainWithoutNotes = ({ onWarning, ...control }: LiveControl) =>
+      train({ ...control, onWarning: (warning) => (warning.level === 'warning' ? onWarning(warning) : undefined) });
+    await trainLive(run, steps, trainWithoutNotes, name, write);
     return run.metrics();
   } catch (error) {
     // The trainer's own words name a checkpoint, which goes with the folder.
