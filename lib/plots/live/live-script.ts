@@ -19,7 +19,7 @@ export function serverCandidates(file: string, last?: string): string[] {
 }
 
 /** Seconds after which an output that a page draws for the first time is one of before the page was opened. */
-const OLD_SECONDS = 10;
+const OLD_SECONDS = 5;
 /** Seconds without news after which the page says so. */
 const SILENT_SECONDS = 60;
 
@@ -89,7 +89,7 @@ const follow = async () => {
   const silent = (Date.now() - now.drawn) / 1000 > ${SILENT_SECONDS};
   if (now.ended) clearInterval(host.reasonRftTimer);
   note.textContent = now.ended
-    ? 'The page was closed while the cell was training. The run is now at its end: it ' + now.ended + '. Run the cell again to keep its curves here.'
+    ? 'The page was closed while the cell was training. The run trains no longer: it ' + now.ended + '. Run the cell again to see its curves here.'
     : 'The page was closed while the cell was training. The plot follows the run from its file, as of ' + clock(now.drawn) +
       (silent ? '; since then the run has written nothing.' : '.') + ' ' + old;
 };

@@ -88,7 +88,7 @@ test('the old output says that it is old, follows the run, and says how it ended
   await live.finish();
   await expectNote(
     page,
-    'The run is now at its end: it finished after 3 steps. Run the cell again to keep its curves here.',
+    'The run trains no longer: it finished after 3 steps. Run the cell again to see its curves here.',
   );
   assert.equal(await page.locator('pre').textContent(), 'grpo 3/3  reward 1.50');
   const points = page.locator('.js-plotly-plot .points path');
