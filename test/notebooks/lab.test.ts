@@ -63,7 +63,10 @@ test('03-grpo: the plot moves, an interrupt leaves a checkpoint, a second run go
 
   // A copy, as JupyterLab saves what it runs; inside the repository, where the notebook finds its packages.
   const copy = path.join(runs, '03-grpo.ipynb');
-  const longer = text(source.cells[training]!).replace('beta, seed, schedule }', `beta, seed, schedule, steps: ${STEPS} }`);
+  const longer = text(source.cells[training]!).replace(
+    'beta, seed, schedule }',
+    `beta, seed, schedule, steps: ${STEPS} }`,
+  );
   assert.notEqual(longer, text(source.cells[training]!), 'the training cell has other settings than this test changes');
   const cells = source.cells.map((cell, i) => (i === training ? { ...cell, source: longer } : cell));
   writeFileSync(copy, JSON.stringify({ ...source, cells }));
