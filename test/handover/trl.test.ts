@@ -45,6 +45,9 @@ before(async () => {
   mkdirSync(path.dirname(data));
   const lines = readFileSync(path.join(counting, 'train.jsonl'), 'utf8').split('\n').slice(0, 16);
   writeFileSync(data, `${lines.join('\n')}\n`);
+  const heldOut = path.join(folder, 'rows', 'held-out.jsonl');
+  const held = readFileSync(path.join(counting, 'test-id.jsonl'), 'utf8').split('\n').slice(0, 2);
+  writeFileSync(heldOut, `${held.join('\n')}\n`);
   const list = writeOwnRewards(folder);
   rewards = parseRewardList(list);
   const source = { file: data, images: path.join(counting, 'images') };
@@ -55,6 +58,7 @@ before(async () => {
       ...{ temperatureInLoss: true, schedule: { learningRate: 1e-4 } },
     }),
     stageOne: { data: source, settings: sft },
+    heldOut: { data: { file: heldOut, images: source.images }, evaluateEvery: 2, samples: 2 },
   });
 });
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -179,6 +183,11 @@ test('three steps of GRPO by the command of the page: TRL logs the rewards of th
     history.every((metrics) => 'rewards/brevity/words' in metrics),
     'what a reward logs itself',
   );
+  const evaluated = logOf('try').filter((metrics) => 'eval_reward' in metrics);
+  assert.deepEqual(
+    evaluated.map(({ step }) => step),
+    [2],
+  );
   for (const [name, values] of seen) assert.ok(values.size > 1, `${name} told no completions apart: a weak test`);
   assert.ok(seen.get('brevity')!.has(null), 'no completion was left out: a weak test');
   context.diagnostic(`${steps.flat().length} completions, ${rewards.length} rewards`);
@@ -222,7 +231,10 @@ test(
     let server: StartedServer | undefined;
     try {
       server = await startServer(out);
-      const training = run('sh launch/cpu.sh grpo --start model --out out/killed', server.url, {
+      // Two devices, so that the one that asks has to tell the other.
+      const onTwo =
+        'accelerate launch --cpu --num_processes 2 --num_machines 1 --mixed_precision no --dynamo_backend no';
+      const training = run(`${onTwo} train_grpo.py --start model --out out/killed`, server.url, {
         REASON_RFT_REWARD_PATIENCE: '2',
       });
       let isOver = false;

@@ -44,11 +44,10 @@ def start_of(config, asked):
 
 
 def load_processor(start, revision, pixels):
-    processor = AutoProcessor.from_pretrained(start, revision=revision, padding_side="left", truncation_side="left", **pixels)
-    size = processor.image_processor.size
+    processor = AutoProcessor.from_pretrained(start, revision=revision, padding_side="left", truncation_side="left")
     for option, side in (("min_pixels", "shortest_edge"), ("max_pixels", "longest_edge")):
-        if option in pixels and size[side] != pixels[option]:
-            raise SystemExit(f"the image processor of {start} does not take {option}; its size stays {size}")
+        if option in pixels:
+            processor.image_processor.size[side] = pixels[option]
     return processor
 
 
@@ -60,6 +59,8 @@ def trainer_options(config, output, start_revision):
         **config["options"],
         "output_dir": str(output),
         "bf16": bfloat16,
+        # transformers refuses bfloat16 on a CPU unless it is told that a CPU is meant.
+        "use_cpu": not torch.accelerator.is_available(),
         # Weights that train are float32. Below adapters they may stay as the checkpoint has them.
         "model_init_kwargs": {"dtype": weights, **({"revision": start_revision} if start_revision else {})},
         "report_to": ["tensorboard"] if importlib.util.find_spec("tensorboard") else "none",

@@ -107,6 +107,19 @@ class Rewards:
         return self.prompts[row]
 
 
+class Trainer(GRPOTrainer):
+    """Writes the completions of each rollout to one file.
+
+    TRL writes them at every log. After an evaluation its list holds the evaluation's completions, which would take the place of a step's.
+    """
+
+    def log(self, logs, start_time=None):
+        kept = self.log_completions
+        self.log_completions = kept and self.model.training and "reward" in self._metrics["train"]
+        super().log(logs, start_time)
+        self.log_completions = kept
+
+
 def start_of(config, asked):
     if asked is None and config["stage_one"]:
         asked = common.HERE / "out" / "sft" / "final"
@@ -161,7 +174,7 @@ def main():
     if arguments.vllm != "off" and config["pixels"]:
         rows = rows.with_transform(resize(processor))
     rewards = Rewards(server, config["updates_per_step"])
-    trainer = GRPOTrainer(
+    trainer = Trainer(
         model=start,
         reward_funcs=rewards.functions,
         args=options,
