@@ -179,6 +179,7 @@ test('where something is wrong it is named, and nothing is written', async () =>
   const row = { id: 'x', image: 'broken.png', problem: '?', answer: 'red', cot: '' };
   writeFileSync(at('broken.jsonl'), `${JSON.stringify(row)}\n`);
   const twice = { ...options.heldOut!, data: options.data };
+  writeFileSync(at('mine', 'columns.ts'), 'export const text = () => 1;\n');
   mkdirSync(at('taken'));
   writeFileSync(at('taken', 'file'), '');
   const three = { ...options.grpo, promptsPerStep: 1 };
@@ -191,6 +192,7 @@ test('where something is wrong it is named, and nothing is written', async () =>
     [{ data: at('none.jsonl') }, /there is no such file/],
     [{ heldOut: twice }, /6 held-out rows have the ids of rows that are trained on, among them 'train-0'/],
     [{ rewards: 'accuracy,none' }, /there is no reward 'none'/],
+    [{ rewards: `accuracy,${at('mine', 'columns.ts')}#text` }, /TRL writes a column 'text' of its own/],
     [{ model: at('nowhere') }, /there is no folder .*nor is it the id of a model/],
     [{ to: 'tlr' }, /tlr/],
     [{ prompt: '{{ shape }}' }, /shape/],

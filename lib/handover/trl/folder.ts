@@ -9,10 +9,11 @@ import { copyModel } from '../copy-model.js';
 import type { Experiment } from '../experiment.js';
 import { tablePictures } from '../pictures.js';
 import { copyPython, writeRewards } from '../rewards-folder.js';
+import { RefusedSettings } from '../translation.js';
 import { completionsPerUpdate, grpoOptions, updatesPerStep } from './grpo-options.js';
 import { launchFiles } from './launch.js';
 import { loraOptions } from './lora-options.js';
-import { REQUIREMENTS, readmeText } from './readme.js';
+import { REQUIREMENTS, readmeText, VLLM_REQUIREMENTS } from './readme.js';
 import { sftOptions } from './sft-options.js';
 
 /**
@@ -22,6 +23,7 @@ import { sftOptions } from './sft-options.js';
  */
 export async function writeTrl(folder: string, experiment: Experiment): Promise<void> {
   const { stageOne, heldOut, lora, grpo } = experiment;
+  refuseTakenNames(experiment);
   const translated = {
     grpo: grpoOptions(experiment),
     ...(stageOne && { sft: sftOptions(stageOne.settings, stageOne.rows.length) }),
@@ -42,8 +44,24 @@ export async function writeTrl(folder: string, experiment: Experiment): Promise<
   if (translated.sft) writeJson('config/sft.json', sftConfig(experiment, translated.sft.options));
   for (const [name, content] of Object.entries(launchFiles(experiment))) writeFileOfPartial(at(name), content);
   writeFileOfPartial(at('requirements.txt'), REQUIREMENTS);
-  const notes = Object.assign({}, ...Object.values(translated).map((translation) => translation.notes));
+  writeFileOfPartial(at('requirements-vllm.txt'), VLLM_REQUIREMENTS);
+  const named = (part: string, notes: { readonly [setting: string]: string } = {}) =>
+    Object.fromEntries(Object.entries(notes).map(([setting, note]) => [`${part}.${setting}`, note]));
+  const { grpo: ofGrpo, sft, lora: ofLora } = translated;
+  const notes = { ...ofGrpo.notes, ...named('sft', sft?.notes), ...named('lora', ofLora?.notes) };
   writeFileOfPartial(at('README.md'), readmeText(experiment, notes, packages));
+}
+
+/** The columns of the files in which TRL writes completions, beside a column for each reward. */
+const TAKEN_NAMES = ['step', 'prompt', 'completion', 'advantage', 'id', 'text', 'image'];
+
+/** @throws RefusedSettings naming a reward whose column another would take the place of */
+function refuseTakenNames({ rewards }: Experiment): void {
+  const taken = rewards.find(({ name }) => TAKEN_NAMES.includes(name));
+  if (taken)
+    throw new RefusedSettings(
+      `TRL writes a column '${taken.name}' of its own beside those of the rewards; give the reward another name (that of its export)`,
+    );
 }
 
 /** What both configurations hold beside the options of TRL. */

@@ -3,7 +3,7 @@ import type { Experiment } from '../experiment.js';
 import { contentsText, notesText, rewardServerText } from '../readme.js';
 import { processesOfNode, updateSizes } from './launch.js';
 
-/** The versions that were tried together; the tests of the kit run them on the CPU. DeepSpeed and vLLM need GPUs and were not tried. */
+/** The versions that were tried together: the tests of the kit run them on the CPU. */
 export const REQUIREMENTS = `accelerate==1.15.0
 datasets==5.2.0
 peft==0.21.2
@@ -13,6 +13,19 @@ torch==2.15.0
 torchvision==0.29.2
 transformers==5.23.0
 trl==1.16.0
+`;
+
+/** With vLLM, whose newest version that TRL 1.16 takes needs older packages. pip finds them to fit; they need GPUs and were not run. */
+export const VLLM_REQUIREMENTS = `accelerate==1.15.0
+datasets==5.2.0
+peft==0.21.2
+pillow==13.0.0
+tensorboard==2.21.0
+torch==2.13.0
+torchvision==0.28.0
+transformers==5.17.0
+trl==1.16.0
+vllm==0.31.0
 `;
 
 /** The page. */
@@ -50,14 +63,15 @@ ${both('sh launch/one-gpu.sh')}
 
 ${nodesText(experiment, both)}
 
-vLLM draws completions several times faster: install \`trl[vllm]==1.16.0\` and add \`--vllm colocate\` to the command of GRPO; it then shares the
-GPUs of the training. With \`--vllm server\` it has GPUs of its own, at \`--vllm-url\` (\`vllm serve MODEL --logprobs-mode processed_logprobs\`).
-The log-probabilities of vLLM and of the training differ a little, which TRL corrects with weights that the kit does not know.
+vLLM draws completions several times faster. Install \`requirements-vllm.txt\` in place of the other file and add \`--vllm colocate\` to the
+command of GRPO; it then shares the GPUs of the training. With \`--vllm server\` it has GPUs of its own, at \`--vllm-url\` (\`vllm serve MODEL
+--logprobs-mode processed_logprobs\`). Its log-probabilities differ a little from those of the training, which TRL corrects by weights of its own.
+vLLM, DeepSpeed and several GPUs could not be tried where this folder was made.
 
 ## What comes of it
 
 \`out/grpo/final\` is the checkpoint, \`out/grpo/trainer_state.json\` the log, one line a step under the names of the kit, and
-\`out/grpo/completions/\` has every completion with its rewards, one file a step. \`npx reason-rft takeback\` takes them back.
+\`out/grpo/completions/\` has every completion with its rewards, one file a rollout. \`npx reason-rft takeback\` takes them back.
 
 ## What to know of the settings
 
@@ -86,7 +100,7 @@ ${both('sh launch/eight-gpus.sh')}
   if (!fits(2)) return `${one}\n\nTwo nodes cannot share such an update evenly.`;
   return `${one}
 
-On two nodes, by ${used(2)} on each. Start it on both, with the folder and the token on both:
+On two nodes, by ${used(2)} on each. Start it on both, with the token on both and this folder on a file system that both see:
 
 \`\`\`sh
 export NODE_RANK=0 MAIN_ADDRESS=10.0.0.1              # on the other node NODE_RANK=1

@@ -1,5 +1,6 @@
 """Stage 2: GRPO with TRL's GRPOTrainer, as config/grpo.json says. The rewards are those of the kit's server (sh rewards/serve.sh)."""
 import argparse
+import os
 from pathlib import Path
 
 import common
@@ -156,8 +157,9 @@ def main():
     arguments = parser.parse_args()
     config = common.read_config("grpo")
     server = RewardServer({reward["name"]: reward["weight"] for reward in config["rewards"]})
-    # Before the model is loaded: a server that is not there is better known now.
-    server.check()
+    if os.environ.get("RANK", "0") == "0":
+        # Before the model is loaded: a server that is not there is better known now. The main process alone asks it.
+        server.check()
     start, revision = start_of(config, arguments.start)
     at_once, accumulated = common.share(config["completions_per_update"], config["completions_at_once"], "completions")
     options = GRPOConfig(
