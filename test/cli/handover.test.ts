@@ -20,8 +20,14 @@ before(async () => {
 });
 after(() => rmSync(folder, { recursive: true }));
 
-const handOver = (name: string, ...more: string[]) =>
-  runHere(['handover', '--to', 'trl', '--data', data, '--rewards', 'accuracy', '--out', at(name), ...more]);
+/** Runs the command. An option among `more` takes the place of the one that all calls have. */
+function handOver(name: string, ...more: string[]) {
+  const usual = [
+    ['--to', 'trl'],
+    ['--rewards', 'accuracy'],
+  ].filter(([option]) => !more.includes(option!));
+  return runHere(['handover', ...usual.flat(), '--data', data, '--out', at(name), ...more]);
+}
 const record = (name: string) => JSON.parse(readFileSync(path.join(at(name), 'experiment.json'), 'utf8'));
 
 test('a model of the hub has the settings of the paper, with those that the options change, in both phases', async () => {
