@@ -11,10 +11,10 @@ const UNDRAWN =
 
 /**
  * The same of other trainers' own names, which a run that was taken back keeps: verl's times, counts and spreads, ms-swift's memory and
- * speed, the bounds over processes of TRL's clip ratios.
+ * speed; and what TRL and ms-swift log of held-out completions beside their rewards.
  */
 const UNDRAWN_OF_OTHERS =
-  /^(perf\/|timing_|global_seqlen\/|training\/|critic\/|prompt_length\/|response_length|response\/|num_turns|tool_call|actor\/(?:pg_loss|entropy_loss|kl_coef)|memory\(GiB\)|train_speed|entropy\/|sampling\/|.*_(?:runtime|per_second)$)/;
+  /^(perf\/|timing_|global_seqlen\/|training\/|critic\/|prompt_length\/|response_length|response\/|num_turns|tool_call|actor\/(?:pg_loss|entropy_loss|kl_coef)|memory\(GiB\)|train_speed|entropy\/|sampling\/|eval_(?:clip_ratio\/|completions\/|entropy$|frac_reward_zero_std$|kl$|num_tokens$|reward_std$)|.*_(?:runtime|per_second)$)/;
 
 /** Shares are read best between 0 and 1, with room for the point at 1. */
 const SHARE: readonly [number, number] = [0, 1.02];

@@ -9,7 +9,7 @@ import { releaseJob } from '../../train/run-lock.js';
 import type { GridJob } from './job.js';
 import { writeJobFile } from './job-file.js';
 import { appendToLog, lastLines } from './job-log.js';
-import { type RayDetails, RayJobs, type RayRequest } from './ray-jobs.js';
+import { type RayDetails, RayJobs, type RayNode, type RayRequest } from './ray-jobs.js';
 import type { RunJob } from './runner.js';
 
 export interface RayOptions {
@@ -25,7 +25,7 @@ export interface RayOptions {
   poll?: number;
 }
 
-/** A job is given up after so many questions in a row that nobody answers. */
+/** A job is given up after so many questions in a row that nobody answers; so is a cluster without nodes. */
 const PATIENCE = 30;
 
 /** Seconds that Ray waits for a stopped job to finish its step. Ray's own default, 3, would kill it within one. */
@@ -37,13 +37,27 @@ const VARIABLES = /^(TF_NUM_|TF_ENABLE_ONEDNN_OPTS$|ONEDNN_|REASON_RFT_PRECISION
 /** What Ray says of a job that found no free processor in time: 15 minutes, where RAY_JOB_START_TIMEOUT_SECONDS does not say more. */
 const WAITED_IN_VAIN = /failed to start within/;
 
+/** The nodes of a cluster. The dashboard of one that was just started answers some ten seconds before its first node is up. */
+async function waitForNodes(ray: RayJobs, poll: number): Promise<RayNode[]> {
+  for (let asked = 1; ; asked++) {
+    const nodes = await ray.nodes();
+    if (nodes.length > 0 || asked >= PATIENCE) return nodes;
+    await sleep(poll);
+  }
+}
+
 /**
  * The number of cells that the nodes of a cluster can run at once.
  *
+ * @param poll milliseconds between two questions while no node is up
  * @throws Error when no node has what one cell asks for: such a job would wait for ever
  */
-export async function countPlaces(ray: RayJobs, { cpus, gpus }: { cpus: number; gpus: number }): Promise<number> {
-  const nodes = await ray.nodes();
+export async function countPlaces(
+  ray: RayJobs,
+  { cpus, gpus }: { cpus: number; gpus: number },
+  poll = 1000,
+): Promise<number> {
+  const nodes = await waitForNodes(ray, poll);
   const places = nodes.map((node) =>
     Math.min(Math.floor(node.cpus / cpus), gpus === 0 ? Number.POSITIVE_INFINITY : Math.floor(node.gpus / gpus)),
   );
@@ -129,7 +143,10 @@ async function recordAttempt(
   { status, message }: RayDetails,
 ): Promise<string | undefined> {
   const output = await ray.logs(id).catch((error: Error) => error.message);
-  appendToLog(job, `Ray job ${id}, try ${metadata.attempt}: ${status}\n${output.trimEnd()}`);
+  const outcome = WAITED_IN_VAIN.test(message ?? '')
+    ? 'no processor became free in time; it is submitted again'
+    : status;
+  appendToLog(job, `Ray job ${id}, try ${metadata.attempt}: ${outcome}\n${output.trimEnd()}`);
   // A job that was killed leaves its lock, and on another machine nobody can tell that its process is gone.
   releaseJob(job.folder, id);
   if (status !== 'SUCCEEDED') return `${lastLines(output)}\nRay says: ${status}, ${message ?? 'no more'}`;

@@ -159,6 +159,8 @@ test('a job that waits longer than Ray allows has not failed: it is submitted ag
     requests.map(({ metadata }) => metadata.attempt),
     ['1', '1', '1', '1'],
   );
+  const log = readFileSync(jobLog(job), 'utf8');
+  assert.equal(log.match(/no processor became free in time; it is submitted again/g)!.length, 3);
 });
 
 test('what no node can run is refused at once; of what some can run, the places are counted', async () => {
@@ -174,6 +176,16 @@ test('what no node can run is refused at once; of what some can run, the places 
     countPlaces(ray, { cpus: 1, gpus: 4 }),
     /no node of the cluster at .* asks for, 1 and 4 \(--cpus, --gpus\); those of its nodes: 8 and 0, 5 and 3$/,
   );
+  // A cluster that was just started has no node for some seconds.
+  const up = nodes;
+  nodes = [];
+  setTimeout(() => {
+    nodes = up;
+  }, 20);
+  assert.equal(await countPlaces(ray, { cpus: 2, gpus: 0 }, 5), 4 + 2);
+  nodes = [];
+  await assert.rejects(countPlaces(ray, { cpus: 1, gpus: 0 }, 1), /those of its nodes: none is up$/);
+  nodes = up;
   const options = { workers: '9', ray: address, cpus: '2', gpus: '0', retries: '0' };
   assert.equal((await chooseRunner(options)).parallel, 6);
   assert.equal((await chooseRunner({ ...options, workers: '3' })).parallel, 3);
