@@ -195,4 +195,4 @@ export function grpoOptions({ grpo, lora, questions, rewards, heldOut }: Experim
 }
 
 /** What stands before the name of a reward in ms-swift's table of rewards, which has some of its own. */
-export const REWARD_PREFIX = 'kit_';
+const REWARD_PREFIX = 'kit_';

@@ -71,7 +71,8 @@ vLLM, DeepSpeed and several GPUs could not be tried where this folder was made.
 ## What comes of it
 
 \`out/grpo/final\` is the checkpoint, \`out/grpo/trainer_state.json\` the log, one line a step under the names of the kit, and
-\`out/grpo/completions/\` has every completion with its rewards, one file a rollout. \`npx reason-rft takeback\` takes them back.
+\`out/grpo/completions/\` has every completion with its rewards, one file a rollout. \`npx reason-rft takeback out/grpo --out
+runs/NAME\` makes a run of the kit of them.
 
 ## What to know of the settings
 
