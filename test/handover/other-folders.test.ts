@@ -22,10 +22,15 @@ let options: Omit<HandOverOptions, 'out' | 'to'>;
 before(async () => {
   const data = await writeColourRows(folder, 'train', 6);
   const heldOut = await writeColourRows(folder, 'held-out', 3);
-  // A checkpoint with patches that ms-swift knows; nothing here reads its weights.
+  // A checkpoint with the patches and the token that ms-swift knows; nothing here reads its weights.
   cpSync(shippedModel(), at('wide'), { recursive: true });
   const config = at('wide', 'config.json');
-  writeFileSync(config, readFileSync(config, 'utf8').replace('"patch_size": 8', '"patch_size": 14'));
+  writeFileSync(
+    config,
+    readFileSync(config, 'utf8')
+      .replace('"patch_size": 8', '"patch_size": 14')
+      .replace('"image_token_id": 671', '"image_token_id": 151655'),
+  );
   options = {
     ...{ data, model: at('wide'), rewards: 'accuracy,format=0.5' },
     grpo: grpoSettings({ ...SETTINGS, schedule: { decay: 'cosine' } }),
@@ -176,7 +181,11 @@ test('what is wrong is said by row, setting or checkpoint, and nothing is writte
   const cases: [to: 'verl' | 'ms-swift', changes: Partial<HandOverOptions>, message: RegExp][] = [
     ['verl', { data: bad }, /row 'a': its prompt has the text '<image>'/],
     ['ms-swift', { data: bad }, /row 'a': its prompt has the text '<image>'/],
-    ['ms-swift', { model: shippedModel() }, /patches of 8 pixels, and ms-swift prepares them for patches of 14 or 16/],
+    [
+      'ms-swift',
+      { model: shippedModel() },
+      /has patch_size 8, and ms-swift holds to those of the published checkpoints, 14 or 16/,
+    ],
     ['verl', { grpo: grpoSettings(SETTINGS) }, /grpo: schedule .*cosine/],
   ];
   for (const [to, changes, message] of cases)

@@ -37,7 +37,9 @@ def encoded(args, row):
     prompt = template.tokenizer.decode(inputs["input_ids"])
     while "<|image_pad|><|image_pad|>" in prompt:
         prompt = prompt.replace("<|image_pad|><|image_pad|>", "<|image_pad|>")
-    return {"text": prompt, "trained": template.tokenizer.decode(labels), "grid": inputs["image_grid_thw"].tolist()}, template.tokenizer
+    pictures = inputs["input_ids"].count(template.tokenizer.convert_tokens_to_ids("<|image_pad|>"))
+    answer = {"text": prompt, "trained": template.tokenizer.decode(labels), "grid": inputs["image_grid_thw"].tolist(), "pictureTokens": pictures}
+    return answer, template.tokenizer
 
 
 def rewards(args, tokenizer, ids, texts, split="train"):

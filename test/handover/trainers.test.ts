@@ -22,6 +22,8 @@ import { writeColourRows } from '../support/own-rows.js';
 const python = installedTrainers();
 const skip = python === undefined && 'verl and ms-swift are not installed: npm run bench -- --trainers';
 const TOKEN = 'a token of sixteen or more';
+const PICTURE_TOKEN = 151_655;
+type Json = { [field: string]: unknown };
 const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-trainers-'));
 let server: RewardServer;
 
@@ -39,13 +41,26 @@ before(async () => {
   writeFileSync(path.join(folder, 'mine.mjs'), REWARDS);
   const mine = path.join(folder, 'mine.mjs');
   const rewards = `${mine}#first,${mine}#second=0.5`;
-  // ms-swift resizes pictures for patches of 14 pixels, and the shipped model's are 8. No weights are read here.
+  // ms-swift knows the patches and the token of published checkpoints, and the shipped model has others. No weights are read here.
   const wide = path.join(folder, 'wide');
   cpSync(shippedModel(), wide, { recursive: true });
-  for (const name of ['config.json', 'preprocessor_config.json']) {
-    const file = path.join(wide, name);
-    writeFileSync(file, readFileSync(file, 'utf8').replaceAll('"patch_size": 8', '"patch_size": 14'));
-  }
+  const changed = (name: string, change: (json: Json) => void) => {
+    const json = JSON.parse(readFileSync(path.join(wide, name), 'utf8')) as Json;
+    change(json);
+    writeFileSync(path.join(wide, name), JSON.stringify(json));
+  };
+  changed('config.json', (config) => {
+    (config.vision_config as Json).patch_size = 14;
+    config.image_token_id = PICTURE_TOKEN;
+  });
+  changed('preprocessor_config.json', (config) => {
+    config.patch_size = 14;
+  });
+  changed('tokenizer.json', (tokenizer) => {
+    const { model, added_tokens } = tokenizer as { model: { vocab: Json }; added_tokens: Json[] };
+    model.vocab['<|image_pad|>'] = PICTURE_TOKEN;
+    added_tokens.find(({ content }) => content === '<|image_pad|>')!.id = PICTURE_TOKEN;
+  });
   for (const [to, model] of [
     ['verl', shippedModel()],
     ['ms-swift', wide],
@@ -148,7 +163,7 @@ test("ms-swift reads the folder: its arguments, rows and pictures, and the kit's
   const answer = await read<{
     rows: number[];
     first: { messages: object[] };
-    sft: { text: string; trained: string; grid: number[][] };
+    sft: { text: string; trained: string; grid: number[][]; pictureTokens: number };
     options: object;
     rewards: { tokens: number[]; values: { first: number[]; second: (number | null)[] } };
     evaluated: { values: { first: number[] } };
@@ -163,6 +178,8 @@ test("ms-swift reads the folder: its arguments, rows and pictures, and the kit's
   assert.match(trained, /^<think>\nIt is red\.\n<\/think>\n<answer>\nred\n<\/answer><\|im_end\|>\n?$/);
   // 32 x 32 is brought to 56 x 56, which is 3136: 4 x 4 patches of 14.
   assert.deepEqual(grid, [[1, 4, 4]]);
+  // Two by two patches are a token.
+  assert.equal(answer.sft.pictureTokens, 4);
   assert.deepEqual(answer.options, {
     ...{ num_generations: 4, beta: 0.04, loss_type: 'grpo', scale_rewards: 'group', reward_weights: [1, 0.5] },
     ...{ max_steps: 6, sft: [2, true, 0.1], trainer: 'GRPOConfig' },

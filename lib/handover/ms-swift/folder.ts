@@ -25,7 +25,7 @@ import { sftOptions } from './sft-options.js';
  */
 export async function writeMsSwift(folder: string, experiment: Experiment): Promise<void> {
   const { stageOne, heldOut, lora, grpo, questions } = experiment;
-  refuseOtherPatches(experiment.model);
+  refuseOtherPictures(experiment.model);
   const translated = {
     grpo: grpoOptions(experiment),
     ...(stageOne && { sft: sftOptions(stageOne.settings, stageOne.rows.length) }),
@@ -51,17 +51,19 @@ export async function writeMsSwift(folder: string, experiment: Experiment): Prom
   writeFileOfPartial(at('README.md'), readmeText(experiment, notes, packages));
 }
 
-/** The sides of patches of the published checkpoints. ms-swift resizes pictures for these, whatever the checkpoint says. */
-const PATCH_SIZES = [14, 16];
+/** The sides of patches of the published checkpoints, and the token of a picture there. ms-swift holds to these, whatever a checkpoint says. */
+const [PATCH_SIZES, PICTURE_TOKEN] = [[14, 16], 151_655];
 
-/** @throws Error when the checkpoint cuts pictures into other patches */
-function refuseOtherPatches(model: HandedModel): void {
+/** @throws Error when the checkpoint cuts pictures into other patches, or has another token for them */
+function refuseOtherPictures(model: HandedModel): void {
   if (!('folder' in model)) return;
-  const { patchSize } = readConfig(model.folder).vision;
-  if (!PATCH_SIZES.includes(patchSize))
-    throw new Error(
-      `${model.folder} cuts pictures into patches of ${patchSize} pixels, and ms-swift prepares them for patches of ${PATCH_SIZES.join(' or ')}; hand over to TRL or verl`,
+  const { vision, imageTokenId } = readConfig(model.folder);
+  const has = (what: string, value: number, wanted: string) =>
+    new Error(
+      `${model.folder} has ${what} ${value}, and ms-swift holds to those of the published checkpoints, ${wanted}; hand over to TRL or verl`,
     );
+  if (!PATCH_SIZES.includes(vision.patchSize)) throw has('patch_size', vision.patchSize, PATCH_SIZES.join(' or '));
+  if (imageTokenId !== PICTURE_TOKEN) throw has('image_token_id', imageTokenId, String(PICTURE_TOKEN));
 }
 
 /** What both configurations hold beside the arguments of one phase. */
