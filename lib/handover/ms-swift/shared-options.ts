@@ -8,7 +8,6 @@ export const RUN_OPTIONS = {
   save_strategy: 'steps',
   save_total_limit: 2,
   add_version: false,
-  create_checkpoint_symlink: true,
   // All rows are trained on, and one that cannot be read is an error and not left out.
   ...{ split_dataset_ratio: 0, strict: true },
   warmup_ratio: 0,
