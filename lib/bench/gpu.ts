@@ -7,6 +7,7 @@ import path from 'node:path';
 import { median } from 'simple-statistics';
 import { writeFileAtomic } from '../engine/atomic-write.js';
 import { cardText, type Device, findCards } from '../engine/gpu.js';
+import { watchCardMemory } from './card-memory.js';
 import { checkpointOfWidth, writePrompts } from './inputs.js';
 import { startWorker } from './process.js';
 import { type Phase, runSizeSide, type SizeSide, writeSizeInputs } from './size.js';
@@ -38,6 +39,8 @@ export interface GpuEntry {
   seconds?: number[];
   /** The phases of a size. */
   phases?: Phase[];
+  /** The most memory that was taken on the card, in megabytes of 2^20 bytes. */
+  cardMegabytes?: number;
   /** The largest difference of losses between GPU and CPU, as a share. */
   lossDifference?: number;
   /** Why there is no number. */
@@ -84,32 +87,48 @@ export function runGpuBench({ root, peerPython }: { root: string; peerPython?: s
   return runGpuTasks({ root, peerPython, device: 'gpu', folder: path.join(root, 'runs') }, tasks);
 }
 
-/** Runs tasks until the time is over, writes `gpu.json` after each, and returns the text of their lines. */
+/** Runs tasks until the time is over, writes `gpu.json` before and after each, and returns the text of their lines. */
 export async function runGpuTasks(options: GpuBenchOptions, tasks: readonly GpuTask[]): Promise<string> {
   const { device, folder } = options;
   const began = performance.now();
   const left = () => END - (performance.now() - began) / 1000;
   const { versions } = await askKit(device, left());
-  const bench = { ...options, left, prompts: await writePrompts(path.join(folder, 'bench')) };
   const card = device === 'gpu' ? (findCards() ?? []).map(cardText).join(', ') : 'no card: tried on the CPU';
   console.log(`${card}; TensorFlow ${versions.tensorflow}`);
+  const bench = { ...options, left, prompts: await writePrompts(path.join(folder, 'bench')) };
   const entries: GpuEntry[] = [];
-  const leftOut: string[] = [];
-  for (const task of tasks) {
-    if (left() < END - LAST_START) {
-      leftOut.push(taskText(task));
-      continue;
-    }
+  const waiting = [...tasks];
+  const save = () => {
+    const result = { card, versions, entries, leftOut: waiting.map(taskText) };
+    writeFileAtomic(path.join(folder, 'gpu.json'), `${JSON.stringify(result, null, 2)}\n`);
+  };
+  save();
+  await writeInputs(bench, tasks);
+  while (waiting.length > 0 && left() >= END - LAST_START) {
+    const task = waiting[0]!;
+    console.log(`${taskText(task)} begins with ${left().toFixed(0)} s left`);
     const entry = await runTask(bench, task);
+    waiting.shift();
     entries.push(entry);
     console.log(entryText(entry));
-    writeFileAtomic(
-      path.join(folder, 'gpu.json'),
-      `${JSON.stringify({ card, versions, entries, leftOut }, null, 2)}\n`,
-    );
+    save();
   }
-  const rest = leftOut.length > 0 ? [`left out, as the time was over: ${leftOut.join('; ')}`] : [];
+  const rest = waiting.length > 0 ? [`left out, as the time was over: ${waiting.map(taskText).join('; ')}`] : [];
   return [card, ...entries.map(entryText), ...rest].join('\n');
+}
+
+/** Writes the checkpoints that the tasks need and that are not there yet, before anything is measured. */
+async function writeInputs({ folder }: GpuBench, tasks: readonly GpuTask[]): Promise<void> {
+  const bench = path.join(folder, 'bench');
+  for (const task of tasks) {
+    try {
+      if (task.kind === 'size') await writeSizeInputs(bench, task.size);
+      else checkpointOfWidth(bench, task.workload.width);
+    } catch (error) {
+      // The tasks that need it will say so again; the others go on.
+      console.error(`${taskText(task)}: its checkpoint could not be written: ${(error as Error).message}`);
+    }
+  }
 }
 
 interface GpuBench extends GpuBenchOptions {
@@ -120,30 +139,35 @@ interface GpuBench extends GpuBenchOptions {
 }
 
 async function runTask(bench: GpuBench, task: GpuTask): Promise<GpuEntry> {
+  const entry = { name: taskText(task), side: task.kind === 'losses' ? ('GPU against CPU' as const) : task.side };
   try {
-    if (task.kind === 'losses') return await compareLosses(bench, task.workload);
-    if (task.kind === 'size') {
-      const { phases, error } = await runSizeTask(bench, task.size, task.side);
-      return { name: taskText(task), side: task.side, phases, ...(error === undefined ? {} : { error }) };
-    }
-    const { seconds, error } = await ask(bench, task.workload, task.side, bench.device);
-    const entry = { name: taskText(task), side: task.side };
-    return error === undefined ? { ...entry, seconds } : { ...entry, error };
+    if (task.kind === 'losses') return { ...entry, ...(await compareLosses(bench, task.workload)) };
+    const { result, cardMegabytes } = await watchCardMemory(() => measureTask(bench, task));
+    return { ...entry, ...result, ...(cardMegabytes === undefined ? {} : { cardMegabytes }) };
   } catch (error) {
-    const side = task.kind === 'losses' ? ('GPU against CPU' as const) : task.side;
-    return { name: taskText(task), side, error: (error as Error).message };
+    return { ...entry, error: (error as Error).message };
   }
 }
 
+/** The phases of a size, or the seconds of a workload. */
+async function measureTask(
+  bench: GpuBench,
+  task: Exclude<GpuTask, { kind: 'losses' }>,
+): Promise<Pick<GpuEntry, 'phases' | 'seconds' | 'error'>> {
+  if (task.kind === 'size') return runSizeTask(bench, task.size, task.side);
+  const { seconds, error } = await ask(bench, task.workload, task.side, bench.device);
+  return error === undefined ? { seconds } : { error };
+}
+
 /** The same steps of SFT on the CPU and on the GPU, products in whole float32 on both. */
-async function compareLosses(bench: GpuBench, workload: Workload): Promise<GpuEntry> {
+async function compareLosses(bench: GpuBench, workload: Workload): Promise<Pick<GpuEntry, 'lossDifference' | 'error'>> {
   const [cpu, gpu] = [await ask(bench, workload, 'kit', 'cpu'), await ask(bench, workload, 'kit', bench.device)];
-  const entry = { name: `losses of ${workloadText(workload)}`, side: 'GPU against CPU' as const };
-  if (!cpu.losses || !gpu.losses) return { ...entry, error: cpu.error ?? gpu.error ?? 'a side gave no losses' };
+  if (!cpu.losses) return { error: `the CPU gave no losses: ${cpu.error ?? 'without a reason'}` };
+  if (!gpu.losses) return { error: `the GPU gave no losses: ${gpu.error ?? 'without a reason'}` };
   const lossDifference = Math.max(...cpu.losses.map((loss, i) => Math.abs(gpu.losses![i]! - loss) / Math.abs(loss)));
-  if (lossDifference <= LOSS_TOLERANCE) return { ...entry, lossDifference };
+  if (lossDifference <= LOSS_TOLERANCE) return { lossDifference };
   const error = `the losses differ by ${lossDifference}: ${cpu.losses.join(', ')} on the CPU, ${gpu.losses.join(', ')} on the GPU`;
-  return { ...entry, lossDifference, error };
+  return { lossDifference, error };
 }
 
 /** The environment of a process: where it computes, and how. Neither side rounds the factors of float32 products (TF32). */
@@ -192,21 +216,25 @@ async function runSizeTask(
   side: GpuSide,
 ): Promise<SizeSide> {
   const inputs = await writeSizeInputs(path.join(folder, 'bench'), size);
-  const options = { env: environmentOf(side, device), seconds: left() };
+  // The peers compute a size in bfloat16.
+  const env = { ...environmentOf(side, device), REASON_RFT_PRECISION: 'bfloat16' };
+  const options = { env, seconds: left() };
   return runSizeSide(inputs, side === 'PyTorch' ? { root, peerPython: peerPython! } : undefined, options);
 }
 
 function taskText(task: GpuTask): string {
   if (task.kind === 'losses') return `losses of ${workloadText(task.workload)}`;
-  const what = task.kind === 'size' ? `the shape of Qwen2-VL-${task.size.toUpperCase()}` : workloadText(task.workload);
+  const what =
+    task.kind === 'size' ? `the shape of Qwen2-VL-${task.size.toUpperCase()} in bfloat16` : workloadText(task.workload);
   return `${what}, ${task.side}`;
 }
 
 /** An entry on one line: medians in seconds. */
-function entryText({ name, seconds, phases, lossDifference, error }: GpuEntry): string {
+function entryText({ name, seconds, phases, cardMegabytes, lossDifference, error }: GpuEntry): string {
   const parts = [
     ...(seconds ? [`${median(seconds).toFixed(3)} s`] : []),
     ...(phases ?? []).map((phase) => `${phase.phase} ${phase.seconds.at(-1)!.toFixed(2)} s`),
+    ...(cardMegabytes === undefined ? [] : [`${((cardMegabytes * 2 ** 20) / 1e9).toFixed(1)} GB of the card`]),
     ...(lossDifference === undefined ? [] : [`largest difference ${lossDifference.toExponential(1)}`]),
     ...(error === undefined ? [] : [`failed: ${error}`]),
   ];

@@ -1,5 +1,5 @@
 /** Talks to a worker process of the benchmark, which gets a request a line and answers with a line. */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { BenchAnswer, BenchRequest, LearnRequest } from './workload.js';
 
@@ -19,9 +19,47 @@ export interface ProcessOptions {
   seconds?: number;
 }
 
-/** What `spawn` takes for the options of a process that is talked to. */
+/**
+ * What `spawn` takes for the options of a process that is talked to. When its time is over it is killed: a trainer that hears a gentler
+ * signal would finish its step first.
+ */
 export function spawnOptions({ env, seconds }: ProcessOptions) {
-  return { env, ...(seconds === undefined ? {} : { timeout: Math.max(1, Math.ceil(1000 * seconds)) }) };
+  const limit = seconds === undefined ? {} : { timeout: Math.max(1, Math.ceil(1000 * seconds)) };
+  return { env, ...limit, killSignal: 'SIGKILL' as const };
+}
+
+/** So much of what a process writes to stderr is kept. */
+const KEPT = 2000;
+
+/** Keeps the end of what a process writes to stderr, and says in words why the process ended. */
+export class EndWatch {
+  private errors = '';
+  private readonly began = performance.now();
+
+  constructor(
+    child: ChildProcess,
+    private readonly seconds: number | undefined,
+  ) {
+    child.stderr?.on('data', (chunk: Buffer) => this.note(chunk.toString()));
+    child.on('error', (error) => this.note(`\n${error.message}`));
+    // Writing to a process that has just ended is no fault of its own: that it ended is said.
+    child.stdin?.on('error', () => {});
+  }
+
+  /** Adds what else is known of an end. */
+  note(text: string): void {
+    this.errors = (this.errors + text).slice(-KEPT);
+  }
+
+  /** The last lines of stderr, and where a signal ended the process, which one, or that its time was over. */
+  reason(signal: NodeJS.Signals | null, lines = 1): string {
+    const last = this.errors.trim().split('\n').slice(-lines).join(' ');
+    if (signal === null) return last || 'it said nothing';
+    const elapsed = (performance.now() - this.began) / 1000;
+    const timeOver = this.seconds !== undefined && elapsed >= this.seconds;
+    const end = timeOver ? `the time was over after ${elapsed.toFixed(0)} s` : `ended by ${signal}`;
+    return last ? `${end}: ${last}` : end;
+  }
 }
 
 /**
@@ -35,22 +73,22 @@ export async function startWorker<Hello>(
   options: ProcessOptions = {},
 ): Promise<Worker<Hello>> {
   const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], ...spawnOptions(options) });
-  let errors = '';
-  child.stderr.on('data', (chunk: Buffer) => {
-    errors = (errors + chunk.toString()).slice(-2000);
-  });
+  const watch = new EndWatch(child, options.seconds);
   const waiting: ((line: string | undefined) => void)[] = [];
   createInterface({ input: child.stdout }).on('line', (line) => waiting.shift()?.(line));
-  child.on('error', (error) => {
-    errors = error.message;
-  });
-  child.on('close', () => {
+  let end: { signal: NodeJS.Signals | null } | undefined;
+  child.on('close', (_, signal) => {
+    end = { signal };
     for (const answer of waiting.splice(0)) answer(undefined);
   });
-  const nextLine = () => new Promise<string | undefined>((resolve) => waiting.push(resolve));
+  const nextLine = () =>
+    new Promise<string | undefined>((resolve) => {
+      if (end) resolve(undefined);
+      else waiting.push(resolve);
+    });
+  const why = (lines: number) => watch.reason(end?.signal ?? null, lines);
   const hello = await nextLine();
-  if (hello === undefined)
-    throw new Error(`${program} ${args[0]} ended: ${errors.trim().split('\n').slice(-3).join(' ')}`);
+  if (hello === undefined) throw new Error(`${program} ${args[0]} ended: ${why(3)}`);
   return {
     hello: JSON.parse(hello) as Hello,
     async ask(request) {
@@ -58,7 +96,7 @@ export async function startWorker<Hello>(
       child.stdin.write(`${JSON.stringify(request)}\n`);
       const line = await reply;
       return line === undefined
-        ? { error: `the process ended: ${errors.trim().split('\n').at(-1) ?? ''}`, peakMegabytes: 0 }
+        ? { error: `the process ended: ${why(1)}`, peakMegabytes: 0 }
         : (JSON.parse(line) as BenchAnswer);
     },
     close() {

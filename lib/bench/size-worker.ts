@@ -2,10 +2,11 @@
  * Measures the kit's side of `npm run bench -- --size=...`. It prints one JSON line a phase, with its seconds and the peak of resident
  * memory.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { startEngine } from '../engine/backend.js';
+import { peakMemory, resetPeakMemory } from '../engine/memory.js';
 import { Generator } from '../model/generate.js';
 import { addAdapters, LORA_DEFAULTS } from '../model/lora.js';
 import { encodePrompt, loadModel } from '../model/model.js';
@@ -49,24 +50,14 @@ function startClock(): () => Lap {
 
 /** Runs a phase, which calls `lap` after each of its runs, and writes its line. */
 async function runPhase(name: string, run: (lap: () => void) => Promise<void>): Promise<void> {
-  resetPeak();
+  resetPeakMemory();
   const laps: Lap[] = [];
   const clock = startClock();
   await run(() => laps.push(clock()));
   const seconds = laps.map((lap) => lap.seconds);
   const cpuSeconds = laps.map((lap) => lap.cpu);
-  const line = { phase: name, seconds, cpuSeconds, peakMegabytes: peakMegabytes() };
+  const line = { phase: name, seconds, cpuSeconds, peakMegabytes: peakMemory() };
   process.stdout.write(`${JSON.stringify(line)}\n`);
-}
-
-/** Begins the peak of resident memory anew. Only Linux can; elsewhere a phase's peak is that of all phases so far. */
-function resetPeak(): void {
-  if (process.platform === 'linux') writeFileSync('/proc/self/clear_refs', '5');
-}
-
-function peakMegabytes(): number {
-  if (process.platform !== 'linux') return process.resourceUsage().maxRSS / 1024;
-  return Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync('/proc/self/status', 'utf8'))![1]) / 1024;
 }
 
 async function main(): Promise<void> {

@@ -18,12 +18,15 @@ import { writePrompt } from '../tasks/prompts.js';
 import { drawScene } from '../tasks/world/ray-cast.js';
 import type { Scene } from '../tasks/world/scene.js';
 import { describeProcessor } from './machine.js';
-import { type ProcessOptions, spawnOptions } from './process.js';
+import { EndWatch, type ProcessOptions, spawnOptions } from './process.js';
 import { SIZES } from './published-shapes.js';
 import { writeRandomCheckpoint } from './random-checkpoint.js';
 
 /** Pixels a side of the prompt's image: 16 x 16 patches, 64 visual tokens. */
 const IMAGE = 224;
+
+/** A side that has not ended after so long is ended; its phases up to then stay. The 7B's shape takes this kit some ten minutes. */
+const MOST_SECONDS = 3600;
 
 /** What a phase took. */
 export interface Phase {
@@ -66,7 +69,7 @@ export async function runSize(options: { root: string; size: string; peerPython?
     if (name === 'peer' && !peerPython) continue;
     const peers = name === 'peer' ? { root, peerPython: peerPython! } : undefined;
     const env = { ...process.env, REASON_RFT_PRECISION: name === 'float32' ? 'float32' : 'bfloat16' };
-    sides[name] = await runSizeSide(inputs, peers, { env });
+    sides[name] = await runSizeSide(inputs, peers, { env, seconds: MOST_SECONDS });
     // What is measured stays, also when a later side takes all memory and the bench is ended.
     const result = { size, parameters, machine, ...sides };
     writeFileAtomic(path.join(root, 'runs', `size-${size}.json`), `${JSON.stringify(result, null, 2)}\n`);
@@ -103,25 +106,21 @@ async function writeSizePrompt(folder: string): Promise<string> {
   return file;
 }
 
-/** Runs a program that writes one phase a line, and prints each as it comes. */
-function runPhases(program: string, args: readonly string[], options: ProcessOptions): Promise<SizeSide> {
+/** Runs a program that writes one phase a line, and prints each as it comes. What was measured before a failure stays. */
+export function runPhases(program: string, args: readonly string[], options: ProcessOptions): Promise<SizeSide> {
   return new Promise((resolve) => {
     const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], ...spawnOptions(options) });
+    const watch = new EndWatch(child, options.seconds);
     const script = path.basename(args.at(-3)!);
-    const side: SizeSide = { phases: [] };
-    let errors = '';
-    child.stderr.on('data', (chunk: Buffer) => {
-      errors = (errors + chunk.toString()).slice(-2000);
-    });
+    const phases: Phase[] = [];
     createInterface({ input: child.stdout }).on('line', (line) => {
-      side.phases.push(JSON.parse(line) as Phase);
       console.log(`${script}: ${line}`);
+      // A library may print into it too.
+      if (line.startsWith('{"phase"')) phases.push(JSON.parse(line) as Phase);
+      else watch.note(`\n${line}`);
     });
-    child.on('error', (error) => resolve({ ...side, error: error.message }));
-    child.on('close', (code, signal) => {
-      if (code === 0) resolve(side);
-      else resolve({ ...side, error: signal ? `ended by ${signal}` : (errors.trim().split('\n').at(-1) ?? '') });
-    });
+    child.on('error', () => resolve({ phases, error: watch.reason(null) }));
+    child.on('close', (code, signal) => resolve(code === 0 ? { phases } : { phases, error: watch.reason(signal) }));
   });
 }
 

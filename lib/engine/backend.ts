@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import util from 'node:util';
 import * as tf from '@tensorflow/tfjs';
-import { askedDevice, type Device, gpuFacts, hideCards, whyNoGpu } from './gpu.js';
+import { askedDevice, cudaCompilerFolder, type Device, gpuFacts, hideCards, whyNoGpu } from './gpu.js';
 import { type Binding, isTensorFlow, nodeBackend } from './tfjs-node.js';
 
 /** The engine that `startEngine` started. */
@@ -138,6 +138,8 @@ function setTensorFlowVariables(): void {
   // Else the first process takes the whole GPU, and a second notebook finds none.
   process.env.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true';
   if (availableParallelism() <= FEW_CORES) process.env.TF_NUM_INTRAOP_THREADS ??= '1';
+  const compiler = asksXla() ? cudaCompilerFolder() : undefined;
+  if (compiler !== undefined) process.env.XLA_FLAGS ??= `--xla_gpu_cuda_data_dir=${compiler}`;
 }
 
 function loadTensorFlow(): Binding {

@@ -27,10 +27,17 @@ export interface GraphicsCard {
   capability?: string;
 }
 
+/** A driver that has not answered after so long answers no more. */
+const DRIVER_SECONDS = 20;
+
 /** The cards of this machine; undefined where no NVIDIA driver answers. */
 export function findCards(): GraphicsCard[] | undefined {
   const ask = (fields: string) =>
-    spawnSync('nvidia-smi', [`--query-gpu=${fields}`, '--format=csv,noheader,nounits'], { encoding: 'utf8' });
+    spawnSync('nvidia-smi', [`--query-gpu=${fields}`, '--format=csv,noheader,nounits'], {
+      encoding: 'utf8',
+      // A driver in trouble does not answer at all.
+      timeout: 1000 * DRIVER_SECONDS,
+    });
   const answer = ask('index,name,memory.total,compute_cap');
   if (answer.error) return undefined;
   if (answer.status === 0) return parseCards(answer.stdout);
@@ -189,6 +196,16 @@ export function hideCards(asked: Device | undefined, tensorflow = tensorflowOfBi
   const hidden = cards.filter((card) => !usable.includes(card)).map(cardText);
   const goesOn = usable.length > 0 ? `computes on ${usable.map(cardText).join(', ')}` : 'computes on the CPU';
   return `this TensorFlow has no code for ${hidden.join(', ')} (it has code for ${build.capabilities.join(', ')}): it ${goesOn}`;
+}
+
+/**
+ * The folder in which XLA finds `ptxas` and `libdevice` for a GPU: that of CUDA's compiler in pip's `nvidia` folders beside TensorFlow.
+ * Undefined where there is none.
+ */
+export function cudaCompilerFolder(tensorflow = tensorflowOfBinding()): string | undefined {
+  if (tensorflow === undefined) return undefined;
+  const folder = path.join(tensorflow, '..', 'nvidia', 'cuda_nvcc');
+  return existsSync(folder) ? folder : undefined;
 }
 
 /** The folder of the TensorFlow that the binding was built against, as set-up noted it beside the binding; undefined where there is no note. */

@@ -4,7 +4,7 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import { matrixPrecision, shardCount } from './backend.js';
-import { isPacked, mapTensor, type PackedWeight, shapeOf, tensorOf, unpack, type Weight, widen } from './packed.js';
+import { isPacked, mapTensor, type PackedWeight, rowBlocks, shapeOf, unpack, type Weight, widen } from './packed.js';
 import { runAfter } from './record.js';
 import { DT_BFLOAT16, flagAttribute, isTensorFlow, nodeBackend, typeAttribute } from './tfjs-node.js';
 
@@ -97,8 +97,12 @@ function gradientByOutputs(dy: tf.Tensor2D, weight: Weight): tf.Tensor {
 
 /** A product of at most so many rows, as decoding has them, takes most of its time to read the weight, and not to multiply. */
 const FEW_ROWS = 32;
-/** Numbers of a weight in one block: 4 MB when they are widened, which a processor's cache holds and the allocator uses again. */
+/**
+ * Numbers of a weight in one block: 4 MB when they are widened, which a processor's cache holds and the allocator uses again. A very
+ * large weight has larger blocks, since each is three operations more in the graph.
+ */
 const BLOCK = 2 ** 20;
+const MOST_BLOCKS = 16;
 
 function runsInBlocks(x: tf.Tensor2D, weight: Weight): boolean {
   if (x.shape[0] > FEW_ROWS || tf.util.sizeFromShape(shapeOf(weight)) <= BLOCK) return false;
@@ -113,18 +117,17 @@ function runsInBlocks(x: tf.Tensor2D, weight: Weight): boolean {
  */
 function productsOfBlocks(x: tf.Tensor2D, weight: Weight): tf.Tensor[] {
   const [rows, width] = shapeOf(weight) as [number, number];
-  const rowsPerBlock = Math.max(1, Math.floor(BLOCK / width));
+  const rowsPerBlock = Math.max(1, Math.floor(BLOCK / width), Math.ceil(rows / MOST_BLOCKS));
   const count = Math.ceil(rows / rowsPerBlock);
   const sizes = Array.from({ length: count }, (_, i) => Math.min(rowsPerBlock, rows - i * rowsPerBlock));
-  // Blocks of whole rows are views of the weight too.
-  const blocks = tf.split(tensorOf(weight), sizes, 0);
+  const blocks: ((dependency: tf.Tensor) => tf.Tensor)[] = isPacked(weight)
+    ? rowBlocks(weight, sizes)
+    : tf.split(weight as tf.Tensor2D, sizes, 0).map((block) => () => block);
   let previous: tf.Tensor = x;
   return blocks.map((block) => {
-    const held = heldBack(
-      mapTensor(weight, () => block),
-      previous,
-    );
-    previous = matrixProduct(x, held, false, true);
+    const wide = block(previous);
+    previous = matrixProduct(x, wide, false, true);
+    wide.dispose();
     return previous;
   });
 }

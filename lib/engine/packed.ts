@@ -7,7 +7,7 @@
  * would send the weights across the bus.
  */
 import * as tf from '@tensorflow/tfjs';
-import { runAfter } from './record.js';
+import { runAfter, runAfterById } from './record.js';
 import { DT_BFLOAT16, flagAttribute, isTensorFlow, nodeBackend, typeAttribute } from './tfjs-node.js';
 
 /** A weight of shape `[..., width]` in bfloat16. */
@@ -57,17 +57,52 @@ export function mapTensor(weight: Weight, f: (tensor: tf.Tensor) => tf.Tensor): 
 /** The weight as a float32 tensor: itself where it is one, else a new tensor of the same numbers. It takes no gradient. */
 export function widen(weight: Weight): tf.Tensor {
   if (!isPacked(weight)) return weight;
+  const halves = unpack(weight);
+  const wide = castToFloat32(halves);
+  nodeBackend().binding.deleteTensor(halves);
+  return wide;
+}
+
+/** A new float32 tensor of the numbers of a bfloat16 one. */
+function castToFloat32(halves: number): tf.Tensor {
   const backend = nodeBackend();
   const { binding } = backend;
-  const halves = unpack(weight);
   const attributes = [
     typeAttribute('SrcT', DT_BFLOAT16),
     typeAttribute('DstT', binding.TF_FLOAT),
     flagAttribute('Truncate', false),
   ];
   const [wide] = binding.executeOp('Cast', attributes, [halves], 1);
-  binding.deleteTensor(halves);
   return backend.createOutputTensor(wide!);
+}
+
+/**
+ * The weight's rows in blocks, none of which is widened yet.
+ *
+ * @param sizes rows of each block
+ * @returns functions, each to be called once, that widen a block; inside a compiled step not before `dependency` is there
+ */
+export function rowBlocks(weight: PackedWeight, sizes: readonly number[]): ((dependency: tf.Tensor) => tf.Tensor)[] {
+  const backend = nodeBackend();
+  const { binding } = backend;
+  const halves = unpack(weight);
+  const [lengths, axis] = [tf.tensor1d([...sizes], 'int32'), tf.scalar(0, 'int32')];
+  const attributes = [
+    { name: 'num_split', type: binding.TF_ATTR_INT, value: sizes.length },
+    typeAttribute('T', DT_BFLOAT16),
+    typeAttribute('Tlen', binding.TF_INT32),
+  ];
+  const inputs = [halves, ...backend.getInputTensorIds([lengths, axis])];
+  // Blocks of whole rows share the weight's memory.
+  const blocks = binding.executeOp('SplitV', attributes, inputs, sizes.length);
+  binding.deleteTensor(halves);
+  tf.dispose([lengths, axis]);
+  return blocks.map(({ id }) => (dependency) => {
+    const held = runAfterById(id, DT_BFLOAT16, dependency);
+    const wide = castToFloat32(held);
+    for (const used of new Set([id, held])) binding.deleteTensor(used);
+    return wide;
+  });
 }
 
 /**

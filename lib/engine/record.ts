@@ -47,7 +47,16 @@ let recorderAtWork: GraphRecorder | undefined;
  * from being pulled forward. Outside a compiled step nothing needs holding back.
  */
 export function runAfter<T extends tf.Tensor>(x: T, dependency: tf.Tensor): T {
-  return (recorderAtWork ? recorderAtWork.order(x, dependency) : x) as T;
+  if (!recorderAtWork) return x;
+  const backend = nodeBackend();
+  const [id] = backend.getInputTensorIds([x]) as [number];
+  const ordered = recorderAtWork.order(id, backend.typeAttributeFromTensor(x), dependency);
+  return backend.createOutputTensor(ordered) as T;
+}
+
+/** The same for a tensor of a type that tfjs lacks, by the binding's numbers of the tensor and its type; outside a step the same number. */
+export function runAfterById(id: number, type: number, dependency: tf.Tensor): number {
+  return recorderAtWork ? recorderAtWork.order(id, type, dependency).id : id;
 }
 
 /**
@@ -148,17 +157,16 @@ class GraphRecorder {
     this.nodes.push({ name: `out${index}`, op: 'Identity', inputs: [source], attributes });
   }
 
-  /** A node with the value of `x`, which waits for `dependency`. */
-  order(x: tf.Tensor, dependency: tf.Tensor): tf.Tensor {
-    const [id, awaited] = this.backend.getInputTensorIds([x, dependency]) as [number, number];
-    const type = this.backend.typeAttributeFromTensor(x);
+  /** A node with the value of a tensor, which waits for `dependency`. */
+  order(id: number, type: number, dependency: tf.Tensor): TensorMetadata {
+    const [awaited] = this.backend.getInputTensorIds([dependency]) as [number];
     const [metadata] = this.real.executeOp('Identity', [typeAttribute('T', type)], [id], 1) as [TensorMetadata];
     const name = `n${this.nodes.length}`;
     // "^" marks an input that is waited for and not read.
     const inputs = [this.nodeOf.get(id), `^${this.nodeOf.get(awaited)?.replace(/:\d+$/, '')}`] as string[];
     this.nodes.push({ name, op: 'Identity', inputs, attributes: { T: { type } } });
     this.note(metadata, name);
-    return this.backend.createOutputTensor(metadata);
+    return metadata;
   }
 
   dispose(): void {

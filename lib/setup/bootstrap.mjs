@@ -18,6 +18,7 @@ npm run lab            JupyterLab with the TypeScript kernel, on this machine's 
 npm run doctor         what computes here, what is missing and how to mend it (-- --json)
 npm run bench          speed and memory, beside PyTorch, transformers and TRL (-- --no-peers, -- --headlines;
                        -- --size=2b or 7b: a random checkpoint of Qwen2-VL's shape, up to 22 GB of memory;
+                       -- --memory: of the optimizer and of pictures;
                        -- --gpu: on a GPU, in under eight minutes; -- --trainers: installs verl and ms-swift for tests, 6 GB)
 npm run study          train and evaluate a study, cell by cell, resumable (-- --profile standard; options: npx reason-rft study --help)
 npm run ray            a Ray cluster of this machine (installs Ray into runs/ray), for study -- --ray http://127.0.0.1:8265

@@ -1,5 +1,5 @@
 /** `npm run doctor`: what computes on this machine, with which versions; what is missing, and the command that mends it. */
-import { spawnSync } from 'node:child_process';
+import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, statfsSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -33,8 +33,8 @@ export function examine(): DoctorReport {
   const chromium = findChromium();
   const engine = probeEngine();
   const facts = {
-    engine: engine ?? 'wasm only: TensorFlow cannot be loaded',
-    gpu: gpuText(gpu, engine?.endsWith('on the GPU') ?? false),
+    engine: engine.text,
+    gpu: gpuText(gpu, engine.computes === 'gpu'),
     cuda: cudaText(gpu),
     node: process.versions.node,
     npm: /npm\/(\S+)/.exec(process.env.npm_config_user_agent ?? '')?.[1] ?? ask('npm', ['--version']) ?? 'missing',
@@ -51,7 +51,9 @@ export function examine(): DoctorReport {
     disk: `${gigabytes(Number(bavail) * Number(bsize))} free`,
   };
   const missing = missingSteps();
-  if (!engine && missing.length === 0) {
+  if (engine.computes === 'nothing' && process.env.REASON_RFT_DEVICE !== 'cpu') {
+    missing.push({ name: 'an engine that computes', mend: 'REASON_RFT_DEVICE=cpu npm start computes on the CPU' });
+  } else if ((engine.computes === 'nothing' || engine.computes === 'wasm') && missing.length === 0) {
     missing.push({
       name: 'a TensorFlow that loads',
       mend: `rm ${path.relative(process.cwd(), BINDING)} && npm start`,
@@ -84,16 +86,43 @@ function cudaText({ build, libraries }: GpuFacts): string {
   return [built, ...libraryText].join('; ');
 }
 
-/** What computes once `startEngine` ran; undefined where TensorFlow does not load. */
-function probeEngine(): string | undefined {
-  const script = `require(${JSON.stringify(path.join(__dirname, '..', 'engine', 'backend.js'))}).startEngine().then((e) => {
-    console.log(JSON.stringify(e)); process.exit(0); });`;
-  const result = spawnSync(process.execPath, ['-e', script], { encoding: 'utf8', cwd: ROOT });
-  const line = result.stdout?.trim().split('\n').at(-1);
-  if (result.status !== 0 || !line?.startsWith('{')) return undefined;
-  const engine = JSON.parse(line) as { backend: string; gpu: boolean; version: string };
-  if (engine.backend !== 'tensorflow') return undefined;
-  return `TensorFlow ${engine.version} on the ${engine.gpu ? 'GPU' : 'CPU'}`;
+/** What the probe of the engine came to. */
+export interface EngineProbe {
+  text: string;
+  computes: 'gpu' | 'cpu' | 'wasm' | 'nothing';
+}
+
+/** A process that has not answered after so many seconds hangs, as it can at a broken driver. */
+const PROBE_SECONDS = 120;
+
+/** Starts the engine and computes with it, in a process of its own. */
+function probeEngine(): EngineProbe {
+  const program = path.join(__dirname, 'probe-engine');
+  const args = __filename.endsWith('.ts') ? ['--import', 'tsx', `${program}.ts`] : [`${program}.js`];
+  const options = { encoding: 'utf8', cwd: ROOT, timeout: 1000 * PROBE_SECONDS, killSignal: 'SIGKILL' } as const;
+  return judgeProbe(spawnSync(process.execPath, args, options));
+}
+
+/** Reads what the probe's process left behind. */
+export function judgeProbe({
+  status,
+  signal,
+  stdout,
+  stderr,
+}: Pick<SpawnSyncReturns<string>, 'status' | 'signal' | 'stdout' | 'stderr'>): EngineProbe {
+  const lastLine = (text: string) => text.trim().split('\n').at(-1) ?? '';
+  const answer = lastLine(stdout ?? '');
+  if (status !== 0 || !answer.startsWith('{')) {
+    const end = signal === null ? '' : `the process was ended by ${signal}, at the latest after ${PROBE_SECONDS} s. `;
+    return { text: `nothing computes: ${end}${lastLine(stderr ?? '')}`, computes: 'nothing' };
+  }
+  const engine = JSON.parse(answer) as { backend: string; gpu: boolean; version: string };
+  if (engine.backend !== 'tensorflow') {
+    const reason = /TensorFlow could not be loaded \((.*?)\)\. Falling back/.exec(stderr ?? '')?.[1];
+    return { text: `wasm only: TensorFlow cannot be loaded${reason ? ` (${reason})` : ''}`, computes: 'wasm' };
+  }
+  const computes = engine.gpu ? 'gpu' : 'cpu';
+  return { text: `TensorFlow ${engine.version} on the ${computes.toUpperCase()}`, computes };
 }
 
 /** Prints the report, and returns whether nothing is missing. */

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import path from 'node:path';
 import { runBench } from '../bench/bench.js';
 import { runGpuBench } from '../bench/gpu.js';
+import { runMemory } from '../bench/memory.js';
 import { SIZES } from '../bench/published-shapes.js';
 import { runSize } from '../bench/size.js';
 import { QUICK, TINY } from '../study/profile.js';
@@ -76,12 +77,16 @@ async function startNotebooks(args: string[], options: SetUpOptions): Promise<nu
 
 async function measureSpeed(args: string[], options: SetUpOptions): Promise<number> {
   const sizes = Object.keys(SIZES).map((size) => `--size=${size}`);
-  refuseUnknown('npm run bench', args, ['--no-peers', '--headlines', '--gpu', '--trainers', ...sizes]);
+  refuseUnknown('npm run bench', args, ['--no-peers', '--headlines', '--memory', '--gpu', '--trainers', ...sizes]);
   await setUp(options);
   if (args.includes('--trainers')) {
     console.log(
       `bench: verl and ms-swift are in ${await setUpTrainers()}; npm test -- test/handover reads hand-overs with them`,
     );
+    return 0;
+  }
+  if (args.includes('--memory')) {
+    console.log(await runMemory({ root: ROOT }));
     return 0;
   }
   const peerPython = args.includes('--no-peers') ? undefined : await setUpPeers();

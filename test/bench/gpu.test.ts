@@ -44,6 +44,7 @@ test('tried on the CPU: the losses of two processes agree, a workload has its sa
     // The peer's Python is node here, which cannot read peers.py.
     assert.match(entries[1].error, /peers\.py/);
     assert.deepEqual(leftOut, []);
+    assert.equal(entries[1].side, 'PyTorch');
     assert.match(text, /losses of sft 1 x 160, width 128, float32: largest difference/);
   } finally {
     rmSync(folder, { recursive: true, force: true });

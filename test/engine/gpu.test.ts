@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, beforeEach, describe, it, test } from 'node:test';
 import {
+  cudaCompilerFolder,
   findCards,
   findCudaLibraries,
   type GpuFacts,
@@ -68,6 +69,15 @@ test('cards are read from nvidia-smi, of an old driver without their capability'
   assert.equal(findCards()![0]!.capability, '9.0');
   process.env.PATH = path.join(folder, 'nowhere');
   assert.equal(findCards(), undefined);
+});
+
+test('XLA finds the compiler of CUDA beside TensorFlow, where it is there', () => {
+  const tensorflow = fakeTensorflow();
+  assert.equal(cudaCompilerFolder(tensorflow), undefined);
+  const compiler = path.join(folder, 'site-packages', 'nvidia', 'cuda_nvcc');
+  mkdirSync(compiler);
+  assert.equal(path.resolve(cudaCompilerFolder(tensorflow)!), path.resolve(compiler));
+  rmSync(compiler, { recursive: true });
 });
 
 test('what a TensorFlow was built for is read from its own file', () => {
