@@ -116,7 +116,7 @@ function commonFolder(files: readonly string[]): string {
 
 /** The packages that a source imports, but for Node's own and the kit. */
 function importedPackages(source: string): string[] {
-  const specifiers = [...source.matchAll(/(?:\bfrom|\bimport|\brequire\()\s*['"]([^.'"/][^'"]*)['"]/g)].map(
+  const specifiers = [...source.matchAll(/(?:\bfrom|\bimport|\bimport\(|\brequire\()\s*['"]([^.'"/][^'"]*)['"]/g)].map(
     ([, name]) => name!,
   );
   const packages = specifiers.map((name) =>

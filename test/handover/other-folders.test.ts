@@ -173,6 +173,29 @@ test("ms-swift's starter names the checkpoint's family and its system turn, and 
   );
 });
 
+test("ms-swift's processes see one GPU each: those that are named, or the first ones", () => {
+  const visible = (gpus: number, asked?: string) => {
+    const program = `
+import os, sys, train
+os.environ.pop("CUDA_VISIBLE_DEVICES", None)
+os.environ.update(CUDA_VISIBLE_DEVICES=sys.argv[2]) if len(sys.argv) > 2 else None
+arguments = train.parser.parse_args(["grpo", "--gpus", sys.argv[1]])
+print(train.environment({"environment": {}}, arguments, "model")["CUDA_VISIBLE_DEVICES"])`;
+    const { stdout, stderr } = run(
+      VENV_PYTHON,
+      ['-B', '-c', program, `${gpus}`, ...(asked ? [asked] : [])],
+      at('ms-swift'),
+    );
+    return stdout.trim() || stderr.trim();
+  };
+  assert.deepEqual([visible(0), visible(0, '3'), visible(1), visible(6)], ['', '', '0', '0,1,2,3,4,5']);
+  assert.deepEqual([visible(1, '3'), visible(2, '4,5,6')], ['3', '4,5']);
+  assert.match(
+    visible(4, '4,5'),
+    /CUDA_VISIBLE_DEVICES names 2 GPUs, and 4 are to train; name as many, or leave it unset/,
+  );
+});
+
 test('what is wrong is said by row, setting or checkpoint, and nothing is written', async () => {
   const bad = at('marked.jsonl');
   writeFileSync(bad, `${JSON.stringify({ id: 'a', problem: 'What does <image> mean?', answer: 'x' })}\n`);

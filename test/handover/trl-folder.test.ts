@@ -174,6 +174,21 @@ test('a model of the hub is named and not fetched; adapters go without DeepSpeed
     assert.ok(!existsSync(path.join(out, name)), name);
 });
 
+test('the page names the packages that own rewards import, which are not copied', async () => {
+  for (const name of ['tiny', 'late']) {
+    mkdirSync(at('mine', 'node_modules', name), { recursive: true });
+    writeFileSync(at('mine', 'node_modules', name, 'index.js'), 'exports.one = 1;\n');
+  }
+  const code =
+    "import { one } from 'tiny';\nexport const packed = async () => (await import('late/index.js')).one - one;\n";
+  writeFileSync(at('mine', 'packed.ts'), code);
+  const { stageOne: _, heldOut: __, ...alone } = options;
+  await handOver({ ...alone, rewards: at('mine', 'packed.ts'), out: at('packages') });
+  const page = readFileSync(at('packages', 'README.md'), 'utf8');
+  assert.match(page, /Your rewards import `late`, `tiny`: install these in `rewards\/code` first\./);
+  assert.deepEqual(readdirSync(at('packages', 'rewards', 'code')), ['packed.ts']);
+});
+
 test('where something is wrong it is named, and nothing is written', async () => {
   writeFileSync(at('images', 'broken.png'), 'no picture');
   const row = { id: 'x', image: 'broken.png', problem: '?', answer: 'red', cot: '' };

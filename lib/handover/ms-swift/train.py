@@ -96,8 +96,7 @@ def words(options):
 def environment(config, arguments, folder):
     """One process for each GPU; pictures of the size that was asked for."""
     variables = {**os.environ, "REASON_RFT_START": folder, **config["environment"]}
-    if arguments.gpus == 0:
-        variables["CUDA_VISIBLE_DEVICES"] = ""
+    variables["CUDA_VISIBLE_DEVICES"] = visible_gpus(arguments.gpus)
     if arguments.gpus * arguments.nodes > 1:
         variables["NPROC_PER_NODE"] = str(arguments.gpus)
     if arguments.nodes > 1:
@@ -107,6 +106,15 @@ def environment(config, arguments, folder):
         variables["NNODES"] = str(arguments.nodes)
         variables.setdefault("MASTER_PORT", "29500")
     return variables
+
+
+def visible_gpus(count):
+    """As many GPUs as there are processes. If a process sees several, ms-swift cuts the model among them and refuses vLLM and DeepSpeed."""
+    asked = os.environ.get("CUDA_VISIBLE_DEVICES")
+    gpus = [str(number) for number in range(count)] if asked is None or count == 0 else asked.split(",")
+    if len(gpus) < count:
+        raise SystemExit(f"CUDA_VISIBLE_DEVICES names {len(gpus)} GPUs, and {count} are to train; name as many, or leave it unset")
+    return ",".join(gpus[:count])
 
 
 def finish(config, out, variables):
