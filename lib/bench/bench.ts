@@ -110,15 +110,19 @@ async function describeMachine({ startKit, startPeer }: Bench) {
 async function measureWorkloads(bench: Bench, workloads: readonly Workload[]): Promise<Entry[]> {
   const entries: Entry[] = [];
   for (const workload of workloads) {
-    // Compiled peers take minutes to warm up, so that only the headlines have them.
-    const isHeadline = WORKLOADS.indexOf(workload) < HEADLINE_ROWS;
-    const measurement = await measureOne(bench, workload, ROUNDS, SAMPLES, isHeadline ? PEER_FORMS : ['eager']);
+    const measurement = await measureOne(bench, workload, ROUNDS, SAMPLES, peerForms(workload));
     if (!measurement) continue;
     const entry = entryOf(measurement, describeProcessor());
     entries.push(entry);
     console.log(reportTable([entry]).split('\n')[1]);
   }
   return entries;
+}
+
+/** Compiled peers take minutes to warm up, so that only the headlines have them, and TRL, which takes longest, in float32 alone. */
+function peerForms(workload: Workload): readonly PeerForm[] {
+  const isHeadline = WORKLOADS.indexOf(workload) < HEADLINE_ROWS;
+  return isHeadline && (workload.kind !== 'grpo' || workload.precision === 'float32') ? PEER_FORMS : ['eager'];
 }
 
 function measureOne(bench: Bench, workload: Workload, rounds: number, samples: number, forms: readonly PeerForm[]) {
