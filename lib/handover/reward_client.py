@@ -16,6 +16,7 @@ import math
 import os
 import random
 import socket
+import sys
 import threading
 import time
 import urllib.error
@@ -128,6 +129,8 @@ class RewardServer:
             for name, value in scored.metrics.items():
                 metrics.setdefault(name, []).append((value, len(part)))
             errors += [{**error, "index": part[error["index"]]} for error in scored.errors]
+        if errors:
+            print(f"Failures of rewards that count as null: {len(errors)}. The first: {errors[0]['message']}", file=sys.stderr, flush=True)
         return Scores(rewards, sums, {name: _joined(name, values) for name, values in metrics.items()}, errors)
 
     def _read(self, answer, count):

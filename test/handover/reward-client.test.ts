@@ -39,6 +39,9 @@ before(async () => {
 });
 after(() => server.close());
 
+/** What the client has said beside its answers. */
+let said = '';
+
 /** An answer of the client: what `score` gives, the rows that `check` counts, or an error. */
 type Answer = number | { [field: string]: unknown };
 
@@ -66,6 +69,7 @@ async function ask(
   });
   const code = await new Promise((resolve) => child.once('close', resolve));
   assert.equal(code, 0, errors);
+  said = errors;
   return JSON.parse(text) as Answer[];
 }
 
@@ -186,6 +190,20 @@ test('what is no number of each completion is an error, never a reward', async (
     server.close();
     assert.match((answer as { error: string }).error, message, what);
   }
+});
+
+test('a failure that counts as null is said, with its reason', async () => {
+  const failure = { reward: 'group_size', index: 1, message: "reward 'group_size' failed (out of memory)" };
+  const { url, server } = await scripted([json({ ...GOOD, errors: [failure] })]);
+  const [answer] = await ask([QUESTION], { url });
+  server.close();
+  assert.deepEqual([(answer as typeof GOOD).rewards, (answer as typeof GOOD).errors], [GOOD.rewards, [failure]]);
+  assert.match(
+    said,
+    /^Failures of rewards that count as null: 1\. The first: reward 'group_size' failed \(out of memory\)$/m,
+  );
+  await ask([QUESTION]);
+  assert.equal(said, '');
 });
 
 test('a refusal is told at once in the words of the server', async () => {
