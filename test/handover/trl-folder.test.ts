@@ -109,6 +109,10 @@ test('the folder stands alone: rows with pictures and prompts, configuration, mo
   }
   const page = readFileSync(path.join(out, 'README.md'), 'utf8');
   assert.match(page, /sh launch\/cpu\.sh grpo --stop-after 3/);
+  // TRL moves the weights through an engine of vLLM's, which has to be asked for, and sends pictures to an address of its own.
+  const serve =
+    /VLLM_SERVER_DEV_MODE=1 vllm serve MODEL --weight-transfer-config '\{"backend": "nccl"\}' \\\n {2}--logprobs-mode processed_logprobs --enable-scale-out/;
+  assert.match(page, serve);
   assert.ok(page.split(/\s+/).length < 900, `${page.split(/\s+/).length} words are more than a page`);
 });
 

@@ -64,8 +64,15 @@ ${both('sh launch/one-gpu.sh')}
 ${nodesText(experiment, both)}
 
 vLLM draws completions several times faster. Install \`requirements-vllm.txt\` in place of the other file and add \`--vllm colocate\` to the
-command of GRPO; it then shares the GPUs of the training. With \`--vllm server\` it has GPUs of its own, at \`--vllm-url\` (\`vllm serve MODEL
---logprobs-mode processed_logprobs\`). Its log-probabilities differ a little from those of the training, which TRL corrects by weights of its own.
+command of GRPO; it then shares the GPUs of the training. With \`--vllm server\` it has GPUs of its own. Start it there with the model
+that GRPO starts from, and name its address with \`--vllm-url\` (default: \`http://127.0.0.1:8000\`):
+
+\`\`\`sh
+VLLM_SERVER_DEV_MODE=1 vllm serve MODEL --weight-transfer-config '{"backend": "nccl"}' \\
+  --logprobs-mode processed_logprobs --enable-scale-out
+\`\`\`
+
+The log-probabilities of vLLM differ a little from those of the training, which TRL corrects by weights of its own.
 vLLM, DeepSpeed and several GPUs could not be tried where this folder was made.
 
 ## What comes of it
