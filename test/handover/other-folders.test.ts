@@ -135,6 +135,15 @@ test('the folder for ms-swift stands alone', async () => {
   assert.deepEqual([tuner_type, torch_dtype, lora_dtype, bf16], ['lora', 'bfloat16', 'float32', true]);
   assert.match(String(target_regex), /^\(\?!\.\*visual\)/);
   assert.deepEqual(config.environment, { MAX_PIXELS: '50176' });
+  // The page names no package without a version: each stands in a file.
+  const packages = readFileSync(path.join(out, 'requirements-vllm.txt'), 'utf8').trim().split('\n');
+  assert.ok(
+    packages.every((line) => /^[\w-]+==[\d.]+$/.test(line)) && packages.some((line) => line.startsWith('vllm==')),
+  );
+  assert.match(
+    readFileSync(path.join(out, 'README.md'), 'utf8'),
+    /install `requirements-vllm\.txt` in place of the other/,
+  );
 });
 
 test('a model of the hub is fetched where it is trained, and its family is not asked for', async () => {

@@ -14,7 +14,7 @@ import { completionsPerUpdate, updatesPerStep } from '../trl/grpo-options.js';
 import { grpoOptions } from './grpo-options.js';
 import { launchFiles } from './launch.js';
 import { loraOptions } from './lora-options.js';
-import { REQUIREMENTS, readmeText } from './readme.js';
+import { REQUIREMENTS, readmeText, VLLM_REQUIREMENTS } from './readme.js';
 import { sftOptions } from './sft-options.js';
 
 /**
@@ -45,6 +45,7 @@ export async function writeMsSwift(folder: string, experiment: Experiment): Prom
   if (translated.sft) writeJson('config/sft.json', sftConfig(experiment, translated.sft.options));
   for (const [name, content] of Object.entries(launchFiles(experiment))) writeFileOfPartial(at(name), content);
   writeFileOfPartial(at('requirements.txt'), REQUIREMENTS);
+  writeFileOfPartial(at('requirements-vllm.txt'), VLLM_REQUIREMENTS);
   const { sft, ...others } = translated;
   const stageNotes = Object.entries(sft?.notes ?? {}).map(([setting, note]) => [`sft.${setting}`, note]);
   const notes = Object.assign(Object.fromEntries(stageNotes), ...Object.values(others).map((part) => part.notes));

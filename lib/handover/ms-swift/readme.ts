@@ -17,6 +17,21 @@ transformers==5.9.0
 trl==0.27.0
 `;
 
+/** With vLLM, which needs an older PyTorch. pip finds them to fit; they need GPUs and were not run. */
+export const VLLM_REQUIREMENTS = `accelerate==1.15.0
+datasets==4.8.4
+ms-swift==4.6.0
+peft==0.20.0
+pillow==13.0.0
+qwen-vl-utils==0.0.14
+tensorboard==2.21.0
+torch==2.11.0
+torchvision==0.26.0
+transformers==5.9.0
+trl==0.27.0
+vllm==0.24.0
+`;
+
 /** The page. */
 export function readmeText(
   experiment: Experiment,
@@ -51,8 +66,8 @@ ${both('sh launch/one-gpu.sh')}
 
 ${nodesText(experiment, both)}
 
-Arguments of ms-swift may stand behind the phase. vLLM draws completions several times faster: install \`vllm\` and add
-\`--use_vllm true --vllm_mode colocate\`. \`python train.py grpo --print\` shows all arguments.
+Arguments of ms-swift may stand behind the phase, and \`python train.py grpo --print\` shows all of them. vLLM draws completions several times
+faster: install \`requirements-vllm.txt\` in place of the other file and add \`--use_vllm true --vllm_mode colocate\`.
 
 ## How the rewards are asked
 
