@@ -60,9 +60,9 @@ const GAP = 0.05;
 /** Pixels between two panels in one column: tick labels, the axis's name, and the next title. */
 const STACK_GAP = 82;
 /** Pixels in which the ticks of an axis do not touch. */
-const LEAST_PANEL = 170;
+const LEAST_PANEL = 162;
 /** Pixels of a character of a panel's title. */
-const TITLE_CHARACTER_WIDTH = 7.5;
+const TITLE_CHARACTER_WIDTH = 6;
 /** A name of more characters than this is broken into lines. */
 const WRAP_AT = 36;
 /** The least number of pixels between lines of the chart if a name takes two lines of text. */
