@@ -57,6 +57,13 @@ after(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+test('a kernel whose sockets are bound slowly answers a client that asks before', async () => {
+  const preload = path.join(ROOT, 'test', 'support', 'slow-bind.cjs');
+  const slow = await KernelClient.start(kernelLine(), folder, { NODE_OPTIONS: `--require "${preload}"` });
+  assert.equal((await slow.run('1 + 1')).stdout.trim(), '2');
+  assert.ok(await slow.stop());
+});
+
 test('a shorthand property takes a name of an earlier cell', async () => {
   assert.equal((await kernel.run("import { version } from 'library';\nconst a = 1;\nlet b = 2;")).stderr, '');
   const { status, stdout, stderr } =

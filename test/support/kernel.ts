@@ -104,13 +104,27 @@ export class KernelClient {
     iopub.subscribe();
     const client = new KernelClient(child, folder, shell, control, iopub);
     void client.listen();
-    await client.request('kernel_info_request', {});
+    await client.firstAnswer();
     // Public messages of a moment ago may have gone before the subscription reached the kernel.
     await client.until(async () => {
       await client.request('kernel_info_request', {});
       return client.said.length > 0;
     }, 'a public message');
     return client;
+  }
+
+  /** Waits for the kernel's first answer. @throws Error, and ends the kernel, after two minutes or when it has ended */
+  private async firstAnswer(): Promise<void> {
+    const answer = this.request('kernel_info_request', {}).then(() => 'answered');
+    const ended = new Promise<string>((resolve) =>
+      this.child.once('exit', (code) => resolve(`ended with code ${code}`)),
+    );
+    const late = new Promise<string>((resolve) => setTimeout(resolve, 120_000, 'does not answer').unref());
+    const outcome = await Promise.race([answer, ended, late]);
+    if (outcome === 'answered') return;
+    this.child.kill('SIGKILL');
+    for (const socket of [this.shell, this.control, this.iopub]) socket.close();
+    throw new Error(`the kernel ${outcome}`);
   }
 
   private async listen(): Promise<void> {

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { ZmqServer } from 'tslab/dist/jupyter.js';
+import { Reply, Router } from 'zeromq';
 import type { CellRunner } from './cell-runner.js';
 import type { Connection, FromThread, RunningCell, ToThread } from './message-thread.js';
 
@@ -62,17 +63,44 @@ export async function startServer(runner: CellRunner, connectionFile: string): P
     }) as unknown as Socket & ZmqServer['iopub'];
   const hidden = server as unknown as { bindSocket(socket: Socket, port: number): Promise<void> };
   const bindSocket = hidden.bindSocket.bind(server);
-  // The thread binds these two. What tslab made for them is closed unused.
+  const address = (port: number) => `${connection.transport}://${connection.ip}:${port}`;
+  // What tslab made for these sockets is closed unused. The thread binds two of them. tslab would read the two others before they are
+  // bound: a client that is quick, or a machine that is slow, would have it answer while the socket is still being bound, which is an
+  // error that ends its reading for good.
   hidden.bindSocket = async (socket, port) => {
-    const name = (['iopub', 'control'] as const).find((own) => server[own] === (socket as unknown));
+    const name = (['iopub', 'control', 'shell', 'hb'] as const).find((own) => server[own] === (socket as unknown));
     if (name === undefined) return bindSocket(socket, port);
     socket.close();
-    Object.assign(server, { [name]: sender(name) });
-    await bound;
+    if (name === 'iopub' || name === 'control') {
+      Object.assign(server, { [name]: sender(name) });
+      await bound;
+      return;
+    }
+    if (name === 'shell') {
+      const shell = new Router();
+      Object.assign(server, { shell });
+      await shell.bind(address(port));
+      void hearShell(server, shell);
+      return;
+    }
+    const heartbeat = new Reply();
+    Object.assign(server, { hb: heartbeat });
+    await heartbeat.bind(address(port));
+    void echo(heartbeat);
   };
   const timer = setInterval(beat, PULSE_MS);
   thread.once('exit', () => clearInterval(timer));
   await server.init();
+}
+
+/** Hands each message of the shell to tslab, until the socket is closed. */
+async function hearShell(server: ZmqServer, shell: Router): Promise<void> {
+  for await (const frames of shell) void server.handleShellMessage(server.shell, ...frames);
+}
+
+/** Sends back what comes, by which Jupyter knows that the kernel lives, until the socket is closed. */
+async function echo(heartbeat: Reply): Promise<void> {
+  for await (const frames of heartbeat) await heartbeat.send(frames);
 }
 
 function runningCell(message: Message | undefined): RunningCell | undefined {
