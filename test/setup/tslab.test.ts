@@ -148,6 +148,16 @@ test('a step that computes long gives signs of life, and an interrupt ends it wi
   await kernel.pauseAfterError();
 });
 
+test('a cell that listens for the interrupt from its first line on ends as it says, and the kernel lives', async () => {
+  const cell = kernel.start(`await new Promise<void>((resolve) => process.once('SIGINT', resolve));
+console.log('heard');`);
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  await kernel.interrupt();
+  assert.equal(await cell.ended, 'ok');
+  await kernel.until(() => kernel.text(cell.id, 'stdout') !== '', 'the word');
+  assert.equal(kernel.text(cell.id, 'stdout'), 'heard\n');
+});
+
 test('an interrupt that nobody listens for ends the cell at once, and a computation in the cell too', async () => {
   for (const code of ['await new Promise((resolve) => setTimeout(resolve, 4000));', 'while (true) {}']) {
     const cell = kernel.start(code);

@@ -10,6 +10,7 @@ import type { ConverterSet } from 'tslab/dist/executor.js';
 import { CellRunner } from './cell-runner.js';
 import { startServer } from './server.js';
 import { writeOutShorthand } from './shorthand.js';
+import { listenForInterrupts } from './sigint-listeners.js';
 import { loadMendedTypeScript, type TypeScript } from './typescript.js';
 
 /** @param connectionFile Jupyter's file of ports and of the key that signs messages */
@@ -28,7 +29,7 @@ async function startKernel(connectionFile: string): Promise<void> {
     close: () => Object.values(converters).forEach((converter) => void converter.close()),
   };
   const runner = new CellRunner(process.cwd(), set);
-  process.on('SIGINT', () => runner.interrupt());
+  listenForInterrupts(() => runner.interrupt());
   process.on('uncaughtException', (error) => console.error('UncaughtException:', error));
   process.on('unhandledRejection', (reason) => console.error('UnhandledPromiseRejection:', reason));
   await startServer(runner, connectionFile);
