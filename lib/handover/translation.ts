@@ -60,6 +60,16 @@ export function translate<Settings extends object, Context>(
   return translation;
 }
 
+/** The notes of all phases for one page: those of GRPO under the setting's name, others behind their phase, such as `lora.dropout`. */
+export function namedNotes({ grpo, ...others }: { grpo: Translation; [phase: string]: Translation | undefined }): {
+  [setting: string]: string;
+} {
+  const notes = { ...grpo.notes };
+  for (const [phase, translation] of Object.entries(others))
+    for (const [setting, note] of Object.entries(translation?.notes ?? {})) notes[`${phase}.${setting}`] = note;
+  return notes;
+}
+
 /** A setting that becomes an option of the same meaning. */
 export function option<Value extends Json>(name: string): (value: Value) => Translated {
   return (value) => ({ options: { [name]: value } });

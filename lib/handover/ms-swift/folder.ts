@@ -10,6 +10,7 @@ import type { Experiment, HandedModel } from '../experiment.js';
 import { markedMessages } from '../marked-messages.js';
 import { tablePictures } from '../pictures.js';
 import { copyPython, writeRewards } from '../rewards-folder.js';
+import { namedNotes } from '../translation.js';
 import { completionsPerUpdate, updatesPerStep } from '../trl/grpo-options.js';
 import { grpoOptions } from './grpo-options.js';
 import { launchFiles } from './launch.js';
@@ -46,10 +47,7 @@ export async function writeMsSwift(folder: string, experiment: Experiment): Prom
   for (const [name, content] of Object.entries(launchFiles(experiment))) writeFileOfPartial(at(name), content);
   writeFileOfPartial(at('requirements.txt'), REQUIREMENTS);
   writeFileOfPartial(at('requirements-vllm.txt'), VLLM_REQUIREMENTS);
-  const { sft, ...others } = translated;
-  const stageNotes = Object.entries(sft?.notes ?? {}).map(([setting, note]) => [`sft.${setting}`, note]);
-  const notes = Object.assign(Object.fromEntries(stageNotes), ...Object.values(others).map((part) => part.notes));
-  writeFileOfPartial(at('README.md'), readmeText(experiment, notes, packages));
+  writeFileOfPartial(at('README.md'), readmeText(experiment, namedNotes(translated), packages));
 }
 
 /** The sides of patches of the published checkpoints, and the token of a picture there. ms-swift holds to these, whatever a checkpoint says. */

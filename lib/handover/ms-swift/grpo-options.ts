@@ -4,6 +4,7 @@ import type { Experiment } from '../experiment.js';
 import { REWARD_SETTINGS } from '../rewards-folder.js';
 import { option, type Translated, type Translation, type Translations, translate } from '../translation.js';
 import { OPTIMIZER_OPTIONS, updatesPerStep } from '../trl/grpo-options.js';
+import { referenceOptions } from '../trl/reference-options.js';
 import { scheduleOptions } from '../trl/schedule-options.js';
 import { freezeOptions, RUN_OPTIONS, seedOption } from './shared-options.js';
 
@@ -152,15 +153,8 @@ export const GRPO_TRANSLATIONS: Translations<GrpoSettings, SwiftContext> = {
           options: { dynamic_sample: true, max_resample_times: rounds + 1 },
           note: 'ms-swift draws a whole new rollout each time, and takes the first one back, dead groups and all, if too few groups are alive in the end; here each round replaces the dead groups alone',
         },
-  referenceRefreshEvery: (every, settings, { lora }): Translated => {
-    if (every === 0) return { options: { sync_ref_model: false } };
-    if (lora)
-      return {
-        refused:
-          'ms-swift cannot move the reference of adapters, which is the model below them; take --referenceRefreshEvery 0',
-      };
-    return { options: { sync_ref_model: true, ref_model_sync_steps: every * updatesPerStep(settings) } };
-  },
+  referenceRefreshEvery: (every, settings, { lora }) =>
+    referenceOptions('ms-swift', every, updatesPerStep(settings), lora),
   referenceMixup: option('ref_model_mixup_alpha'),
   freezeVision: (freeze) => ({ options: freezeOptions(freeze) }),
   seed: seedOption,

@@ -9,7 +9,7 @@ import { copyModel } from '../copy-model.js';
 import type { Experiment } from '../experiment.js';
 import { tablePictures } from '../pictures.js';
 import { copyPython, writeRewards } from '../rewards-folder.js';
-import { RefusedSettings } from '../translation.js';
+import { namedNotes, RefusedSettings } from '../translation.js';
 import { completionsPerUpdate, grpoOptions, updatesPerStep } from './grpo-options.js';
 import { launchFiles } from './launch.js';
 import { loraOptions } from './lora-options.js';
@@ -45,11 +45,7 @@ export async function writeTrl(folder: string, experiment: Experiment): Promise<
   for (const [name, content] of Object.entries(launchFiles(experiment))) writeFileOfPartial(at(name), content);
   writeFileOfPartial(at('requirements.txt'), REQUIREMENTS);
   writeFileOfPartial(at('requirements-vllm.txt'), VLLM_REQUIREMENTS);
-  const named = (part: string, notes: { readonly [setting: string]: string } = {}) =>
-    Object.fromEntries(Object.entries(notes).map(([setting, note]) => [`${part}.${setting}`, note]));
-  const { grpo: ofGrpo, sft, lora: ofLora } = translated;
-  const notes = { ...ofGrpo.notes, ...named('sft', sft?.notes), ...named('lora', ofLora?.notes) };
-  writeFileOfPartial(at('README.md'), readmeText(experiment, notes, packages));
+  writeFileOfPartial(at('README.md'), readmeText(experiment, namedNotes(translated), packages));
 }
 
 /** The columns of the files in which TRL writes completions, beside a column for each reward. */

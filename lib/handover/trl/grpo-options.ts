@@ -4,6 +4,7 @@ import type { GrpoSettings } from '../../train/grpo-settings.js';
 import type { Experiment } from '../experiment.js';
 import { REWARD_SETTINGS } from '../rewards-folder.js';
 import { option, type Translated, type Translation, type Translations, translate } from '../translation.js';
+import { referenceOptions } from './reference-options.js';
 import { scheduleOptions } from './schedule-options.js';
 
 /** Optimizer updates of one of our steps, which is one rollout. TRL counts updates as steps. */
@@ -114,15 +115,7 @@ export const GRPO_TRANSLATIONS: Translations<GrpoSettings, TrlContext> = {
   gradientCheckpointing: option('gradient_checkpointing'),
   resamplingRounds: (rounds) =>
     rounds === 0 ? {} : { refused: 'TRL has no dynamic sampling; take --resamplingRounds 0, or hand over to verl' },
-  referenceRefreshEvery: (every, settings, { lora }): Translated => {
-    if (every === 0) return { options: { sync_ref_model: false } };
-    if (lora)
-      return {
-        refused:
-          'TRL cannot move the reference of adapters, which is the model below them; take --referenceRefreshEvery 0',
-      };
-    return { options: { sync_ref_model: true, ref_model_sync_steps: every * updatesPerStep(settings) } };
-  },
+  referenceRefreshEvery: (every, settings, { lora }) => referenceOptions('TRL', every, updatesPerStep(settings), lora),
   referenceMixup: option('ref_model_mixup_alpha'),
   freezeVision: () => ({ note: '`freeze_vision` of the configuration, which the script sees to' }),
   seed: (seed) =>

@@ -9,6 +9,7 @@ import type { Experiment } from '../experiment.js';
 import { markedMessages } from '../marked-messages.js';
 import { tablePictures } from '../pictures.js';
 import { copyPython, writeRewards } from '../rewards-folder.js';
+import { namedNotes } from '../translation.js';
 import { completionsPerUpdate } from '../trl/grpo-options.js';
 import { writeStageOne } from '../trl/stage-one.js';
 import { grpoOptions } from './grpo-options.js';
@@ -49,7 +50,7 @@ export async function writeVerl(folder: string, experiment: Experiment): Promise
   writeFileOfPartial(at('config/grpo.json'), `${JSON.stringify(config, null, 1)}\n`);
   for (const [name, content] of Object.entries(launchFiles(experiment))) writeFileOfPartial(at(name), content);
   writeFileOfPartial(at('requirements.txt'), REQUIREMENTS);
-  const notes = { ...stageNotes, ...grpo.notes, ...adapters?.notes };
+  const notes = { ...stageNotes, ...namedNotes({ grpo, lora: adapters }) };
   writeFileOfPartial(at('README.md'), readmeText(experiment, notes, packages));
 }
 
