@@ -20,7 +20,6 @@ import {
   HEADLINES,
   LEARN,
   type LearnAnswer,
-  PEER_FORMS,
   type PeerForm,
   seriesWorkload,
   WORKLOADS,
@@ -132,10 +131,16 @@ async function measureQuietly(bench: Bench, workload: Workload): Promise<Entry |
   return entry;
 }
 
-/** Compiled peers take minutes to warm up, so that only the headlines have them, and TRL, which takes longest, in float32 alone. */
+/**
+ * Compiled peers take minutes to warm up, so that only the headlines have them, and TRL, which takes longest, in float32 alone. CTranslate2
+ * decodes, and does nothing else of what is measured.
+ */
 function peerForms(workload: Workload): readonly PeerForm[] {
   const isHeadline = WORKLOADS.indexOf(workload) < HEADLINE_ROWS;
-  return isHeadline && (workload.kind !== 'grpo' || workload.precision === 'float32') ? PEER_FORMS : ['eager'];
+  const forms: PeerForm[] = ['eager'];
+  if (isHeadline && (workload.kind !== 'grpo' || workload.precision === 'float32')) forms.push('compiled');
+  if (isHeadline && workload.kind === 'decode') forms.push('ctranslate2');
+  return forms;
 }
 
 function measureOne(bench: Bench, workload: Workload, rounds: number, samples: number, forms: readonly PeerForm[]) {

@@ -204,7 +204,7 @@ async function ask(bench: GpuBench, workload: Workload, side: GpuSide, device: D
   try {
     const checkpoint = checkpointOfWidth(path.join(folder, 'bench'), workload.width);
     const request: BenchRequest = { ...workload, prompts, samples: SAMPLES, fill: FILL, checkpoint };
-    return await worker.ask(request);
+    return await worker.ask(side === 'PyTorch' ? { ...request, form: 'eager' } : request);
   } finally {
     worker.close();
   }

@@ -1,9 +1,10 @@
 """The same workloads with PyTorch, transformers and TRL: reads one JSON request a line, answers with the seconds of each sample.
 
 Request: {"kind": "sft" | "decode" | "prefill" | "grpo", "checkpoint": DIR, "prompts": FILE, "precision": "float32" | "bfloat16",
-"samples": N, "compiled": BOOL, ...}. `prompts` holds [{"text", "image"}], images as PNG files beside it. Samples that warm up come first
-and are not reported. With `compiled` the peer runs as its experts run it: torch.compile of the vision tower and the language model,
-`generate` with a static cache, TRL with `torch_compile`. In bfloat16 the weights are bfloat16 too.
+"samples": N, "form": "eager" | "compiled" | "ctranslate2", ...}. `prompts` holds [{"text", "image"}], images as PNG files beside it.
+Samples that warm up come first and are not reported. In the form "compiled" PyTorch runs as its experts run it: torch.compile of the
+vision tower and the language model, `generate` with a static cache, TRL with `torch_compile`. The form "ctranslate2" decodes with the
+decoder alone, since CTranslate2 reads no pictures. In bfloat16 the weights are bfloat16 too.
 """
 import json
 import os
@@ -30,14 +31,18 @@ DEVICE = "cuda" if ON_GPU else "cpu"
 
 
 # A compiled model meets its shapes in the first samples: the first compiles, and a decoder's cache compiles once more.
-WARM_UPS = {False: 1, True: 3}
+WARM_UPS = {"eager": 1, "compiled": 3, "ctranslate2": 1}
+
+
+def is_compiled(request):
+    return request["form"] == "compiled"
 
 
 def load(request):
     """Model and processor of the checkpoint, compiled if it is asked for."""
     dtype = torch.bfloat16 if request["precision"] == "bfloat16" else torch.float32
     model = Qwen2VLForConditionalGeneration.from_pretrained(request["checkpoint"], dtype=dtype).to(DEVICE)
-    if request.get("compiled") and request["kind"] in ("sft", "prefill"):
+    if is_compiled(request) and request["kind"] in ("sft", "prefill"):
         model.model.visual = torch.compile(model.model.visual)
         model.model.language_model = torch.compile(model.model.language_model)
     return model, AutoProcessor.from_pretrained(request["checkpoint"])
@@ -60,7 +65,7 @@ def take(prompts, count):
 
 
 def timed(request, run):
-    warm_ups = WARM_UPS[bool(request.get("compiled"))]
+    warm_ups = WARM_UPS[request["form"]]
     seconds = []
     for sample in range(request["samples"] + warm_ups):
         started = time.perf_counter()
@@ -106,12 +111,14 @@ def sft(request, prompts, folder):
 
 def decode(request, prompts, folder):
     """`generate`, greedy, always `newTokens` tokens."""
+    if request["form"] == "ctranslate2":
+        return decode_with_ctranslate2(request, prompts, folder)
     model, processor = load(request)
     model.eval()
     encoded = encode(processor, take(prompts, request["rows"]), folder, "left")
     count = request["newTokens"]
     options = {"do_sample": False, "min_new_tokens": count, "max_new_tokens": count}
-    if request.get("compiled"):
+    if is_compiled(request):
         # transformers compiles `generate` with a static cache on a GPU alone, unless it is asked to.
         compiling = CompileConfig()
         compiling._compile_all_devices = True
@@ -123,6 +130,55 @@ def decode(request, prompts, folder):
         assert out.shape[1] == encoded["input_ids"].shape[1] + count
 
     return timed(request, run)
+
+
+def decode_with_ctranslate2(request, prompts, folder):
+    """The same by CTranslate2: a worker on each core, and a word where each visual token would stand, so that lengths are equal."""
+    import ctranslate2
+    import tempfile
+    from transformers import Qwen2Config, Qwen2ForCausalLM
+
+    model, processor = load(request)
+    encoded = encode(processor, take(prompts, request["rows"]), folder, "left")
+    visual = torch.isin(encoded["input_ids"], torch.tensor(vision_tokens(model.config)))
+    ids = torch.where(visual, request["fill"], encoded["input_ids"])
+    tokens = [
+        processor.tokenizer.convert_ids_to_tokens(row[mask.bool()])
+        for row, mask in zip(ids, encoded["attention_mask"])
+    ]
+    count = request["newTokens"]
+    text = model.config.text_config
+    # A text of Qwen2 has the same rotary positions as one of Qwen2-VL: without pictures M-RoPE's three axes are one.
+    names = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "vocab_size")
+    shape = {name: getattr(text, name) for name in names}
+    rope = {"rope_type": "default", "rope_theta": text.rope_parameters["rope_theta"]}
+    config = Qwen2Config(**shape, rms_norm_eps=text.rms_norm_eps, rope_parameters=rope, tie_word_embeddings=True)
+    decoder = Qwen2ForCausalLM(config)
+    missing, _ = decoder.model.load_state_dict(model.model.language_model.state_dict(), strict=False)
+    assert not missing, missing
+    with tempfile.TemporaryDirectory() as temporary:
+        decoder.save_pretrained(os.path.join(temporary, "transformers"))
+        processor.tokenizer.save_pretrained(os.path.join(temporary, "transformers"))
+        converted = os.path.join(temporary, "ctranslate2")
+        ctranslate2.converters.TransformersConverter(os.path.join(temporary, "transformers")).convert(converted)
+        workers = torch.get_num_threads()
+        generator = ctranslate2.Generator(
+            converted, device="cpu", compute_type=request["precision"], inter_threads=workers, intra_threads=1
+        )
+
+        def run():
+            results = generator.generate_batch(
+                tokens,
+                min_length=count,
+                max_length=count,
+                sampling_topk=1,
+                include_prompt_in_result=False,
+                end_token=[],
+                max_batch_size=-(-len(tokens) // workers),
+            )
+            assert all(len(result.sequences_ids[0]) == count for result in results)
+
+        return timed(request, run)
 
 
 def prefill(request, prompts, folder):
@@ -158,7 +214,7 @@ def grpo(request, prompts, folder):
         def on_step_end(self, args, state, control, **kwargs):
             seconds.append(time.perf_counter() - self.started)
 
-    warm_ups = WARM_UPS[bool(request.get("compiled"))]
+    warm_ups = WARM_UPS[request["form"]]
     rows = [
         {"prompt": [{"role": "user", "content": p["text"]}], "image": Image.open(os.path.join(folder, p["image"])).convert("RGB")}
         for p in take(prompts, request["rows"] * (request["samples"] + warm_ups))
@@ -183,7 +239,7 @@ def grpo(request, prompts, folder):
             temperature=1.0,
             learning_rate=1e-6,
             max_steps=request["samples"] + warm_ups,
-            torch_compile=bool(request.get("compiled")),
+            torch_compile=is_compiled(request),
             gradient_checkpointing=False,
             bf16=request["precision"] == "bfloat16",
             use_cpu=not ON_GPU,
@@ -211,10 +267,11 @@ WORKLOADS = {"sft": sft, "decode": decode, "prefill": prefill, "grpo": grpo}
 def main():
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # What libraries print must not stand between answers.
+    from importlib import metadata
     import transformers
     import trl
 
-    versions = {"torch": torch.__version__, "transformers": transformers.__version__, "trl": trl.__version__}
+    versions = {"ctranslate2": metadata.version("ctranslate2"), "torch": torch.__version__, "transformers": transformers.__version__, "trl": trl.__version__}
     print(json.dumps({"versions": versions, "threads": torch.get_num_threads()}), file=answers, flush=True)
     for line in sys.stdin:
         request = json.loads(line)

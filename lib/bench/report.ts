@@ -10,6 +10,7 @@ import {
   LEARN,
   type LearnAnswer,
   PEER_FORMS,
+  PEER_NAMES,
   type PeerForm,
   tokensOf,
   type Workload,
@@ -142,9 +143,9 @@ export function reportTable(entries: readonly Entry[]): string {
       `${memory.map((megabytes) => (megabytes === undefined ? '-' : Math.round(megabytes))).join(' / ')} MB`,
     ];
   });
-  const peers = PEER_FORMS.map((form) => `PyTorch, ${form}`);
+  const peers = PEER_FORMS.map((form) => PEER_NAMES[form]);
   return columns([
-    ['workload', 'this kit', ...peers, 'as fast as the faster', 'fastest samples', 'peak memory'],
+    ['workload', 'this kit', ...peers, 'as fast as the fastest', 'fastest samples', 'peak memory'],
     ...lines,
   ]);
 }

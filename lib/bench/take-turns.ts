@@ -60,8 +60,7 @@ export async function measureByTurns(
     for (let round = 0; round < rounds; round++) {
       loads.push(systemLoad());
       kitAnswers.push(await kit.ask(request));
-      for (const side of sides)
-        side.answers.push(await side.worker.ask({ ...request, compiled: side.form === 'compiled' }));
+      for (const side of sides) side.answers.push(await side.worker.ask({ ...request, form: side.form }));
     }
     const kitSide = joinAnswers(kitAnswers);
     if ('error' in kitSide) {

@@ -17,14 +17,21 @@ export interface Workload {
   precision: Precision;
 }
 
-/** How PyTorch runs: as most people run it, and as its experts do (`torch.compile`, a static cache). */
-export const PEER_FORMS = ['eager', 'compiled'] as const;
+/** What the kit is measured beside: PyTorch as most people run it and as its experts do (`torch.compile`, a static cache), and CTranslate2. */
+export const PEER_FORMS = ['eager', 'compiled', 'ctranslate2'] as const;
 export type PeerForm = (typeof PEER_FORMS)[number];
+
+/** Each form's name in tables. */
+export const PEER_NAMES: { readonly [form in PeerForm]: string } = {
+  eager: 'PyTorch, eager',
+  compiled: 'PyTorch, compiled',
+  ctranslate2: 'CTranslate2',
+};
 
 /** A request to a worker, one JSON object a line. */
 export interface BenchRequest extends Workload {
-  /** For the peers: whether they compile. */
-  compiled?: boolean;
+  /** For the peers: in which form they run. */
+  form?: PeerForm;
   checkpoint: string;
   /** A JSON file `[{ text, image }]`, with the images beside it. */
   prompts: string;
