@@ -1,4 +1,5 @@
 /** Says in words what a grid did, and what is left of it. */
+import { hasBase } from '../study/cells/cell-base.js';
 import { hasData } from '../study/cells/run-cell.js';
 import type { GridCell } from '../study/design/grid.js';
 import { planJobs } from '../study/running/grid-jobs.js';
@@ -22,16 +23,22 @@ export function reportText({ done, failed, skipped, interrupted }: GridReport): 
 /** A cell of a grid, as `study --list` lists it. */
 export interface ListedCell extends JobState {
   name: string;
-  /** Known once the data of all tasks are there. */
+  /** Known once the data of all tasks and the cell's base model are there. */
   folder?: string;
 }
 
 /** The cells of a grid and how far each is. */
 export function listCells(study: Study, grid: readonly GridCell[]): ListedCell[] {
   const tasks = new Set(grid.map(({ cell }) => cell.task));
-  // A cell is known by its rows: without data nothing can have been done.
-  if ([...tasks].some((task) => !hasData(study, task))) return grid.map(({ name }) => ({ name, state: 'to do' }));
-  return planJobs(study, grid).map((job) => ({ name: job.name, ...jobState(study, job), folder: job.folder }));
+  const isKnown = ({ cell }: GridCell) => hasBase(study, cell);
+  const toDo = (cells: readonly GridCell[]) => cells.map(({ name }): ListedCell => ({ name, state: 'to do' }));
+  // A cell is known by its rows and its base model: without them nothing can have been done.
+  if ([...tasks].some((task) => !hasData(study, task))) return toDo(grid);
+  const jobs = planJobs(study, grid.filter(isKnown));
+  return [
+    ...jobs.map((job) => ({ name: job.name, ...jobState(study, job), folder: job.folder })),
+    ...toDo(grid.filter((cell) => !isKnown(cell))),
+  ];
 }
 
 /** The listed cells, one a line. */

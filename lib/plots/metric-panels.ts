@@ -54,6 +54,8 @@ export function metricPanels(names: Iterable<string>): CurvePanel[] {
   const heldOut = [...left].filter((name) => name.startsWith('eval_'));
   for (const name of left) if (!heldOut.includes(name)) take(shortName(name), [name]);
   take('held out: accuracy', ['eval_accuracy', ...passes], SHARE);
+  const curves = heldOut.filter((name) => name.startsWith('eval_accuracy/'));
+  take('test items: accuracy', curves, SHARE);
   take('held out: reward', ['eval_reward']);
   take('held out: format', ['eval_format'], SHARE);
   for (const name of heldOut) {

@@ -58,6 +58,30 @@ export interface RowCounts {
   };
 }
 
+/** The sizes of the part `knob` (`design/knob.ts`): base models that differ in how often they work a question out. */
+export interface KnobSettings {
+  /** The base models. */
+  levels: readonly KnobLevel[];
+  /** The tasks that have it, each with the changes to the settings of its GRPO. */
+  tasks: { readonly [task in TaskName]?: Partial<GrpoSettings> };
+  /** The training seeds. */
+  seeds: readonly number[];
+  /** GRPO steps between two points of a learning curve. */
+  evaluateEvery: number;
+  /** The items of each test set that a learning curve is measured on. */
+  items: number;
+  /** How often a model works a question out: the training rows that are asked, and the completions that are drawn of each. */
+  reading: { prompts: number; completions: number };
+}
+
+/** A base model by its last phase of pretraining. */
+export interface KnobLevel {
+  /** Its name in `data/bases`. */
+  name: string;
+  /** The share of worked-out answers that this phase shows behind the study's prompt, which asks for tags. */
+  share: number;
+}
+
 /** A profile for one task. */
 export type TaskProfile = SharedSettings & RowCounts;
 
@@ -81,6 +105,8 @@ export interface DrawnProfile extends SharedSettings, RowCounts {
   released?: undefined;
   /** What differs for one task. */
   tasks?: { readonly [task in TaskName]?: TaskChanges };
+  /** The part `knob`. Default: none. */
+  knob?: KnobSettings;
 }
 
 /** A profile whose rows are those of the released dataset, which are read and not drawn. Every task has row counts of its own. */
@@ -191,6 +217,14 @@ export const QUICK: DrawnProfile = deepFreeze<DrawnProfile>({
   completionTokens: 'task',
 });
 
+/** The base models whose last phases of pretraining differ in how often an answer behind the study's prompt is worked out. */
+const KNOB_LEVELS: readonly KnobLevel[] = deepFreeze([
+  { name: 'never', share: 0 },
+  { name: '1-in-10000', share: 1e-4 },
+  { name: '1-in-100', share: 0.01 },
+  { name: '1-in-7', share: 1 / 7 },
+]);
+
 const STANDARD_ROWS = [160, 400, 800, 1600, 3200];
 
 /**
@@ -226,6 +260,19 @@ export const STANDARD: DrawnProfile = deepFreeze<DrawnProfile>({
       efficiency: { rows: STANDARD_ROWS, seeds: [1], leastSftSteps: 100, grpoSteps: 16 },
     },
   },
+  // 6,400 completions a run.
+  knob: {
+    levels: KNOB_LEVELS,
+    tasks: {
+      counting: { steps: 50, promptsPerStep: 16 },
+      structure: { steps: 50, promptsPerStep: 16 },
+      transformation: { steps: 50, promptsPerStep: 16 },
+    },
+    seeds: [1],
+    evaluateEvery: 5,
+    items: 200,
+    reading: { prompts: 400, completions: 8 },
+  },
 });
 
 /** The profile of the tests: seconds, in which nothing is learned. */
@@ -245,6 +292,14 @@ export const TINY: DrawnProfile = deepFreeze<DrawnProfile>({
   ablation: { ...GRPO, steps: 1, promptsPerStep: 2, completions: 4, promptsPerMicroBatch: 2, maxNewTokens: 16 },
   ablations: { tasks: ['counting'], seeds: [1], heldOut: { items: 4, samples: 2 } },
   completionTokens: 16,
+  knob: {
+    levels: KNOB_LEVELS.filter(({ name }) => name === 'never' || name === '1-in-7'),
+    tasks: { counting: { steps: 4, promptsPerStep: 2 } },
+    seeds: [1],
+    evaluateEvery: 2,
+    items: 4,
+    reading: { prompts: 4, completions: 2 },
+  },
 });
 
 const PAPER_SFT: SftSettings = deepFreeze({ ...REASON_RFT_SFT, gradientCheckpointing: true });

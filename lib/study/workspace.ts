@@ -1,5 +1,5 @@
-/** The workspace of a study: its profile, its folder under `runs/`, and its base model. */
-import { existsSync } from 'node:fs';
+/** The workspace of a study: its profile, its folder under `runs/`, and its base models. */
+import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { type Profile, profileNamed } from './profile.js';
 
@@ -10,6 +10,8 @@ export interface Study {
   folder: string;
   /** The checkpoint folder of the base model: the shipped one, or for the profile `paper` the one that `REASON_RFT_MODEL` names. */
   base: string;
+  /** The checkpoint folders of further base models by their names, which cells may start from. Default: none. */
+  bases?: { readonly [name: string]: string };
   /**
    * Whether a cell that an older version of the code has trained or measured counts as done. If not, the cell is trained and measured
    * again, and the older result stays beside it.
@@ -34,6 +36,20 @@ export function shippedModel(): string {
   return path.join(repositoryRoot(), 'data', 'nano');
 }
 
+/** The further base models that come with the repository, in `data/bases`: the folder of each by its name. */
+function shippedBases(): { [name: string]: string } {
+  const folder = path.join(repositoryRoot(), 'data', 'bases');
+  if (!existsSync(folder)) return {};
+  const names = readdirSync(folder).filter((name) => existsSync(path.join(folder, name, 'config.json')));
+  return Object.fromEntries(names.sort().map((name) => [name, path.join(folder, name)]));
+}
+
+/** The folders of the base models that a study uses and that are there: its own, and those of its part `knob`. */
+export function baseFolders({ profile, base, bases = {} }: Study): string[] {
+  const levels = profile.released ? [] : (profile.knob?.levels ?? []);
+  return [base, ...levels.flatMap(({ name }) => bases[name] ?? [])];
+}
+
 /**
  * Opens the study of a profile.
  *
@@ -50,7 +66,8 @@ export function openStudy(name = process.env.REASON_RFT_PROFILE ?? 'quick', fold
   const runs = process.env.REASON_RFT_RUNS ?? path.join(root, 'runs');
   const acceptStale = process.env.REASON_RFT_ACCEPT_STALE === '1';
   const base = profile.released ? folderOf('REASON_RFT_MODEL', CHECKPOINT) : shippedModel();
-  return { profile, folder: folder ?? path.join(runs, name), base, acceptStale };
+  const bases = profile.released ? {} : shippedBases();
+  return { profile, folder: folder ?? path.join(runs, name), base, bases, acceptStale };
 }
 
 const CHECKPOINT = "a checkpoint's folder, such as that of Qwen2-VL-2B-Instruct";

@@ -15,8 +15,11 @@ export type StepListener = (done: number, steps: number, metrics: Metrics) => vo
 export interface TrainingEvaluation {
   /** The loop logs them with `eval_` before their names. */
   metrics: Metrics;
-  /** The task's own metric; the checkpoint with the highest score is the best. Never a reward: rewards are gamed. */
-  score: number;
+  /**
+   * The task's own metric; the checkpoint with the highest score is the best. Never a reward: rewards are gamed. Absent where an
+   * evaluation only measures: no checkpoint is then chosen.
+   */
+  score?: number;
 }
 
 /** Evaluation during training. */
@@ -75,7 +78,7 @@ export class TrainingStopped extends Error {
 }
 
 /**
- * Runs the steps that are left. Each step leaves a line of metrics; with `evaluate`, the best checkpoint stays. Weights are checked
+ * Runs the steps that are left. Each step leaves a line of metrics; with an `evaluate` that scores, the best checkpoint stays. Weights are checked
  * before they are saved, evaluated or returned, so that no checkpoint is broken.
  *
  * One process at a time trains in the folder of a run.
@@ -149,8 +152,10 @@ async function runSteps(options: LoopOptions): Promise<void> {
         );
         Object.assign(metrics, evalMetrics);
         times.eval_runtime = seconds;
-        improved = best === undefined || score > best.score;
-        if (improved) best = { step: done, score };
+        if (score !== undefined && (best === undefined || score > best.score)) {
+          best = { step: done, score };
+          improved = true;
+        }
       }
       for (const warning of log.write(done, metrics, times)) options.onWarning?.(warning);
       options.onStep?.(done, steps, { ...metrics, ...times });
@@ -198,8 +203,9 @@ async function evaluateNow(
   done: number,
 ): Promise<TrainingEvaluation> {
   const { metrics, score } = await measure({ ...frozen, ...trainable }, done);
-  checkFinite({ ...metrics, score });
-  return { metrics: Object.fromEntries(Object.entries(metrics).map(([key, value]) => [`eval_${key}`, value])), score };
+  checkFinite(score === undefined ? metrics : { ...metrics, score });
+  const named = Object.fromEntries(Object.entries(metrics).map(([key, value]) => [`eval_${key}`, value]));
+  return score === undefined ? { metrics: named } : { metrics: named, score };
 }
 
 /** Leaves a checkpoint, unless there is one of this step. @param best the best checkpoint so far, this one included */

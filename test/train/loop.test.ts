@@ -91,6 +91,25 @@ test('the last step is evaluated too, and leaves a checkpoint where it is the be
   assert.ok(existsSync(path.join(run.bestCheckpoint()!.folder, 'trainable.safetensors')));
 });
 
+test('an evaluation without a score is logged, at the start too, and chooses no checkpoint', async () => {
+  const measure = async (_: ModelWeights, done: number) => ({ metrics: { accuracy: done / 8 } });
+  await train('measured', { evaluate: { every: 3, measure }, keepCheckpoints: 1 });
+  const run = RunDirectory.read(place('measured'));
+  assert.deepEqual(
+    [run.startEvaluation()!, ...run.metrics()].flatMap(({ step, eval_accuracy }) =>
+      eval_accuracy === undefined ? [] : [[step, eval_accuracy]],
+    ),
+    [
+      [0, 0],
+      [3, 3 / 8],
+      [6, 6 / 8],
+      [8, 1],
+    ],
+  );
+  assert.equal(run.bestCheckpoint(), undefined);
+  assert.deepEqual(readdirSync(place('measured', 'checkpoints')), ['step-000006']);
+});
+
 test('stopped anywhere and resumed, the metrics, the best and the weights are those of a run that was not', async () => {
   const whole = await train('whole', { evaluate });
   for (let stopAfter = 1; stopAfter < 8; stopAfter++) {

@@ -3,8 +3,10 @@
 import path from 'node:path';
 import { type Cell, type CellResult, cellSteps } from '../../study/cells/cell.js';
 import { cellFolder } from '../../study/cells/cell-identity.js';
+import { curveMetric } from '../../study/cells/learning-curve.js';
 import { runCell, startedRun } from '../../study/cells/run-cell.js';
 import type { Study } from '../../study/workspace.js';
+import { testSetsOf } from '../../tasks/tasks.js';
 import { exportFigure } from '../export.js';
 import { DisplaySlot } from '../notebook.js';
 import { livePlot } from './live-plot.js';
@@ -48,6 +50,7 @@ function expectedMetrics(cell: Cell): string[] {
     ...['completions/mean_length', 'completions/clipped_ratio', 'frac_reward_zero_std'],
     ...heldOut,
     ...(heldOut.length > 0 ? ['eval_reward'] : []),
+    ...(cell.curve ? testSetsOf(cell.task).map((set) => `eval_${curveMetric(set)}`) : []),
   ];
 }
 

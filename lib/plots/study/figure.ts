@@ -15,6 +15,7 @@ export type FigureSection =
   | 'paradigms'
   | 'data efficiency'
   | 'ablations'
+  | 'knob'
   | 'training'
   | 'controls'
   | 'words';

@@ -5,12 +5,13 @@ import { TASK_NAMES, type TaskName } from '../../tasks/tasks.js';
 import { ablationFigures } from './ablation-figures.js';
 import { claimsFigure, controlsFigure, wordsFigure } from './claim-figures.js';
 import type { StudyFigure } from './figure.js';
+import { knobFigures } from './knob-figures.js';
 import { dataEfficiencyFigure, overviewFigure, paradigmsFigure } from './paradigm-figures.js';
 import { learningCurvesFigure, observationFigure } from './training-figures.js';
 
 /** Draws the figures for which a study holds results, in the order of reading. */
 export function studyFigures(results: StudyResults): StudyFigure[] {
-  const { paradigms, claims, efficiency, ablations, phenomena, controls, words } = results;
+  const { paradigms, claims, efficiency, ablations, phenomena, controls, words, knob } = results;
   const tasksIn = (rows: readonly { task: TaskName }[]) =>
     TASK_NAMES.filter((task) => rows.some((row) => row.task === task));
   const compared = claims.filter(({ comparisons }) => comparisons.length > 0);
@@ -20,6 +21,7 @@ export function studyFigures(results: StudyResults): StudyFigure[] {
     ...tasksIn(paradigms).map((task) => paradigmsFigure(paradigms, task)),
     ...tasksIn(compared).map((task) => claimsFigure(results, task)),
     ...tasksIn(efficiency).map((task) => dataEfficiencyFigure(results, task)),
+    ...(knob ? knobFigures(knob) : []),
     ...tasksIn(ablations).flatMap((task) => ablationFigures(ablations, task)),
     ...PHENOMENA.flatMap((name) => {
       const phenomenaOfName = observed.filter(({ phenomenon }) => phenomenon === name);

@@ -4,6 +4,7 @@
  */
 
 import { PARADIGM_NAMES } from '../../study/design/paradigms.js';
+import { KNOB_DRAWS_RULE, KNOB_INTRODUCTION } from '../../study/results/knob-wording.js';
 import type { StudyResults } from '../../study/results/results.js';
 import { CLAIM_RULE, intervalSentence, selectionSentence } from '../../study/results/wording.js';
 import type { Study } from '../../study/workspace.js';
@@ -12,6 +13,8 @@ import { type HtmlCell, type HtmlTable, htmlTable } from '../html-table.js';
 import { escapeHtml } from '../tables.js';
 import { configurationWords, sourceWords } from './captions.js';
 import { type FigureSection, STUDY_WIDTH, type StudyFigure } from './figure.js';
+import { knobTasksIn } from './knob.js';
+import { knobTable } from './knob-table.js';
 import type { PageSample } from './page-samples.js';
 import { PAGE_STYLE } from './page-style.js';
 import {
@@ -100,6 +103,7 @@ export function resultsPage(
     section('claims', 'The claims', claimsPart(results, numbered)),
     section('paradigms', 'Five paradigms', paradigmsPart(results, numbered)),
     section('data-efficiency', 'Data efficiency', efficiencyPart(results, numbered)),
+    section('knob', 'The knob and the budget', knobPart(results, numbered)),
     section('ablations', 'Ablations', ablationsPart(results, numbered)),
     section('training', 'Training', trainingPart(results, numbered)),
     section('controls', 'Controls', controlsPart(results, numbered)),
@@ -200,6 +204,16 @@ function efficiencyPart(results: StudyResults, figures: PageFigures): string {
     return titled(task, figures.show('data efficiency', task), ...tables);
   });
   return stacked(...parts);
+}
+
+function knobPart(results: StudyResults, figures: PageFigures): string {
+  const { knob } = results;
+  if (!knob) return '';
+  const parts = knobTasksIn(knob).map((task) => {
+    const sentences = knob.findings.filter((finding) => finding.task === task).map(({ text }) => paragraph(text));
+    return titled(task, ...sentences, tableHtml(knobTable(results, task)));
+  });
+  return stacked(paragraph(KNOB_INTRODUCTION), paragraph(KNOB_DRAWS_RULE), figures.showAll('knob'), ...parts);
 }
 
 function ablationsPart(results: StudyResults, figures: PageFigures): string {

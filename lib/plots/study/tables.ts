@@ -229,12 +229,16 @@ export function wordsTable({ words }: StudyResults): HtmlTable {
 
 /** The scenes and questions that training and test data share. */
 export function leakageTable({ leakage }: StudyResults): HtmlTable {
+  // Earlier results do not say how many scenes pretraining shows.
+  const saysPretraining = leakage.some(({ pretrainedScenes }) => pretrainedScenes !== undefined);
+  const heads = ['test items', 'rows trained on', 'shared scenes', 'shared questions'];
   return {
-    caption: 'Scenes and questions that test items share with rows that any cell trains on',
-    heads: [['task', ...['test items', 'rows trained on', 'shared scenes', 'shared questions'].map(numberCell)]],
-    rows: leakage.map(({ task, testItems, trainingRows, sharedScenes, sharedQuestions }) => [
+    caption: `Scenes and questions that test items share with rows that any cell trains on${saysPretraining ? ', and scenes that a base model was pretrained on' : ''}`,
+    heads: [['task', ...[...heads, ...(saysPretraining ? ['scenes of pretraining'] : [])].map(numberCell)]],
+    rows: leakage.map(({ task, testItems, trainingRows, sharedScenes, sharedQuestions, pretrainedScenes }) => [
       { text: TASKS[task].title, head: true },
       ...[testItems, trainingRows, sharedScenes, sharedQuestions].map(countCell),
+      ...(saysPretraining ? [pretrainedScenes === undefined ? numberCell('') : countCell(pretrainedScenes)] : []),
     ]),
   };
 }

@@ -2,7 +2,7 @@
  * Computes a cell's identity, and from it the folder of its run: `cells/{kind}-{configuration}-{code}`.
  *
  * - The configuration is the cell's settings; the rows that it trains on, as a model is shown them, and with validation the
- *   held-out rows; its start, which is the files of the base model or the start cell's own configuration; the precision.
+ *   held-out rows, with a curve the test rows; its start, which is the files of its base model or the start cell's own configuration; the precision.
  * - The code is that which trains the cell and its start cell (`code-version.ts`).
  *
  * The name of an evaluation's file holds a digest of the rows, of the length of completions and of the scorer's name, and the version of
@@ -13,20 +13,20 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { askedArithmetic } from '../../engine/backend.js';
-import { fileDigest } from '../../engine/file-digest.js';
 import { readJsonFile } from '../../engine/read-json.js';
-import { modelFiles } from '../../model/model.js';
 import type { RewardName } from '../../rewards/rewards.js';
 import { nameOfScorer } from '../../rewards/scorers.js';
 import type { PromptStyle } from '../../tasks/prompts.js';
-import { TASKS, type TestSet } from '../../tasks/tasks.js';
+import { TASKS, type TestSet, testSetsOf } from '../../tasks/tasks.js';
 import { configurationHash, type Json } from '../../train/run-configuration.js';
 import { longestCompletion } from '../profile.js';
 import type { Study } from '../workspace.js';
-import { type BaseCell, type Cell, checkCellNames } from './cell.js';
-import { heldOutRowsDigest, testRowsDigest, trainingRowsDigest } from './cell-rows.js';
+import { type BaseCell, type Cell, checkCellNames, withoutBaseName } from './cell.js';
+import { baseDigest, baseFolderOf } from './cell-base.js';
+import { heldOutRowsDigest, solvedRowsDigest, testRowsDigest, trainingRowsDigest } from './cell-rows.js';
 import { type CodeVersion, changedSources, measuringCode, trainingCode } from './code-version.js';
 import { styleOfTarget } from './prepared-rows.js';
+import type { ReadingSettings } from './reading.js';
 import type { ValidationSettings } from './validation.js';
 
 /**
@@ -71,7 +71,7 @@ export function staleText({ changed }: Pick<StaleCell, 'changed'>): string {
   return `trained by other code (since changed: ${changed.slice(0, 3).join(', ')}${others})`;
 }
 
-/** The file of a cell's evaluation: beside the checkpoint; that of the base model lies in a folder of the task. */
+/** The file of a cell's evaluation: beside the checkpoint; that of a base model lies in a folder of the task. */
 export function evaluationFile(study: Study, cell: Cell | BaseCell, set: TestSet, style: PromptStyle): string {
   const { task } = cell;
   const scorer = nameOfScorer(TASKS[task].score);
@@ -94,17 +94,31 @@ export function heldOutFile(study: Study, cell: Cell | BaseCell, settings: Valid
   return measurementFile(study, cell, `held-out-${shortHash(identity)}`, measuringCode('validation', scorer));
 }
 
+/** The file that says how often a cell works a question out. */
+export function readingFile(study: Study, cell: Cell | BaseCell, settings: ReadingSettings): string {
+  const rows = solvedRowsDigest(study, cell.task, settings.rows);
+  const identity = [rows, settings as unknown as Json, ...modelIdentity(study, cell)];
+  return measurementFile(study, cell, `reading-${shortHash(identity)}`, measuringCode('reading', undefined));
+}
+
 function measurementFile(study: Study, cell: Cell | BaseCell, name: string, code: CodeVersion): string {
-  const folder = cell.kind === 'base' ? path.join(study.folder, 'cells', `base-${cell.task}`) : cellFolder(study, cell);
+  const folder = cell.kind === 'base' ? baseCellFolder(study, cell) : cellFolder(study, cell);
   const file = path.join(folder, `${name}-${code.version}.json`);
   if (!study.acceptStale || existsSync(file)) return file;
   return newestOther(file, (candidate) => candidate) ?? file;
 }
 
-/** The arithmetic and, for the base model, its weights. For a trained cell the folder name already identifies the weights. */
+/** The folder of what is measured of a base model on a task. */
+export function baseCellFolder(study: Study, cell: BaseCell): string {
+  const folder = baseFolderOf(study, cell);
+  const other = folder === study.base ? '' : `-${baseDigest(folder).slice(0, 8)}`;
+  return path.join(study.folder, 'cells', `base-${cell.task}${other}`);
+}
+
+/** The arithmetic and, for a base model, its weights. For a trained cell the folder name already identifies the weights. */
 function modelIdentity(study: Study, cell: Cell | BaseCell): Json[] {
   const { precision = 'float32', xla } = askedArithmetic();
-  return [xla ? `${precision} with XLA` : precision, cell.kind === 'base' ? baseDigest(study) : ''];
+  return [xla ? `${precision} with XLA` : precision, cell.kind === 'base' ? baseDigest(baseFolderOf(study, cell)) : ''];
 }
 
 function shortHash(value: unknown): string {
@@ -119,12 +133,17 @@ function currentFolder(study: Study, cell: Cell): string {
 function configurationOf(study: Study, cell: Cell): Json {
   checkCellNames(cell);
   const { validation, task } = cell;
+  const curve = cell.kind === 'grpo' ? cell.curve : undefined;
   const style = cell.kind === 'sft' ? styleOfTarget(cell.target) : 'think';
   return {
-    cell,
+    cell: withoutBaseName(cell),
     rows: trainingRowsDigest(study, cell),
     ...(validation?.evaluateEvery ? { heldOut: heldOutRowsDigest(study, task, validation.items, style) } : {}),
-    start: cell.kind === 'grpo' && cell.start !== 'base' ? configurationOf(study, cell.start) : baseDigest(study),
+    ...(curve ? { tests: testSetsOf(task).map((set) => testRowsDigest(study, set, task, style)) } : {}),
+    start:
+      cell.kind === 'grpo' && cell.start !== 'base'
+        ? configurationOf(study, cell.start)
+        : baseDigest(baseFolderOf(study, cell)),
     ...askedArithmetic(),
   } as unknown as Json;
 }
@@ -139,9 +158,10 @@ function versionOf(study: Study, cell: Cell): string {
 
 /** The code that trains a cell, without that of its start cell. */
 export function cellCode(cell: Cell): CodeVersion {
-  const scorer = cell.validation?.evaluateEvery ? nameOfScorer(TASKS[cell.task].score) : undefined;
+  const curve = cell.kind === 'grpo' && cell.curve !== undefined;
+  const scorer = cell.validation?.evaluateEvery || curve ? nameOfScorer(TASKS[cell.task].score) : undefined;
   const rewards = cell.kind === 'grpo' ? (Object.keys(cell.rewards) as RewardName[]) : [];
-  return trainingCode({ kind: cell.kind, rewards, scorer });
+  return trainingCode({ kind: cell.kind, rewards, scorer, ...(curve ? { evaluation: 'curve' } : {}) });
 }
 
 /**
@@ -164,20 +184,4 @@ function newestOther(current: string, requiredFile: (candidate: string) => strin
     .map((candidate) => path.join(parent, candidate))
     .filter((candidate) => existsSync(requiredFile(candidate)))
     .sort((a, b) => statSync(requiredFile(b)).mtimeMs - statSync(requiredFile(a)).mtimeMs)[0];
-}
-
-const digests = new Map<string, string>();
-
-/** The digest of every file that the base model is loaded from: weights, configuration, tokenizer, template and processors. */
-function baseDigest(study: Study): string {
-  const files = Object.entries(modelFiles(study.base)).sort(([a], [b]) => (a < b ? -1 : 1));
-  const contents = files.map(([name, file]) => {
-    // The key holds time and size too, so that a kernel that stays open notices when a file is replaced.
-    const { mtimeMs, size } = statSync(file);
-    const key = `${file} ${mtimeMs} ${size}`;
-    const digest = digests.get(key) ?? fileDigest(file);
-    digests.set(key, digest);
-    return [name, digest];
-  });
-  return createHash('sha256').update(JSON.stringify(contents)).digest('hex');
 }

@@ -7,8 +7,8 @@ import { imageFile } from '../../records/image.js';
 import type { RowFiles } from '../../records/open-rows.js';
 import type { TaskRecord } from '../../records/record.js';
 import { imageNames, readRecords } from '../../records/records.js';
-import type { PromptStyle } from '../../tasks/prompts.js';
-import { TASKS, type TaskName, type TestSet, testSetsOf } from '../../tasks/tasks.js';
+import { type PromptStyle, writeTarget } from '../../tasks/prompts.js';
+import { TASKS, type TaskName, type TestSet, taskNamed, testSetsOf } from '../../tasks/tasks.js';
 import { dataFolder, missingData, recordsFile } from '../data/data-folder.js';
 import { shuffleLabels } from '../data/shuffled-labels.js';
 import { spoilRows } from '../data/spoiled-rows.js';
@@ -16,6 +16,7 @@ import type { Study } from '../workspace.js';
 import type { Cell } from './cell.js';
 import { readPictures } from './encode-rows.js';
 import { type PreparedRow, prepareQuestions, prepareSftRows, type Rows } from './prepared-rows.js';
+import type { SolvedRow } from './reading.js';
 import { validationRows } from './validation-rows.js';
 
 /**
@@ -34,6 +35,27 @@ export async function cellRows(study: Study, cell: Cell): Promise<Rows> {
 /** Loads the rows of a test set. */
 export function testRows(study: Study, set: TestSet, task: TaskName): Promise<Rows> {
   return loadPictures(study, task, openTable(study, set, task).records);
+}
+
+/**
+ * Loads training rows [from, to) with their right solutions, as the base model's own notation has them.
+ *
+ * @throws Error when the data holds fewer rows
+ */
+export async function solvedRows(
+  study: Study,
+  task: TaskName,
+  [from, to]: readonly [number, number],
+): Promise<SolvedRow[]> {
+  const records = openTable(study, 'train', task).records.slice(from, to);
+  if (records.length < to - from)
+    throw new Error(`a reading asks for training rows ${from} to ${to} of ${task}, but the data holds fewer`);
+  const questions = prepareQuestions(await loadPictures(study, task, records), 'think');
+  return questions.map((question, i) => ({ question, solution: solutionOf(records[i]!) }));
+}
+
+function solutionOf(record: TaskRecord): string {
+  return writeTarget(taskNamed(record.task).workOut(record), record.answer);
 }
 
 /** Loads the pictures of records. Those of released data are too many to hold: of these it gives the files. */
@@ -78,6 +100,16 @@ export function testRowsDigest(study: Study, set: TestSet, task: TaskName, style
   return tableDigest(study, set, task, JSON.stringify(['test', set, style]), (table) => {
     const rows = prepareQuestions(filesOf(table.folder, table.records), style);
     return rowsDigest(table, rows, ({ solution, family }) => [solution, family]);
+  });
+}
+
+/** The digest of training rows with their right solutions. */
+export function solvedRowsDigest(study: Study, task: TaskName, range: readonly [number, number]): string {
+  return tableDigest(study, 'train', task, JSON.stringify(['solved', range]), (table) => {
+    const records = table.records.slice(...range);
+    const solutions = new Map(records.map((record) => [record.id, solutionOf(record)]));
+    const rows = prepareQuestions(filesOf(table.folder, records), 'think');
+    return rowsDigest(table, rows, ({ id }) => [solutions.get(id)!]);
   });
 }
 

@@ -5,14 +5,17 @@ import { REWARDS, type RewardName } from '../../rewards/rewards.js';
 import type { TaskName } from '../../tasks/tasks.js';
 import { checkGrpoNames, type GrpoSettings } from '../../train/grpo-settings.js';
 import { checkSftNames, type SftSettings, sftSteps } from '../../train/sft.js';
+import { type CurveSettings, checkCurveNames } from './learning-curve.js';
 import type { SftTarget } from './prepared-rows.js';
 import type { RunResult } from './train-run.js';
 import { checkValidationNames, type ValidationSettings } from './validation.js';
 
-/** Supervised fine-tuning of the base model on training rows [from, to). */
+/** Supervised fine-tuning of a base model on training rows [from, to). */
 export interface SftCell {
   kind: 'sft';
   task: TaskName;
+  /** The name of the base model, if it is not the study's own (`Study.bases`). */
+  base?: string;
   target: SftTarget;
   rows: [from: number, to: number];
   settings: SftSettings;
@@ -33,20 +36,26 @@ export interface GrpoCell {
   kind: 'grpo';
   task: TaskName;
   start: 'base' | SftCell;
+  /** The name of the base model that it starts from, if it is not the study's own. A start cell names its base model itself. */
+  base?: string;
   rows: [from: number, to: number];
   /** The weight of each reward. */
   rewards: { [name in RewardName]?: number };
   settings: GrpoSettings;
   /** Evaluation on held-out rows while the cell trains. Default: none. */
   validation?: ValidationSettings;
+  /** Points of accuracy on the test sets while the cell trains, which choose nothing. Default: none. */
+  curve?: CurveSettings;
   /** The adapters that are trained in place of all weights; those of the start cell are merged first. Default: none. */
   lora?: LoraSettings;
 }
 
-/** The base model, asked about a task. Nothing is trained. */
+/** A base model, asked about a task. Nothing is trained. */
 export interface BaseCell {
   kind: 'base';
   task: TaskName;
+  /** Its name, if it is not the study's own. */
+  base?: string;
 }
 
 /** A training run. */
@@ -68,6 +77,7 @@ const FIELDS: {
   sft: {
     kind: 'needed',
     task: 'needed',
+    base: 'optional',
     target: 'needed',
     rows: 'needed',
     settings: 'needed',
@@ -81,10 +91,12 @@ const FIELDS: {
     kind: 'needed',
     task: 'needed',
     start: 'needed',
+    base: 'optional',
     rows: 'needed',
     rewards: 'needed',
     settings: 'needed',
     validation: 'optional',
+    curve: 'optional',
     lora: 'optional',
   },
 };
@@ -110,6 +122,26 @@ export function checkCellNames(cell: Cell): void {
     return;
   }
   checkGrpoNames(cell.settings);
+  if (cell.curve) checkCurveNames(cell.curve);
+  if (cell.curve && cell.validation)
+    throw new Error(
+      "cell: it has a 'curve' and a 'validation'; a run has one evaluation while it trains, so take one of them",
+    );
   refuseUnknownNames(cell.rewards, Object.keys(REWARDS), 'reward', 'cell: ');
-  if (cell.start !== 'base') checkCellNames(cell.start);
+  if (cell.start === 'base') return;
+  if (cell.base !== undefined)
+    throw new Error(
+      `cell: 'base' names ${cell.base}, but the base model is that of the cell in 'start'; name it there`,
+    );
+  checkCellNames(cell.start);
+}
+
+/**
+ * The cell without the name of its base model: what its run is described by. The base model itself is part of the cell's identity by its
+ * contents, so that two names of one base model make one run.
+ */
+export function withoutBaseName<C extends Cell>(cell: C): C {
+  const { base: _, ...rest } = cell;
+  if (cell.kind === 'sft' || cell.start === 'base') return rest as C;
+  return { ...rest, start: withoutBaseName(cell.start) } as C;
 }

@@ -26,7 +26,11 @@ export const ROOTS = {
   grpo: 'study/cells/train-grpo',
   /** Evaluation on held-out rows, while a run trains and after. */
   validation: 'study/cells/validation',
+  /** Evaluation on items of the test sets while a run trains. */
+  curve: 'study/cells/learning-curve',
   evaluation: 'study/cells/evaluate-rows',
+  /** How often a model works a question out. */
+  reading: 'study/cells/reading',
   /** The table of all rewards, and that of all scorers. A run has only those entries as roots that it names. */
   rewards: 'rewards/rewards',
   scorers: 'rewards/scorers',
@@ -47,6 +51,8 @@ export interface TrainingParts {
   rewards?: readonly RewardName[];
   /** The scorer of evaluation during training. Without one there is no such evaluation. */
   scorer?: ScorerName;
+  /** What that evaluation is. Default: `validation`. */
+  evaluation?: 'validation' | 'curve';
 }
 
 /** An import, or an export from another module: whether it is of types alone, the names, the module. */
@@ -56,16 +62,23 @@ const LIB = path.join(__dirname, '..', '..');
 const BUILT = path.extname(__filename) === '.js';
 
 /** The code that trains a run. */
-export function trainingCode({ kind, rewards = [], scorer }: TrainingParts, sources = OWN_SOURCES): CodeVersion {
+export function trainingCode(
+  { kind, rewards = [], scorer, evaluation = 'validation' }: TrainingParts,
+  sources = OWN_SOURCES,
+): CodeVersion {
   const { roots } = sources;
   const entries = rewards.map((name) => tableEntry(sources, roots.rewards, name));
   if (scorer) entries.push(tableEntry(sources, roots.scorers, scorer));
-  return codeVersion(sources, [roots[kind], ...(scorer ? [roots.validation] : [])], entries);
+  return codeVersion(sources, [roots[kind], ...(scorer ? [roots[evaluation]] : [])], entries);
 }
 
-/** The code that measures a checkpoint: on a test set, or on held-out rows. @param scorer undefined: one of one's own, which is no code of the kit */
+/**
+ * The code that measures a checkpoint: on a test set, on held-out rows, or how often it works a question out.
+ *
+ * @param scorer undefined: none, or one of one's own, which is no code of the kit
+ */
 export function measuringCode(
-  measure: 'evaluation' | 'validation',
+  measure: 'evaluation' | 'validation' | 'reading',
   scorer: ScorerName | undefined,
   sources = OWN_SOURCES,
 ): CodeVersion {

@@ -17,18 +17,21 @@ import { RunDirectory } from '../../train/run-directory.js';
 import { recordsFile } from '../data/data-folder.js';
 import { longestCompletion } from '../profile.js';
 import type { Study } from '../workspace.js';
-import type { BaseCell, Cell, CellResult } from './cell.js';
-import { cellFolder, evaluationFile, heldOutFile, staleCell, staleText } from './cell-identity.js';
-import { cellRows, testRows } from './cell-rows.js';
+import { type BaseCell, type Cell, type CellResult, type GrpoCell, withoutBaseName } from './cell.js';
+import { baseFolderOf, hasBase } from './cell-base.js';
+import { cellFolder, evaluationFile, heldOutFile, readingFile, staleCell, staleText } from './cell-identity.js';
+import { cellRows, solvedRows, testRows } from './cell-rows.js';
 import { evaluateRows } from './evaluate-rows.js';
-import { prepareQuestions, prepareSftRows, styleOfTarget } from './prepared-rows.js';
+import { type CurveOptions, type CurveSettings, evenPlaces } from './learning-curve.js';
+import { prepareQuestions, prepareSftRows, type QuestionRow, styleOfTarget } from './prepared-rows.js';
+import { type Reading, type ReadingSettings, readWorkedOut } from './reading.js';
 import { type RunControl, readRunResult, type TrainingPlan, trainRun } from './train-run.js';
 import { scheduleValidationOnRows, type ValidationSettings } from './validation.js';
 import { validationRows } from './validation-rows.js';
 
 /** The run directory of a cell that has begun to train, or undefined; makes nothing. */
 export function startedRun(study: Study, cell: Cell): RunDirectory | undefined {
-  return RunDirectory.check(cellFolder(study, cell), cell as unknown as Json);
+  return RunDirectory.check(cellFolder(study, cell), withoutBaseName(cell));
 }
 
 /** Reads the metrics that a cell has logged so far. */
@@ -38,7 +41,7 @@ export function cellCurves(study: Study, cell: Cell): StepMetrics[] {
 
 /** Opens the run directory of a cell, and makes it if it is not there. */
 export function openCellRun(study: Study, cell: Cell): RunDirectory {
-  return RunDirectory.open(cellFolder(study, cell), cell);
+  return RunDirectory.open(cellFolder(study, cell), withoutBaseName(cell));
 }
 
 /**
@@ -56,10 +59,10 @@ export async function runCell(study: Study, cell: Cell, control: RunControl = {}
   const start =
     cell.kind === 'grpo' && cell.start !== 'base'
       ? (await runCell(study, cell.start, { signal: control.signal })).checkpoint
-      : study.base;
+      : baseFolderOf(study, cell);
   const location = {
     folder: cellFolder(study, cell),
-    configuration: cell as unknown as Json,
+    configuration: withoutBaseName(cell) as unknown as Json,
     pathsFrom: study.folder,
   };
   return trainRun(location, () => planCell(study, cell, path.resolve(study.folder, start)), control);
@@ -74,7 +77,18 @@ async function planCell(study: Study, cell: Cell, checkpoint: string): Promise<T
   if (cell.kind === 'sft')
     return { kind: 'sft', rows: prepareSftRows(rows, cell.target), settings: cell.settings, ...shared };
   const rewards = Object.entries(cell.rewards).map(([name, weight]) => kitReward(name as RewardName, weight));
-  return { kind: 'grpo', rows: prepareQuestions(rows, 'think'), rewards, settings: cell.settings, ...shared };
+  const curve = cell.curve && (await planCurve(study, cell, cell.curve));
+  const questions = prepareQuestions(rows, 'think');
+  return { kind: 'grpo', rows: questions, rewards, settings: cell.settings, ...shared, ...(curve ? { curve } : {}) };
+}
+
+async function planCurve(study: Study, { task, settings }: GrpoCell, asked: CurveSettings): Promise<CurveOptions> {
+  const sets: { [set: string]: QuestionRow[] } = {};
+  for (const set of testSetsOf(task)) {
+    const rows = prepareQuestions(await testRows(study, set, task), 'think');
+    sets[set] = evenPlaces(rows.length, asked.items).map((place) => rows[place]!);
+  }
+  return { settings: asked, sets, score: TASKS[task].score, maxNewTokens: settings.maxNewTokens };
 }
 
 function planValidation(study: Study, cell: Cell, settings: ValidationSettings): TrainingPlan['validation'] {
@@ -99,7 +113,7 @@ function warnOfStale(study: Study, cell: Cell): void {
 }
 
 /**
- * Evaluates the base model or a cell on a test set; a cell that is not trained is trained first. The result is kept beside the
+ * Evaluates a base model or a cell on a test set; a cell that is not trained is trained first. The result is kept beside the
  * checkpoint, and the next call takes it from there.
  */
 export async function evaluateCell(
@@ -118,7 +132,7 @@ export async function evaluateCell(
 }
 
 /**
- * Measures the base model or a cell on held-out rows (`accuracy`, `format`, `pass@1`, `pass@k`). A checkpoint may be chosen by these
+ * Measures a base model or a cell on held-out rows (`accuracy`, `format`, `pass@1`, `pass@k`). A checkpoint may be chosen by these
  * numbers, as it may not by those of test sets. The result is kept beside the checkpoint.
  */
 export async function measureHeldOut(
@@ -133,13 +147,21 @@ export async function measureHeldOut(
   });
 }
 
+/** Measures how often a base model or a cell works a question out. The result is kept beside the checkpoint. */
+export async function measureReading(study: Study, cell: Cell | BaseCell, settings: ReadingSettings): Promise<Reading> {
+  const { task } = cell;
+  return measureOnce(study, cell, readingFile(study, cell, settings), async (model) =>
+    readWorkedOut(model, task, await solvedRows(study, task, settings.rows), settings),
+  );
+}
+
 /**
  * Reads the `result.json` of a finished cell; undefined while it is not finished. Makes no folder.
  *
  * @throws Error when the file is not the result of a run
  */
 export function finishedCell(study: Study, cell: Cell): CellResult | undefined {
-  if (!hasData(study, cell.task)) return undefined;
+  if (!isKnown(study, cell)) return undefined;
   return readRunResult(cellFolder(study, cell)) as CellResult | undefined;
 }
 
@@ -150,7 +172,7 @@ export function finishedEvaluation(
   set: TestSet,
   style: PromptStyle,
 ): Evaluation | undefined {
-  if (!hasData(study, cell.task)) return undefined;
+  if (!isKnown(study, cell)) return undefined;
   return readJson<Evaluation>(evaluationFile(study, cell, set, style));
 }
 
@@ -160,8 +182,14 @@ export function finishedHeldOut(
   cell: Cell | BaseCell,
   settings: ValidationSettings,
 ): Metrics | undefined {
-  if (!hasData(study, cell.task)) return undefined;
+  if (!isKnown(study, cell)) return undefined;
   return readJson<Metrics>(heldOutFile(study, cell, settings));
+}
+
+/** Reads the result of `measureReading`; undefined before that was called. */
+export function finishedReading(study: Study, cell: Cell | BaseCell, settings: ReadingSettings): Reading | undefined {
+  if (!isKnown(study, cell)) return undefined;
+  return readJson<Reading>(readingFile(study, cell, settings));
 }
 
 /** Measures a cell and writes the result to a file, or reads the file when it is there. A cell that is not trained is trained first. */
@@ -175,7 +203,8 @@ async function measureOnce<T extends object>(
   const earlierResult = readJson<T>(file);
   if (earlierResult !== undefined) return earlierResult;
   await startEngine();
-  const model = loadModel(trainedCell ? path.resolve(study.folder, trainedCell.checkpoint) : study.base);
+  const checkpoint = trainedCell ? path.resolve(study.folder, trainedCell.checkpoint) : baseFolderOf(study, cell);
+  const model = loadModel(checkpoint);
   try {
     const result = await measure(model);
     writeFileAtomic(file, `${JSON.stringify(result)}\n`);
@@ -187,6 +216,11 @@ async function measureOnce<T extends object>(
 
 function readJson<T extends object>(file: string): T | undefined {
   return existsSync(file) ? readJsonFile<T>(file, 'remove it, and the same command writes it anew') : undefined;
+}
+
+/** Whether a cell can have been run: its task's data and its base model are there, which its identity holds. */
+function isKnown(study: Study, cell: Cell | BaseCell): boolean {
+  return hasData(study, cell.task) && hasBase(study, cell);
 }
 
 /** Whether a task's data was drawn or converted already; without it no cell has a folder. */

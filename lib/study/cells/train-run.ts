@@ -8,6 +8,7 @@ import path from 'node:path';
 import { writeFileAtomic } from '../../engine/atomic-write.js';
 import { startEngine } from '../../engine/backend.js';
 import { readJsonFile } from '../../engine/read-json.js';
+import type { Model } from '../../model/model.js';
 import type { OwnCodeIdentity } from '../../rewards/own-code.js';
 import type { ListedReward } from '../../rewards/reward-list.js';
 import type { Scorer } from '../../rewards/scorer.js';
@@ -21,6 +22,7 @@ import type { SftSettings } from '../../train/sft.js';
 import type { TrainedCheckpoints } from '../../train/trained.js';
 import { heldOutScore } from './card-scores.js';
 import { type CodeVersion, changedSources, trainingCode } from './code-version.js';
+import { type CurveOptions, scheduleCurve } from './learning-curve.js';
 import { type CardFacts, writeModelCard } from './model-card.js';
 import type { QuestionRow, SftRow } from './prepared-rows.js';
 import type { RunStart } from './start-model.js';
@@ -50,6 +52,8 @@ export type TrainingPlan = {
       /** The rewards, in the order in which they are summed. */
       rewards: readonly ListedReward[];
       settings: GrpoSettings;
+      /** Points of accuracy on test sets while it trains, in place of validation. Default: none. */
+      curve?: CurveOptions;
     }
 );
 
@@ -159,7 +163,10 @@ function trainPlan(plan: TrainingPlan, openRun: () => RunDirectory, control: Run
     return trainSftRows({ start, rows: plan.rows, settings: plan.settings, evaluate }, openRun, control);
   }
   const { rewards } = plan;
-  const evaluate = validation && scheduleValidationOnRows({ ...validation, rewards, rewardSettings: plan.settings });
+  const { curve } = plan;
+  const evaluate = curve
+    ? (model: Model) => scheduleCurve(model, curve)
+    : validation && scheduleValidationOnRows({ ...validation, rewards, rewardSettings: plan.settings });
   return trainGrpoRows({ start, rows: plan.rows, rewards, settings: plan.settings, evaluate }, openRun, control);
 }
 
@@ -223,9 +230,10 @@ function warnOfLog(run: RunDirectory, steps: number): void {
 export function planCode(plan: TrainingPlan): CodeVersion {
   const { validation } = plan;
   const isKits = validation?.settings.evaluateEvery && validation.scoreCode === undefined;
-  const scorer = isKits ? nameOfScorer(validation.score) : undefined;
+  const curve = plan.kind === 'grpo' ? plan.curve : undefined;
+  const scorer = curve ? nameOfScorer(curve.score) : isKits ? nameOfScorer(validation.score) : undefined;
   const rewards = plan.kind === 'grpo' ? plan.rewards.flatMap(({ code }) => ('kit' in code ? [code.kit] : [])) : [];
-  return trainingCode({ kind: plan.kind, rewards, scorer });
+  return trainingCode({ kind: plan.kind, rewards, scorer, ...(curve ? { evaluation: 'curve' } : {}) });
 }
 
 /** @throws Error when other code trains the run in a folder, naming the modules that differ */

@@ -7,7 +7,7 @@ import { Random } from '../../engine/random.js';
 import type { TaskRecord } from '../../records/record.js';
 import { TASKS, type TaskName, type TestSet, type TestSetOf, taskNamed, testSetsOf } from '../../tasks/tasks.js';
 import { checkDrawing, domainRows, type Profile, taskProfile } from '../profile.js';
-import type { Study } from '../workspace.js';
+import { baseFolders, type Study } from '../workspace.js';
 
 /** The rows of a task's test sets. */
 export type TestRows<T extends TaskName> = { readonly [set in TestSetOf<T>]: TaskRecord[] };
@@ -26,7 +26,7 @@ export function sampleTrainingRows(study: Study, task: TaskName): TaskRecord[] {
   return corruptRecords(rows, spoiledShare, new Random(seed, `${task}/spoil`));
 }
 
-/** Draws the test sets of a study. No scene and no question occurs twice, and no scene was shown in pretraining. */
+/** Draws the test sets of a study. No scene and no question occurs twice, and no scene was shown in the pretraining of a base model. */
 export function sampleTestRows<T extends TaskName>(study: Study, task: T): TestRows<T> {
   return drawTestRows(study.profile, task, pretrainingScenes(study));
 }
@@ -86,9 +86,10 @@ function rowId(task: TaskName, set: string, index: number): string {
   return `${task}-${set}-${String(index).padStart(6, '0')}`;
 }
 
-/** Reads the fingerprints of the scenes that the base model was pretrained on. */
+/** Reads the fingerprints of the scenes that the base models of a study were pretrained on. */
 export function pretrainingScenes(study: Study): Set<string> {
-  return new Set(readFileSync(path.join(study.base, 'pretraining-scenes.txt'), 'utf8').trim().split('\n'));
+  const scenesOf = (folder: string) => readFileSync(path.join(folder, 'pretraining-scenes.txt'), 'utf8').trim();
+  return new Set(baseFolders(study).flatMap((folder) => scenesOf(folder).split('\n')));
 }
 
 /** The fingerprint of a row's scene. */

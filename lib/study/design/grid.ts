@@ -2,6 +2,7 @@
 import type { PromptStyle } from '../../tasks/prompts.js';
 import type { TestSet } from '../../tasks/tasks.js';
 import type { BaseCell, Cell } from '../cells/cell.js';
+import type { ReadingSettings } from '../cells/reading.js';
 import type { ValidationSettings } from '../cells/validation.js';
 
 /** One cell of a study with the questions it is evaluated on. */
@@ -13,4 +14,6 @@ export interface GridCell {
   evaluations: readonly { set: TestSet; style: PromptStyle }[];
   /** Settings to measure it on held-out rows too (`measureHeldOut`), if something is chosen by that. */
   heldOut?: ValidationSettings;
+  /** Settings to measure how often it works a question out (`measureReading`). */
+  reading?: ReadingSettings;
 }

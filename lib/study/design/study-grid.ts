@@ -6,9 +6,19 @@ import type { Study } from '../workspace.js';
 import { ABLATIONS, type AblationName, ablationBase, ablationCells, startMeasure } from './ablations.js';
 import { efficiencyCell, efficiencyRows, efficiencySeeds } from './data-efficiency.js';
 import type { GridCell } from './grid.js';
+import {
+  KNOB_DRAWERS,
+  knobBase,
+  knobCotSft,
+  knobGrpo,
+  knobOf,
+  knobStageOne,
+  knobTasks,
+  readingSettings,
+} from './knob.js';
 import { PARADIGM_PROMPTS, paradigmCell, stageOneCell, TRAINED_PARADIGMS } from './paradigms.js';
 
-export const GRID_PARTS = ['paradigms', 'efficiency', 'ablations', 'controls'] as const;
+export const GRID_PARTS = ['paradigms', 'efficiency', 'ablations', 'controls', 'knob'] as const;
 export type GridPart = (typeof GRID_PARTS)[number];
 
 /** The control of shuffled labels: ANS-SFT on all rows, each with the answer of another row. */
@@ -47,6 +57,7 @@ export function studyGrid(study: Study, selection: StudySelection = WHOLE_STUDY)
     planControls(plan, study, task);
   }
   for (const task of study.profile.ablations.tasks) planAblations(plan, study, task);
+  for (const task of knobTasks(study)) planKnob(plan, study, task);
   return plan.cells();
 }
 
@@ -80,6 +91,7 @@ class Plan {
       ...known.cell,
       evaluations: [...known.cell.evaluations, ...more],
       ...(asked.heldOut ? { heldOut: asked.heldOut } : {}),
+      ...(asked.reading ? { reading: asked.reading } : {}),
     };
   }
 
@@ -155,5 +167,25 @@ function planControls(plan: Plan, study: Study, task: TaskName): void {
     // Rows of the released dataset have no solutions, as their scenes are not known.
     if (study.profile.released) continue;
     plan.add('controls', evaluated(`${task}/own words/seed ${seed}`, ownWordsCell(study, task, seed)));
+  }
+}
+
+/** The models of every level: what each base model and its stage 1 would write by themselves, and what is trained from them. */
+function planKnob(plan: Plan, study: Study, task: TaskName): void {
+  const { levels, seeds } = knobOf(study)!;
+  const reading = readingSettings(study, task);
+  for (const level of levels) {
+    const place = `${task}/knob/${level.name}`;
+    plan.add('knob', { name: `${place}/base`, cell: knobBase(level, task), evaluations: [], reading });
+    for (const seed of seeds) {
+      const named = (name: string) => `${place}/${name}/seed ${seed}`;
+      const stageOne = knobStageOne(study, level, task, seed);
+      plan.add('knob', { name: named('stage 1'), cell: stageOne, evaluations: [], reading });
+      plan.add('knob', evaluated(named('cot-sft'), knobCotSft(study, level, task, seed)));
+      for (const paradigm of KNOB_DRAWERS) {
+        const cell = knobGrpo(study, paradigm, level, task, seed);
+        plan.add('knob', { name: named(paradigm), cell, evaluations: [] }, named('stage 1'));
+      }
+    }
   }
 }

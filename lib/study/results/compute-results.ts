@@ -1,13 +1,15 @@
 /** From the finished cells of a study, or of a part of it, to its results. Nothing is trained or evaluated here; missing cells are named. */
 import { kitCommit } from '../../train/environment.js';
-import { finishedCell, finishedEvaluation, finishedHeldOut, hasData } from '../cells/run-cell.js';
+import { finishedCell, hasData } from '../cells/run-cell.js';
 import type { GridCell } from '../design/grid.js';
 import { type GridPart, type StudySelection, studyGrid, WHOLE_STUDY } from '../design/study-grid.js';
+import { isMeasured } from '../running/job-state.js';
 import type { Study } from '../workspace.js';
 import { ablationFindings } from './ablation-findings.js';
 import { ablationPoints, efficiencyPoints, paradigmResults } from './accuracies.js';
 import { claimVerdicts } from './claims.js';
 import { controlResults, wordsResults } from './controls.js';
+import { knobResults } from './knob.js';
 import { studyLeakage } from './leakage.js';
 import { phenomenaOf } from './phenomena.js';
 import type { StudyResults } from './results.js';
@@ -23,6 +25,7 @@ export function computeResults(study: Study, selection: StudySelection = WHOLE_S
   const ablations = tasksWith('ablations')
     .filter((task) => study.profile.ablations.tasks.includes(task))
     .flatMap((task) => ablationPoints(study, task, selection.ablations));
+  const knob = knobResults(study, tasksWith('knob'));
   return {
     profile: study.profile.name,
     seeds: [...study.profile.seeds],
@@ -37,6 +40,7 @@ export function computeResults(study: Study, selection: StudySelection = WHOLE_S
     controls: tasksWith('controls').flatMap((task) => controlResults(study, task)),
     words: tasksWith('controls').flatMap((task) => wordsResults(study, task)),
     leakage: tasks.map((task) => studyLeakage(study, task)),
+    ...(knob ? { knob } : {}),
     missing: missingCells(study, selection),
   };
 }
@@ -48,10 +52,7 @@ function missingCells(study: Study, selection: StudySelection): string[] {
     .map(({ name }) => name);
 }
 
-function isFinished(study: Study, { cell, evaluations, heldOut }: GridCell): boolean {
-  return (
-    (cell.kind === 'base' || finishedCell(study, cell) !== undefined) &&
-    evaluations.every(({ set, style }) => finishedEvaluation(study, cell, set, style) !== undefined) &&
-    (!heldOut || finishedHeldOut(study, cell, heldOut) !== undefined)
-  );
+function isFinished(study: Study, gridCell: GridCell): boolean {
+  const { cell } = gridCell;
+  return (cell.kind === 'base' || finishedCell(study, cell) !== undefined) && isMeasured(study, gridCell);
 }

@@ -5,7 +5,7 @@ import type { TaskRecord } from '../../records/record.js';
 import { imageNames, readRecords } from '../../records/records.js';
 import { type TaskName, testSetsOf } from '../../tasks/tasks.js';
 import { recordsFile } from '../data/data-folder.js';
-import { questionFingerprintOf, sceneFingerprintOf } from '../data/draw-rows.js';
+import { pretrainingScenes, questionFingerprintOf, sceneFingerprintOf } from '../data/draw-rows.js';
 import { studyGrid } from '../design/study-grid.js';
 import type { Study } from '../workspace.js';
 import type { LeakageResult } from './results.js';
@@ -46,7 +46,10 @@ export function refuseLeakage(shared: readonly SharedScenes[], tests: readonly s
   throw new Error(`scenes of a test set occur elsewhere: ${pairs.join('; ')}`);
 }
 
-/** Counts the items of a task's test sets whose scene or question occurs in a row that any cell of the study trains on. */
+/**
+ * Counts the items of a task's test sets whose scene or question occurs in a row that any cell of the study trains on, and those whose scene
+ * occurs in the pretraining of one of its base models.
+ */
 export function studyLeakage(study: Study, task: TaskName): LeakageResult {
   const records = readRecords(recordsFile(study, 'train', task));
   const trained = new Set<number>();
@@ -59,12 +62,14 @@ export function studyLeakage(study: Study, task: TaskName): LeakageResult {
   const rows = [...trained].map((row) => contentOf(records[row]!, images));
   const [scenes, questions] = [new Set(rows.map(({ scene }) => scene)), new Set(rows.map(({ question }) => question))];
   const items = tests.map((record) => contentOf(record, images));
+  const seen = study.profile.released ? undefined : pretrainingScenes(study);
   return {
     task,
     testItems: items.length,
     trainingRows: trained.size,
     sharedScenes: items.filter(({ scene }) => scenes.has(scene)).length,
     sharedQuestions: items.filter(({ question }) => questions.has(question)).length,
+    ...(seen ? { pretrainedScenes: items.filter(({ scene }) => seen.has(scene)).length } : {}),
   };
 }
 

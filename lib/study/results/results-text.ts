@@ -25,6 +25,7 @@ function taskText(results: StudyResults, task: TaskName): string[] {
   const sentences = [
     ...rowsOfTask(results.findings).map(({ ablation, text }) => `${ablation}: ${text}`),
     ...rowsOfTask(results.claims).map(({ claim, text }) => `${claim}: ${text}`),
+    ...rowsOfTask(results.knob?.findings ?? []).map(({ text }) => `knob: ${text}`),
     ...rowsOfTask(results.phenomena).map(({ phenomenon, seen, text }) => `${phenomenon}: ${seenText(seen)}. ${text}`),
     ...rowsOfTask(results.controls).map(({ control, text }) => `${control}: ${text}`),
     ...rowsOfTask(results.words).map(({ text }) => `whose words: ${text}`),

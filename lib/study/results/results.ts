@@ -9,6 +9,7 @@ import { TASK_NAMES, type TaskName, type TestSet, testSetsOf } from '../../tasks
 import { PARADIGMS, type Paradigm } from '../design/paradigms.js';
 import type { StudySelection } from '../design/study-grid.js';
 import type { Study } from '../workspace.js';
+import type { KnobResults } from './knob-results.js';
 
 export type { Estimate };
 
@@ -175,6 +176,8 @@ export interface LeakageResult {
   sharedScenes: number;
   /** Test items whose question one of those rows asks about the same things. */
   sharedQuestions: number;
+  /** Test items whose scene a base model has seen in pretraining; absent of released rows, whose base model nobody here has pretrained. */
+  pretrainedScenes?: number;
 }
 
 /** All results of a study. Results whose cells are missing are left out, never guessed. */
@@ -195,6 +198,8 @@ export interface StudyResults {
   controls: ControlResult[];
   words: WordsResult[];
   leakage: LeakageResult[];
+  /** Absent of a study without a knob, or before anything of it is finished. */
+  knob?: KnobResults;
   /** Names of the grid's cells that are not trained or not evaluated yet. */
   missing: string[];
 }
@@ -229,18 +234,19 @@ export function readResults(study: Study): StudyResults {
 
 /** Refuses names that tables and figures do not know, which they would leave out without a word. */
 function checkNames(results: StudyResults, file: string): void {
-  for (const [list, rows] of Object.entries(results)) {
+  const { knob, ...others } = results;
+  for (const [list, rows] of Object.entries({ ...others, ...knob })) {
     if (!Array.isArray(rows)) continue;
     rows.forEach((row: unknown, index) => {
       if (typeof row !== 'object' || row === null) return;
-      const named = row as { task: TaskName; testSet?: string; paradigm?: string; phenomenon?: string };
+      const named = row as { task?: TaskName; testSet?: string; paradigm?: string; phenomenon?: string };
       const check = (field: keyof typeof named, known: readonly string[]) => {
         const name = named[field];
         if (name !== undefined && !known.includes(name))
           throw new Error(`${file}: ${list}[${index}].${field} is '${name}'; known are ${known.join(', ')}`);
       };
       check('task', TASK_NAMES);
-      check('testSet', testSetsOf(named.task));
+      if (named.task !== undefined) check('testSet', testSetsOf(named.task));
       check('paradigm', PARADIGMS);
       check('phenomenon', PHENOMENA);
     });

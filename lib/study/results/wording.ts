@@ -1,6 +1,6 @@
 /**
  * The sentences that read a study's results: verdicts with their numbers, the rule of the claims, and what intervals mean. The files
- * beside this one compute numbers and the names of verdicts, and only this one makes sentences of them. The sentences that say what a
+ * beside this one compute numbers and the names of verdicts, and only this one and `knob-wording.ts` make sentences of them. The sentences that say what a
  * figure or a section shows stand beside its drawing, in `plots/study`.
  */
 import type { Estimate } from '../../evaluate/over-seeds.js';
@@ -338,9 +338,19 @@ export function wordsSentence({
 }
 
 /** The scenes and questions that tests and training share. */
-export function leakageSentence({ testItems, trainingRows, sharedScenes, sharedQuestions }: LeakageResult): string {
+export function leakageSentence({
+  testItems,
+  trainingRows,
+  sharedScenes,
+  sharedQuestions,
+  pretrainedScenes,
+}: LeakageResult): string {
+  const pretraining =
+    pretrainedScenes === undefined
+      ? ''
+      : ` The pretraining of the base models shows the scenes of ${pretrainedScenes} of them.`;
   return (
     `Of ${testItems} test items, ${sharedScenes} share a scene and ${sharedQuestions} share a question with the ` +
-    `${trainingRows} training rows.`
+    `${trainingRows} training rows.${pretraining}`
   );
 }

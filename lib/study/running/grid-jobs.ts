@@ -1,8 +1,7 @@
 /** Plans a grid of the study: the plan lists each training run once, however many cells share it, after the run that it starts from. */
-import path from 'node:path';
 import type { Json } from '../../train/run-configuration.js';
 import { type BaseCell, type Cell, cellSteps } from '../cells/cell.js';
-import { cellFolder } from '../cells/cell-identity.js';
+import { baseCellFolder, cellFolder } from '../cells/cell-identity.js';
 import { finishedEvaluation, openCellRun } from '../cells/run-cell.js';
 import type { GridCell } from '../design/grid.js';
 import type { Study } from '../workspace.js';
@@ -19,7 +18,7 @@ export interface StudyJob extends GridJob, GridCell {
 /**
  * The jobs of a grid, each after the one that it waits for. A start cell that the grid does not list is a job too.
  *
- * @throws Error where two cells have one name, or a task's data is missing
+ * @throws Error where two cells have one name, or a task's data or a base model is missing
  */
 export function planJobs(study: Study, grid: readonly GridCell[]): StudyJob[] {
   const cellsByFolder = groupByFolder(study, grid);
@@ -32,11 +31,13 @@ export function planJobs(study: Study, grid: readonly GridCell[]): StudyJob[] {
     const after =
       cell.kind === 'grpo' && cell.start !== 'base' ? addJob(`${cells[0]!.name} (start)`, cell.start) : undefined;
     const heldOut = cells.find((listed) => listed.heldOut)?.heldOut;
+    const reading = cells.find((listed) => listed.reading)?.reading;
     const gridCell: GridCell = {
       name: cells.map((listed) => listed.name).join(' = '),
       cell,
       evaluations: distinct(cells.flatMap((listed) => listed.evaluations)),
       ...(heldOut ? { heldOut } : {}),
+      ...(reading ? { reading } : {}),
     };
     const job = studyJob(study, gridCell, folder, after);
     jobs.set(folder, job);
@@ -92,7 +93,7 @@ function groupByFolder(study: Study, grid: readonly GridCell[]): Map<string, Gri
 }
 
 function jobFolder(study: Study, cell: Cell | BaseCell): string {
-  return cell.kind === 'base' ? path.join(study.folder, 'cells', `base-${cell.task}`) : cellFolder(study, cell);
+  return cell.kind === 'base' ? baseCellFolder(study, cell) : cellFolder(study, cell);
 }
 
 function distinct(evaluations: GridCell['evaluations']): GridCell['evaluations'] {

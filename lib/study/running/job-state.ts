@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { cellFolder, staleCell, staleText } from '../cells/cell-identity.js';
-import { finishedCell, finishedEvaluation, finishedHeldOut } from '../cells/run-cell.js';
+import { finishedCell, finishedEvaluation, finishedHeldOut, finishedReading } from '../cells/run-cell.js';
 import type { GridCell } from '../design/grid.js';
 import type { Study } from '../workspace.js';
 
@@ -26,10 +26,12 @@ export function jobState(study: Study, gridCell: GridCell): JobState {
   return steps > 0 ? { state: 'begun', steps, ...stale } : { state: 'to do', ...stale };
 }
 
-function isMeasured(study: Study, { cell, evaluations, heldOut }: GridCell): boolean {
+/** Whether a cell that is trained is measured as the grid asks. */
+export function isMeasured(study: Study, { cell, evaluations, heldOut, reading }: GridCell): boolean {
   return (
     evaluations.every(({ set, style }) => finishedEvaluation(study, cell, set, style)) &&
-    (!heldOut || finishedHeldOut(study, cell, heldOut) !== undefined)
+    (!heldOut || finishedHeldOut(study, cell, heldOut) !== undefined) &&
+    (!reading || finishedReading(study, cell, reading) !== undefined)
   );
 }
 

@@ -1,5 +1,5 @@
 /** Runs a cell of a grid in this process, from its start to its last measure. */
-import { evaluateCell, measureHeldOut, runCell } from '../cells/run-cell.js';
+import { evaluateCell, measureHeldOut, measureReading, runCell } from '../cells/run-cell.js';
 import type { RunControl } from '../cells/train-run.js';
 import type { GridCell } from '../design/grid.js';
 import type { Study } from '../workspace.js';
@@ -10,7 +10,7 @@ import type { Study } from '../workspace.js';
  * @throws Error of the signal, or TrainingStopped, when interrupted
  */
 export async function runGridCell(study: Study, gridCell: GridCell, control: RunControl = {}): Promise<void> {
-  const { cell, evaluations, heldOut } = gridCell;
+  const { cell, evaluations, heldOut, reading } = gridCell;
   const throwIfStopped = () => control.signal?.throwIfAborted();
   throwIfStopped();
   if (cell.kind !== 'base') await runCell(study, cell, control);
@@ -20,4 +20,6 @@ export async function runGridCell(study: Study, gridCell: GridCell, control: Run
   }
   throwIfStopped();
   if (heldOut) await measureHeldOut(study, cell, heldOut);
+  throwIfStopped();
+  if (reading) await measureReading(study, cell, reading);
 }

@@ -31,13 +31,15 @@ export function trainingWork(cell: Cell, steps: number): Work {
   return { kind, task, units: steps * promptsPerStep * completions * maxNewTokens };
 }
 
-/** The work of a cell's evaluations, on test sets and on held-out rows. */
-export function evaluationWork(study: Study, { cell, evaluations, heldOut }: GridCell): Work {
+/** The work of a cell's evaluations, on test sets and on held-out rows, and of its reading. */
+export function evaluationWork(study: Study, { cell, evaluations, heldOut, reading }: GridCell): Work {
   const { task } = cell;
   const longest = longestCompletion(study.profile, task);
   const testItems = evaluations.reduce((sum, { set }) => sum + testSetItems(study.profile, task, set), 0);
   const heldOutCompletions = heldOut ? heldOut.items * (1 + heldOut.samples) : 0;
-  return { kind: 'measure', task, units: longest * testItems + (heldOut?.maxNewTokens ?? 0) * heldOutCompletions };
+  const read = reading ? (reading.rows[1] - reading.rows[0]) * reading.completions * reading.maxNewTokens : 0;
+  const heldOutTokens = (heldOut?.maxNewTokens ?? 0) * heldOutCompletions;
+  return { kind: 'measure', task, units: longest * testItems + heldOutTokens + read };
 }
 
 /**

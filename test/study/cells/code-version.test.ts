@@ -50,6 +50,7 @@ function changedKit(name: string, text: string | RegExp, replacement: string): C
 const GRPO: TrainingParts = { kind: 'grpo', rewards: ['accuracy_reward', 'format_reward'] };
 const SFT: TrainingParts = { kind: 'sft' };
 const VALIDATED: TrainingParts = { ...GRPO, scorer: 'answer' };
+const WITH_CURVE: TrainingParts = { ...VALIDATED, evaluation: 'curve' };
 
 /** The versions of all that a study can run, by what they are of. */
 function allVersions(sources: CodeSources): { [run: string]: string } {
@@ -60,6 +61,8 @@ function allVersions(sources: CodeSources): { [run: string]: string } {
     'sft, validated': trainingCode({ ...SFT, scorer: 'transformation' }, sources),
     ...Object.fromEntries(rewards.map((name) => [name, trainingCode({ kind: 'grpo', rewards: [name] }, sources)])),
     ...Object.fromEntries(scorers.map((name) => [`validation ${name}`, measuringCode('validation', name, sources)])),
+    'with a curve': trainingCode(WITH_CURVE, sources),
+    reading: measuringCode('reading', undefined, sources),
     ...Object.fromEntries(scorers.map((name) => [`evaluation ${name}`, measuringCode('evaluation', name, sources)])),
   };
   return Object.fromEntries(Object.entries(versions).map(([run, { version }]) => [run, version]));
@@ -131,6 +134,8 @@ test('to move or rename any file that runs execute changes no identity', () => {
     trainingCode(everything, sources),
     measuringCode('evaluation', 'transformation', sources),
     measuringCode('validation', 'released_answer', sources),
+    trainingCode(WITH_CURVE, sources),
+    measuringCode('reading', undefined, sources),
   ];
   const known = versions(sourcesOf(KIT));
   const files = new Set([...known.flatMap((code) => Object.keys(code.files)), ...Object.values(ROOTS)]);
@@ -204,6 +209,26 @@ test('SFT does not run GRPO, nor GRPO SFT; only validated cells run validation',
   );
   assert.equal(trainingCode(GRPO, validation).version, trainingCode(GRPO).version);
   assert.notEqual(trainingCode(VALIDATED, validation).version, trainingCode(VALIDATED).version);
+  assert.equal(trainingCode(WITH_CURVE, validation).version, trainingCode(WITH_CURVE).version);
+  const curve = changedKit('study/cells/learning-curve', '(i * length) / taken', '(i * length) / count');
+  assert.equal(trainingCode(VALIDATED, curve).version, trainingCode(VALIDATED).version);
+  assert.notEqual(trainingCode(WITH_CURVE, curve).version, trainingCode(WITH_CURVE).version);
+});
+
+test('a reading depends on what counts as worked out, and on nothing that draws rows', () => {
+  const before = measuringCode('reading', undefined);
+  for (const [file, line, changed] of [
+    ['tasks/worked-out', 'value: ', 'values: '],
+    ['study/cells/reading', 'temperature: 1', 'temperature: 0.9'],
+    ['train/policy-update', 'LENGTH_STEP = 128', 'LENGTH_STEP = 64'],
+  ] as const)
+    assert.notEqual(measuringCode('reading', undefined, changedKit(file, line, changed)).version, before.version, file);
+  const drawing =
+    /^tasks\/.*(sample|task|tasks|draw|families|perception)|^(data|plots|pretrain|setup|cli|bench)\/|^study\/(?!cells)/;
+  assert.deepEqual(
+    Object.keys(before.files).filter((name) => drawing.test(name) && name !== 'tasks/worked-out'),
+    [],
+  );
 });
 
 test('a cell depends on the rewards and the scorer that it names and on no others', () => {
@@ -284,6 +309,7 @@ test('no run reaches what draws rows, makes figures or writes down for people', 
   for (const { files } of [
     trainingCode(parts),
     trainingCode({ ...SFT, scorer: 'transformation' }),
+    trainingCode(WITH_CURVE),
     measuringCode('evaluation', 'answer'),
     measuringCode('validation', 'released_answer'),
   ]) {

@@ -16,8 +16,10 @@ import { dataFolder, recordsFile, writeStudyData } from '../../../lib/study/data
 import {
   type AnyTestRows,
   drawTestRows,
+  pretrainingScenes,
   sampleTestRows,
   sampleTrainingRows,
+  sceneFingerprintOf,
 } from '../../../lib/study/data/draw-rows.js';
 import { ablationBase, ablationCells, startMeasure } from '../../../lib/study/design/ablations.js';
 import { efficiencyCell } from '../../../lib/study/design/data-efficiency.js';
@@ -275,21 +277,25 @@ function writeRecordsAlone(into: Study, task: TaskName, train: readonly TaskReco
 
 test('no test item is shown or asked in a row that any cell trains on, in any task; had one been, it would be found', () => {
   assert.deepEqual(computeResults(study).leakage, [
-    { task: 'counting', testItems: 16, trainingRows: 48, sharedScenes: 0, sharedQuestions: 0 },
+    { task: 'counting', testItems: 16, trainingRows: 48, sharedScenes: 0, sharedQuestions: 0, pretrainedScenes: 0 },
   ]);
   const other = { ...study, folder: path.join(study.folder, 'other') };
-  const leaky = { ...study, folder: path.join(study.folder, 'leaky') };
+  // One of its base models was pretrained on the scene of a test item.
+  const pretrained = path.join(study.folder, 'pretrained');
+  const leaky = { ...study, folder: path.join(study.folder, 'leaky'), bases: { never: pretrained } };
+  mkdirSync(pretrained);
   for (const task of TASK_NAMES) {
-    const tests: AnyTestRows = drawTestRows(study.profile, task, new Set());
+    const tests: AnyTestRows = drawTestRows(study.profile, task, pretrainingScenes(study));
     const { kept } = curateTrainingRows(other, sampleTrainingRows(other, task), tests);
     writeRecordsAlone(other, task, kept, tests);
     const items = 8 * testSetsOf(task).length;
-    const none = { task, testItems: items, trainingRows: 48, sharedScenes: 0, sharedQuestions: 0 };
+    const none = { task, testItems: items, trainingRows: 48, sharedScenes: 0, sharedQuestions: 0, pretrainedScenes: 0 };
     assert.deepEqual(studyLeakage(other, task), none);
     // In place of the first 8 rows the items of a test set: the other sets share no scene with it.
     const leaked = tests.id!.map((row) => ({ ...row, id: `leaked-${row.id}` }));
     writeRecordsAlone(leaky, task, [...leaked, ...kept.slice(8)], tests);
-    assert.deepEqual(studyLeakage(leaky, task), { ...none, sharedScenes: 8, sharedQuestions: 8 });
+    writeFileSync(path.join(pretrained, 'pretraining-scenes.txt'), `${sceneFingerprintOf(tests.id![0]!)}\n`);
+    assert.deepEqual(studyLeakage(leaky, task), { ...none, sharedScenes: 8, sharedQuestions: 8, pretrainedScenes: 1 });
   }
 });
 

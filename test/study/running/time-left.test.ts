@@ -30,6 +30,9 @@ test('work: rows in SFT, tokens generated at most in GRPO and in what is measure
     topK: 0,
   };
   assert.equal(evaluationWork(study, { name: 'x', cell: sft, evaluations: [], heldOut }).units, 10 * 4 * 3);
+  // A reading: 6 rows, 2 completions of each.
+  const reading = { rows: [16, 22], completions: 2, maxNewTokens: 10 } as const;
+  assert.equal(evaluationWork(study, { name: 'x', cell: sft, evaluations: [], reading }).units, 10 * 6 * 2);
 });
 
 test('time left: by the cost of a kind on its task, else on any; shared among jobs, but no less than a chain of them', () => {

@@ -1,0 +1,75 @@
+/** The knob's cells: by name, what they start from, and that they differ in the base model alone. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { GrpoCell } from '../../../lib/study/cells/cell.js';
+import { drawsAfter, knobGrpo, readingSettings } from '../../../lib/study/design/knob.js';
+import { paradigmCell, stageOneCell } from '../../../lib/study/design/paradigms.js';
+import { studyGrid, WHOLE_STUDY } from '../../../lib/study/design/study-grid.js';
+import { QUICK, STANDARD, TINY, taskProfile } from '../../../lib/study/profile.js';
+import type { Study } from '../../../lib/study/workspace.js';
+import { TASK_NAMES } from '../../../lib/tasks/tasks.js';
+import { learningRateAt } from '../../../lib/train/schedule.js';
+
+const study: Study = { profile: TINY, folder: '/nowhere', base: '/nowhere' };
+const knobGrid = (of: Study) => studyGrid(of, { ...WHOLE_STUDY, parts: ['knob'] });
+const [never] = TINY.knob!.levels;
+
+test('the cells of two levels by name, with what is measured of each; the profile quick has none', () => {
+  const cells = ['base', 'stage 1/seed 1', 'cot-sft/seed 1', 'reason-rft-zero/seed 1', 'reason-rft/seed 1'];
+  const grid = knobGrid(study);
+  assert.deepEqual(
+    grid.map(({ name }) => name),
+    ['never', '1-in-7'].flatMap((level) => cells.map((name) => `counting/knob/${level}/${name}`)),
+  );
+  assert.deepEqual(
+    grid.slice(0, 5).map(({ evaluations, reading }) => [evaluations.length, reading !== undefined]),
+    [
+      [0, true],
+      [0, true],
+      [2, false],
+      [0, false],
+      [0, false],
+    ],
+  );
+  assert.deepEqual(knobGrid({ ...study, profile: QUICK }), []);
+  // Three tasks, four levels: base model, stage 1, and three paradigms.
+  assert.equal(knobGrid({ ...study, profile: STANDARD }).length, 3 * 4 * 5);
+});
+
+test('levels differ in the base model alone, and SFT is that of the paradigms but for it', () => {
+  const grid = knobGrid(study);
+  const text = JSON.stringify(grid.slice(0, 5)).replaceAll('never', '1-in-7');
+  assert.equal(JSON.stringify(grid.slice(5)), text);
+  const [, stageOne, cotSft] = grid.map(({ cell }) => cell);
+  assert.deepEqual(stageOne, { ...stageOneCell(study, 'counting', 1), base: 'never' });
+  assert.deepEqual(cotSft, { ...paradigmCell(study, 'cot-sft', 'counting', 1), base: 'never' });
+});
+
+test('GRPO of the knob: the paradigm with the knob’s sizes, a rate that stays, a curve; Reason-RFT from the level’s stage 1', () => {
+  const [zero, rft] = (['reason-rft-zero', 'reason-rft'] as const).map((paradigm) =>
+    knobGrpo(study, paradigm, never!, 'counting', 1),
+  ) as [GrpoCell, GrpoCell];
+  const own = paradigmCell(study, 'reason-rft-zero', 'counting', 1);
+  const schedule = { ...own.settings.schedule, decay: 'constant' };
+  assert.deepEqual(zero.settings, { ...own.settings, steps: 4, promptsPerStep: 2, schedule });
+  assert.deepEqual(rft.settings, zero.settings);
+  const { learningRate, warmupSteps } = zero.settings.schedule;
+  for (const steps of [50, 75]) assert.equal(learningRateAt(zero.settings.schedule, warmupSteps, steps), learningRate);
+  assert.deepEqual([zero.start, zero.base], ['base', 'never']);
+  assert.deepEqual(rft.start, { ...stageOneCell(study, 'counting', 1), base: 'never' });
+  assert.equal(rft.base, undefined);
+  assert.deepEqual(zero.curve, { evaluateEvery: 2, items: 4 });
+  // 4 completions of 2 prompts a step.
+  assert.equal(drawsAfter(zero, 3), 3 * 2 * 4);
+});
+
+test('a reading asks rows that stage 1 does not see, and the data holds them', () => {
+  for (const profile of [TINY, STANDARD]) {
+    for (const task of TASK_NAMES) {
+      const { rows } = readingSettings({ ...study, profile }, task);
+      const { stageOneRows, trainRows } = taskProfile(profile, task);
+      assert.ok(rows[0] >= stageOneRows && rows[0] < rows[1] && rows[1] <= trainRows, `${profile.name} ${task}`);
+    }
+  }
+  assert.throws(() => readingSettings({ ...study, profile: QUICK }, 'counting'), /quick has no part 'knob'/);
+});
