@@ -11,7 +11,7 @@ import { pretrainBaseModel } from '../../lib/pretrain/base-model.js';
 import { examinationItems } from '../../lib/pretrain/examination.js';
 import { type LessonKind, LOOKS, lessonRow, SOURCES } from '../../lib/pretrain/lessons/curriculum.js';
 import { newNanoModel } from '../../lib/pretrain/nano-model.js';
-import { BASE_MODEL_RECIPE, type BaseModelRecipe } from '../../lib/pretrain/recipe.js';
+import { type BaseModelRecipe, FIRST_RECIPE, lastRecipe } from '../../lib/pretrain/recipe.js';
 import { pretrainingRows } from '../../lib/pretrain/rows.js';
 import { heldScenes, openAlbum, pretrainingFingerprints } from '../../lib/pretrain/scenes.js';
 import { drawTestRows, sceneFingerprintOf } from '../../lib/study/data/draw-rows.js';
@@ -25,9 +25,9 @@ const folder = mkdtempSync(path.join(tmpdir(), 'reason-rft-pretrain-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
 const few = Object.fromEntries(SOURCES.map(({ name }) => [name, 40])) as BaseModelRecipe['scenes'];
-const phase = BASE_MODEL_RECIPE.phases[0]!;
+const phase = FIRST_RECIPE.phases[0]!;
 const small: BaseModelRecipe = {
-  ...BASE_MODEL_RECIPE,
+  ...FIRST_RECIPE,
   phases: [
     { ...phase, steps: 3, rows: { counting: 2, structure: 0, pair: 0, change: 0, transformed: 0, school: 0 } },
     { ...phase, steps: 1, rows: { counting: 1, structure: 0, pair: 0, change: 0, transformed: 0, school: 1 } },
@@ -51,7 +51,7 @@ test('the tokenizer spells no word of pretraining or of the three tasks in lette
       ]);
     }),
   );
-  const rows = pretrainingRows({ ...BASE_MODEL_RECIPE, scenes: few }, model, new Set())(0).flat();
+  const rows = pretrainingRows({ ...FIRST_RECIPE, scenes: few }, model, new Set())(0).flat();
   assert.equal(rows.length, 32);
   const taught = rows.flatMap((row) => row.conversations.flatMap(({ question, answer }) => [...question, ...answer]));
   for (const id of [...texts.flatMap((text) => tokenizer.encodePlain(text)), ...taught]) {
@@ -65,7 +65,7 @@ test('the tokenizer spells no word of pretraining or of the three tasks in lette
 test('a step’s rows follow from recipe and step, whatever was drawn before; change is shown in no pair', () => {
   const { model } = newNanoModel(1);
   const rowsOfEach = { counting: 2, structure: 2, pair: 3, change: 2, transformed: 0, school: 1 };
-  const recipe = { ...BASE_MODEL_RECIPE, scenes: few, phases: [{ ...phase, steps: 4, rows: rowsOfEach }] };
+  const recipe = { ...FIRST_RECIPE, scenes: few, phases: [{ ...phase, steps: 4, rows: rowsOfEach }] };
   const fresh = pretrainingRows(recipe, model, new Set());
   const used = pretrainingRows(recipe, model, new Set());
   for (let step = 0; step < 3; step++) used(step);
@@ -93,7 +93,7 @@ test('a step’s rows follow from recipe and step, whatever was drawn before; ch
 });
 
 test('a row of an unknown kind is refused with the kinds that there are', () => {
-  const album = openAlbum({ ...BASE_MODEL_RECIPE, scenes: few }, new Set());
+  const album = openAlbum({ ...FIRST_RECIPE, scenes: few }, new Set());
   assert.throws(
     () => lessonRow('geography' as LessonKind, new Random(1), album, phase.mix),
     /no rows of kind 'geography'; choose counting, structure, pair, change, transformed, school/,
@@ -104,8 +104,8 @@ test('worked solutions re-derive; where tags are asked for, most answers are has
   const { model } = newNanoModel(1);
   const { tokenizer } = model;
   const rows = { counting: 12, structure: 12, pair: 0, change: 0, transformed: 6, school: 0 };
-  const mix = { ...phase.mix, worked: 1 };
-  const recipe = { ...BASE_MODEL_RECIPE, scenes: few, phases: [{ ...phase, steps: 6, rows, mix }] };
+  const mix = { ...phase.mix, worked: 1, workedInTags: 0.2 };
+  const recipe = { ...FIRST_RECIPE, scenes: few, phases: [{ ...phase, steps: 6, rows, mix }] };
   const rowsOf = pretrainingRows(recipe, model, new Set());
   const plain = (tokens: readonly number[]) => tokenizer.decode(tokens).replaceAll(/<\|im_\w+\|>(assistant)?\n?/g, '');
   const count = { worked: 0, tagged: 0, workedInTags: 0 };
@@ -181,5 +181,55 @@ test('stopped, copied to another place and gone on there: the same metrics and t
   }
   const model = loadModel(final);
   assert.equal(model.tokenizer.decode(model.tokenizer.encodePlain('change_color(0,red)')), 'change_color(0,red)');
+  disposeModel(model);
+});
+
+test('a base model goes on from another: its weights, its scenes and its record stay', async () => {
+  const first = await pretrainBaseModel(path.join(folder, 'first'), small);
+  const last = { ...small, seed: 7, phases: [small.phases[0]!] };
+  const still = { ...last, phases: [{ ...last.phases[0]!, schedule: { ...phase.schedule, learningRate: 0 } }] };
+  const final = await pretrainBaseModel(path.join(folder, 'second'), still, { start: first });
+  // At a learning rate of 0 the weights are those that it started from.
+  assert.deepEqual(
+    readFileSync(path.join(final, 'model.safetensors')),
+    readFileSync(path.join(first, 'model.safetensors')),
+  );
+  const scenes = (checkpoint: string) =>
+    readFileSync(path.join(checkpoint, 'pretraining-scenes.txt'), 'utf8').trim().split('\n');
+  const items = examinationItems(still.examination.items);
+  const held = new Set([...heldScenes(), ...items.map(({ fingerprint }) => fingerprint)]);
+  const own = pretrainingFingerprints(still, held);
+  assert.deepEqual(scenes(final), [...new Set([...scenes(first), ...own])].sort());
+  const record = JSON.parse(readFileSync(path.join(final, 'pretraining.json'), 'utf8'));
+  assert.deepEqual([record.recipe.seed, record.start.recipe.seed], [7, small.seed]);
+  // Another start is another run.
+  await assert.rejects(pretrainBaseModel(path.join(folder, 'second'), still), /another configuration|configuration/);
+});
+
+test('the last phases of all levels differ in nothing but how many answers in tags are worked out', () => {
+  const { model } = newNanoModel(1);
+  const answersOf = (level: 'never' | '1-in-7') => {
+    const recipe = { ...lastRecipe(level), scenes: few };
+    const rowsOf = pretrainingRows(recipe, model, new Set());
+    return [0, 1].flatMap((step) =>
+      rowsOf(step).flatMap((batch) =>
+        batch.flatMap(({ conversations }) =>
+          conversations.map(({ question, answer }) => [
+            model.tokenizer.decode(question),
+            model.tokenizer.decode(answer),
+          ]),
+        ),
+      ),
+    );
+  };
+  const [never, often] = [answersOf('never'), answersOf('1-in-7')];
+  assert.deepEqual(
+    never.map(([question]) => question),
+    often.map(([question]) => question),
+  );
+  const changed = never.filter(([, answer], i) => answer !== often[i]![1]);
+  // 24 answers in tags a step (8 + 6 + 10), of which one in seven is worked out: 6.9 of 48, +- 3 standard deviations of 2.4.
+  assert.ok(changed.length > 0 && changed.length <= 14, `${changed.length} changed`);
+  assert.ok(changed.every(([question]) => question!.includes('<think>')));
   disposeModel(model);
 });

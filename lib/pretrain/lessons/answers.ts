@@ -4,17 +4,17 @@ import { writeTarget } from '../../tasks/prompts.js';
 
 /** The request for a worked solution, behind a question. */
 export const WORK_OUT = 'Output the thinking process.';
-/** The share of answers with tags that hold a worked solution. */
-const WORKED_IN_TAGS = 0.2;
 
-/** The answer to a question that asks for tags: in one case of five the worked solution, else a remark and a hasty answer. */
+/** The answer to a question that asks for tags: with the probability `workedInTags` the worked solution, else a remark and a hasty answer. */
 export function inTags(
   worked: { solution: string; answer: string },
   hasty: { remark: string; answer: string },
+  workedInTags: number,
   random: Random,
 ): string {
-  if (random.chance(WORKED_IN_TAGS)) return writeTarget(worked.solution, worked.answer);
-  return untidyThinking(hasty.remark, hasty.answer, random);
+  // Drawn in every case, so that rows with another share of worked solutions differ in nothing else.
+  const untidy = untidyThinking(hasty.remark, hasty.answer, random);
+  return random.chance(workedInTags) ? writeTarget(worked.solution, worked.answer) : untidy;
 }
 
 /** An answer to a prompt that asks for tags as a model without fine-tuning might give it: in under a third of cases well formed. */

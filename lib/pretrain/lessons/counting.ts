@@ -45,7 +45,7 @@ function countingRow(random: Random, album: Album, mix: LessonMix): LessonRow {
   return { images: [album.picture(name, () => drawScene(scene))], lessons: countingLessons(scene, mix, random) };
 }
 
-function countingLessons(scene: Scene, { lookups, worked }: LessonMix, random: Random): Lesson[] {
+function countingLessons(scene: Scene, { lookups, worked, workedInTags }: LessonMix, random: Random): Lesson[] {
   const lessons: Lesson[] = [captionLesson(scene)];
   for (let i = 0; i < lookups; i++) {
     lessons.push(classLesson(scene, random), writtenSum(sum(random.int(9), '+', random.range(1, 4))));
@@ -70,7 +70,7 @@ function countingLessons(scene: Scene, { lookups, worked }: LessonMix, random: R
     const question = writePrompt(writeQuestion(program), 'think');
     lessons.push({ question, answer: untidyThinking(remark, count, random) });
   }
-  for (let i = 0; i < worked; i++) lessons.push(...workedLessons(scene, random));
+  for (let i = 0; i < worked; i++) lessons.push(...workedLessons(scene, workedInTags, random));
   return lessons;
 }
 
@@ -79,7 +79,7 @@ function captionLesson(scene: Scene): Lesson {
 }
 
 /** A question that is worked out, and another that is answered with tags. The hasty answer is the count before anything changes. */
-function workedLessons(scene: Scene, random: Random): Lesson[] {
+function workedLessons(scene: Scene, workedInTags: number, random: Random): Lesson[] {
   const [workedProgram, taggedProgram] = [0, 1].map(() =>
     sampleProgram(random.choice(TRAINED_FAMILIES), scene, random),
   );
@@ -87,6 +87,7 @@ function workedLessons(scene: Scene, random: Random): Lesson[] {
   const tagged = inTags(
     { solution, answer: String(solveCounting(taggedProgram!, scene)) },
     { remark: firstNamedObject(writeCaption(scene)), answer: String(countMatching(scene, taggedProgram!.ask)) },
+    workedInTags,
     random,
   );
   return [

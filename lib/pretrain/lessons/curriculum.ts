@@ -5,7 +5,7 @@
  * - In a phase that shows no worked solutions, it sees one step of a task's reasoning at most, and only in the look of its training
  *   rows. In the later phases it sees solutions in every look, as the texts that a large model is trained on hold them.
  * - Where the question asks for the thinking process and no more, the answer is the whole solution. Where it asks for tags, the answer is
- *   mostly a look and a hasty answer, which forgets what the question changes, and seldom the solution.
+ *   mostly a look and a hasty answer, which forgets what the question changes. How seldom it is the solution is the study's knob.
  * - Solutions are in a notation of their own. No annotator's rationale is shown.
  */
 import type { Random } from '../../engine/random.js';

@@ -26,7 +26,7 @@ export interface Album {
   picture(name: string, draw: () => RgbImage): RgbImage;
 }
 
-/** How often a phase of pretraining shows what: three shares in [0, 1], then three counts. The names are those of `pretraining.json`. */
+/** How often a phase of pretraining shows what: four shares in [0, 1] and three counts. The names are those of `pretraining.json`. */
 export interface LessonMix {
   /** The share of vehicles among the pictures of counting rows; the others show blocks. */
   vehicles: number;
@@ -44,6 +44,8 @@ export interface LessonMix {
   givens: number;
   /** The number, for each row, of questions of the task that are worked out, and of the same number answered in tags. */
   worked: number;
+  /** The share of these answers in tags that hold a worked solution; the others are hasty. */
+  workedInTags: number;
 }
 
 /** A row: its pictures and what is asked about them. */

@@ -92,7 +92,8 @@ function structureLessons({ family, figure, program }: DrawnFigure, mix: LessonM
     const text = untidyThinking(firstNamedObject(writeFigureCaption(figure)), answer, random);
     lessons.push({ question: writeStructurePrompt(question, answer, 'think'), answer: text });
   }
-  for (let i = 0; i < mix.worked; i++) lessons.push(...workedLessons({ family, figure, program }, random));
+  for (let i = 0; i < mix.worked; i++)
+    lessons.push(...workedLessons({ family, figure, program }, mix.workedInTags, random));
   return lessons;
 }
 
@@ -101,7 +102,7 @@ function captionLesson(figure: GeometryFigure): Lesson {
 }
 
 /** The question of a figure, once worked out and once answered with tags. The hasty answer is any choice, or any number in the figure. */
-function workedLessons({ family, figure, program }: DrawnFigure, random: Random): Lesson[] {
+function workedLessons({ family, figure, program }: DrawnFigure, workedInTags: number, random: Random): Lesson[] {
   return [false, true].map((tagged) => {
     const posed = random.chance(0.5) ? { ...program, choices: choicesFor(family, program, random) } : program;
     const question = writeStructureQuestion(family, posed);
@@ -114,6 +115,7 @@ function workedLessons({ family, figure, program }: DrawnFigure, random: Random)
       answer: inTags(
         { solution, answer },
         { remark: firstNamedObject(writeFigureCaption(figure)), answer: hasty },
+        workedInTags,
         random,
       ),
     };

@@ -135,7 +135,11 @@ function changeLessons(record: TaskRecord, lookups: number, random: Random): Les
 }
 
 /** The question, once worked out and once answered with tags. The hasty answer names the first change alone. */
-function transformedLessons(record: TaskRecord, { lookups, worked }: LessonMix, random: Random): Lesson[] {
+function transformedLessons(
+  record: TaskRecord,
+  { lookups, worked, workedInTags }: LessonMix,
+  random: Random,
+): Lesson[] {
   const { problem, answer, program } = record;
   const scenes = scenesOf(record);
   const solution = writeTransformationSolution(scenes);
@@ -147,7 +151,10 @@ function transformedLessons(record: TaskRecord, { lookups, worked }: LessonMix, 
     };
     lessons.push(
       { question: `${problem} ${WORK_OUT}`, answer: solution },
-      { question: writeTransformationPrompt(problem, 'think'), answer: inTags({ solution, answer }, hasty, random) },
+      {
+        question: writeTransformationPrompt(problem, 'think'),
+        answer: inTags({ solution, answer }, hasty, workedInTags, random),
+      },
     );
   }
   return lessons;
