@@ -128,7 +128,7 @@ const times = (ratio: number | null) => (ratio === null ? '-' : `${ratio.toFixed
  */
 export function reportTable(entries: readonly Entry[]): string {
   const lines = entries.map((entry) => {
-    if (entry.refused !== undefined) return [entry.workload, `refused: ${entry.refused}`, '', '', '', '', ''];
+    if (entry.refused !== undefined) return [entry.workload, `refused: ${entry.refused}`];
     const rollout = entry.rolloutSeconds === undefined ? '' : ` (rollout ${entry.rolloutSeconds.toFixed(3)} s)`;
     const memory = [entry.peakMegabytes, ...PEER_FORMS.map((form) => entry.peers[form]?.peakMegabytes)];
     return [
@@ -151,7 +151,7 @@ export function reportTable(entries: readonly Entry[]): string {
 }
 
 function columns(table: readonly string[][]): string {
-  const widths = table[0]!.map((_, c) => Math.max(...table.map((row) => row[c]!.length)));
+  const widths = table[0]!.map((_, c) => Math.max(...table.map((row) => row[c]?.length ?? 0)));
   return table
     .map((row) =>
       row
