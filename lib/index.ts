@@ -124,7 +124,14 @@ export { trendText } from './study/results/wording.js';
 
 export type { BaseCell, Cell, CellResult, GrpoCell, SftCell } from './study/cells/cell.js';
 export type { OwnCell } from './study/cells/own-cell.js';
-export { cellCurves, evaluateCell, measureHeldOut, runCell, startedRun } from './study/cells/run-cell.js';
+export {
+  cellCurves,
+  evaluateCell,
+  measureHeldOut,
+  measureReading,
+  runCell,
+  startedRun,
+} from './study/cells/run-cell.js';
 export { scheduleValidation, type ValidationSettings } from './study/cells/validation.js';
 export { validationSettings } from './study/cells/validation-rows.js';
 export { curateTrainingRows } from './study/data/curate-rows.js';
@@ -174,6 +181,7 @@ export { rolloutTable, sampleTable } from './plots/rollout-table.js';
 export { writeRollouts } from './plots/rollouts/write-rollouts.js';
 export { runCurves } from './plots/run-curves.js';
 export { show } from './plots/show.js';
+export { knobTable } from './plots/study/knob-table.js';
 export { publishFigure, rolloutViews, sampleViews, showStudyFigures } from './plots/study/notebook-views.js';
 export { reportStudy } from './plots/study/report.js';
 export { sweepCurves, sweepFigure } from './plots/study/sweep-figures.js';

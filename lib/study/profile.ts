@@ -66,7 +66,7 @@ export interface KnobSettings {
   tasks: { readonly [task in TaskName]?: Partial<GrpoSettings> };
   /** The training seeds. */
   seeds: readonly number[];
-  /** GRPO steps between two points of a learning curve. */
+  /** GRPO steps between two points of a learning curve, which begins with points after 0, 2, 4, 8, ... steps (`cells/learning-curve.ts`). */
   evaluateEvery: number;
   /** The items of each test set that a learning curve is measured on. */
   items: number;
@@ -269,7 +269,7 @@ export const STANDARD: DrawnProfile = deepFreeze<DrawnProfile>({
       transformation: { steps: 50, promptsPerStep: 16 },
     },
     seeds: [1],
-    evaluateEvery: 5,
+    evaluateEvery: 10,
     items: 200,
     reading: { prompts: 400, completions: 8 },
   },

@@ -26,6 +26,8 @@ export interface TrainingEvaluation {
 export interface EvaluationSchedule {
   /** Steps between evaluations; the model is also evaluated before the first step and after the last. */
   every: number;
+  /** Evaluates it after 2, 4, 8, ... steps too, before the first of the others: for a curve over the logarithm of steps. Default: no. */
+  doubling?: boolean;
   /** Evaluates the parameters as they are after `done` steps, 0 of them the start's; all its randomness must follow from seeds. */
   measure: (parameters: ModelWeights, done: number) => Promise<TrainingEvaluation>;
 }
@@ -133,7 +135,7 @@ async function runSteps(options: LoopOptions): Promise<void> {
       }
       const index = done++;
       const isLast = done === steps;
-      const evaluates = evaluate !== undefined && (done % evaluate.every === 0 || isLast);
+      const evaluates = evaluate !== undefined && (isDue(evaluate, done) || isLast);
       const saves = done % checkpointEvery === 0 && !isLast;
       resetPeakMemory();
       const [stepMetrics, step_time] = await timed(() =>
@@ -170,6 +172,11 @@ async function runSteps(options: LoopOptions): Promise<void> {
 function checkInterval(name: string, value: number): void {
   if (!Number.isInteger(value) || value < 1)
     throw new Error(`training: ${name} must be a whole number of 1 or more, got ${value}`);
+}
+
+/** Whether the model is evaluated after so many steps, if these are not the last. */
+function isDue({ every, doubling = false }: EvaluationSchedule, done: number): boolean {
+  return done % every === 0 || (doubling && done > 1 && done < every && Number.isInteger(Math.log2(done)));
 }
 
 /** Does some work; gives its result and the seconds that it took. */

@@ -87,8 +87,11 @@ test('the interactive page of curves has no text over another, at any width', as
 });
 
 test('a figure of each section of a study has none, at any width, as a page and as a drawing', async () => {
-  const bySection = new Map(studyFigures(madeUpResults()).map((figure) => [figure.section, figure]));
-  for (const { name, figure, height } of bySection.values()) {
+  const figures = studyFigures(madeUpResults());
+  const bySection = new Map(figures.map((figure) => [figure.section, figure]));
+  // The one with the most panels, too.
+  const crowded = figures.find(({ name }) => name === 'knob-curves')!;
+  for (const { name, figure, height } of [...bySection.values(), crowded]) {
     await exportFigure(figure, path.join(folder, name), { formats: ['html'], plotly: 'beside', width: 780, height });
     assert.deepEqual(await overlapsOfPage(path.join(folder, `${name}.html`)), {}, name);
     // Where it is wide, a drawing is what the page shows.

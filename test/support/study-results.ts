@@ -4,6 +4,7 @@ import { PARADIGMS, type Paradigm } from '../../lib/study/design/paradigms.js';
 import type { ClaimName, Estimate, StudyResults, TrainingCurve } from '../../lib/study/results/results.js';
 import { PHENOMENA } from '../../lib/study/results/results.js';
 import { TASK_NAMES, type TaskName, type TestSet, testSetsOf } from '../../lib/tasks/tasks.js';
+import { madeUpKnob } from './knob-results.js';
 
 const ITEMS: { readonly [set in TestSet]: number } = { id: 1000, ood: 800, 'ood-left': 1000, 'ood-right': 1000 };
 const LEVELS: { readonly [paradigm in Paradigm]: number } = {
@@ -140,6 +141,7 @@ export function madeUpResults(tasks: readonly TaskName[] = TASK_NAMES): StudyRes
       difference: estimate(random, 0.2, ITEMS[testSet]),
     })),
     leakage: tasks.map((task) => ({ task, testItems: 2000, trainingRows: 6400, sharedScenes: 0, sharedQuestions: 0 })),
+    knob: madeUpKnob(tasks),
     missing: [],
   };
 }

@@ -91,6 +91,13 @@ test('the last step is evaluated too, and leaves a checkpoint where it is the be
   assert.ok(existsSync(path.join(run.bestCheckpoint()!.folder, 'trainable.safetensors')));
 });
 
+test('with doubling, early steps are evaluated after 2, 4, 8, ..., the others as often as ever', async () => {
+  const steps: number[] = [];
+  const measure = async (_: ModelWeights, done: number) => ({ metrics: { accuracy: steps.push(done) } });
+  await train('doubling', { evaluate: { every: 10, doubling: true, measure }, steps: 24 });
+  assert.deepEqual(steps, [0, 2, 4, 8, 10, 20, 24]);
+});
+
 test('an evaluation without a score is logged, at the start too, and chooses no checkpoint', async () => {
   const measure = async (_: ModelWeights, done: number) => ({ metrics: { accuracy: done / 8 } });
   await train('measured', { evaluate: { every: 3, measure }, keepCheckpoints: 1 });

@@ -39,8 +39,8 @@ function shareFigure(knob: KnobResults): StudyFigure {
     { name: 'knob-share', title, tasks, seeds: seedsOf(knob.curves), section: 'knob' },
     knobShareFigure(knob, title),
     `Completions until half of the task's gain is reached, over the share of completions that the start works out: the base model for Reason-RFT-Zero, stage 1 for ` +
-      `Reason-RFT. Hollow marks are bounds: none was worked out, and the share is at most there; or half was not reached within the completions drawn. A run that starts ` +
-      `above half stands at 1. ${KNOB_DRAWS_RULE} The gains: ${gains.join('; ')}.`,
+      `Reason-RFT. A hollow triangle is a bound and points to where the true value lies: none was worked out, or half was not reached within the completions drawn. ` +
+      `A run that starts above half stands at 1. ${KNOB_DRAWS_RULE} The gains: ${gains.join('; ')}.`,
     `${KNOB_INTRODUCTION} ${knob.findings.map(({ text }) => text).join(' ')}`,
   );
 }

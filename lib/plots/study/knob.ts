@@ -20,6 +20,9 @@ export function knobTasksIn({ curves, readings, cotSft }: KnobResults): TaskName
 /** The place of 0 completions on a logarithmic axis whose first point has so many: left of it, where the axis has its beginning. */
 const ZERO_SHARE = 1 / 3;
 
+/** The line of accuracy out of domain. Its dashes are short, as the points of a curve lie close. */
+const DASHED = '5px,3px';
+
 /** Pixels of a row of panels, and between two rows. */
 const ROW = 150;
 const ROW_GAP = 56;
@@ -119,19 +122,20 @@ function panelTraces(
     (set) => levels.find((row) => row.testSet === set)?.accuracy.mean ?? 0,
   );
   const { color } = paradigmStyle('cot-sft');
-  const line = (share: number, dash: 'solid' | 'dash', showlegend: boolean): Data => ({
-    ...{
-      type: 'scatter',
-      mode: 'lines',
-      ...axes,
-      x: ends,
-      y: [100 * share, 100 * share],
-      line: { color, width: 1.6, dash },
-    },
-    ...{ name: PARADIGM_NAMES['cot-sft'], legendgroup: 'cot-sft', showlegend },
-    hovertemplate: '%{y:.1f} %<extra>CoT-SFT</extra>',
-  });
-  return [line(inDomain!, 'solid', legend), line(mean(outOfDomain), 'dash', false), ...drawn];
+  const line = (share: number, dash: string, showlegend: boolean) =>
+    ({
+      ...{
+        type: 'scatter',
+        mode: 'lines',
+        ...axes,
+        x: ends,
+        y: [100 * share, 100 * share],
+        line: { color, width: 1.6, dash },
+      },
+      ...{ name: PARADIGM_NAMES['cot-sft'], legendgroup: 'cot-sft', showlegend },
+      hovertemplate: '%{y:.1f} %<extra>CoT-SFT</extra>',
+    }) as Data;
+  return [line(inDomain!, 'solid', legend), line(mean(outOfDomain), DASHED, false), ...drawn];
 }
 
 /** A paradigm's curve in domain with its band, and out of domain. @param zero the place of 0 completions */
@@ -164,7 +168,7 @@ function curveTraces({ task, paradigm, points }: KnobCurve, zero: number, axes: 
       {
         ...{ ...group, mode: 'lines', x: rest.map(at), y: rest.map(shareOf), hoverinfo: 'skip' },
         ...{ name: PARADIGM_NAMES[paradigm], showlegend: legend && !outOfDomain },
-        line: { color: style.color, width, dash: outOfDomain ? 'dash' : 'solid' },
+        line: { color: style.color, width, dash: outOfDomain ? DASHED : 'solid' },
       } as Data,
       {
         ...{ ...group, mode: 'markers', x: points.map(at), y: points.map(shareOf), marker, text, showlegend: false },
@@ -177,10 +181,13 @@ function curveTraces({ task, paradigm, points }: KnobCurve, zero: number, axes: 
 
 /** The key of solid and dashed lines. */
 function keyTraces(): Data[] {
-  return (['solid', 'dash'] as const).map((dash) => ({
-    ...{ type: 'scatter', mode: 'lines', x: [null], y: [null], xaxis: 'x', yaxis: 'y' },
-    ...{ line: { color: '#555555', width: 1.8, dash }, name: dash === 'solid' ? 'in domain' : 'out of domain' },
-  }));
+  return ['solid', DASHED].map(
+    (dash) =>
+      ({
+        ...{ type: 'scatter', mode: 'lines', x: [null], y: [null], xaxis: 'x', yaxis: 'y' },
+        ...{ line: { color: '#555555', width: 1.8, dash }, name: dash === 'solid' ? 'in domain' : 'out of domain' },
+      }) as Data,
+  );
 }
 
 /** A run by the share of worked-out completions of the model that it starts from, and the draws to half of its task's gain. */
@@ -194,45 +201,58 @@ interface SharePoint {
   more: boolean;
 }
 
+/** The mark of a bound: it points to where the true value lies, fewer worked out, more draws, or both. */
+function boundSymbol({ atMost, more }: SharePoint): string {
+  return atMost && more ? 'triangle-nw-open' : atMost ? 'triangle-left-open' : 'triangle-up-open';
+}
+
 /**
  * Draws, for each task, the completions to half of its gain over the share of them that the start works out: the base model for
- * Reason-RFT-Zero, stage 1 for Reason-RFT. A hollow mark is a bound: of the share where nothing was worked out, of the draws where half was not
- * reached. A run that starts above half stands at 1.
+ * Reason-RFT-Zero, stage 1 for Reason-RFT. A hollow triangle is a bound, where nothing was worked out or half was not reached. A run that
+ * starts above half stands at 1.
  */
 export function knobShareFigure(knob: KnobResults, title: string): Figure {
   const tasks = TASK_NAMES.filter((task) => knob.gains.some((gain) => gain.task === task));
   const points = tasks.map((task) => KNOB_DRAWERS.map((paradigm) => sharePoints(knob, task, paradigm)));
   const all = points.flat(2);
-  const shares = all.map(({ share }) => share);
-  const range = [Math.log10(Math.min(...shares, 0.1)) - 0.3, 0.1];
-  const most = Math.max(1, ...knob.draws.map(({ budget }) => budget));
+  const ends = (values: readonly number[]) => [
+    Math.log10(Math.min(...values)) - 0.3,
+    Math.log10(Math.max(...values)) + 0.3,
+  ];
+  const [shares, draws] = [ends(all.map(({ share }) => share)), ends(all.map((point) => point.draws))];
   return panelFigure(
     tasks.map((task, i) => ({
       title: TASKS[task].title,
-      xaxis: { type: 'log', range, dtick: 1, tickformat: '~%', title: { text: 'worked out' } },
+      xaxis: { type: 'log', range: shares, dtick: 1, tickformat: '~%', title: { text: 'worked out' } },
       yaxis: {
-        ...{ type: 'log', range: [-0.2, Math.log10(most) + 0.25], dtick: 1, tickformat: '~s' },
-        ...(i === 0 ? { title: { text: 'completions to half of the gain' } } : {}),
+        ...{ type: 'log', range: draws, dtick: 'D2', tickformat: '~s' },
+        ...(i === 0 ? { title: { text: 'completions' } } : {}),
       },
     })),
     tasks.length,
     ({ xaxis, yaxis }, i) =>
-      KNOB_DRAWERS.map((paradigm, p) => {
+      KNOB_DRAWERS.flatMap((paradigm, p): Data[] => {
         const { color, marker } = paradigmStyle(paradigm);
         const dots = points[i]![p]!;
-        return {
-          ...{ type: 'scatter', mode: 'markers', xaxis, yaxis, name: PARADIGM_NAMES[paradigm], legendgroup: paradigm },
-          ...{ showlegend: i === 0, x: dots.map(({ share }) => share), y: dots.map(({ draws }) => draws) },
+        const group = { type: 'scatter', mode: 'markers', xaxis, yaxis, legendgroup: paradigm } as const;
+        const mark = { size: 10, color, line: { width: 2, color } };
+        const key = {
+          ...group,
+          x: [null],
+          y: [null],
+          name: PARADIGM_NAMES[paradigm],
+          marker: { ...mark, symbol: marker },
+        };
+        const drawn = {
+          ...{ ...group, x: dots.map(({ share }) => share), y: dots.map((dot) => dot.draws), showlegend: false },
           text: dots.map(
             ({ level, atMost, more }) =>
               `${levelText(level)}${atMost ? ', none was worked out' : ''}${more ? ', not reached' : ''}`,
           ),
-          marker: {
-            symbol: dots.map(({ atMost, more }) => `${marker}${atMost || more ? '-open' : ''}`),
-            ...{ size: 10, color, line: { width: 2, color } },
-          },
+          marker: { ...mark, symbol: dots.map((dot) => (dot.atMost || dot.more ? boundSymbol(dot) : marker)) },
           hovertemplate: `%{text}: %{y} completions<extra>${PARADIGM_NAMES[paradigm]}</extra>`,
-        } as Data;
+        };
+        return [...(i === 0 ? [key as Data] : []), drawn as Data];
       }),
     { title: { text: title }, height: 340, margin: { l: 60, r: 16, t: 64, b: 90 } },
   );

@@ -15,7 +15,7 @@ import type { QuestionRow } from './prepared-rows.js';
 
 /** Where a learning curve is measured. */
 export interface CurveSettings {
-  /** Steps between two points. There is a point before the first step too, and one after the last. */
+  /** Steps between two points. There are points before the first step, after 2, 4, 8, ... steps before that, and after the last step too. */
   evaluateEvery: number;
   /** Items of each test set. */
   items: number;
@@ -77,5 +77,5 @@ export function scheduleCurve(model: Model, { settings, sets, score, maxNewToken
     }
     return { metrics };
   };
-  return { every: settings.evaluateEvery, measure };
+  return { every: settings.evaluateEvery, doubling: true, measure };
 }

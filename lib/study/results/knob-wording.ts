@@ -70,7 +70,8 @@ export function knobText(
       ),
   ];
   if (sentences.length === 0) return '';
-  return `${TASKS[task].title}, worked out ${level === 'never' ? 'never' : levelText(level)} in pretraining: ${sentences.join(' ')}`;
+  const often = level === 'never' ? 'never worked out' : `worked out ${levelText(level)} times`;
+  return `${TASKS[task].title}, ${often} in pretraining: ${sentences.join(' ')}`;
 }
 
 function readingSentence(reading: KnobReading): string {
@@ -81,8 +82,8 @@ function readingSentence(reading: KnobReading): string {
 
 function drawsSentence({ paradigm, half, most, budget }: KnobDraws, gain: KnobGain): string {
   const [halfway, nearly] = [gain.half, gain.most].map((share) => `${(100 * share).toFixed(1)} %`);
-  return (
-    `${PARADIGM_NAMES[paradigm]} reaches half of the gain (${halfway}) ${drawsText(half, budget)}` +
-    (half === null ? '.' : ` and nine tenths (${nearly}) ${drawsText(most, budget)}.`)
-  );
+  const name = PARADIGM_NAMES[paradigm];
+  if (half === null)
+    return `${name} does not reach half of the gain (${halfway}) within ${budget.toLocaleString('en')} completions.`;
+  return `${name} reaches half of the gain (${halfway}) ${drawsText(half, budget)}, and nine tenths (${nearly}) ${drawsText(most, budget)}.`;
 }

@@ -14,7 +14,7 @@ after(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 const study = openStudy('tiny', folder);
-const none = { paradigms: [], ablations: [], phenomena: [], controls: [], words: [], claims: [] };
+const none = { paradigms: [], ablations: [], phenomena: [], controls: [], words: [], claims: [], knob: undefined };
 const results = { ...madeUpResults(['counting']), ...none };
 
 test('each figure in four formats with its caption; the interactive ones share one plotly.js', async () => {

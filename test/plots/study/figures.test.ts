@@ -32,6 +32,8 @@ test('the figures of a study by name, each name once', () => {
     'ablations-structure',
     'ablation-counting-group-size',
     'phenomenon-transient-adaptation-gap',
+    'knob-curves',
+    'knob-share',
     'learning-curves',
     'controls',
     'words',
@@ -41,7 +43,10 @@ test('the figures of a study by name, each name once', () => {
 
 test('what a study does not hold is not drawn', () => {
   const none = { paradigms: [], efficiency: [], ablations: [], claims: [], phenomena: [], controls: [], words: [] };
-  assert.deepEqual(studyFigures({ ...madeUpResults(), ...none }), []);
+  const { knob, ...others } = madeUpResults();
+  assert.deepEqual(studyFigures({ ...others, ...none }), []);
+  const readings = { ...knob!, curves: [], gains: [], draws: [] };
+  assert.deepEqual(studyFigures({ ...others, ...none, knob: readings }), [], 'readings alone make no figure');
   const one = studyFigures(madeUpResults(['structure'])).map(({ name }) => name);
   assert.ok(one.includes('paradigms-structure') && !one.includes('paradigms'), one.join(' '));
 });

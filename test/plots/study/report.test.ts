@@ -92,8 +92,8 @@ test('it is a page of moderate size, in English, with a title, and every image l
       naturalWidth,
     })),
   );
-  // Two samples; claims, paradigms, efficiency, ablations, phenomenon, learning curves, controls, words.
-  assert.equal(images.length, 2 + 8);
+  // Two samples; claims, paradigms, efficiency, two of the knob, ablations, phenomenon, learning curves, controls, words.
+  assert.equal(images.length, 2 + 10);
   for (const image of images)
     assert.ok(image.words > 20 && image.complete && image.naturalWidth > 0, JSON.stringify(image));
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { HtmlCell, HtmlTable } from '../../../lib/plots/html-table.js';
+import { knobTable } from '../../../lib/plots/study/knob-table.js';
 import {
   ablationsTable,
   accuracyTable,
@@ -86,10 +87,36 @@ test('a phenomenon whose runs are missing is neither seen nor not seen', () => {
   );
 });
 
+test('the knob: a line for each base model and run, with the reading of what the run starts from', () => {
+  const { rows } = knobTable(made, 'counting');
+  assert.equal(rows.length, 4 * 2);
+  assert.deepEqual(texts(rows[0]!), [
+    ...['never', 'Reason-RFT-Zero', 'none of 3,200 completions, at most 0.12 %', '3.0e-9'],
+    ...['not within 6,400 completions', 'not within 6,400 completions'],
+  ]);
+  assert.deepEqual(texts(rows[7]!).slice(0, 2), ['1 in 7', 'Reason-RFT']);
+  assert.match(texts(rows[7]!)[2]!, /^1,417 of 3,200 completions, 44\.3 % \[/);
+  const { knob: _, ...first } = made;
+  assert.deepEqual(knobTable(first, 'counting').rows, [], 'the first edition has no knob');
+});
+
+test('scenes of pretraining stand in the table of leakage where the results say how many', () => {
+  const { heads, rows } = leakageTable(made);
+  const [counting, ...others] = made.leakage;
+  const saying = leakageTable({ ...made, leakage: [{ ...counting!, pretrainedScenes: 2 }, ...others] });
+  assert.deepEqual(texts(saying.heads[0]!), [...texts(heads[0]!), 'scenes of pretraining']);
+  assert.deepEqual(saying.rows.slice(0, 2).map(texts), [
+    [...texts(rows[0]!), '2'],
+    [...texts(rows[1]!), ''],
+  ]);
+});
+
 test('every row of every table fits its heads', () => {
   const tables: HtmlTable[] = [
     ...[claimsTable, controlsTable, leakageTable, phenomenaTable, wordsTable].map((table) => table(made)),
-    ...[accuracyTable, comparisonsTable, costTable, ablationsTable].map((table) => table(made, 'transformation')),
+    ...[accuracyTable, comparisonsTable, costTable, ablationsTable, knobTable].map((table) =>
+      table(made, 'transformation'),
+    ),
   ];
   const width = (row: readonly HtmlCell[]) =>
     row.reduce((sum: number, cell) => sum + (typeof cell === 'string' ? 1 : (cell.columns ?? 1)), 0);
