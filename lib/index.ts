@@ -122,6 +122,7 @@ export { trendText } from './study/results/wording.js';
 
 // ---- The study: profiles, data, cells, grids, results ---------------------------------------------------------------------------
 
+export { ABLATIONS } from './study/ablation-names.js';
 export type { BaseCell, Cell, CellResult, GrpoCell, SftCell } from './study/cells/cell.js';
 export type { OwnCell } from './study/cells/own-cell.js';
 export {
@@ -139,7 +140,7 @@ export { writeStudyData } from './study/data/data-folder.js';
 export { pretrainingScenes, sampleTestRows, sampleTrainingRows, sceneFingerprintOf } from './study/data/draw-rows.js';
 export { loadRows } from './study/data/load-rows.js';
 export { describeStudy } from './study/describe-study.js';
-export { ABLATIONS, ablationCells } from './study/design/ablations.js';
+export { ablationCells } from './study/design/ablations.js';
 export { efficiencyCell } from './study/design/data-efficiency.js';
 export type { GridCell } from './study/design/grid.js';
 export {

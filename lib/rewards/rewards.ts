@@ -3,6 +3,7 @@
  * rewards: each entry therefore is a function that this file imports, on a line of its own (`study/cells/code-version.ts` reads it).
  */
 import { accuracyReward } from './accuracy.js';
+import { bareAccuracyReward, bareFunctionReward, bareMathematicalReward } from './bare-answer.js';
 import { captionFormatReward } from './caption-format.js';
 import { exactAccuracyReward } from './exact-accuracy.js';
 import { formatReward } from './format.js';
@@ -28,12 +29,15 @@ export const REWARDS = {
   accuracy_reward: accuracyReward,
   exact_accuracy_reward: exactAccuracyReward,
   symbolic_accuracy_reward: symbolicAccuracyReward,
+  bare_accuracy_reward: bareAccuracyReward,
   released_accuracy_reward: releasedAccuracyReward,
   mathematical_reward: mathematicalReward,
+  bare_mathematical_reward: bareMathematicalReward,
   released_mathematical_reward: releasedMathematicalReward,
   function_reward: functionReward,
   function_partial_reward: functionPartialReward,
   function_penalty_reward: functionPenaltyReward,
+  bare_function_reward: bareFunctionReward,
   released_function_reward: releasedFunctionReward,
   format_reward: formatReward,
   released_format_reward: releasedFormatReward,

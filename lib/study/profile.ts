@@ -6,6 +6,10 @@ import { deepFreeze } from '../engine/deep-freeze.js';
 import { TASKS, type TaskName, type TestSet, testSetNamed } from '../tasks/tasks.js';
 import { type GrpoSettings, REASON_RFT_GRPO } from '../train/grpo-settings.js';
 import { REASON_RFT_SFT, type SftSettings } from '../train/sft.js';
+import { ABLATIONS, type AblationName } from './ablation-names.js';
+
+/** Whose words rationales are in: an annotator's, or the base model's own, in the notation that its pretraining shows. */
+export type Rationales = 'annotator' | 'own';
 
 /** One size of a study for all tasks: its seeds and settings. */
 export interface SharedSettings {
@@ -20,17 +24,23 @@ export interface SharedSettings {
   testItems: number | 'paper';
   /** The share of rows that are spoiled before curation, as a careless annotator would spoil them. */
   spoiledShare: number;
+  /** Whose words the rationales are in that CoT-SFT and stage 1 learn from. */
+  rationales: Rationales;
   answerSft: SftSettings;
   cotSft: SftSettings;
   stageOne: SftSettings;
   grpo: GrpoSettings;
   /** The settings of GRPO in ablations. */
   ablation: GrpoSettings;
-  /** The tasks and training seeds that have ablations, and the held-out rows by which a start checkpoint is chosen. */
+  /** Which ablations there are, of which tasks, with which training seeds. */
   ablations: {
+    names: readonly AblationName[];
     tasks: readonly TaskName[];
     seeds: readonly number[];
-    /** Absent when the rows are released ones, of which none can be drawn anew. */
+    /**
+     * The held-out rows by which a start checkpoint is chosen. Absent when no ablation chooses one, or when the rows are released ones, of
+     * which none can be drawn anew.
+     */
     heldOut?: { items: number; samples: number };
   };
   /** The longest completion in tokens, in rollouts and in evaluation: a number, or `task` for what the nano model needs for each task. */
@@ -112,6 +122,8 @@ export interface DrawnProfile extends SharedSettings, RowCounts {
 /** A profile whose rows are those of the released dataset, which are read and not drawn. Every task has row counts of its own. */
 export interface ReleasedProfile extends SharedSettings {
   released: true;
+  /** Released rows have no solutions, as their scenes are not known. */
+  rationales: 'annotator';
   /** The row counts of each task, and what else differs for it. */
   tasks: { readonly [task in TaskName]: RowCounts & TaskChanges };
 }
@@ -127,6 +139,14 @@ export function taskProfile(profile: Profile, task: TaskName): TaskProfile {
 /** The longest completion of a task, in tokens. */
 export function longestCompletion(profile: Pick<TaskProfile, 'completionTokens'>, task: TaskName): number {
   return profile.completionTokens === 'task' ? TASKS[task].nanoCompletionTokens : profile.completionTokens;
+}
+
+/**
+ * The longest bare answer of a task in rollouts, in tokens: what the nano model needs for it, or the profile's longest completion, as
+ * other models end their answers by themselves.
+ */
+export function longestAnswer(profile: Pick<TaskProfile, 'completionTokens'>, task: TaskName): number {
+  return profile.completionTokens === 'task' ? TASKS[task].nanoAnswerTokens : profile.completionTokens;
 }
 
 /**
@@ -207,13 +227,14 @@ export const QUICK: DrawnProfile = deepFreeze<DrawnProfile>({
   stageOneRows: 320,
   testItems: 500,
   spoiledShare: 0.06,
+  rationales: 'annotator',
   answerSft: SFT,
   cotSft: SFT,
   stageOne: SFT,
   grpo: GRPO,
   efficiency: { rows: [320, 800, 1600, 3200, 6400], seeds: [1], leastSftSteps: 50 },
   ablation: { ...GRPO, steps: 24, promptsPerStep: 16 },
-  ablations: { tasks: ['counting'], seeds: [1], heldOut: { items: 200, samples: 8 } },
+  ablations: { names: ABLATIONS, tasks: ['counting'], seeds: [1], heldOut: { items: 200, samples: 8 } },
   completionTokens: 'task',
 });
 
@@ -244,7 +265,12 @@ export const STANDARD: DrawnProfile = deepFreeze<DrawnProfile>({
   trainRows: 3200,
   stageOneRows: 160,
   testItems: 'paper',
-  ablation: { ...GRPO, steps: 16, promptsPerStep: 16 },
+  ablation: { ...GRPO, steps: 40, promptsPerStep: 16 },
+  ablations: {
+    names: ['Reward', 'Group size', 'KL weight', 'Loss', 'CoT rows in stage 1'],
+    tasks: ['counting'],
+    seeds: [1, 2, 3],
+  },
   efficiency: { rows: STANDARD_ROWS, seeds: [1], leastSftSteps: 100, grpoSteps: 20 },
   tasks: {
     transformation: {
@@ -290,7 +316,7 @@ export const TINY: DrawnProfile = deepFreeze<DrawnProfile>({
   grpo: { ...GRPO, steps: 60, promptsPerStep: 4, completions: 4, promptsPerMicroBatch: 4, maxNewTokens: 16 },
   efficiency: { rows: [2, 8, 16, 24, 48], seeds: [1], leastSftSteps: 1 },
   ablation: { ...GRPO, steps: 1, promptsPerStep: 2, completions: 4, promptsPerMicroBatch: 2, maxNewTokens: 16 },
-  ablations: { tasks: ['counting'], seeds: [1], heldOut: { items: 4, samples: 2 } },
+  ablations: { names: ABLATIONS, tasks: ['counting'], seeds: [1], heldOut: { items: 4, samples: 2 } },
   completionTokens: 16,
   knob: {
     levels: KNOB_LEVELS.filter(({ name }) => name === 'never' || name === '1-in-7'),
@@ -318,13 +344,14 @@ export const PAPER_PROFILE: ReleasedProfile = deepFreeze<ReleasedProfile>({
   stageOneRows: STAGE_ONE_ROWS,
   testItems: 'paper',
   spoiledShare: 0,
+  rationales: 'annotator',
   answerSft: PAPER_SFT,
   cotSft: PAPER_SFT,
   stageOne: PAPER_SFT,
   grpo: { ...REASON_RFT_GRPO, gradientCheckpointing: true, steps: 1 },
   grpoEpochs: 1,
   ablation: { ...REASON_RFT_GRPO, gradientCheckpointing: true, steps: 500 },
-  ablations: { tasks: ['counting'], seeds: [1] },
+  ablations: { names: ABLATIONS.filter((name) => name !== 'Words of stage 1'), tasks: ['counting'], seeds: [1] },
   completionTokens: 512,
   released: true,
   tasks: {

@@ -62,6 +62,8 @@ export interface DrawnTask<Name extends string = string, TestSet extends string 
   readonly testSets: { readonly [set in TestSet]: TestSetDescription };
   /** The longest completion that the nano model needs, in tokens: room for the task's longest solution in tags. */
   readonly nanoCompletionTokens: number;
+  /** The longest bare answer that the nano model needs, in tokens, its end included. A worked solution does not fit into it. */
+  readonly nanoAnswerTokens: number;
   /**
    * Draws one row of a domain, without its images.
    *
@@ -92,6 +94,8 @@ export interface DrawnTask<Name extends string = string, TestSet extends string 
   readonly rewards: readonly RewardName[];
   /** The one of `rewards` that judges the answer. Curves and claims about accuracy read it. */
   readonly accuracyReward: RewardName;
+  /** The same judgement of a completion that has to be the answer alone. GRPO without thinking trains on it. */
+  readonly bareReward: RewardName;
   /** The one of `rewards` that judges the form of the completion. The curve of format reads it. */
   readonly formatReward: RewardName;
   /** The settings of the reward ablation in the order of its figure, each with its rewards of weight 1. One of them has `rewards`. */

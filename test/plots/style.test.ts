@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { paradigmStyle } from '../../lib/plots/study/paradigm-style.js';
 import { seriesStyle, withOpacity } from '../../lib/plots/style.js';
-import { PARADIGMS } from '../../lib/study/design/paradigms.js';
+import { PAPER_PARADIGMS } from '../../lib/study/design/paradigms.js';
 
 type Vector = readonly [number, number, number];
 type Matrix = readonly [Vector, Vector, Vector];
@@ -95,13 +95,13 @@ test('a deuteranope and a protanope tell every two of the seven series apart', (
 });
 
 test('the paradigms keep 7 of 100 steps of lightness apart, for a grey print, and share no marker or dash', () => {
-  const styles = PARADIGMS.map(paradigmStyle);
+  const styles = PAPER_PARADIGMS.map(paradigmStyle);
   for (const [a, b] of pairs(styles)) {
     const step = Math.abs(lab(a.color, EYES.usual!)[0] - lab(b.color, EYES.usual!)[0]);
     assert.ok(step > 6.5, `${a.color} and ${b.color}: ${step.toFixed(1)}`);
     assert.notEqual(a.marker, b.marker);
   }
-  const trained = PARADIGMS.filter((paradigm) => paradigm !== 'zero-shot').map(
+  const trained = PAPER_PARADIGMS.filter((paradigm) => paradigm !== 'zero-shot').map(
     (paradigm) => paradigmStyle(paradigm).dash,
   );
   assert.equal(new Set(trained).size, trained.length);

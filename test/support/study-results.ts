@@ -1,5 +1,6 @@
 /** Results of a study that nobody ran: every shape that a figure draws, with numbers of the usual size, the same each time. */
 import { Random } from '../../lib/engine/random.js';
+import { EFFICIENCY_PARADIGMS } from '../../lib/study/design/data-efficiency.js';
 import { PARADIGMS, type Paradigm } from '../../lib/study/design/paradigms.js';
 import type { ClaimName, Estimate, StudyResults, TrainingCurve } from '../../lib/study/results/results.js';
 import { PHENOMENA } from '../../lib/study/results/results.js';
@@ -11,6 +12,8 @@ const LEVELS: { readonly [paradigm in Paradigm]: number } = {
   'zero-shot': 0.3,
   'ans-sft': 0.62,
   'cot-sft': 0.6,
+  'cot-sft-dft': 0.63,
+  'no-thinking-rft': 0.58,
   'reason-rft-zero': 0.55,
   'reason-rft': 0.72,
 };
@@ -58,7 +61,6 @@ export function madeUpResults(tasks: readonly TaskName[] = TASK_NAMES): StudyRes
   const seeds = [1, 2, 3];
   const drop = (set: TestSet) => (set === 'id' ? 0 : 0.15);
   const sets = tasks.flatMap((task) => testSetsOf(task).map((testSet) => ({ task, testSet })));
-  const trained = PARADIGMS.filter((paradigm) => paradigm !== 'zero-shot');
   const accuracyOf = (paradigm: Paradigm, set: TestSet, less = 0) =>
     estimate(random, LEVELS[paradigm] - drop(set) - less, ITEMS[set], paradigm === 'zero-shot' ? 1 : 3);
   const comparison = (testSet: TestSet, second: string) => ({
@@ -87,9 +89,9 @@ export function madeUpResults(tasks: readonly TaskName[] = TASK_NAMES): StudyRes
       })),
     ),
     efficiency: sets.flatMap(({ task, testSet }) =>
-      trained.flatMap((paradigm) =>
+      EFFICIENCY_PARADIGMS.flatMap((paradigm) =>
         [400, 800, 1600, 3200, 6400, 12800].map((rows, i) => ({
-          ...{ task, paradigm: paradigm as Exclude<Paradigm, 'zero-shot'>, rows, testSet, seeds },
+          ...{ task, paradigm, rows, testSet, seeds },
           accuracy: accuracyOf(paradigm, testSet, 0.05 * (5 - i)),
         })),
       ),
@@ -116,6 +118,7 @@ export function madeUpResults(tasks: readonly TaskName[] = TASK_NAMES): StudyRes
         comparisons: testSetsOf(task).flatMap((set) =>
           ['ANS-SFT', 'zero-shot, asked for tags too'].map((second) => comparison(set, second)),
         ),
+        ...(claim === 'generalization' ? { beside: [comparison('id', 'CoT-SFT (DFT)')] } : {}),
       })),
     ),
     phenomena: tasks.flatMap((task) =>
@@ -135,7 +138,7 @@ export function madeUpResults(tasks: readonly TaskName[] = TASK_NAMES): StudyRes
       ...{ accuracy: estimate(random, 0.19, ITEMS[testSet]), text: 'Shuffled labels score at chance.' },
     })),
     words: sets.map(({ task, testSet }) => ({
-      ...{ task, testSet, seeds: [1], text: 'In own words CoT-SFT scores more.' },
+      ...{ task, testSet, studied: 'annotator' as const, seeds: [1], text: 'In own words CoT-SFT scores more.' },
       annotators: estimate(random, 0.4, ITEMS[testSet]),
       own: estimate(random, 0.6, ITEMS[testSet]),
       difference: estimate(random, 0.2, ITEMS[testSet]),

@@ -7,6 +7,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { Random } from '../../lib/engine/random.js';
 import { loadTokenizer } from '../../lib/model/tokenizer.js';
 import { imageNames } from '../../lib/records/records.js';
+import type { AnsweredCompletion } from '../../lib/rewards/reward.js';
 import { REWARDS } from '../../lib/rewards/rewards.js';
 import { writeTarget } from '../../lib/tasks/prompts.js';
 import type { DrawnTask } from '../../lib/tasks/task.js';
@@ -113,7 +114,7 @@ for (const [key, task] of Object.entries<DrawnTask>(TASKS)) {
   test(`${key}: the description is complete, and its parts agree`, () => {
     assert.equal(task.name, key, 'a task stands in the list under its own name');
     assert.match(task.title, /^[A-Z][a-z]+ [a-z]+$/);
-    assert.ok(task.nanoCompletionTokens > 0);
+    assert.ok(task.nanoCompletionTokens > task.nanoAnswerTokens && task.nanoAnswerTokens > 0);
     assert.equal(Object.keys(task.testSets)[0], 'id');
     for (const [set, { title, shortTitle, paperItems, domains }] of Object.entries(task.testSets)) {
       assert.ok(title !== '' && shortTitle !== '' && shortTitle.length < title.length, set);
@@ -142,7 +143,8 @@ for (const [key, task] of Object.entries<DrawnTask>(TASKS)) {
       'the base is one setting',
     );
     assert.equal(new Set(settings.map(String)).size, settings.length, 'no two settings are the same');
-    for (const name of [...task.rewards, ...task.releasedRewards, ...settings.flat()]) assert.ok(name in REWARDS, name);
+    for (const name of [...task.rewards, task.bareReward, ...task.releasedRewards, ...settings.flat()])
+      assert.ok(name in REWARDS, name);
   });
 
   test(`${key}: partial credit is declared as the score gives it`, () => {
@@ -164,6 +166,23 @@ for (const [key, task] of Object.entries<DrawnTask>(TASKS)) {
     });
     const fitting = lengths.filter((length) => length < task.nanoCompletionTokens).length;
     assert.ok(fitting / lengths.length > 0.95, `${fitting} of 200 fit, the longest has ${Math.max(...lengths)} tokens`);
+  });
+
+  test(`${key}: a bare answer fits into the longest one and earns its reward; a solution does not fit, and would earn nothing`, () => {
+    const random = new Random(5, 'bare answers');
+    type AnswerReward = (input: AnsweredCompletion) => number;
+    const [bareReward, reward] = [task.bareReward, task.accuracyReward].map((name) => REWARDS[name] as AnswerReward);
+    for (let i = 0; i < 200; i++) {
+      const row = task.sample(i % 2 === 0 ? 'id' : trainAndTestDomains(key as TaskName)[1]!, `row-${i}`, random);
+      const tokens = (text: string) => tokenizer.encode(text).length;
+      // Each with the token that ends it.
+      assert.ok(tokens(row.answer) + 1 <= task.nanoAnswerTokens, row.answer);
+      const [solution, tagged] = [task.workOut(row), writeTarget(task.workOut(row), row.answer)];
+      assert.ok(tokens(solution) + 1 > task.nanoAnswerTokens, solution);
+      const earned = (completion: string) => bareReward!({ completion, row });
+      assert.deepEqual([row.answer, solution, tagged].map(earned), [1, 0, 0]);
+      assert.equal(reward!({ completion: tagged, row }), 1);
+    }
   });
 
   test(`${key}: the released dataset has a file for training and one for each test set`, () => {

@@ -5,6 +5,7 @@ import { countParameters } from '../../model/parameters.js';
 import { ablationBase } from '../../study/design/ablations.js';
 import { reasonRftCell } from '../../study/design/paradigms.js';
 import { taskProfile } from '../../study/profile.js';
+import { rationalesSentence } from '../../study/results/wording.js';
 import type { Study } from '../../study/workspace.js';
 import { TASK_NAMES, TASKS, type TaskName } from '../../tasks/tasks.js';
 
@@ -30,7 +31,7 @@ export function configurationWords(
       sharing.length === TASK_NAMES.length ? 'Each task' : sharing.map((task) => TASKS[task].title).join(' and ');
     return `${names}: ${words}.`;
   });
-  return [model, ...sentences].join(' ');
+  return [model, ...sentences, rationalesSentence(study.profile.rationales)].join(' ');
 }
 
 const grouped = (count: number) => count.toLocaleString('en');

@@ -1,7 +1,14 @@
 /** Figures of claims and controls: the two sides of each comparison, and their difference. */
 
-import type { StudyResults } from '../../study/results/results.js';
-import { CLAIM_RULE, CONTROL_RULE, capital, comparisonsSentence } from '../../study/results/wording.js';
+import type { ClaimComparison, StudyResults } from '../../study/results/results.js';
+import {
+  BESIDE_RULE,
+  CLAIM_RULE,
+  CONTROL_RULE,
+  capital,
+  comparisonsSentence,
+  rationalesSentence,
+} from '../../study/results/wording.js';
 import { TASKS, type TaskName, TEST_SET_NAMES, testSetNamed } from '../../tasks/tasks.js';
 import { forestFigure } from '../forest.js';
 import {
@@ -20,17 +27,21 @@ import {
 export function claimsFigure({ claims, seeds }: StudyResults, task: TaskName): StudyFigure {
   const comparedClaims = claims.filter((claim) => claim.task === task && claim.comparisons.length > 0);
   const [shares, differences] = ['accuracy, or reward', 'difference'];
-  const groups = comparedClaims.map(({ claim, verdict, comparisons }) => ({
-    title: `${capital(claim)}: ${verdict}`,
-    rows: comparisons.map(({ testSet, first, second, firstAccuracy, secondAccuracy, difference }) => ({
+  const comparisonLine = (comparison: ClaimComparison) => {
+    const { testSet, first, second, firstAccuracy, secondAccuracy, difference } = comparison;
+    return {
       label: `${first} vs ${second}, ${testSetNamed(task, testSet).shortTitle}`,
       points: [
         estimateDot(firstAccuracy, shares, 'claimed to be higher'),
         { ...estimateDot(difference, differences, 'their difference'), seeds: [] },
         estimateDot(secondAccuracy, shares, 'claimed to be lower'),
       ],
-    })),
-  }));
+    };
+  };
+  const groups = comparedClaims.flatMap(({ claim, verdict, comparisons, beside = [] }) => [
+    { title: `${capital(claim)}: ${verdict}`, rows: comparisons.map(comparisonLine) },
+    ...(beside.length > 0 ? [{ title: `Beside ${claim}`, rows: beside.map(comparisonLine) }] : []),
+  ]);
   const panels = [
     { title: shares, axis: 'accuracy or reward (%)' },
     { title: differences, axis: 'difference (points)', markZero: true },
@@ -39,10 +50,11 @@ export function claimsFigure({ claims, seeds }: StudyResults, task: TaskName): S
   const estimates = comparedClaims.flatMap(({ comparisons }) =>
     comparisons.flatMap(({ firstAccuracy, secondAccuracy }) => [firstAccuracy, secondAccuracy]),
   );
+  const besideRule = comparedClaims.some(({ beside = [] }) => beside.length > 0) ? ` ${BESIDE_RULE}` : '';
   return describeFigure(
     { name: `claims-${task}`, title, tasks: [task], seeds, section: 'claims' },
     forestFigure(groups, panels, title),
-    `${comparisonsSentence(seeds.length > 1)} ${CLAIM_RULE} ${itemsAndSeedsText(estimates)}`,
+    `${comparisonsSentence(seeds.length > 1)} ${CLAIM_RULE}${besideRule} ${itemsAndSeedsText(estimates)}`,
     comparedClaims.map(({ text }) => text).join(' '),
   );
 }
@@ -89,7 +101,8 @@ export function wordsFigure({ words }: StudyResults): StudyFigure {
   return describeFigure(
     { name: 'words', title, tasks, seeds: seedsOf(words), section: 'words' },
     forestFigure(groups, [{ title: panel, axis: ACCURACY_AXIS, range: [0, 100] }], title),
-    `Accuracy of CoT-SFT on the same rows${partialCreditText(tasks)}, once with an annotator's rationales and once with solutions as the base model's pretraining writes them. ${itemsAndSeedsText(words.map(({ own }) => own))}`,
+    `Accuracy of CoT-SFT on the same rows${partialCreditText(tasks)}, once with an annotator's rationales and once with solutions as the base model's pretraining writes them. ` +
+      [rationalesSentence(words[0]?.studied), itemsAndSeedsText(words.map(({ own }) => own))].filter(Boolean).join(' '),
     words.map(({ text }) => text).join(' '),
   );
 }

@@ -1,7 +1,8 @@
-/** Data efficiency: accuracy over training rows on a log axis, with a line for each trained paradigm and a level for zero-shot. */
+/** Data efficiency: accuracy over training rows on a log axis, with a line for each paradigm and a level for zero-shot. */
 
 import type { Data } from 'plotly.js';
-import { PARADIGM_NAMES, PARADIGMS } from '../../study/design/paradigms.js';
+import { EFFICIENCY_PARADIGMS } from '../../study/design/data-efficiency.js';
+import { PARADIGM_NAMES } from '../../study/design/paradigms.js';
 import type { EfficiencyPoint, Estimate, ParadigmResult } from '../../study/results/results.js';
 import { TEST_SET_NAMES, type TestSet } from '../../tasks/tasks.js';
 import { panelFigure } from '../panels.js';
@@ -48,7 +49,7 @@ export function efficiencyFigure(
   marked?: { rows: number; name: string },
 ): Figure {
   const sizes = [...new Set(points.map((point) => point.rows))].sort((a, b) => a - b);
-  const paradigms = PARADIGMS.filter((paradigm) => points.some((point) => point.paradigm === paradigm));
+  const paradigms = EFFICIENCY_PARADIGMS.filter((paradigm) => points.some((point) => point.paradigm === paradigm));
   const ends = [sizes[0]! / 1.25, sizes.at(-1)! * 1.25];
   const highest = Math.max(...[...points, ...zeroShot].map(({ accuracy }) => accuracy.interval[1]));
   const top = Math.min(100, 10 * Math.ceil(10 * highest + 0.5));

@@ -4,7 +4,7 @@ import { SMALL_SHARE } from '../../study/design/data-efficiency.js';
 import { PARADIGM_NAMES, PARADIGMS } from '../../study/design/paradigms.js';
 import { PAPER } from '../../study/results/paper.js';
 import type { ParadigmResult, StudyResults } from '../../study/results/results.js';
-import { percentText } from '../../study/results/wording.js';
+import { notInPaperText, percentText } from '../../study/results/wording.js';
 import {
   TASK_NAMES,
   TASKS,
@@ -28,10 +28,10 @@ import {
   seedsOf,
 } from './figure.js';
 
-/** The five paradigms of a task, a panel for each test set; the paper's numbers beside ours. */
+/** The paradigms of a task, a panel for each test set; the paper's numbers beside ours. */
 export function paradigmsFigure(paradigms: readonly ParadigmResult[], task: TaskName): StudyFigure {
   const rowsOfTask = paradigms.filter((row) => row.task === task);
-  const title = `${TASKS[task].title}: five paradigms`;
+  const title = `${TASKS[task].title}: the paradigms`;
   const sets = testSetsOf(task);
   const groups = [
     {
@@ -46,9 +46,9 @@ export function paradigmsFigure(paradigms: readonly ParadigmResult[], task: Task
   return describeFigure(
     { name: `paradigms-${task}`, title, tasks: [task], seeds: seedsOf(rowsOfTask), section: 'paradigms' },
     forestFigure(groups, panels, title),
-    `Accuracy of the five paradigms on ${TASKS[task].title.toLowerCase()}${partialCreditText([task])}, in domain and out of domain. Filled: this study; hollow: ` +
+    `Accuracy of the paradigms on ${TASKS[task].title.toLowerCase()}${partialCreditText([task])}, in domain and out of domain. Filled: this study; hollow: ` +
       `the paper's Qwen2-VL 2B and 7B, which are larger and trained on other data, so that their order can be compared but not their levels. ` +
-      itemsAndSeedsText(rowsOfTask.map(({ accuracy }) => accuracy)),
+      afterPaper(rowsOfTask),
     paradigmsInWords(rowsOfTask),
   );
 }
@@ -75,25 +75,31 @@ export function overviewFigure(paradigms: readonly ParadigmResult[]): StudyFigur
       ),
     }));
   });
-  const title = 'Five paradigms, task by task';
+  const title = 'The paradigms, task by task';
   const panels = [inside, outside].map((panel) => ({ title: panel, axis: ACCURACY_AXIS, range: [0, 100] as const }));
   return describeFigure(
     { name: 'paradigms', title, tasks, seeds: seedsOf(paradigms), section: 'paradigms' },
     forestFigure(groups, panels, title),
-    `Accuracy of the five paradigms on all tasks${partialCreditText(tasks)}. Filled: this study; hollow: the paper's Qwen2-VL 2B and 7B. A task with ` +
+    `Accuracy of the paradigms on all tasks${partialCreditText(tasks)}. Filled: this study; hollow: the paper's Qwen2-VL 2B and 7B. A task with ` +
       `several test sets out of domain has a group of lines for each; its points in domain stand in the first. ` +
-      itemsAndSeedsText(paradigms.map(({ accuracy }) => accuracy)),
+      afterPaper(paradigms),
     paradigmsInWords(paradigms),
   );
 }
 
-/** A line for each paradigm: ours, then the paper's two models. */
+/** The end of a caption: the paradigms that the paper does not have, items and intervals. */
+function afterPaper(rows: readonly ParadigmResult[]): string {
+  const unpublished = notInPaperText(rows.map(({ paradigm }) => paradigm));
+  return [unpublished, itemsAndSeedsText(rows.map(({ accuracy }) => accuracy))].filter(Boolean).join(' ');
+}
+
+/** A line for each paradigm that has numbers: ours, then the paper's two models. */
 function paradigmLines(
   rowsOfTask: readonly ParadigmResult[],
   task: TaskName,
   sets: readonly (readonly [TestSet, string])[],
 ) {
-  return PARADIGMS.map((paradigm) => ({
+  const lines = PARADIGMS.map((paradigm) => ({
     label: PARADIGM_NAMES[paradigm],
     points: sets.flatMap(([set, panel]): ForestPoint[] => [
       ...rowsOfTask
@@ -104,6 +110,7 @@ function paradigmLines(
       ),
     ]),
   }));
+  return lines.filter(({ points }) => points.length > 0);
 }
 
 /** Accuracy over training rows of one task. */

@@ -4,6 +4,7 @@
  */
 
 import { PARADIGM_NAMES } from '../../study/design/paradigms.js';
+import { coinSentences } from '../../study/results/coin.js';
 import { KNOB_DRAWS_RULE, KNOB_INTRODUCTION } from '../../study/results/knob-wording.js';
 import type { StudyResults } from '../../study/results/results.js';
 import { CLAIM_RULE, intervalSentence, selectionSentence } from '../../study/results/wording.js';
@@ -101,7 +102,7 @@ export function resultsPage(
   const numbered = new PageFigures(figures);
   const sections = [
     section('claims', 'The claims', claimsPart(results, numbered)),
-    section('paradigms', 'Five paradigms', paradigmsPart(results, numbered)),
+    section('paradigms', 'The paradigms', paradigmsPart(results, numbered)),
     section('data-efficiency', 'Data efficiency', efficiencyPart(results, numbered)),
     section('knob', 'The knob and the budget', knobPart(results, numbered)),
     section('ablations', 'Ablations', ablationsPart(results, numbered)),
@@ -242,6 +243,7 @@ function controlsPart(results: StudyResults, figures: PageFigures): string {
   return stacked(
     tableHtml(controlsTable(results)),
     figures.showAll('controls'),
+    ...coinSentences(results.ablations).map(({ task, text }) => paragraph(`${TASKS[task].title}. ${text}`)),
     tableHtml(wordsTable(results)),
     figures.showAll('words'),
     tableHtml(leakageTable(results)),

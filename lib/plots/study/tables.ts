@@ -2,10 +2,20 @@
 
 import { PARADIGM_NAMES, PARADIGMS } from '../../study/design/paradigms.js';
 import { PAPER } from '../../study/results/paper.js';
-import type { ClaimVerdict, Estimate, Phenomenon, StudyResults } from '../../study/results/results.js';
-import { CONTROL_RULE, controlText, seenText } from '../../study/results/wording.js';
+import type { ClaimComparison, ClaimVerdict, Estimate, Phenomenon, StudyResults } from '../../study/results/results.js';
+import {
+  BESIDE_RULE,
+  CONTROL_RULE,
+  controlText,
+  intervalSentence,
+  notInPaperText,
+  rationalesSentence,
+  seedsText,
+  seenText,
+} from '../../study/results/wording.js';
 import { TASKS, type TaskName, TEST_SET_NAMES, type TestSet, testSetNamed, testSetsOf } from '../../tasks/tasks.js';
 import type { HtmlCell, HtmlTable } from '../html-table.js';
+import { seedsOf } from './figure.js';
 
 /** A share in percent with one decimal. */
 const percent = (share: number) => (100 * share).toFixed(1);
@@ -52,25 +62,28 @@ export function claimsTable({ claims }: StudyResults): HtmlTable {
 export function comparisonsTable({ claims }: StudyResults, task: TaskName): HtmlTable {
   const pText = (p: number) => (p < 0.001 ? '< 0.001' : p.toFixed(3));
   const numbers = ['first (%)', 'second (%)', 'difference (points)', 'p, seed by seed'].map(numberCell);
+  const comparisonRows = (name: string, comparisons: readonly ClaimComparison[]) =>
+    comparisons.map(
+      ({ testSet, first, second, firstAccuracy, secondAccuracy, difference, pValues, verdict }, i): HtmlCell[] => [
+        { text: i === 0 ? name : '', head: true },
+        `${first} vs ${second}`,
+        testSetNamed(task, testSet).shortTitle,
+        shareCell(firstAccuracy),
+        shareCell(secondAccuracy),
+        numberCell(differenceText(difference)),
+        numberCell(pValues.map(pText).join(', ')),
+        { text: verdict, mark: VERDICT_MARKS[verdict] },
+      ],
+    );
+  const claimsOfTask = claims.filter((claim) => claim.task === task);
+  const besideRule = claimsOfTask.some(({ beside = [] }) => beside.length > 0) ? `. ${BESIDE_RULE}` : '';
   return {
-    caption: `${TASKS[task].title}: what the claims compare, on the same items; p of the exact McNemar test, two-sided`,
+    caption: `${TASKS[task].title}: what the claims compare, on the same items; p of the exact McNemar test, two-sided${besideRule}`,
     heads: [['claim', 'comparison', 'test set', ...numbers, 'verdict']],
-    rows: claims
-      .filter((claim) => claim.task === task)
-      .flatMap(({ claim, comparisons }) =>
-        comparisons.map(
-          ({ testSet, first, second, firstAccuracy, secondAccuracy, difference, pValues, verdict }, i): HtmlCell[] => [
-            { text: i === 0 ? claim : '', head: true },
-            `${first} vs ${second}`,
-            testSetNamed(task, testSet).shortTitle,
-            shareCell(firstAccuracy),
-            shareCell(secondAccuracy),
-            numberCell(differenceText(difference)),
-            numberCell(pValues.map(pText).join(', ')),
-            { text: verdict, mark: VERDICT_MARKS[verdict] },
-          ],
-        ),
-      ),
+    rows: claimsOfTask.flatMap(({ claim, comparisons, beside = [] }) => [
+      ...comparisonRows(claim, comparisons),
+      ...comparisonRows(`beside ${claim}`, beside),
+    ]),
   };
 }
 
@@ -83,7 +96,12 @@ export function accuracyTable({ paradigms }: StudyResults, task: TaskName): Html
   );
   const score = TASKS[task].partialCredit ? ', mean score with partial credit' : '';
   return {
-    caption: `Accuracy on ${TASKS[task].title.toLowerCase()}, %${score}, with 95 % intervals`,
+    caption: [
+      `Accuracy on ${TASKS[task].title.toLowerCase()}, %${score}, with 95 % intervals.`,
+      notInPaperText(rowsOfTask.map(({ paradigm }) => paradigm)),
+    ]
+      .filter(Boolean)
+      .join(' '),
     heads: [
       ['', ...sets.map((set) => ({ text: TEST_SET_NAMES[set], columns: 3 }))],
       ['paradigm', ...sets.flatMap(() => ['this study', 'paper, 2B', 'paper, 7B'].map(numberCell))],
@@ -112,7 +130,7 @@ export function costTable({ paradigms }: StudyResults, task: TaskName): HtmlTabl
   const sets = testSetsOf(task);
   const rowsOfTask = paradigms.filter((row) => row.task === task);
   return {
-    caption: `Training rows and tokens on ${TASKS[task].title.toLowerCase()}, and the share of completions in format (the prompts of zero-shot and ANS-SFT do not ask for it)`,
+    caption: `Training rows and tokens on ${TASKS[task].title.toLowerCase()}, and the share of completions in format (the prompts of zero-shot, ANS-SFT and No-Thinking-RFT do not ask for it)`,
     heads: [
       ['', '', '', '', { text: 'in format (%)', columns: sets.length }],
       ['paradigm', ...['seeds', 'training rows', 'tokens', ...sets.map((set) => TEST_SET_NAMES[set])].map(numberCell)],
@@ -158,7 +176,9 @@ export function ablationsTable({ ablations }: StudyResults, task: TaskName): Htm
   const sets = testSetsOf(task).filter((set) => points.some((point) => point.testSet === set));
   const settings = [...new Map(points.map((point) => [`${point.ablation}\n${point.setting}`, point])).values()];
   return {
-    caption: `Ablations on ${TASKS[task].title.toLowerCase()}: accuracy (%), and its difference from the base on the same items, in points`,
+    caption:
+      `Ablations on ${TASKS[task].title.toLowerCase()}: accuracy (%), and its difference from the base on the same items, in points. ` +
+      `${seedsText(seedsOf(points))} ${intervalSentence(points.map(({ accuracy }) => accuracy))}`,
     heads: [
       ['', '', ...sets.map((set) => ({ text: TEST_SET_NAMES[set], columns: 2 }))],
       ['ablation', 'setting', ...sets.flatMap(() => ['accuracy', 'against the base'].map(numberCell))],
@@ -214,8 +234,12 @@ export function controlsTable({ controls }: StudyResults): HtmlTable {
 /** The scores of CoT-SFT by the words of its rationales. */
 export function wordsTable({ words }: StudyResults): HtmlTable {
   const numbers = ["an annotator's (%)", "the base model's own (%)", 'difference (points)'].map(numberCell);
+  const caption = [
+    'CoT-SFT on the same rows, by whose words their rationales are in.',
+    rationalesSentence(words[0]?.studied),
+  ];
   return {
-    caption: 'CoT-SFT on the same rows, by whose words their rationales are in',
+    caption: caption.join(' ').trim(),
     heads: [['task', 'test set', ...numbers]],
     rows: words.map(({ task, testSet, annotators, own, difference }) => [
       { text: TASKS[task].title, head: true },

@@ -21,11 +21,10 @@ import { TASKS, type TestSet, testSetsOf } from '../../tasks/tasks.js';
 import { configurationHash, type Json } from '../../train/run-configuration.js';
 import { longestCompletion } from '../profile.js';
 import type { Study } from '../workspace.js';
-import { type BaseCell, type Cell, checkCellNames, withoutBaseName } from './cell.js';
+import { type BaseCell, type Cell, cellStyle, checkCellNames, withoutBaseName } from './cell.js';
 import { baseDigest, baseFolderOf } from './cell-base.js';
 import { heldOutRowsDigest, solvedRowsDigest, testRowsDigest, trainingRowsDigest } from './cell-rows.js';
 import { type CodeVersion, changedSources, measuringCode, trainingCode } from './code-version.js';
-import { styleOfTarget } from './prepared-rows.js';
 import type { ReadingSettings } from './reading.js';
 import type { ValidationSettings } from './validation.js';
 
@@ -134,7 +133,7 @@ function configurationOf(study: Study, cell: Cell): Json {
   checkCellNames(cell);
   const { validation, task } = cell;
   const curve = cell.kind === 'grpo' ? cell.curve : undefined;
-  const style = cell.kind === 'sft' ? styleOfTarget(cell.target) : 'think';
+  const style = cellStyle(cell);
   return {
     cell: withoutBaseName(cell),
     rows: trainingRowsDigest(study, cell),

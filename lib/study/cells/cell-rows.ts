@@ -13,7 +13,7 @@ import { dataFolder, missingData, recordsFile } from '../data/data-folder.js';
 import { shuffleLabels } from '../data/shuffled-labels.js';
 import { spoilRows } from '../data/spoiled-rows.js';
 import type { Study } from '../workspace.js';
-import type { Cell } from './cell.js';
+import { type Cell, cellStyle } from './cell.js';
 import { readPictures } from './encode-rows.js';
 import { type PreparedRow, prepareQuestions, prepareSftRows, type Rows } from './prepared-rows.js';
 import type { SolvedRow } from './reading.js';
@@ -84,14 +84,14 @@ function cellRecords(study: Study, cell: Cell): TaskRecord[] {
 /** The digest of the rows that a cell trains on. */
 export function trainingRowsDigest(study: Study, cell: Cell): string {
   const { rows, task } = cell;
-  const target = cell.kind === 'sft' ? cell.target : undefined;
+  const use = cell.kind === 'sft' ? cell.target : cell.style;
   const changes =
     cell.kind === 'sft' ? [cell.spoiledShare, cell.shuffledLabels, cell.ownWords, study.profile.seed] : [];
-  return tableDigest(study, 'train', task, JSON.stringify(['train', rows, target, changes]), (table) => {
+  return tableDigest(study, 'train', task, JSON.stringify(['train', cell.kind, rows, use, changes]), (table) => {
     const files = filesOf(table.folder, cellRecords(study, cell));
     if (cell.kind === 'sft')
       return rowsDigest(table, prepareSftRows(files, cell.target), ({ completion }) => [completion]);
-    return rowsDigest(table, prepareQuestions(files, 'think'), ({ solution }) => [solution]);
+    return rowsDigest(table, prepareQuestions(files, cellStyle(cell)), ({ solution }) => [solution]);
   });
 }
 

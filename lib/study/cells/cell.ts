@@ -2,11 +2,12 @@
 import { checkNames, refuseUnknownNames } from '../../engine/names.js';
 import { checkLoraNames, type LoraSettings } from '../../model/lora.js';
 import { REWARDS, type RewardName } from '../../rewards/rewards.js';
+import type { PromptStyle } from '../../tasks/prompts.js';
 import type { TaskName } from '../../tasks/tasks.js';
 import { checkGrpoNames, type GrpoSettings } from '../../train/grpo-settings.js';
 import { checkSftNames, type SftSettings, sftSteps } from '../../train/sft.js';
 import { type CurveSettings, checkCurveNames } from './learning-curve.js';
-import type { SftTarget } from './prepared-rows.js';
+import { type SftTarget, styleOfTarget } from './prepared-rows.js';
 import type { RunResult } from './train-run.js';
 import { checkValidationNames, type ValidationSettings } from './validation.js';
 
@@ -42,6 +43,8 @@ export interface GrpoCell {
   /** The weight of each reward. */
   rewards: { [name in RewardName]?: number };
   settings: GrpoSettings;
+  /** The style of its prompts, in training and in validation. Default: `think`. */
+  style?: Exclude<PromptStyle, 'think'>;
   /** Evaluation on held-out rows while the cell trains. Default: none. */
   validation?: ValidationSettings;
   /** Points of accuracy on the test sets while the cell trains, which choose nothing. Default: none. */
@@ -67,6 +70,11 @@ export type CellResult = RunResult;
 /** The number of steps that a cell trains. */
 export function cellSteps(cell: Cell): number {
   return cell.kind === 'grpo' ? cell.settings.steps : sftSteps(cell.rows[1] - cell.rows[0], cell.settings);
+}
+
+/** The style of a cell's prompts. It is evaluated in the same one. */
+export function cellStyle(cell: Cell): PromptStyle {
+  return cell.kind === 'sft' ? styleOfTarget(cell.target) : (cell.style ?? 'think');
 }
 
 /** The fields of each kind of cell that must be there, and those that may be; the compiler asks for each. */
@@ -95,6 +103,7 @@ const FIELDS: {
     rows: 'needed',
     rewards: 'needed',
     settings: 'needed',
+    style: 'optional',
     validation: 'optional',
     curve: 'optional',
     lora: 'optional',

@@ -17,13 +17,13 @@ import { RunDirectory } from '../../train/run-directory.js';
 import { recordsFile } from '../data/data-folder.js';
 import { longestCompletion } from '../profile.js';
 import type { Study } from '../workspace.js';
-import { type BaseCell, type Cell, type CellResult, type GrpoCell, withoutBaseName } from './cell.js';
+import { type BaseCell, type Cell, type CellResult, cellStyle, type GrpoCell, withoutBaseName } from './cell.js';
 import { baseFolderOf, hasBase } from './cell-base.js';
 import { cellFolder, evaluationFile, heldOutFile, readingFile, staleCell, staleText } from './cell-identity.js';
 import { cellRows, solvedRows, testRows } from './cell-rows.js';
 import { evaluateRows } from './evaluate-rows.js';
 import { type CurveOptions, type CurveSettings, evenPlaces } from './learning-curve.js';
-import { prepareQuestions, prepareSftRows, type QuestionRow, styleOfTarget } from './prepared-rows.js';
+import { prepareQuestions, prepareSftRows, type QuestionRow } from './prepared-rows.js';
 import { type Reading, type ReadingSettings, readWorkedOut } from './reading.js';
 import { type RunControl, readRunResult, type TrainingPlan, trainRun } from './train-run.js';
 import { scheduleValidationOnRows, type ValidationSettings } from './validation.js';
@@ -78,22 +78,22 @@ async function planCell(study: Study, cell: Cell, checkpoint: string): Promise<T
     return { kind: 'sft', rows: prepareSftRows(rows, cell.target), settings: cell.settings, ...shared };
   const rewards = Object.entries(cell.rewards).map(([name, weight]) => kitReward(name as RewardName, weight));
   const curve = cell.curve && (await planCurve(study, cell, cell.curve));
-  const questions = prepareQuestions(rows, 'think');
+  const questions = prepareQuestions(rows, cellStyle(cell));
   return { kind: 'grpo', rows: questions, rewards, settings: cell.settings, ...shared, ...(curve ? { curve } : {}) };
 }
 
-async function planCurve(study: Study, { task, settings }: GrpoCell, asked: CurveSettings): Promise<CurveOptions> {
+async function planCurve(study: Study, cell: GrpoCell, asked: CurveSettings): Promise<CurveOptions> {
+  const { task, settings } = cell;
   const sets: { [set: string]: QuestionRow[] } = {};
   for (const set of testSetsOf(task)) {
-    const rows = prepareQuestions(await testRows(study, set, task), 'think');
+    const rows = prepareQuestions(await testRows(study, set, task), cellStyle(cell));
     sets[set] = evenPlaces(rows.length, asked.items).map((place) => rows[place]!);
   }
   return { settings: asked, sets, score: TASKS[task].score, maxNewTokens: settings.maxNewTokens };
 }
 
 function planValidation(study: Study, cell: Cell, settings: ValidationSettings): TrainingPlan['validation'] {
-  const style = cell.kind === 'sft' ? styleOfTarget(cell.target) : 'think';
-  const rows = prepareQuestions(validationRows(study, cell.task, settings.items), style);
+  const rows = prepareQuestions(validationRows(study, cell.task, settings.items), cellStyle(cell));
   return { settings, rows, score: TASKS[cell.task].score };
 }
 

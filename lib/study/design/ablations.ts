@@ -1,42 +1,16 @@
 /** Ablations of Reason-RFT: short GRPO runs, each of which differs in one thing from a base cell that all share. */
 import { isDeepStrictEqual } from 'node:util';
+import { unknownNameText } from '../../engine/names.js';
 import { TASKS, type TaskName } from '../../tasks/tasks.js';
 import type { LossType } from '../../train/policy-loss.js';
 import type { SftSettings } from '../../train/sft.js';
+import { ABLATIONS, type AblationName } from '../ablation-names.js';
 import type { GrpoCell, SftCell } from '../cells/cell.js';
 import type { ValidationSettings } from '../cells/validation.js';
 import { validationSettings } from '../cells/validation-rows.js';
 import { taskProfile } from '../profile.js';
 import type { Study } from '../workspace.js';
-import { rewardsOfWeightOne, stageOneCell, stageTwoRows, taskGrpo, taskRewards } from './paradigms.js';
-
-/**
- * The ablations by the names that figures give them. Each varies one thing:
- *
- * - Reward: the reward settings of the task (`Task.rewardAblation`). A coin in place of the accuracy reward shows how much is gained
- *   without that reward
- * - Group size: G completions a prompt, with the number of completions a step held equal
- * - KL weight: beta, which holds the model to the checkpoint that GRPO starts from
- * - Loss: the tokens that it is averaged over. With one update a rollout the ratio is 1, and every other loss type equals one of these
- *   three
- * - Temperature: that of sampling
- * - CoT rows in stage 1: from none, which is the base model itself, to more. GRPO's own rows stay the same
- * - Words of stage 1: an annotator's rationales, or the base model's own solutions of the same rows. Released rows have no solutions
- * - Curation of stage 1: its rows, or the same rows with a share of them spoiled
- * - Start checkpoint: stage 1 with more passes. Pass@k on held-out rows is measured too, as it would choose one of them
- */
-export const ABLATIONS = [
-  'Reward',
-  'Group size',
-  'KL weight',
-  'Loss',
-  'Temperature',
-  'CoT rows in stage 1',
-  'Words of stage 1',
-  'Curation of stage 1',
-  'Start checkpoint',
-] as const;
-export type AblationName = (typeof ABLATIONS)[number];
+import { inOtherWords, rewardsOfWeightOne, stageOneCell, stageTwoRows, taskGrpo, taskRewards } from './paradigms.js';
 
 export interface AblationCell {
   ablation: AblationName;
@@ -63,22 +37,31 @@ export function ablationBase(study: Study, task: TaskName, seed = study.profile.
   };
 }
 
-/** The cells of a task's ablations, in the order in which figures show them. The base is one cell, and occurs in every ablation. */
+/**
+ * The cells of the ablations that the profile names, in the order in which figures show them. The base is one cell, and occurs in every
+ * ablation.
+ *
+ * @throws Error where the profile names an ablation that does not exist, or that its rows cannot have
+ */
 export function ablationCells(study: Study, task: TaskName, seed = study.profile.seeds[0]!): AblationCell[] {
+  const { names } = study.profile.ablations;
+  const unknown = names.find((name) => !ABLATIONS.includes(name));
+  if (unknown !== undefined)
+    throw new Error(`profile ${study.profile.name}: ${unknownNameText('ablation', unknown, ABLATIONS)}`);
   const base = ablationBase(study, task, seed);
-  const variants: { readonly [ablation in AblationName]: Variant[] } = {
-    Reward: rewardVariants(base),
-    'Group size': groupVariants(base),
-    'KL weight': numberVariants(base, 'beta', [0, 0.04, 0.1]),
-    Loss: lossVariants(base),
-    Temperature: numberVariants(base, 'temperature', [0.6, 0.9, 1.2]),
-    'CoT rows in stage 1': amountVariants(study, base),
-    'Words of stage 1': study.profile.released ? [] : wordsVariants(base),
-    'Curation of stage 1': curationVariants(base),
-    'Start checkpoint': startVariants(base),
+  const variants: { readonly [ablation in AblationName]: () => Variant[] } = {
+    Reward: () => rewardVariants(base),
+    'Group size': () => groupVariants(base),
+    'KL weight': () => numberVariants(base, 'beta', [0, 0.04, 0.1]),
+    Loss: () => lossVariants(base),
+    Temperature: () => numberVariants(base, 'temperature', [0.6, 0.9, 1.2]),
+    'CoT rows in stage 1': () => amountVariants(study, base),
+    'Words of stage 1': () => wordsVariants(study, base),
+    'Curation of stage 1': () => curationVariants(study, base),
+    'Start checkpoint': () => startVariants(base),
   };
-  return ABLATIONS.flatMap((ablation) =>
-    variants[ablation].map(([setting, cell]) => ({ ablation, setting, base: cell === base, cell })),
+  return ABLATIONS.filter((ablation) => names.includes(ablation)).flatMap((ablation) =>
+    variants[ablation]().map(([setting, cell]) => ({ ablation, setting, base: cell === base, cell })),
   );
 }
 
@@ -135,15 +118,25 @@ function amountVariants(study: Study, base: GrpoCell): Variant[] {
   ];
 }
 
-function wordsVariants(base: GrpoCell): Variant[] {
-  const own: SftCell = { ...(base.start as SftCell), ownWords: true };
+function wordsVariants({ profile }: Study, base: GrpoCell): Variant[] {
+  if (profile.released)
+    throw new Error(
+      `profile ${profile.name}: released rows have no solutions in the base model's own words; leave 'Words of stage 1' out of its ablations`,
+    );
+  const start = base.start as SftCell;
+  const other: GrpoCell = { ...base, start: inOtherWords(start) };
   return [
-    ["an annotator's", base],
-    ["the base model's own", { ...base, start: own }],
+    ["an annotator's", start.ownWords ? other : base],
+    ["the base model's own", start.ownWords ? base : other],
   ];
 }
 
-function curationVariants(base: GrpoCell): Variant[] {
+function curationVariants({ profile }: Study, base: GrpoCell): Variant[] {
+  if (profile.rationales === 'own')
+    throw new Error(
+      `profile ${profile.name}: what is spoiled are an annotator's rationales, and this study trains on the base model's own words; ` +
+        "leave 'Curation of stage 1' out of its ablations",
+    );
   const start = base.start as SftCell;
   return [
     ['curated', base],

@@ -1,10 +1,14 @@
-/** Data efficiency: the trained paradigms on fewer and fewer rows, which are always the first ones of the same data. */
+/** Data efficiency: the paper's trained paradigms on fewer and fewer rows, which are always the first ones of the same data. */
 import type { TaskName } from '../../tasks/tasks.js';
 import { type SftSettings, sftSteps } from '../../train/sft.js';
 import type { Cell, SftCell } from '../cells/cell.js';
 import { taskProfile } from '../profile.js';
 import type { Study } from '../workspace.js';
-import { grpoOnRows, paradigmCell, stageOneCell, stageTwoRows, type TrainedParadigm } from './paradigms.js';
+import { grpoOnRows, paradigmCell, stageOneCell, stageTwoRows } from './paradigms.js';
+
+/** The paradigms that are trained on fewer rows: those of the paper. */
+export const EFFICIENCY_PARADIGMS = ['ans-sft', 'cot-sft', 'reason-rft-zero', 'reason-rft'] as const;
+export type EfficiencyParadigm = (typeof EFFICIENCY_PARADIGMS)[number];
 
 /** The share of the training rows at which the study checks the paper's claim of data efficiency. */
 export const SMALL_SHARE = 0.05;
@@ -39,7 +43,7 @@ export function efficiencySeeds(study: Study, rows: number, task: TaskName): rea
  */
 export function efficiencyCell(
   study: Study,
-  paradigm: TrainedParadigm,
+  paradigm: EfficiencyParadigm,
   rows: number,
   task: TaskName,
   seed: number,

@@ -1,26 +1,48 @@
-/** The five paradigms that the paper compares, as cells. */
+/** The paradigms that a study compares, as cells: the five of the paper, and two that others have put forward since. */
 import type { RewardName } from '../../rewards/rewards.js';
 import type { PromptStyle } from '../../tasks/prompts.js';
 import { TASKS, type TaskName } from '../../tasks/tasks.js';
 import type { GrpoSettings } from '../../train/grpo-settings.js';
+import type { SftSettings } from '../../train/sft.js';
 import type { BaseCell, Cell, GrpoCell, SftCell } from '../cells/cell.js';
-import { longestCompletion, type TaskProfile, taskProfile } from '../profile.js';
+import { longestAnswer, longestCompletion, type TaskProfile, taskProfile } from '../profile.js';
 import type { Study } from '../workspace.js';
 
 /** The paradigms that the paper compares, in its order. */
-export const PARADIGMS = ['zero-shot', 'ans-sft', 'cot-sft', 'reason-rft-zero', 'reason-rft'] as const;
-/** One of the five paradigms. */
+export const PAPER_PARADIGMS = ['zero-shot', 'ans-sft', 'cot-sft', 'reason-rft-zero', 'reason-rft'] as const;
+/** One of the paper's five paradigms. */
+export type PaperParadigm = (typeof PAPER_PARADIGMS)[number];
+
+/**
+ * All paradigms in the order of tables and figures. Beside the paper's five:
+ *
+ * - `cot-sft-dft`: CoT-SFT with the loss of Dynamic Fine-Tuning (Wu et al. 2025, arXiv 2508.05629), which is to generalize better
+ * - `no-thinking-rft`: GRPO from the base model with the accuracy reward alone, on prompts that ask for a bare answer (Li et al. 2025,
+ *   "Think or Not Think", arXiv 2503.16188)
+ */
+export const PARADIGMS = [
+  'zero-shot',
+  'ans-sft',
+  'cot-sft',
+  'cot-sft-dft',
+  'no-thinking-rft',
+  'reason-rft-zero',
+  'reason-rft',
+] as const;
+/** One of the paradigms. */
 export type Paradigm = (typeof PARADIGMS)[number];
 
 /** The paradigms that train something. */
-export const TRAINED_PARADIGMS = ['ans-sft', 'cot-sft', 'reason-rft-zero', 'reason-rft'] as const;
-export type TrainedParadigm = (typeof TRAINED_PARADIGMS)[number];
+export type TrainedParadigm = Exclude<Paradigm, 'zero-shot'>;
+export const TRAINED_PARADIGMS = PARADIGMS.filter((paradigm): paradigm is TrainedParadigm => paradigm !== 'zero-shot');
 
-/** The paradigms' names as the paper writes them. */
+/** The paradigms' names as their papers write them. */
 export const PARADIGM_NAMES: { readonly [paradigm in Paradigm]: string } = {
   'zero-shot': 'Zero-shot',
   'ans-sft': 'ANS-SFT',
   'cot-sft': 'CoT-SFT',
+  'cot-sft-dft': 'CoT-SFT (DFT)',
+  'no-thinking-rft': 'No-Thinking-RFT',
   'reason-rft-zero': 'Reason-RFT-Zero',
   'reason-rft': 'Reason-RFT',
 };
@@ -30,6 +52,8 @@ export const PARADIGM_PROMPTS: { readonly [paradigm in Paradigm]: PromptStyle } 
   'zero-shot': 'direct',
   'ans-sft': 'bare',
   'cot-sft': 'think',
+  'cot-sft-dft': 'think',
+  'no-thinking-rft': 'direct',
   'reason-rft-zero': 'think',
   'reason-rft': 'think',
 };
@@ -79,15 +103,31 @@ export function stageOneCell(
   rows = taskProfile(study.profile, task).stageOneRows,
 ): SftCell {
   const { stageOne } = taskProfile(study.profile, task);
-  return { kind: 'sft', task, target: 'cot', rows: [0, rows], settings: { ...stageOne, seed } };
+  return cotCell(study, task, [0, rows], { ...stageOne, seed });
+}
+
+/** Chain-of-thought fine-tuning, with rationales in the words that the profile names. */
+function cotCell({ profile }: Study, task: TaskName, rows: SftCell['rows'], settings: SftSettings): SftCell {
+  const words = profile.rationales === 'own' ? { ownWords: true as const } : {};
+  return { kind: 'sft', task, target: 'cot', rows, settings, ...words };
+}
+
+/** The same fine-tuning with rationales in the other words: an annotator's, or the base model's own. */
+export function inOtherWords({ ownWords, ...cell }: SftCell): SftCell {
+  return ownWords ? cell : { ...cell, ownWords: true };
 }
 
 /** The cell that a paradigm trains; zero-shot trains nothing and is the base model. The seed defaults to the profile's first. */
 export function paradigmCell(study: Study, paradigm: 'zero-shot', task: TaskName, seed?: number): BaseCell;
-export function paradigmCell(study: Study, paradigm: 'ans-sft' | 'cot-sft', task: TaskName, seed?: number): SftCell;
 export function paradigmCell(
   study: Study,
-  paradigm: 'reason-rft-zero' | 'reason-rft',
+  paradigm: 'ans-sft' | 'cot-sft' | 'cot-sft-dft',
+  task: TaskName,
+  seed?: number,
+): SftCell;
+export function paradigmCell(
+  study: Study,
+  paradigm: 'no-thinking-rft' | 'reason-rft-zero' | 'reason-rft',
   task: TaskName,
   seed?: number,
 ): GrpoCell;
@@ -107,7 +147,15 @@ export function paradigmCell(
     case 'ans-sft':
       return { kind: 'sft', task, target: 'answer', rows, settings: { ...profile.answerSft, seed } };
     case 'cot-sft':
-      return { kind: 'sft', task, target: 'cot', rows, settings: { ...profile.cotSft, seed } };
+      return cotCell(study, task, rows, { ...profile.cotSft, seed });
+    case 'cot-sft-dft':
+      return cotCell(study, task, rows, { ...profile.cotSft, lossType: 'dft', seed });
+    case 'no-thinking-rft': {
+      const settings = { ...profile.grpo, maxNewTokens: longestAnswer(profile, task), seed };
+      const rewards = rewardsOfWeightOne([TASKS[task].bareReward]);
+      const cell: GrpoCell = { kind: 'grpo', task, start: 'base', rows, rewards, settings, style: 'direct' };
+      return grpoOnRows(cell, rows, profile);
+    }
     case 'reason-rft-zero': {
       const settings = taskGrpo(profile.grpo, profile, task, seed);
       return grpoOnRows(

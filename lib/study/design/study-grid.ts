@@ -1,10 +1,11 @@
 /** The grid of a study: every cell that its tables, figures and claims need. Each occurs once, after the cell that it starts from. */
 import { TASK_NAMES, type TaskName, testSetsOf } from '../../tasks/tasks.js';
 import { canonicalJson, type Json } from '../../train/run-configuration.js';
-import type { BaseCell, Cell, SftCell } from '../cells/cell.js';
+import { ABLATIONS, type AblationName } from '../ablation-names.js';
+import { type Cell, cellStyle, type SftCell } from '../cells/cell.js';
 import type { Study } from '../workspace.js';
-import { ABLATIONS, type AblationName, ablationBase, ablationCells, startMeasure } from './ablations.js';
-import { efficiencyCell, efficiencyRows, efficiencySeeds } from './data-efficiency.js';
+import { ablationBase, ablationCells, startMeasure } from './ablations.js';
+import { EFFICIENCY_PARADIGMS, efficiencyCell, efficiencyRows, efficiencySeeds } from './data-efficiency.js';
 import type { GridCell } from './grid.js';
 import {
   KNOB_DRAWERS,
@@ -16,7 +17,7 @@ import {
   knobTasks,
   readingSettings,
 } from './knob.js';
-import { PARADIGM_PROMPTS, paradigmCell, stageOneCell, TRAINED_PARADIGMS } from './paradigms.js';
+import { inOtherWords, PARADIGM_PROMPTS, paradigmCell, stageOneCell, TRAINED_PARADIGMS } from './paradigms.js';
 
 export const GRID_PARTS = ['paradigms', 'efficiency', 'ablations', 'controls', 'knob'] as const;
 export type GridPart = (typeof GRID_PARTS)[number];
@@ -27,18 +28,19 @@ export function shuffledLabelsCell(study: Study, task: TaskName, seed: number): 
 }
 
 /**
- * The control of own words: CoT-SFT on all rows, with solutions in the base model's notation in place of an annotator's rationales. The
- * difference is what learning another's words costs.
+ * The control of the other words: CoT-SFT on all rows in the words that the study does not train on. Where it trains on an annotator's
+ * rationales, these are solutions in the base model's own notation, and the other way round. The difference is what learning another's
+ * words costs.
  */
-export function ownWordsCell(study: Study, task: TaskName, seed: number): SftCell {
-  return { ...paradigmCell(study, 'cot-sft', task, seed), ownWords: true };
+export function otherWordsCell(study: Study, task: TaskName, seed: number): SftCell {
+  return inOtherWords(paradigmCell(study, 'cot-sft', task, seed));
 }
 
 /** A part of a study: cells outside it are neither trained nor reported. */
 export interface StudySelection {
   tasks: readonly TaskName[];
   parts: readonly GridPart[];
-  /** Of the part `ablations`. */
+  /** Of the part `ablations`: of these, the ones that the profile has. */
   ablations: readonly AblationName[];
 }
 
@@ -107,9 +109,9 @@ class Plan {
   }
 }
 
-/** A cell that is evaluated on every test set of its task, in the prompt style of its paradigm. */
-function evaluated(name: string, cell: Cell | BaseCell): GridCell {
-  const style = cell.kind === 'sft' && cell.target === 'answer' ? 'bare' : 'think';
+/** A cell that is evaluated on every test set of its task, in the style that it was trained in. */
+function evaluated(name: string, cell: Cell): GridCell {
+  const style = cellStyle(cell);
   return { name, cell, evaluations: testSetsOf(cell.task).map((set) => ({ set, style })) };
 }
 
@@ -131,7 +133,7 @@ function planParadigms(plan: Plan, study: Study, task: TaskName): void {
 function planEfficiency(plan: Plan, study: Study, task: TaskName): void {
   for (const rows of efficiencyRows(study, task)) {
     for (const seed of efficiencySeeds(study, rows, task)) {
-      for (const paradigm of TRAINED_PARADIGMS) {
+      for (const paradigm of EFFICIENCY_PARADIGMS) {
         const named = (name: string) => `${task}/${name}/${rows} rows/seed ${seed}`;
         const cell = efficiencyCell(study, paradigm, rows, task, seed);
         plan.add('efficiency', evaluated(named(paradigm), cell), named('stage 1'));
@@ -166,7 +168,7 @@ function planControls(plan: Plan, study: Study, task: TaskName): void {
     plan.add('controls', evaluated(`${task}/shuffled labels/seed ${seed}`, shuffledLabelsCell(study, task, seed)));
     // Rows of the released dataset have no solutions, as their scenes are not known.
     if (study.profile.released) continue;
-    plan.add('controls', evaluated(`${task}/own words/seed ${seed}`, ownWordsCell(study, task, seed)));
+    plan.add('controls', evaluated(`${task}/other words/seed ${seed}`, otherWordsCell(study, task, seed)));
   }
 }
 

@@ -1,8 +1,11 @@
-/** Findings of ablations: the settings that differ from the base beyond their interval, and the start checkpoint that pass@k would choose. */
+/**
+ * Findings of ablations: the settings that can be told apart from the base and those that cannot, and the start checkpoint that pass@k
+ * would choose.
+ */
 import { TASK_NAMES, type TestSet } from '../../tasks/tasks.js';
-import { ABLATIONS } from '../design/ablations.js';
+import { ABLATIONS } from '../ablation-names.js';
 import type { AblationFinding, AblationPoint } from './results.js';
-import { type AblationReading, findingText, type StartChoice } from './wording.js';
+import { type AblationReading, findingText, type SettingDifference, type StartChoice } from './wording.js';
 
 /** The findings of each ablation on each task, from its points. */
 export function ablationFindings(points: readonly AblationPoint[]): AblationFinding[] {
@@ -18,12 +21,17 @@ export function ablationFindings(points: readonly AblationPoint[]): AblationFind
   );
 }
 
-/** Reads an ablation on one test set. A setting stands apart from the base when the interval of its difference leaves out 0. */
+/** Reads an ablation on one test set. A setting can be told apart from the base when the interval of its difference leaves out 0. */
 function readAblation(points: readonly AblationPoint[], testSet: TestSet): AblationReading {
   const pointsOfSet = points.filter((point) => point.testSet === testSet);
   const compared = pointsOfSet.flatMap(({ setting, difference }) => (difference ? [{ setting, difference }] : []));
-  const apart = compared.filter(({ difference: { interval } }) => interval[0] > 0 || interval[1] < 0);
-  return { testSet, base: pointsOfSet.find((point) => point.base), apart, compared: compared.length };
+  const isApart = ({ difference: { interval } }: SettingDifference) => interval[0] > 0 || interval[1] < 0;
+  return {
+    testSet,
+    base: pointsOfSet.find((point) => point.base),
+    apart: compared.filter(isApart),
+    alike: compared.filter((setting) => !isApart(setting)),
+  };
 }
 
 /**

@@ -2,16 +2,17 @@
 import { differenceOverSeeds, estimateOverSeeds } from '../../evaluate/over-seeds.js';
 import { type TaskName, testSetsOf } from '../../tasks/tasks.js';
 import { mean } from '../../train/advantage.js';
+import type { AblationName } from '../ablation-names.js';
 import type { BaseCell, Cell, CellResult } from '../cells/cell.js';
 import { finishedCell, finishedHeldOut } from '../cells/run-cell.js';
-import { type AblationName, ablationCells, startMeasure } from '../design/ablations.js';
-import { efficiencyCell, efficiencyRows, efficiencySeeds } from '../design/data-efficiency.js';
-import { PARADIGM_PROMPTS, PARADIGMS, paradigmCell, TRAINED_PARADIGMS } from '../design/paradigms.js';
+import { ablationCells, startMeasure } from '../design/ablations.js';
+import { EFFICIENCY_PARADIGMS, efficiencyCell, efficiencyRows, efficiencySeeds } from '../design/data-efficiency.js';
+import { PARADIGM_PROMPTS, PARADIGMS, paradigmCell } from '../design/paradigms.js';
 import type { Study } from '../workspace.js';
 import { estimatesOf, evaluationsBySeed, itemScores, type SeedEvaluations } from './measures.js';
 import type { AblationPoint, EfficiencyPoint, ParadigmResult } from './results.js';
 
-/** The five paradigms on each test set of a task. */
+/** The paradigms on each test set of a task. */
 export function paradigmResults(study: Study, task: TaskName): ParadigmResult[] {
   return PARADIGMS.flatMap((paradigm) =>
     testSetsOf(task).flatMap((testSet): ParadigmResult[] => {
@@ -47,10 +48,10 @@ function readStageResults(study: Study, cell: Cell | BaseCell): CellResult[] {
   return stages.flatMap((stage) => finishedCell(study, stage) ?? []);
 }
 
-/** The trained paradigms of a task at each number of training rows. */
+/** The paper's trained paradigms on a task at each number of training rows. */
 export function efficiencyPoints(study: Study, task: TaskName): EfficiencyPoint[] {
   return efficiencyRows(study, task).flatMap((rows) =>
-    TRAINED_PARADIGMS.flatMap((paradigm) =>
+    EFFICIENCY_PARADIGMS.flatMap((paradigm) =>
       testSetsOf(task).flatMap((testSet): EfficiencyPoint[] => {
         const wantedSeeds = efficiencySeeds(study, rows, task);
         const cellOf = (seed: number) => efficiencyCell(study, paradigm, rows, task, seed);

@@ -17,7 +17,7 @@ import type { GridPart } from '../design/study-grid.js';
 import type { Study } from '../workspace.js';
 import { testScores } from './measures.js';
 import type { ClaimComparison, ClaimName, ClaimVerdict } from './results.js';
-import { claimSentence, claimStatement, STARTS } from './wording.js';
+import { besideSentence, claimSentence, claimStatement, STARTS } from './wording.js';
 
 /** One side of a comparison: its name, and its scores as `[seed][item]`. A model that is not trained has one row. */
 export interface Side {
@@ -87,7 +87,13 @@ function judgeClaim(study: Study, task: TaskName, claim: ClaimName): ClaimVerdic
       ? 'missing'
       : jointVerdict(comparisons.map((comparison) => comparison.verdict));
   const statement = claimStatement(claim, fewRows(study, task), TASKS[task].accuracyReward);
-  return { task, claim, statement, verdict, text: claimSentence(task, statement, verdict, comparisons), comparisons };
+  const sentence = claimSentence(task, statement, verdict, comparisons);
+  if (claim !== 'generalization') return { task, claim, statement, verdict, text: sentence, comparisons };
+  const beside = compareOutOfDomain(study, task, BESIDE_GENERALIZATION, paradigmCells(study, task)).filter(
+    (comparison) => comparison !== undefined,
+  );
+  const text = [sentence, ...beside.map(besideSentence)].join(' ');
+  return { task, claim, statement, verdict, text, comparisons, beside };
 }
 
 type Comparisons = (ClaimComparison | undefined)[];
@@ -96,10 +102,10 @@ type Comparisons = (ClaimComparison | undefined)[];
 function makeComparisons(study: Study, task: TaskName, claim: ClaimName): Comparisons {
   switch (claim) {
     case 'generalization':
-      return compareWithFineTuning(study, task, (paradigm, seed) => paradigmCell(study, paradigm, task, seed));
+      return compareOutOfDomain(study, task, FINE_TUNING, paradigmCells(study, task));
     case 'data efficiency': {
       const smallNumber = fewRows(study, task);
-      return compareWithFineTuning(study, task, (paradigm, seed) =>
+      return compareOutOfDomain(study, task, FINE_TUNING, (paradigm, seed) =>
         efficiencyCell(study, paradigm, smallNumber, task, seed),
       );
     }
@@ -108,19 +114,31 @@ function makeComparisons(study: Study, task: TaskName, claim: ClaimName): Compar
   }
 }
 
-/** Compares Reason-RFT with both kinds of fine-tuning, on each test set out of domain. */
-function compareWithFineTuning(
+/** The paradigms that the first two claims put below Reason-RFT. */
+const FINE_TUNING = ['cot-sft', 'ans-sft'] as const;
+
+/** Those that Reason-RFT is compared with beside the claim of generalization. The paper does not have them, so no verdict rests on them. */
+const BESIDE_GENERALIZATION = ['cot-sft-dft'] as const;
+
+/** The cells of the paradigms on all rows. */
+function paradigmCells(study: Study, task: TaskName) {
+  return (paradigm: TrainedParadigm, seed: number) => paradigmCell(study, paradigm, task, seed);
+}
+
+/** Compares Reason-RFT with other paradigms on each test set out of domain. */
+function compareOutOfDomain<Other extends TrainedParadigm>(
   study: Study,
   task: TaskName,
-  cellOf: (paradigm: TrainedParadigm, seed: number) => Cell,
+  others: readonly Other[],
+  cellOf: (paradigm: Other | 'reason-rft', seed: number) => Cell,
 ): Comparisons {
-  const side = (paradigm: TrainedParadigm, set: TestSet): Side | undefined => {
+  const side = (paradigm: Other | 'reason-rft', set: TestSet): Side | undefined => {
     const cells = study.profile.seeds.map((seed) => cellOf(paradigm, seed));
     return sideOf(PARADIGM_NAMES[paradigm], testScores(study, cells, set, PARADIGM_PROMPTS[paradigm]));
   };
   const outside = testSetsOf(task).filter((set) => set !== 'id');
   return outside.flatMap((set) =>
-    (['cot-sft', 'ans-sft'] as const).map((other) => compareFinished(set, side('reason-rft', set), side(other, set))),
+    others.map((other) => compareFinished(set, side('reason-rft', set), side(other, set))),
   );
 }
 

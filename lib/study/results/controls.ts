@@ -1,4 +1,4 @@
-/** Controls: training on labels that say nothing, and rationales in the base model's own words. */
+/** Controls: training on labels that say nothing, and rationales in the words that the study does not train on. */
 import { differenceOverSeeds, estimateOverSeeds } from '../../evaluate/over-seeds.js';
 import { readRecords } from '../../records/records.js';
 import { TASKS, type TaskName, testSetsOf } from '../../tasks/tasks.js';
@@ -6,7 +6,7 @@ import { mean } from '../../train/advantage.js';
 import type { SftCell } from '../cells/cell.js';
 import { recordsFile } from '../data/data-folder.js';
 import { paradigmCell } from '../design/paradigms.js';
-import { controlSeeds, ownWordsCell, shuffledLabelsCell } from '../design/study-grid.js';
+import { controlSeeds, otherWordsCell, shuffledLabelsCell } from '../design/study-grid.js';
 import type { Study } from '../workspace.js';
 import { bestConstantScore } from './chance.js';
 import { estimatesOf, evaluationsBySeed, testScores } from './measures.js';
@@ -29,17 +29,20 @@ export function controlResults(study: Study, task: TaskName): ControlResult[] {
 
 /** CoT-SFT with rationales in the base model's own words beside CoT-SFT with an annotator's. Released rows hold only the latter. */
 export function wordsResults(study: Study, task: TaskName): WordsResult[] {
-  if (study.profile.released) return [];
+  const { released, rationales: studied } = study.profile;
+  if (released) return [];
   const seeds = controlSeeds(study);
   return testSetsOf(task).flatMap((testSet): WordsResult[] => {
     const scoresOf = (cellOf: (seed: number) => SftCell) => testScores(study, seeds.map(cellOf), testSet, 'think');
-    const ownScores = scoresOf((seed) => ownWordsCell(study, task, seed));
-    const annotatorScores = scoresOf((seed) => paradigmCell(study, 'cot-sft', task, seed));
-    if (!ownScores || !annotatorScores) return [];
+    const studiedScores = scoresOf((seed) => paradigmCell(study, 'cot-sft', task, seed));
+    const otherScores = scoresOf((seed) => otherWordsCell(study, task, seed));
+    if (!studiedScores || !otherScores) return [];
+    const [ownScores, annotatorScores] =
+      studied === 'own' ? [studiedScores, otherScores] : [otherScores, studiedScores];
     const estimate = (scores: number[][]) => estimateOverSeeds(scores.map(mean), scores[0]!.length);
     const [own, annotators] = [estimate(ownScores), estimate(annotatorScores)];
     const difference = differenceOverSeeds(ownScores, annotatorScores);
-    const text = wordsSentence({ testSet, own, annotators, difference });
-    return [{ task, testSet, annotators, own, seeds: [...seeds], difference, text }];
+    const text = wordsSentence({ testSet, studied, own, annotators, difference });
+    return [{ task, testSet, studied, annotators, own, seeds: [...seeds], difference, text }];
   });
 }

@@ -1,10 +1,10 @@
 /** The paper's accuracies, which tables and figures show beside ours (Tan et al. 2025, main table). */
 import { TASK_NAMES, type TaskName, type TestSet, testSetsOf } from '../../tasks/tasks.js';
-import type { Paradigm } from '../design/paradigms.js';
+import type { PaperParadigm } from '../design/paradigms.js';
 
 export interface PaperNumber {
   task: TaskName;
-  paradigm: Paradigm;
+  paradigm: PaperParadigm;
   model: '2B' | '7B';
   set: TestSet;
   /** As a fraction; of spatial transformation the mean score with partial credit. */
@@ -14,7 +14,7 @@ export interface PaperNumber {
 /** Accuracies in percent, in the order of each task's test sets. Only the paper's own tasks have any. */
 type PaperRow = { readonly [task in TaskName]?: readonly number[] };
 
-const ROWS: readonly [Paradigm, PaperNumber['model'], PaperRow][] = [
+const ROWS: readonly [PaperParadigm, PaperNumber['model'], PaperRow][] = [
   ['zero-shot', '2B', { counting: [82.4, 32.0], structure: [25.86, 20.63], transformation: [3.78, 4.6, 4.67] }],
   ['ans-sft', '2B', { counting: [96.2, 39.2], structure: [51.34, 22.5], transformation: [77.39, 49.24, 50.33] }],
   ['cot-sft', '2B', { counting: [85.5, 46.5], structure: [43.05, 25.25], transformation: [64.37, 43.19, 42.86] }],

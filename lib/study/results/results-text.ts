@@ -1,6 +1,7 @@
 /** A study's results in plain text, for the terminal. */
 import { TASK_NAMES, type TaskName, TEST_SET_NAMES, testSetsOf } from '../../tasks/tasks.js';
 import { PARADIGM_NAMES } from '../design/paradigms.js';
+import { coinSentences } from './coin.js';
 import type { Estimate, StudyResults } from './results.js';
 import { headSentences, leakageSentence, missingSentence, percentText, seenText } from './wording.js';
 
@@ -28,6 +29,7 @@ function taskText(results: StudyResults, task: TaskName): string[] {
     ...rowsOfTask(results.knob?.findings ?? []).map(({ text }) => `knob: ${text}`),
     ...rowsOfTask(results.phenomena).map(({ phenomenon, seen, text }) => `${phenomenon}: ${seenText(seen)}. ${text}`),
     ...rowsOfTask(results.controls).map(({ control, text }) => `${control}: ${text}`),
+    ...rowsOfTask(coinSentences(results.ablations)).map(({ text }) => `coin as reward: ${text}`),
     ...rowsOfTask(results.words).map(({ text }) => `whose words: ${text}`),
     ...rowsOfTask(results.leakage).map((row) => `leakage: ${leakageSentence(row)}`),
   ];

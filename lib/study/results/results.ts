@@ -6,8 +6,10 @@ import { writeFileAtomic } from '../../engine/atomic-write.js';
 import { readJsonFile } from '../../engine/read-json.js';
 import type { Estimate } from '../../evaluate/over-seeds.js';
 import { TASK_NAMES, type TaskName, type TestSet, testSetsOf } from '../../tasks/tasks.js';
+import type { EfficiencyParadigm } from '../design/data-efficiency.js';
 import { PARADIGMS, type Paradigm } from '../design/paradigms.js';
 import type { StudySelection } from '../design/study-grid.js';
+import type { Rationales } from '../profile.js';
 import type { Study } from '../workspace.js';
 import type { KnobResults } from './knob-results.js';
 
@@ -34,10 +36,10 @@ export interface ParadigmResult {
   tokens: number;
 }
 
-/** One trained paradigm at one number of training rows. */
+/** One of the paper's trained paradigms at one number of training rows. */
 export interface EfficiencyPoint {
   task: TaskName;
-  paradigm: Exclude<Paradigm, 'zero-shot'>;
+  paradigm: EfficiencyParadigm;
   /** Training rows of all its stages together. */
   rows: number;
   testSet: TestSet;
@@ -108,6 +110,8 @@ export interface ClaimVerdict {
   /** The verdict with its numbers in a plain sentence. */
   text: string;
   comparisons: ClaimComparison[];
+  /** Further comparisons of the same kind, which are no part of the verdict. Absent where a claim has none. */
+  beside?: ClaimComparison[];
 }
 
 /** One metric of one paradigm's GRPO over its steps. */
@@ -157,6 +161,8 @@ export interface ControlResult {
 export interface WordsResult {
   task: TaskName;
   testSet: TestSet;
+  /** Which of the two the study trains on; the other is the control. Absent from results of the first edition, which did not say. */
+  studied?: Rationales;
   annotators: Estimate;
   own: Estimate;
   seeds: number[];

@@ -8,8 +8,9 @@ import type { StartAndEnd } from '../../evaluate/trend.js';
 import type { RewardName } from '../../rewards/rewards.js';
 import { TASK_NAMES, type TaskName, TEST_SET_NAMES, type TestSet } from '../../tasks/tasks.js';
 import { SMALL_SHARE } from '../design/data-efficiency.js';
-import { PARADIGM_NAMES } from '../design/paradigms.js';
+import { PAPER_PARADIGMS, PARADIGM_NAMES, PARADIGMS, type Paradigm } from '../design/paradigms.js';
 import { GRID_PARTS, type StudySelection } from '../design/study-grid.js';
+import type { Rationales } from '../profile.js';
 import type { Dip, Rise } from './curve-shapes.js';
 import type {
   AblationPoint,
@@ -68,6 +69,12 @@ export function intervalSentence(estimates: readonly Estimate[]): string {
     : `${several}.`;
 }
 
+/** `Training seed 1.`, or `The mean of training seeds 1, 2 and 3.` */
+export function seedsText(seeds: readonly number[]): string {
+  if (seeds.length === 1) return `Training seed ${seeds[0]}.`;
+  return `The mean of training seeds ${listText(seeds.map(String))}.`;
+}
+
 /** `820 test items a set`, or `800 to 1,000 test items a set`. */
 export function itemsText(estimates: readonly Estimate[]): string {
   const items = estimates.map((estimate) => estimate.items);
@@ -104,11 +111,23 @@ export function headSentences({ profile, seeds, selection, paradigms, efficiency
     .join(' ');
 }
 
+/** Says which of some paradigms the paper has no numbers of; empty if it has them of all. */
+export function notInPaperText(paradigms: readonly Paradigm[]): string {
+  const published: readonly Paradigm[] = PAPER_PARADIGMS;
+  const others = PARADIGMS.filter((paradigm) => paradigms.includes(paradigm) && !published.includes(paradigm));
+  return others.length > 0
+    ? `The paper has no numbers of ${listText(others.map((name) => PARADIGM_NAMES[name]))}.`
+    : '';
+}
+
 // Claims.
 
 /** The rule by which a claim holds, and the meaning of `not shown`. */
 export const CLAIM_RULE =
   'A claim holds on a task where the 95 % intervals of each comparison lie apart, the way round that the claim says. Where they overlap, the claim is not shown, which is not the same as false.';
+
+/** What stands beside a claim without being part of it. */
+export const BESIDE_RULE = 'What stands beside a claim is no part of its verdict.';
 
 /** What the two sides of a claim's comparison and their difference are. */
 export function comparisonsSentence(severalSeeds: boolean): string {
@@ -163,17 +182,40 @@ export function claimSentence(
   return `On ${task}, ${opening}${numbers.length > 0 ? `: ${numbers.join('; ')}` : ''}.`;
 }
 
+/** A comparison that stands beside a claim. */
+export function besideSentence({
+  testSet,
+  first,
+  second,
+  firstAccuracy,
+  secondAccuracy,
+  difference,
+  verdict,
+}: ClaimComparison): string {
+  const relation = { holds: 'is above', 'not shown': 'is not told apart from', contradicted: 'is below' }[verdict];
+  return (
+    `No part of the verdict: ${TEST_SET_NAMES[testSet]}, ${first} ${relation} ${second}, with ${percentText(firstAccuracy)} against ` +
+    `${percentText(secondAccuracy)} (difference ${pointsText(difference)}).`
+  );
+}
+
 // Ablations.
+
+/** A setting with its difference from the base. */
+export interface SettingDifference {
+  setting: string;
+  difference: Difference;
+}
 
 /** One ablation on one test set. */
 export interface AblationReading {
   testSet: TestSet;
   /** The base setting; undefined where it is not finished. */
   base: AblationPoint | undefined;
-  /** The settings whose difference from the base leaves out 0. */
-  apart: readonly { setting: string; difference: Difference }[];
-  /** Settings that are compared with the base. */
-  compared: number;
+  /** The settings whose difference from the base has an interval that leaves out 0. */
+  apart: readonly SettingDifference[];
+  /** The settings whose difference has an interval with 0 in it. */
+  alike: readonly SettingDifference[];
 }
 
 /** The start checkpoint that pass@k would choose, and the one whose run ends highest. */
@@ -186,30 +228,34 @@ export interface StartChoice {
 
 /** An ablation on all test sets of a task, and the start checkpoint that pass@k would choose. */
 export function findingText(readings: readonly AblationReading[], choice: StartChoice | undefined): string {
-  const bases = readings.flatMap(({ testSet, base }) => (base ? [{ testSet, base }] : []));
-  const apart = readings.filter((reading) => reading.apart.length > 0);
-  const sentences = [];
-  if (bases.length === 0) sentences.push('The base setting is not finished.');
-  else if (apart.length === 0) {
-    const levels = bases.map(({ testSet, base }) => `${percentText(base.accuracy)} ${TEST_SET_NAMES[testSet]}`);
-    const { setting } = bases[0]!.base;
-    sentences.push(`On no test set is another setting told apart from ${setting}, which has ${listText(levels)}.`);
-  } else {
-    sentences.push(...apart.map(readingSentence));
-    if (apart.length < readings.length) sentences.push('On the other test sets no setting is told apart.');
-  }
+  const read = readings.filter(({ base }) => base !== undefined);
+  const sentences = read.length === 0 ? ['The base setting is not finished.'] : read.map(readingSentence);
+  if (read.some(({ apart, alike }) => apart.length + alike.length > 0)) sentences.push(seedsSentence(read));
   if (choice) sentences.push(choiceSentence(choice));
   return sentences.join(' ');
 }
 
-function readingSentence({ testSet, base, apart, compared }: AblationReading): string {
+/** Which settings can be told apart from the base on a test set, and which cannot, each with its difference. */
+function readingSentence({ testSet, base, apart, alike }: AblationReading): string {
   const where = capital(TEST_SET_NAMES[testSet]);
-  const from = `${base!.setting} (${percentText(base!.accuracy)})`;
-  const named = apart.map(({ setting, difference }) => `${setting} by ${pointsText(difference)}`);
-  const others = compared > apart.length ? '; the others are not told apart' : '';
-  if (apart.length > 1) return `${where}, these differ from ${from}: ${listText(named)}${others}.`;
-  const [{ setting, difference }] = apart as [AblationReading['apart'][number]];
-  return `${where}, ${setting} differs from ${from} by ${pointsText(difference)}${others}.`;
+  const { setting, accuracy } = base!;
+  const level = `${setting} has ${percentText(accuracy)}`;
+  const named = (settings: readonly SettingDifference[]) =>
+    listText(settings.map(({ setting, difference }) => `${setting} (${pointsText(difference)})`));
+  if (apart.length + alike.length === 0) return `${where}, ${level}, and no other setting is finished.`;
+  if (apart.length === 0) return `${where}, ${level}; from it one cannot tell apart ${named(alike)}.`;
+  const not = alike.length > 0 ? `, but not ${named(alike)}` : '';
+  return `${where}, ${level}; from it one can tell apart ${named(apart)}${not}.`;
+}
+
+/** How many training seeds the differences are over. */
+function seedsSentence(readings: readonly AblationReading[]): string {
+  const counts = readings.flatMap(({ apart, alike }) =>
+    [...apart, ...alike].map(({ difference }) => difference.perSeed.length),
+  );
+  const [least, most] = [Math.min(...counts), Math.max(...counts)];
+  if (most === 1) return 'With one training seed the intervals of the differences do not hold the luck of training.';
+  return `The differences are over ${least === most ? '' : `${least} to `}${most} training seeds.`;
 }
 
 function choiceSentence({ chosen, highest, same }: StartChoice): string {
@@ -324,17 +370,50 @@ export function controlSentence({
   );
 }
 
-/** CoT-SFT by the words of its rationales. */
+/** Two runs of the reward ablation on one test set: one that earns a coin in place of the accuracy reward, and the base. */
+export interface CoinPair {
+  coin: AblationPoint;
+  base: AblationPoint;
+}
+
+/** The score after training on a coin, beside the score after training on the accuracy reward. */
+export function coinSentence(pairs: readonly CoinPair[]): string {
+  const numbers = pairs.map(({ coin, base }) => {
+    const difference = coin.difference ? ` (difference ${pointsText(coin.difference)})` : '';
+    return `${percentText(coin.accuracy)} against ${percentText(base.accuracy)} ${TEST_SET_NAMES[base.testSet]}${difference}`;
+  });
+  const { coin, base } = pairs[0]!;
+  return (
+    `With a coin in place of the accuracy reward (${coin.setting} in place of ${base.setting}), the same GRPO reaches ` +
+    `${listText(numbers)}. What the coin reaches is not due to the accuracy reward.`
+  );
+}
+
+/** CoT-SFT by the words of its rationales: the study's first, then the others. */
 export function wordsSentence({
   testSet,
+  studied,
   own,
   annotators,
   difference,
-}: Pick<WordsResult, 'testSet' | 'own' | 'annotators' | 'difference'>): string {
+}: Pick<WordsResult, 'testSet' | 'own' | 'annotators' | 'difference'> & { studied: Rationales }): string {
+  const [study, others] = studied === 'own' ? [own, annotators] : [annotators, own];
+  const [studyWords, otherWords] = [WORDS_OF[studied], WORDS_OF[studied === 'own' ? 'annotator' : 'own']];
   return (
-    `CoT-SFT on the same rows has ${percentText(own)} ${TEST_SET_NAMES[testSet]} with rationales in the base model's own words ` +
-    `and ${percentText(annotators)} in an annotator's: a difference of ${pointsText(difference)}.`
+    `CoT-SFT has ${percentText(study)} ${TEST_SET_NAMES[testSet]} with rationales in ${studyWords} words, which the study trains on, and ` +
+    `${percentText(others)} with ${otherWords} on the same rows. The base model's own words make a difference of ${pointsText(difference)}.`
   );
+}
+
+/** Whose words rationales are in, as a genitive. */
+const WORDS_OF: { readonly [words in Rationales]: string } = {
+  annotator: "an annotator's",
+  own: "the base model's own",
+};
+
+/** Says in whose words the rationales are that a study trains on; empty where its results do not say. */
+export function rationalesSentence(rationales: Rationales | undefined): string {
+  return rationales ? `The study trains on rationales in ${WORDS_OF[rationales]} words.` : '';
 }
 
 /** The scenes and questions that tests and training share. */

@@ -38,6 +38,7 @@ export const COUNTING: DrawnTask<'counting', 'id' | 'ood'> = {
     score: scoreAnswer,
   }),
   nanoCompletionTokens: 88,
+  nanoAnswerTokens: 4,
   sample: sampleCountingRecord,
   draw: (record) => [drawScene(sceneOf(record))],
   vocabulary: () => [...countingVocabulary(), ...PERCEPTION_WORDS],
@@ -58,6 +59,7 @@ export const COUNTING: DrawnTask<'counting', 'id' | 'ood'> = {
   },
   spoil: spoilCounting,
   accuracyReward: 'accuracy_reward',
+  bareReward: 'bare_accuracy_reward',
   formatReward: 'format_reward',
   rewardAblation: {
     'accuracy + format': ['accuracy_reward', 'format_reward'],

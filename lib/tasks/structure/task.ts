@@ -31,6 +31,7 @@ export const STRUCTURE: DrawnTask<'structure', 'id' | 'ood'> = {
     score: scoreAnswer,
   }),
   nanoCompletionTokens: 84,
+  nanoAnswerTokens: 6,
   sample: sampleStructureRecord,
   draw: (record) => [drawFigure(figureOf(record))],
   vocabulary: structureVocabulary,
@@ -57,6 +58,7 @@ export const STRUCTURE: DrawnTask<'structure', 'id' | 'ood'> = {
   },
   spoil: spoilStructure,
   accuracyReward: 'mathematical_reward',
+  bareReward: 'bare_mathematical_reward',
   formatReward: 'format_reward',
   rewardAblation: {
     'tolerance + format': ['mathematical_reward', 'format_reward'],

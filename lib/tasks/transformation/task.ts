@@ -42,6 +42,7 @@ export const TRANSFORMATION: DrawnTask<'transformation', 'id' | 'ood-left' | 'oo
     score: scoreTransformation,
   }),
   nanoCompletionTokens: 160,
+  nanoAnswerTokens: 32,
   sample: (domain, id, random) => sampleTransformationRecord(domain, id, random),
   draw: (record) => drawTransformation(scenesOf(record)),
   vocabulary: transformationVocabulary,
@@ -59,6 +60,7 @@ export const TRANSFORMATION: DrawnTask<'transformation', 'id' | 'ood-left' | 'oo
       .join(', '),
   spoil: spoilTransformation,
   accuracyReward: 'function_reward',
+  bareReward: 'bare_function_reward',
   formatReward: 'format_reward',
   rewardAblation: {
     'full matches + format': ['function_reward', 'format_reward'],

@@ -18,6 +18,20 @@ test('each figure is shown once, or linked to', () => {
   }
 });
 
+test('the controls tell what a coin in place of the accuracy reward reaches, task by task', () => {
+  const renamed = results.ablations.map((point) =>
+    point.setting === 'accuracy alone' ? { ...point, setting: 'coin + format' } : point,
+  );
+  const page = resultsPage(study, { ...results, ablations: renamed }, figures, []);
+  const controls = page.slice(page.indexOf('id="controls"'));
+  for (const title of ['Visual counting', 'Structure perception', 'Spatial transformation'])
+    assert.match(
+      controls,
+      new RegExp(`<p>${title}\\. With a coin in place of the accuracy reward \\(coin \\+ format in`),
+    );
+  assert.ok(!resultsPage(study, results, figures, []).includes('With a coin'));
+});
+
 test('a figure of a name that nobody foresaw is shown in its section', () => {
   const more: PageFigure = { ...figures.find(({ name }) => name === 'controls')!, name: 'controls-by-family' };
   const page = resultsPage(study, results, [...figures, more], []);

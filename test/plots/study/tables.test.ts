@@ -29,8 +29,14 @@ test('accuracy: ours with its interval, the paper’s two beside it, the highest
     ...row,
     accuracy: row.paradigm === 'cot-sft' ? exact(0.625, 0.5, 0.75) : exact(0.25, 0.125, 0.5),
   }));
-  const { heads, rows } = accuracyTable({ ...made, paradigms }, 'transformation');
+  const { caption, heads, rows } = accuracyTable({ ...made, paradigms }, 'transformation');
   assert.deepEqual(texts(heads[0]!), ['', 'in domain', 'out of domain, left camera', 'out of domain, right camera']);
+  assert.deepEqual(
+    rows.map((row) => text(row[0]!)),
+    ['Zero-shot', 'ANS-SFT', 'CoT-SFT', 'CoT-SFT (DFT)', 'No-Thinking-RFT', 'Reason-RFT-Zero', 'Reason-RFT'],
+  );
+  assert.match(caption!, /The paper has no numbers of CoT-SFT \(DFT\) and No-Thinking-RFT\.$/);
+  assert.deepEqual(texts(rows[4]!).slice(0, 4), ['No-Thinking-RFT', '25.0 [12.5, 50.0]', '', '']);
   // The paper's rows of spatial transformation: CoT-SFT 2B 64.37, 43.19, 42.86; 7B 81.31, 47.9, 47.8.
   assert.deepEqual(texts(rows[2]!), [
     'CoT-SFT',
@@ -67,6 +73,11 @@ test('comparisons: p of every seed, small ones as such', () => {
   assert.equal(texts(rows[0]!)[6], '0.010, 0.200, < 0.001');
   assert.deepEqual(texts(rows[0]!).slice(0, 3), ['generalization', 'Reason-RFT vs ANS-SFT', 'ID']);
   assert.equal(text(rows[1]![0]!), '', 'a claim is named once');
+  const beside = rows.filter((row) => text(row[0]!).startsWith('beside'));
+  assert.deepEqual(
+    beside.map((row) => texts(row).slice(0, 2)),
+    [['beside generalization', 'Reason-RFT vs CoT-SFT (DFT)']],
+  );
 });
 
 test('efficiency: rows rising, what is missing empty', () => {

@@ -5,8 +5,16 @@ import { appendFileSync, cpSync, existsSync, readFileSync, renameSync, rmSync, w
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import type { GrpoCell } from '../../../lib/study/cells/cell.js';
 import { cellCode, cellFolder, evaluationFile, staleCell, staleText } from '../../../lib/study/cells/cell-identity.js';
-import { evaluateCell, finishedEvaluation, openCellRun, runCell } from '../../../lib/study/cells/run-cell.js';
+import { trainingRowsDigest } from '../../../lib/study/cells/cell-rows.js';
+import {
+  evaluateCell,
+  finishedEvaluation,
+  openCellRun,
+  runCell,
+  startedRun,
+} from '../../../lib/study/cells/run-cell.js';
 import { dataFolder } from '../../../lib/study/data/data-folder.js';
 import { paradigmCell } from '../../../lib/study/design/paradigms.js';
 import type { Study } from '../../../lib/study/workspace.js';
@@ -155,6 +163,18 @@ test('a cell is known by the rows that it trains on: one picture or word of them
   assert.notEqual(other, folder);
   const reword = () => writeFileSync(records, readFileSync(records, 'utf8').replace('"cot":"', '"cot":"So '));
   assert.notEqual(touched(reword), other);
+});
+
+test('GRPO asks in the style of its cell, and is another cell on other rows in another style', async () => {
+  const bare: GrpoCell = { ...tinyGrpo(study, 'base', 1), style: 'direct', rewards: { bare_accuracy_reward: 1 } };
+  const thinking: GrpoCell = { ...bare, style: undefined };
+  assert.notEqual(trainingRowsDigest(study, bare), trainingRowsDigest(study, thinking));
+  await runCell(study, bare);
+  const prompts = (await startedRun(study, bare)!.readCompletions(1)).map(({ prompt }) => prompt);
+  assert.equal(prompts.length, 4);
+  for (const prompt of prompts) assert.match(prompt, /\? Answer with a number\.\s*(assistant\s*)?$/);
+  const names = Object.keys(startedRun(study, bare)!.metrics()[0]!).filter((name) => name.startsWith('rewards/'));
+  assert.ok(names.includes('rewards/bare_accuracy_reward/mean') && !names.some((name) => name.includes('format')));
 });
 
 test('one process works in a folder: an error tells another who that is; a lock whose process is gone is taken over', async () => {

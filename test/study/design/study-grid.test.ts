@@ -1,20 +1,29 @@
 /** Which cells a study has: their number by hand, each once, and what the parts share. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { ABLATIONS, type AblationName } from '../../../lib/study/ablation-names.js';
 import type { GrpoCell, SftCell } from '../../../lib/study/cells/cell.js';
-import { ABLATIONS, ablationBase, ablationCells } from '../../../lib/study/design/ablations.js';
-import { efficiencyCell, efficiencyRows, efficiencySeeds, fewRows } from '../../../lib/study/design/data-efficiency.js';
-import { paradigmCell, TRAINED_PARADIGMS } from '../../../lib/study/design/paradigms.js';
+import { ablationBase, ablationCells } from '../../../lib/study/design/ablations.js';
+import {
+  EFFICIENCY_PARADIGMS,
+  type EfficiencyParadigm,
+  efficiencyCell,
+  efficiencyRows,
+  efficiencySeeds,
+  fewRows,
+} from '../../../lib/study/design/data-efficiency.js';
+import { paradigmCell } from '../../../lib/study/design/paradigms.js';
 import {
   GRID_PARTS,
   type GridPart,
+  otherWordsCell,
   type StudySelection,
   studyGrid,
   WHOLE_STUDY,
 } from '../../../lib/study/design/study-grid.js';
 import { PAPER_PROFILE, QUICK, STANDARD, TINY, taskProfile } from '../../../lib/study/profile.js';
 import type { Study } from '../../../lib/study/workspace.js';
-import { TASK_NAMES } from '../../../lib/tasks/tasks.js';
+import { TASK_NAMES, TASKS } from '../../../lib/tasks/tasks.js';
 import { checkGrpo } from '../../../lib/train/grpo-settings.js';
 import { canonicalJson, type Json } from '../../../lib/train/run-configuration.js';
 import { checkSft, sftSteps } from '../../../lib/train/sft.js';
@@ -44,12 +53,12 @@ test('every cell occurs once, with a name of its own, after the cell that it sta
 test('cells of three seeds, counted by hand', () => {
   const three = studyWith({ seeds: [1, 2, 3], efficiency: { ...QUICK.efficiency, seeds: [1] } });
   const count = (part?: GridPart) => studyGrid(three, part && only(part)).length;
-  // A task: the base model; stage 1 and four paradigms of three seeds.
-  assert.equal(count('paradigms'), 3 * (1 + 5 * 3));
-  // A task: 6,400 rows, as above without the base model: 5 x 3. 320 rows: four and a stage 1 of 160, 5 x 3.
+  // A task: the base model; stage 1 and six paradigms of three seeds.
+  assert.equal(count('paradigms'), 3 * (1 + 7 * 3));
+  // A task: 6,400 rows, stage 1 and the paper's four: 5 x 3. 320 rows: four and a stage 1 of 160, 5 x 3.
   // 800, 1,600, 3,200: four of one seed, whose stage 1 is that of all rows.
   assert.equal(count('efficiency'), 3 * (5 * 3 + 5 * 3 + 3 * 4));
-  // A task, the first seed: shuffled labels, and own words.
+  // A task, the first seed: shuffled labels, and the other words.
   assert.equal(count('controls'), 3 * 2);
   // Counting, one seed: the base and its stage 1; reward 2 more, group size 2, KL 2, loss 2, temperature 3; CoT rows 3 more and
   // 2 stages; words 1 and 1; curation 2 and 2; start checkpoint 2 and 2.
@@ -136,8 +145,7 @@ test('5 % of the rows and all rows are points of the curve, 1,600 too; they have
 });
 
 test('fewer rows: SFT makes one pass but 50 steps at least; Reason-RFT halves the rows; at all rows it is the paradigm', () => {
-  const at = (paradigm: (typeof TRAINED_PARADIGMS)[number], rows: number) =>
-    efficiencyCell(study, paradigm, rows, 'counting', 1);
+  const at = (paradigm: EfficiencyParadigm, rows: number) => efficiencyCell(study, paradigm, rows, 'counting', 1);
   const steps = (cell: SftCell) => sftSteps(cell.rows[1], cell.settings);
   // 320 rows / 32 = 10 steps, fewer than 50; 3,200 / 32 = 100.
   assert.deepEqual(
@@ -161,7 +169,7 @@ test('fewer rows: SFT makes one pass but 50 steps at least; Reason-RFT halves th
   const whole = paradigmCell(standard, 'reason-rft', 'transformation');
   const few = efficiencyCell(standard, 'reason-rft', 160, 'transformation', 1) as GrpoCell;
   assert.deepEqual(few.settings, { ...whole.settings, steps: 16 });
-  for (const paradigm of TRAINED_PARADIGMS)
+  for (const paradigm of EFFICIENCY_PARADIGMS)
     assert.equal(text(at(paradigm, 6400)), text(paradigmCell(study, paradigm, 'counting', 1)));
   assert.throws(() => at('ans-sft', 6401), /from 2 to 6400, all rows, got 6401/);
 });
@@ -257,4 +265,81 @@ test('the paper’s study: its rows, its flags, and the steps that one pass make
   );
   // 1,600 rows / 16.
   assert.equal(sftSteps(1600, sft), 100);
+});
+
+test('a profile names its ablations: the standard has five with three seeds, and 40 steps of 16 prompts', () => {
+  const standard = { ...study, profile: STANDARD };
+  const cells = ablationCells(standard, 'counting', 2);
+  const names = [...new Set(cells.map(({ ablation }) => ablation))];
+  assert.deepEqual(names, ['Reward', 'Group size', 'KL weight', 'Loss', 'CoT rows in stage 1']);
+  for (const { cell } of cells)
+    assert.deepEqual(
+      [cell.settings.steps, cell.settings.promptsPerStep * cell.settings.completions, cell.settings.seed],
+      [40, 16 * 8, 2],
+    );
+  // Three seeds: the base, 2 + 2 + 2 + 2 and 3 variants. Of stage 1's rows, twice as many have a stage 1 of their own.
+  const evaluated = studyGrid(standard, only('ablations')).filter(({ name }) => name.includes('/ablation/'));
+  assert.equal(evaluated.length, 3 * (1 + 2 + 2 + 2 + 2 + 3 + 2));
+  assert.ok(evaluated.every(({ heldOut }) => heldOut === undefined));
+  const misnamed = ['Rewards'] as unknown as AblationName[];
+  assert.throws(
+    () => ablationCells(studyWith({ ablations: { ...QUICK.ablations, names: misnamed } }), 'counting'),
+    /profile quick: there is no ablation 'Rewards'; did you mean 'Reward'\? The ablations are Reward, Group size/,
+  );
+});
+
+test('a study in the base model’s own words: CoT-SFT and stage 1 have them, and the control the annotator’s', () => {
+  const names = ABLATIONS.filter((name) => name !== 'Curation of stage 1');
+  const own = studyWith({ rationales: 'own', ablations: { ...QUICK.ablations, names } });
+  const isOwn = ({ ownWords }: SftCell) => ownWords === true;
+  for (const { cell } of studyGrid(own, only('paradigms'))) {
+    if (cell.kind === 'sft') assert.equal(isOwn(cell), cell.target === 'cot');
+    if (cell.kind === 'grpo' && cell.start !== 'base') assert.ok(isOwn(cell.start));
+  }
+  assert.ok(isOwn((efficiencyCell(own, 'reason-rft', 320, 'counting', 1) as GrpoCell).start as SftCell));
+  const [annotators, owns] = [study, own].map((each) => ({
+    studied: text(paradigmCell(each, 'cot-sft', 'counting', 1)),
+    control: text(otherWordsCell(each, 'counting', 1)),
+  }));
+  assert.deepEqual([owns!.control, owns!.studied], [annotators!.studied, annotators!.control]);
+  const words = ablationCells(own, 'counting').filter(({ ablation }) => ablation === 'Words of stage 1');
+  assert.deepEqual(
+    words.map(({ setting, base, cell }) => [setting, base, isOwn(cell.start as SftCell)]),
+    [
+      ["an annotator's", false, false],
+      ["the base model's own", true, true],
+    ],
+  );
+  assert.throws(() => ablationCells(studyWith({ rationales: 'own' }), 'counting'), /leave 'Curation of stage 1' out/);
+  const released = { ...PAPER_PROFILE, ablations: { ...PAPER_PROFILE.ablations, names: ABLATIONS } };
+  assert.throws(() => ablationCells({ ...study, profile: released }, 'counting'), /leave 'Words of stage 1' out/);
+});
+
+test('No-Thinking-RFT: GRPO from the base model for the bare answer alone; CoT-SFT (DFT) differs in the loss alone', () => {
+  for (const profile of [QUICK, STANDARD, TINY, PAPER_PROFILE]) {
+    for (const task of TASK_NAMES) {
+      const own = { ...study, profile };
+      const [bare, zero] = [
+        paradigmCell(own, 'no-thinking-rft', task, 2),
+        paradigmCell(own, 'reason-rft-zero', task, 2),
+      ];
+      const { style, rewards, settings, ...others } = bare;
+      assert.deepEqual([style, rewards], ['direct', { [TASKS[task].bareReward]: 1 }]);
+      const { rewards: _, settings: zeroSettings, ...zeroOthers } = zero;
+      assert.deepEqual(others, zeroOthers);
+      const { maxNewTokens } = settings;
+      assert.deepEqual({ ...settings, maxNewTokens: 0 }, { ...zeroSettings, maxNewTokens: 0 });
+      const longest = { counting: 4, structure: 6, transformation: 32 }[task];
+      const expected = { quick: longest, standard: longest, tiny: 16, paper: 512 }[profile.name as 'quick'];
+      assert.equal(maxNewTokens, expected);
+      const [dft, nll] = [paradigmCell(own, 'cot-sft-dft', task, 2), paradigmCell(own, 'cot-sft', task, 2)];
+      assert.equal(dft.settings.lossType, 'dft');
+      assert.equal(text({ ...dft, settings: { ...dft.settings, lossType: 'nll' } }), text(nll));
+    }
+  }
+  const named = (name: string) => studyGrid(study).find((cell) => cell.name === name)!.evaluations;
+  assert.deepEqual(
+    named('counting/no-thinking-rft/seed 1').map(({ set, style }) => `${set} ${style}`),
+    ['id direct', 'ood direct'],
+  );
 });

@@ -29,7 +29,8 @@ import {
   stageOneCell,
   type TrainedParadigm,
 } from '../../../lib/study/design/paradigms.js';
-import { ownWordsCell, shuffledLabelsCell, studyGrid } from '../../../lib/study/design/study-grid.js';
+import { otherWordsCell, shuffledLabelsCell, studyGrid } from '../../../lib/study/design/study-grid.js';
+import { coinSentences } from '../../../lib/study/results/coin.js';
 import { computeResults } from '../../../lib/study/results/compute-results.js';
 import { studyLeakage } from '../../../lib/study/results/leakage.js';
 import { readResults, resultsFile, writeResults } from '../../../lib/study/results/results.js';
@@ -108,6 +109,8 @@ test('paradigms: means and intervals over seeds, what stages cost together; a se
     const right: { [paradigm in TrainedParadigm]: number } = {
       'ans-sft': 1,
       'cot-sft': 2,
+      'cot-sft-dft': 3,
+      'no-thinking-rft': 3,
       'reason-rft-zero': 4,
       'reason-rft': 5 + seed,
     };
@@ -133,6 +136,7 @@ test('paradigms: means and intervals over seeds, what stages cost together; a se
     [resultOf('zero-shot').seeds, resultOf('zero-shot').accuracy.perSeed, resultOf('zero-shot').trainingRows],
     [[], [0.25], 0],
   );
+  assert.deepEqual([resultOf('no-thinking-rft').accuracy.mean, resultOf('no-thinking-rft').seeds], [3 / 8, [1, 2]]);
   assert.ok(
     results.missing.includes('counting/ans-sft/seed 2') && !results.missing.includes('counting/cot-sft/seed 2'),
   );
@@ -153,6 +157,13 @@ test('claims: missing while a seed is; then from all of them, the reinforcement 
       ['ood', 'CoT-SFT', 4.5 / 8],
       ['ood', 'ANS-SFT', 5.5 / 8],
     ],
+  );
+  // CoT-SFT (DFT) has 3 of 8 with both seeds. It is reported, and no verdict waits for it.
+  const [beside, ...others] = generalization!.beside!;
+  assert.deepEqual([beside!.second, beside!.difference.mean, others], ['CoT-SFT (DFT)', 3.5 / 8, []]);
+  assert.match(
+    generalization!.text,
+    /\. No part of the verdict: out of domain, Reason-RFT is not told apart from CoT-SFT \(DFT\), with 81\.3 %/,
   );
   // Zero has 4 of 8 with both seeds, 0.5 +- 0.35, zero-shot none of 8: Wilson's 0 to 0.32. They overlap.
   const [first, second] = reinforcement!.comparisons;
@@ -198,7 +209,9 @@ test('ablations: the base in each, differences on the same items, pass@k of star
   both(base, 'think', 2, 4);
   const cells = ablationCells(study, 'counting');
   const settings = startMeasure(study, 'counting')!;
-  for (const { cell, setting } of cells.filter((each) => ['G = 2', '2 passes', '0.5 passes'].includes(each.setting))) {
+  for (const { cell, setting } of cells.filter((each) =>
+    ['G = 2', '2 passes', 'coin + format'].includes(each.setting),
+  )) {
     finish(cell);
     both(cell, 'think', setting === 'G = 2' ? 8 : 2, 4);
   }
@@ -227,11 +240,15 @@ test('ablations: the base in each, differences on the same items, pass@k of star
   // 6 of 8 items differ: 0.75 +- 1.96 x 0.463 / sqrt(8) = 0.32. Out of domain both have 4.
   assert.match(
     text['Group size']!,
-    /^In domain, G = 2 differs from G = 4 \(25\.0 % .*\) by \+75\.0 points \[42\.9, 107\.1\]\. On the other test sets no/,
+    /^In domain, G = 4 has 25\.0 % \[.*\]; from it one can tell apart G = 2 \(\+75\.0 points \[42\.9, 107\.1\]\)\. Out of domain, G = 4 has 50\.0 % \[.*\]; from it one cannot tell apart G = 2 \(\+0\.0 points/,
   );
+  assert.match(text['KL weight']!, /^In domain, 0\.04 has 25\.0 % \[.*\], and no other setting is finished\./);
+  // Both runs have 2 of 8 in domain and 4 of 8 out of domain.
+  const [coin, ...others] = coinSentences(ablations);
+  assert.deepEqual([coin!.task, others], ['counting', []]);
   assert.match(
-    text['KL weight']!,
-    /^On no test set is another setting told apart from 0\.04, which has 25\.0 % \[.*\] in domain and 50\.0 %/,
+    coin!.text,
+    /\(coin \+ format in place of accuracy \+ format\), the same GRPO reaches 25\.0 % \[.*\] against 25\.0 % \[.*\] in domain \(difference \+0\.0 points .*\) and 50\.0 % \[.*\] against 50\.0 % \[.*\] out of domain/,
   );
   assert.match(text['Start checkpoint']!, /start from 1 pass \(50\.0 % .*\); it is the most accurate/);
 });
@@ -251,9 +268,9 @@ test('the control is held against the best constant answers, and shown beside th
   );
 });
 
-test('whose words: CoT-SFT on the same rows, the first seed', () => {
+test('whose words: CoT-SFT on the same rows, the first seed; the control is in the words that the study does not use', () => {
   for (const [cell, id] of [
-    [ownWordsCell(study, 'counting', 1), 6],
+    [otherWordsCell(study, 'counting', 1), 6],
     [paradigmCell(study, 'cot-sft', 'counting', 1), 2],
   ] as const) {
     finish(cell);
@@ -263,7 +280,19 @@ test('whose words: CoT-SFT on the same rows, the first seed', () => {
   // 6 of 8 items less 2 of 8; out of domain 3 of 8 both.
   assert.deepEqual([id!.testSet, id!.own.mean, id!.annotators.mean, id!.difference.mean], ['id', 0.75, 0.25, 0.5]);
   assert.equal(ood!.difference.mean, 0);
-  assert.match(id!.text, /75\.0 % \[.*\] in domain with rationales in the base model's own words and 25\.0 % /);
+  assert.match(
+    id!.text,
+    /has 25\.0 % \[.*\] in domain with rationales in an annotator's words, which the study trains on, and 75\.0 % \[.*\] with the base model's own on/,
+  );
+  // The same two cells for a study that trains on the base model's own words: only what is the control changes.
+  const ablations = { ...study.profile.ablations, names: ['Reward'] as const };
+  const own = { ...study, profile: { ...study.profile, rationales: 'own', ablations } } as Study;
+  const [other] = computeResults(own, { tasks: ['counting'], parts: ['controls'], ablations: [] }).words;
+  assert.deepEqual([other!.own.mean, other!.annotators.mean, other!.studied], [0.75, 0.25, 'own']);
+  assert.match(
+    other!.text,
+    /has 75\.0 % \[.*\] in domain with rationales in the base model's own words, which the study trains on, and 25\.0 % \[.*\] with an annotator's on/,
+  );
 });
 
 /** Records where a study keeps them, with empty files for images: leakage is looked for in what records say. */

@@ -10,6 +10,7 @@ import {
   rewardStratification,
 } from '../../../lib/study/results/phenomena.js';
 import type { TrainingCurve } from '../../../lib/study/results/results.js';
+import { TASK_NAMES, TASKS } from '../../../lib/tasks/tasks.js';
 
 const STEPS = 100;
 const steps = (value: (step: number) => number) => Array.from({ length: STEPS }, (_, step) => value(step));
@@ -58,10 +59,15 @@ test('curves of seeds and their mean, as far as all go', () => {
   assert.deepEqual(format!.mean, [1, 1]);
 });
 
-test('windows are a twentieth of the steps; the noise is that of successive differences', () => {
+test('windows are a twentieth of the steps, at most five; the noise is that of successive differences', () => {
   assert.deepEqual(windowMeans([1, 2, 3]), [1, 2, 3]);
   assert.equal(windowMeans(steps((step) => step)).length, 96);
   assert.equal(windowMeans(steps((step) => step))[0], 2);
+  // 75 / 20 = 3.75; of 400 steps five, not twenty.
+  assert.deepEqual(
+    [75, 400].map((count) => windowMeans(Array.from({ length: count }, (_, step) => step)).length),
+    [75 - 3, 400 - 4],
+  );
   // Steps of +-1: each difference is 2, 4 / 2 = 2 is the variance of +-sqrt 2; of a window of 5, sqrt(2 / 5).
   assert.ok(Math.abs(windowError(steps((step) => (step % 2 === 0 ? 0 : 2))) - Math.sqrt(2 / 5)) < 1e-12);
 });
@@ -126,5 +132,38 @@ test('without runs, or with very short ones, nothing is said', () => {
       },
     ]);
     assert.equal(find('counting', short).seen, null);
+  }
+});
+
+test('a run of any length: a dip near step 10, and format that comes before accuracy, are seen in 40 steps and in 400', () => {
+  for (const task of TASK_NAMES) {
+    for (const length of [40, 75, 150, 400]) {
+      const curve = (name: string, value: (step: number) => number) => {
+        const noisy = noise(`${task} ${length} ${name}`);
+        return Array.from({ length }, (_, step) => noisy(value(step)));
+      };
+      const dip = curve('dip', (step) => (step < 9 ? ramp(step, 4, 9, 0.8, 0.3) : ramp(step, 11, 30, 0.3, 0.8)));
+      const format = curve('format', (step) => ramp(step, 0, 10, 0.1, 0.95));
+      const accuracy = curve('accuracy', (step) => ramp(step, 8, 24, 0.3, 0.7));
+      const flat = curve('flat', () => 0.5);
+      const phenomenaOfRun = (accuracyOfRun: number[]) => {
+        const metrics = format.map((value, i) => ({
+          [`rewards/${TASKS[task].accuracyReward}/mean`]: accuracyOfRun[i]!,
+          [`rewards/${TASKS[task].formatReward}/mean`]: value,
+          'completions/mean_length': 30,
+        }));
+        const all = rewardCurves(task, 'reason-rft-zero', [{ seed: 1, metrics }]);
+        return [adaptationGap(task, all), rewardStratification(task, all)] as const;
+      };
+      const place = `${task}, ${length} steps`;
+      assert.equal(phenomenaOfRun(dip)[0].seen, true, place);
+      assert.match(phenomenaOfRun(dip)[0].text, /to 0\.[23]\d at step 1[0-3] /, place);
+      assert.equal(phenomenaOfRun(accuracy)[1].seen, true, place);
+      assert.deepEqual(
+        phenomenaOfRun(flat).map(({ seen }) => seen),
+        [false, false],
+        place,
+      );
+    }
   }
 });

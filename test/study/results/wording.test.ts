@@ -94,27 +94,32 @@ test('missing cells are counted, and the first ten named', () => {
   assert.match(missingSentence(twelve), /^12 cells are missing: c0, .*, c9, and 2 more\.$/);
 });
 
-test('ablations: settings that are told apart by their points, the rest in a clause; none in a sentence', () => {
+test('ablations: which settings can be told apart from the base and which cannot, each with its points', () => {
   const base = { setting: 'G = 8', accuracy: estimate(0.5, 0.4, 0.6) } as AblationPoint;
-  const far = { setting: 'G = 2', difference: estimate(-0.25, -0.3, -0.2) };
-  const reading = (apart: (typeof far)[], compared: number) => ({ testSet: 'id' as const, base, apart, compared });
-  const sentence = (apart: (typeof far)[], compared: number) => findingText([reading(apart, compared)], undefined);
+  const far = { setting: 'G = 2', difference: estimate(-0.25, -0.3, -0.2, [-0.3, -0.2, -0.25]) };
+  const near = { setting: 'G = 4', difference: estimate(0.01, -0.02, 0.04, [0, 0.01, 0.02]) };
+  const reading = (apart: (typeof far)[], alike: (typeof far)[]) => ({ testSet: 'id' as const, base, apart, alike });
+  const sentence = (apart: (typeof far)[], alike: (typeof far)[]) => findingText([reading(apart, alike)], undefined);
+  const opening = 'In domain, G = 8 has 50.0 % [40.0, 60.0]';
+  const [farText, nearText] = ['G = 2 (-25.0 points [-30.0, -20.0])', 'G = 4 (+1.0 points [-2.0, 4.0])'];
+  const seeds = 'The differences are over 3 training seeds.';
   assert.equal(
-    sentence([far], 2),
-    'In domain, G = 2 differs from G = 8 (50.0 % [40.0, 60.0]) by -25.0 points [-30.0, -20.0]; the others are not told apart.',
-  );
-  assert.match(
-    sentence([far, { ...far, setting: 'G = 4' }], 2),
-    /^In domain, these differ from G = 8 \(.*\): G = 2 by .* points \[.*\] and G = 4 by .* points \[.*\]\.$/,
+    sentence([far], [near]),
+    `${opening}; from it one can tell apart ${farText}, but not ${nearText}. ${seeds}`,
   );
   assert.equal(
-    sentence([], 2),
-    'On no test set is another setting told apart from G = 8, which has 50.0 % [40.0, 60.0] in domain.',
+    sentence([], [far, near]),
+    `${opening}; from it one cannot tell apart ${farText} and ${nearText}. ${seeds}`,
   );
-  assert.equal(findingText([{ ...reading([], 0), base: undefined }], undefined), 'The base setting is not finished.');
+  assert.equal(sentence([far], []), `${opening}; from it one can tell apart ${farText}. ${seeds}`);
+  assert.equal(sentence([], []), `${opening}, and no other setting is finished.`);
+  const once = { ...near, difference: estimate(0.01, -0.02, 0.04) };
+  assert.match(sentence([], [once]), / With one training seed the intervals of the differences do not hold the luck/);
+  assert.match(sentence([far], [once]), / over 1 to 3 training seeds\.$/);
+  assert.equal(findingText([{ ...reading([], []), base: undefined }], undefined), 'The base setting is not finished.');
   const choice = { chosen: { setting: '1 pass', passAtK: estimate(0.5, 0.4, 0.6) }, highest: { setting: '2 passes' } };
   assert.match(
-    findingText([reading([], 2)], { ...choice, same: false }),
+    findingText([reading([], [near])], { ...choice, same: false }),
     / By pass@k on held-out rows one would start from 1 pass \(50\.0 % .*\); after GRPO 2 passes is the most accurate\.$/,
   );
 });
