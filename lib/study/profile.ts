@@ -74,8 +74,6 @@ export interface KnobSettings {
   levels: readonly KnobLevel[];
   /** The tasks that have it, each with the changes to the settings of its GRPO. */
   tasks: { readonly [task in TaskName]?: Partial<GrpoSettings> };
-  /** The training seeds. */
-  seeds: readonly number[];
   /** GRPO steps between two points of a learning curve, which begins with points after 0, 2, 4, 8, ... steps (`cells/learning-curve.ts`). */
   evaluateEvery: number;
   /** The items of each test set that a learning curve is measured on. */
@@ -90,6 +88,8 @@ export interface KnobLevel {
   name: string;
   /** The share of worked-out answers that this phase shows behind the study's prompt, which asks for tags. */
   share: number;
+  /** The training seeds. */
+  seeds: readonly number[];
 }
 
 /** A profile for one task. */
@@ -238,12 +238,15 @@ export const QUICK: DrawnProfile = deepFreeze<DrawnProfile>({
   completionTokens: 'task',
 });
 
-/** The base models whose last phases of pretraining differ in how often an answer behind the study's prompt is worked out. */
+/**
+ * The base models whose last phases of pretraining differ in how often an answer behind the study's prompt is worked out. The one that the
+ * study itself starts from has the study's seeds.
+ */
 const KNOB_LEVELS: readonly KnobLevel[] = deepFreeze([
-  { name: 'never', share: 0 },
-  { name: '1-in-10000', share: 1e-4 },
-  { name: '1-in-100', share: 0.01 },
-  { name: '1-in-7', share: 1 / 7 },
+  { name: 'never', share: 0, seeds: [1] },
+  { name: '1-in-10000', share: 1e-4, seeds: [1, 2, 3] },
+  { name: '1-in-100', share: 1e-2, seeds: [1] },
+  { name: '1-in-7', share: 1 / 7, seeds: [1] },
 ]);
 
 const STANDARD_ROWS = [160, 400, 800, 1600, 3200];
@@ -294,7 +297,6 @@ export const STANDARD: DrawnProfile = deepFreeze<DrawnProfile>({
       structure: { steps: 50, promptsPerStep: 16 },
       transformation: { steps: 50, promptsPerStep: 16 },
     },
-    seeds: [1],
     evaluateEvery: 10,
     items: 200,
     reading: { prompts: 400, completions: 8 },
@@ -321,7 +323,6 @@ export const TINY: DrawnProfile = deepFreeze<DrawnProfile>({
   knob: {
     levels: KNOB_LEVELS.filter(({ name }) => name === 'never' || name === '1-in-7'),
     tasks: { counting: { steps: 4, promptsPerStep: 2 } },
-    seeds: [1],
     evaluateEvery: 2,
     items: 4,
     reading: { prompts: 4, completions: 2 },

@@ -3,21 +3,25 @@
 import { readConfig } from '../../model/configuration.js';
 import { countParameters } from '../../model/parameters.js';
 import { ablationBase } from '../../study/design/ablations.js';
+import { knobGrpo, knobOf } from '../../study/design/knob.js';
 import { reasonRftCell } from '../../study/design/paradigms.js';
 import { taskProfile } from '../../study/profile.js';
 import { rationalesSentence } from '../../study/results/wording.js';
 import type { Study } from '../../study/workspace.js';
 import { TASK_NAMES, TASKS, type TaskName } from '../../tasks/tasks.js';
+import type { StudyFigure } from './figure.js';
+
+type GrpoStage = StudyFigure['stage'];
 
 /**
  * The model of a study, and the sizes and settings of its tasks, in sentences; tasks that have the same share one.
  *
- * @param stage of GRPO: that of the paradigms, or the shorter one of ablations
+ * @param stage of GRPO: that of the paradigms, the shorter one of ablations, or the one of the knob
  */
 export function configurationWords(
   study: Study,
   tasks: readonly TaskName[] = TASK_NAMES,
-  stage: 'paradigms' | 'ablations' = 'paradigms',
+  stage: GrpoStage = 'paradigms',
 ): string {
   const config = readConfig(study.base);
   const model = `Profile ${study.profile.name}: ${config.title} of ${grouped(countParameters(config))} parameters (width ${config.hiddenSize}, ${config.layers} layers).`;
@@ -37,14 +41,18 @@ export function configurationWords(
 const grouped = (count: number) => count.toLocaleString('en');
 
 /** Sizes and settings of a task. */
-function taskWords(study: Study, task: TaskName, stage: 'paradigms' | 'ablations'): string {
+function taskWords(study: Study, task: TaskName, stage: GrpoStage): string {
   const { trainRows, stageOneRows, cotSft, stageOne } = taskProfile(study.profile, task);
-  const cell = stage === 'ablations' ? ablationBase(study, task) : reasonRftCell(study, task);
+  const cell = {
+    paradigms: () => reasonRftCell(study, task),
+    ablations: () => ablationBase(study, task),
+    knob: () => knobGrpo(study, 'reason-rft', knobOf(study)!.levels[0]!, task, 1),
+  }[stage]();
   const { steps, promptsPerStep, completions, schedule, beta, temperature } = cell.settings;
   return (
     `${grouped(trainRows)} training rows; SFT of ${passes(cotSft.epochs)} in batches of ${cotSft.batchSize}, learning rate ${cotSft.schedule.learningRate}; ` +
     `stage 1 of Reason-RFT on the first ${grouped(stageOneRows)} rows, ${passes(stageOne.epochs)}; ` +
-    `GRPO of ${grouped(steps)} ${steps === 1 ? 'step' : 'steps'}, ${promptsPerStep} prompts x ${completions} completions, learning rate ${schedule.learningRate}, KL weight ${beta}, temperature ${temperature}`
+    `GRPO of ${grouped(steps)} ${steps === 1 ? 'step' : 'steps'}, ${promptsPerStep} prompts x ${completions} completions, learning rate ${schedule.learningRate}${schedule.decay === 'constant' ? ' that stays' : ''}, KL weight ${beta}, temperature ${temperature}`
   );
 }
 

@@ -174,15 +174,16 @@ function planControls(plan: Plan, study: Study, task: TaskName): void {
 
 /** The models of every level: what each base model and its stage 1 would write by themselves, and what is trained from them. */
 function planKnob(plan: Plan, study: Study, task: TaskName): void {
-  const { levels, seeds } = knobOf(study)!;
   const reading = readingSettings(study, task);
-  for (const level of levels) {
+  for (const level of knobOf(study)!.levels) {
     const place = `${task}/knob/${level.name}`;
     plan.add('knob', { name: `${place}/base`, cell: knobBase(level, task), evaluations: [], reading });
-    for (const seed of seeds) {
+    for (const seed of level.seeds) {
       const named = (name: string) => `${place}/${name}/seed ${seed}`;
       const stageOne = knobStageOne(study, level, task, seed);
-      plan.add('knob', { name: named('stage 1'), cell: stageOne, evaluations: [], reading });
+      // One stage 1 is enough for a reading, as there is one base model.
+      const read = seed === level.seeds[0] ? { reading } : {};
+      plan.add('knob', { name: named('stage 1'), cell: stageOne, evaluations: [], ...read });
       plan.add('knob', evaluated(named('cot-sft'), knobCotSft(study, level, task, seed)));
       for (const paradigm of KNOB_DRAWERS) {
         const cell = knobGrpo(study, paradigm, level, task, seed);

@@ -58,10 +58,9 @@ export function knobResults(study: Study, selected: readonly TaskName[]): KnobRe
 
 function readingsOf(study: Study, task: TaskName, level: KnobLevel): KnobReading[] {
   const settings = readingSettings(study, task);
-  const seed = knobOf(study)!.seeds[0]!;
   const models: [KnobReading['model'], Cell | BaseCell][] = [
     ['base', knobBase(level, task)],
-    ['stage 1', knobStageOne(study, level, task, seed)],
+    ['stage 1', knobStageOne(study, level, task, level.seeds[0]!)],
   ];
   return models.flatMap(([model, cell]) => {
     const reading = finishedReading(study, cell, settings);
@@ -72,8 +71,8 @@ function readingsOf(study: Study, task: TaskName, level: KnobLevel): KnobReading
 }
 
 function curveOf(study: Study, task: TaskName, level: KnobLevel, paradigm: KnobDrawer): KnobCurve | undefined {
-  const { seeds: wanted, items } = knobOf(study)!;
-  const runs = wanted.flatMap((seed) => {
+  const { items } = knobOf(study)!;
+  const runs = level.seeds.flatMap((seed) => {
     const cell = knobGrpo(study, paradigm, level, task, seed);
     if (!finishedCell(study, cell)) return [];
     const run = startedRun(study, cell)!;
@@ -103,9 +102,9 @@ function metricOf(row: StepMetrics, set: TestSet): number {
 
 /** CoT-SFT is tested on all items; the curve's are taken out of them, so that lines of one panel are of the same items. */
 function cotSftOf(study: Study, task: TaskName, level: KnobLevel): KnobAccuracy[] {
-  const { seeds: wanted, items } = knobOf(study)!;
+  const { items } = knobOf(study)!;
   return testSetsOf(task).flatMap((testSet): KnobAccuracy[] => {
-    const tested = wanted.flatMap((seed) => {
+    const tested = level.seeds.flatMap((seed) => {
       const evaluation = finishedEvaluation(study, knobCotSft(study, level, task, seed), testSet, 'think');
       return evaluation ? [{ seed, items: evaluation.items }] : [];
     });

@@ -1,6 +1,7 @@
 /** The knob's cells: by name, what they start from, and that they differ in the base model alone. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { BASE_LEVELS } from '../../../lib/pretrain/recipe.js';
 import type { GrpoCell } from '../../../lib/study/cells/cell.js';
 import { drawsAfter, knobGrpo, readingSettings } from '../../../lib/study/design/knob.js';
 import { paradigmCell, stageOneCell } from '../../../lib/study/design/paradigms.js';
@@ -32,8 +33,20 @@ test('the cells of two levels by name, with what is measured of each; the profil
     ],
   );
   assert.deepEqual(knobGrid({ ...study, profile: QUICK }), []);
-  // Three tasks, four levels: base model, stage 1, and three paradigms.
-  assert.equal(knobGrid({ ...study, profile: STANDARD }).length, 3 * 4 * 5);
+  // Three tasks: a base model for each of four levels; of three levels one seed and of one the study's three: stage 1 and three paradigms.
+  const standard = knobGrid({ ...study, profile: STANDARD });
+  assert.equal(standard.length, 3 * (4 + (3 + 3) * 4));
+  assert.equal(standard.filter(({ reading }) => reading).length, 3 * 4 * 2, 'each base model, and one stage 1 of each');
+});
+
+test('the levels are those that pretraining makes, and the one with the study’s seeds is one of them', () => {
+  const shares = Object.fromEntries(STANDARD.knob!.levels.map(({ name, share }) => [name, share]));
+  assert.deepEqual(shares, BASE_LEVELS);
+  const several = STANDARD.knob!.levels.filter(({ seeds }) => seeds.length > 1);
+  assert.deepEqual(
+    several.map(({ seeds }) => seeds),
+    [STANDARD.seeds],
+  );
 });
 
 test('levels differ in the base model alone, and SFT is that of the paradigms but for it', () => {
