@@ -6,7 +6,7 @@ import { ablationBase } from '../../study/design/ablations.js';
 import { knobGrpo, knobOf } from '../../study/design/knob.js';
 import { reasonRftCell } from '../../study/design/paradigms.js';
 import { taskProfile } from '../../study/profile.js';
-import { rationalesSentence } from '../../study/results/wording.js';
+import { rationalesSentence } from '../../study/results/control-wording.js';
 import type { Study } from '../../study/workspace.js';
 import { TASK_NAMES, TASKS, type TaskName } from '../../tasks/tasks.js';
 import type { StudyFigure } from './figure.js';

@@ -1,14 +1,8 @@
 /** Figures of claims and controls: the two sides of each comparison, and their difference. */
 
+import { CONTROL_RULE, rationalesSentence } from '../../study/results/control-wording.js';
 import type { ClaimComparison, StudyResults } from '../../study/results/results.js';
-import {
-  BESIDE_RULE,
-  CLAIM_RULE,
-  CONTROL_RULE,
-  capital,
-  comparisonsSentence,
-  rationalesSentence,
-} from '../../study/results/wording.js';
+import { BESIDE_RULE, CLAIM_RULE, capital, comparisonsSentence } from '../../study/results/wording.js';
 import { TASKS, type TaskName, TEST_SET_NAMES, testSetNamed } from '../../tasks/tasks.js';
 import { forestFigure } from '../forest.js';
 import {

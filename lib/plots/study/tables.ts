@@ -1,15 +1,14 @@
 /** The tables of a study as data. The results page and the notebooks show the same ones. */
 
 import { PARADIGM_NAMES, PARADIGMS } from '../../study/design/paradigms.js';
+import { CONTROL_RULE, controlText, rationalesSentence } from '../../study/results/control-wording.js';
 import { PAPER } from '../../study/results/paper.js';
 import type { ClaimComparison, ClaimVerdict, Estimate, Phenomenon, StudyResults } from '../../study/results/results.js';
 import {
   BESIDE_RULE,
-  CONTROL_RULE,
-  controlText,
   intervalSentence,
   notInPaperText,
-  rationalesSentence,
+  PHENOMENA_RULE,
   seedsText,
   seenText,
 } from '../../study/results/wording.js';
@@ -200,7 +199,7 @@ export function ablationsTable({ ablations }: StudyResults, task: TaskName): Htm
 export function phenomenaTable({ phenomena }: StudyResults): HtmlTable {
   const seenCell = (seen: Phenomenon['seen']): HtmlCell => ({ text: seenText(seen), mark: seen ? 'good' : 'open' });
   return {
-    caption: 'What the paper saw while training, looked for here',
+    caption: `What the paper saw while training, looked for here. ${PHENOMENA_RULE}`,
     heads: [['phenomenon', 'task', 'here', 'in our runs', 'in the paper']],
     rows: phenomena.map(({ phenomenon, task, seen, paper, text }) => [
       { text: phenomenon, head: true },

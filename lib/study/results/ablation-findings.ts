@@ -4,8 +4,8 @@
  */
 import { TASK_NAMES, type TestSet } from '../../tasks/tasks.js';
 import { ABLATIONS } from '../ablation-names.js';
+import { type AblationReading, findingText, type SettingDifference, type StartChoice } from './ablation-wording.js';
 import type { AblationFinding, AblationPoint } from './results.js';
-import { type AblationReading, findingText, type SettingDifference, type StartChoice } from './wording.js';
 
 /** The findings of each ablation on each task, from its points. */
 export function ablationFindings(points: readonly AblationPoint[]): AblationFinding[] {

@@ -3,8 +3,8 @@
  * reward. What the coin gains, no reward function may claim as its own (`rewards/random-control.ts`).
  */
 import { TASK_NAMES, TASKS, type TaskName } from '../../tasks/tasks.js';
+import { type CoinPair, coinSentence } from './ablation-wording.js';
 import type { AblationPoint } from './results.js';
-import { type CoinPair, coinSentence } from './wording.js';
 
 /** A sentence for each task whose reward ablation has a finished run with a coin, beside a finished base. */
 export function coinSentences(ablations: readonly AblationPoint[]): { task: TaskName; text: string }[] {

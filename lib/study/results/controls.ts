@@ -9,9 +9,9 @@ import { paradigmCell } from '../design/paradigms.js';
 import { controlSeeds, otherWordsCell, shuffledLabelsCell } from '../design/study-grid.js';
 import type { Study } from '../workspace.js';
 import { bestConstantScore } from './chance.js';
+import { controlSentence, wordsSentence } from './control-wording.js';
 import { estimatesOf, evaluationsBySeed, testScores } from './measures.js';
 import type { ControlResult, WordsResult } from './results.js';
-import { controlSentence, wordsSentence } from './wording.js';
 
 /** ANS-SFT on shuffled labels beside the best constant answers; it holds where its interval reaches down to these. */
 export function controlResults(study: Study, task: TaskName): ControlResult[] {

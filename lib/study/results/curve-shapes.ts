@@ -2,12 +2,12 @@
 import { mean } from '../../train/advantage.js';
 
 /** Shapes are looked for in means over windows, each a twentieth of the curve's steps, and five steps at most. */
-const WINDOWS = 20;
+export const WINDOWS = 20;
 /**
  * The longest window in steps. A phenomenon takes as many steps in a long run as in a short one: the paper's dip lies near step 10. A
  * twentieth of 400 steps would hold the dip and what comes before it in one mean.
  */
-const LONGEST_WINDOW = 5;
+export const LONGEST_WINDOW = 5;
 /** The number of standard errors that a change must exceed. In pure noise the search for the lowest window finds three, one time in fifty. */
 export const NOISE_ERRORS = 4;
 /** The number of steps that a curve needs before a shape is looked for in it. */

@@ -2,8 +2,9 @@
 import { TASK_NAMES, type TaskName, TEST_SET_NAMES, testSetsOf } from '../../tasks/tasks.js';
 import { PARADIGM_NAMES } from '../design/paradigms.js';
 import { coinSentences } from './coin.js';
+import { leakageSentence } from './control-wording.js';
 import type { Estimate, StudyResults } from './results.js';
-import { headSentences, leakageSentence, missingSentence, percentText, seenText } from './wording.js';
+import { headSentences, missingSentence, percentText, seenText } from './wording.js';
 
 /** Lines of cells, the first of them the head, in columns of one width. */
 function textTable(lines: readonly (readonly string[])[]): string {

@@ -1,30 +1,25 @@
 /**
  * The sentences that read a study's results: verdicts with their numbers, the rule of the claims, and what intervals mean. The files
- * beside this one compute numbers and the names of verdicts, and only this one and `knob-wording.ts` make sentences of them. The sentences that say what a
- * figure or a section shows stand beside its drawing, in `plots/study`.
+ * beside this one compute numbers and the names of verdicts; only this one, `ablation-wording.ts`, `control-wording.ts` and
+ * `knob-wording.ts` make sentences of them. The sentences that say what a figure or a section shows stand beside its drawing, in
+ * `plots/study`.
  */
 import type { Estimate } from '../../evaluate/over-seeds.js';
 import type { StartAndEnd } from '../../evaluate/trend.js';
 import type { RewardName } from '../../rewards/rewards.js';
-import { TASK_NAMES, type TaskName, TEST_SET_NAMES, type TestSet } from '../../tasks/tasks.js';
+import { TASK_NAMES, type TaskName, TEST_SET_NAMES } from '../../tasks/tasks.js';
 import { SMALL_SHARE } from '../design/data-efficiency.js';
 import { PAPER_PARADIGMS, PARADIGM_NAMES, PARADIGMS, type Paradigm } from '../design/paradigms.js';
 import { GRID_PARTS, type StudySelection } from '../design/study-grid.js';
-import type { Rationales } from '../profile.js';
-import type { Dip, Rise } from './curve-shapes.js';
+import { type Dip, LONGEST_WINDOW, NOISE_ERRORS, type Rise, WINDOWS } from './curve-shapes.js';
 import type {
-  AblationPoint,
   ClaimComparison,
   ClaimName,
-  ControlResult,
-  Difference,
-  LeakageResult,
   Phenomenon,
   PhenomenonName,
   StudyResults,
   TrainingCurve,
   Verdict,
-  WordsResult,
 } from './results.js';
 
 // Numbers.
@@ -41,7 +36,7 @@ export function pointsText({ mean, interval }: Pick<Estimate, 'mean' | 'interval
 }
 
 /** In percent with one decimal; a share that rounds to nothing has no sign. */
-function percent(share: number): string {
+export function percent(share: number): string {
   const text = (100 * share).toFixed(1);
   return text === '-0.0' ? '0.0' : text;
 }
@@ -52,7 +47,7 @@ export function capital(text: string): string {
 }
 
 /** `a`, `a and b`, or `a, b and c`. */
-function listText(words: readonly string[]): string {
+export function listText(words: readonly string[]): string {
   return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
 }
 
@@ -199,70 +194,6 @@ export function besideSentence({
   );
 }
 
-// Ablations.
-
-/** A setting with its difference from the base. */
-export interface SettingDifference {
-  setting: string;
-  difference: Difference;
-}
-
-/** One ablation on one test set. */
-export interface AblationReading {
-  testSet: TestSet;
-  /** The base setting; undefined where it is not finished. */
-  base: AblationPoint | undefined;
-  /** The settings whose difference from the base has an interval that leaves out 0. */
-  apart: readonly SettingDifference[];
-  /** The settings whose difference has an interval with 0 in it. */
-  alike: readonly SettingDifference[];
-}
-
-/** The start checkpoint that pass@k would choose, and the one whose run ends highest. */
-export interface StartChoice {
-  chosen: { setting: string; passAtK: Estimate };
-  highest: { setting: string };
-  /** Whether the chosen one ends as high as the highest. */
-  same: boolean;
-}
-
-/** An ablation on all test sets of a task, and the start checkpoint that pass@k would choose. */
-export function findingText(readings: readonly AblationReading[], choice: StartChoice | undefined): string {
-  const read = readings.filter(({ base }) => base !== undefined);
-  const sentences = read.length === 0 ? ['The base setting is not finished.'] : read.map(readingSentence);
-  if (read.some(({ apart, alike }) => apart.length + alike.length > 0)) sentences.push(seedsSentence(read));
-  if (choice) sentences.push(choiceSentence(choice));
-  return sentences.join(' ');
-}
-
-/** Which settings can be told apart from the base on a test set, and which cannot, each with its difference. */
-function readingSentence({ testSet, base, apart, alike }: AblationReading): string {
-  const where = capital(TEST_SET_NAMES[testSet]);
-  const { setting, accuracy } = base!;
-  const level = `${setting} has ${percentText(accuracy)}`;
-  const named = (settings: readonly SettingDifference[]) =>
-    listText(settings.map(({ setting, difference }) => `${setting} (${pointsText(difference)})`));
-  if (apart.length + alike.length === 0) return `${where}, ${level}, and no other setting is finished.`;
-  if (apart.length === 0) return `${where}, ${level}; from it one cannot tell apart ${named(alike)}.`;
-  const not = alike.length > 0 ? `, but not ${named(alike)}` : '';
-  return `${where}, ${level}; from it one can tell apart ${named(apart)}${not}.`;
-}
-
-/** How many training seeds the differences are over. */
-function seedsSentence(readings: readonly AblationReading[]): string {
-  const counts = readings.flatMap(({ apart, alike }) =>
-    [...apart, ...alike].map(({ difference }) => difference.perSeed.length),
-  );
-  const [least, most] = [Math.min(...counts), Math.max(...counts)];
-  if (most === 1) return 'With one training seed the intervals of the differences do not hold the luck of training.';
-  return `The differences are over ${least === most ? '' : `${least} to `}${most} training seeds.`;
-}
-
-function choiceSentence({ chosen, highest, same }: StartChoice): string {
-  const end = same ? 'it is the most accurate after GRPO too' : `after GRPO ${highest.setting} is the most accurate`;
-  return `By pass@k on held-out rows one would start from ${chosen.setting} (${percentText(chosen.passAtK)}); ${end}.`;
-}
-
 // Phenomena of training.
 
 /** The paper's observations, in a sentence each. */
@@ -274,6 +205,11 @@ export const PAPER_OBSERVATIONS: { readonly [name in PhenomenonName]: string } =
   'reasoning redundancy':
     'On structure perception Reason-RFT keeps 150 to 170 tokens, where Zero falls to about 80 at like accuracy.',
 };
+
+/** The rule by which a phenomenon is seen. */
+export const PHENOMENA_RULE =
+  `Each is looked for in the mean over seeds, in windows of 1/${WINDOWS} of the steps, and of ${LONGEST_WINDOW} steps at most. ` +
+  `A change counts when it exceeds ${NOISE_ERRORS} standard errors of the difference of two windows.`;
 
 /** Whether a phenomenon was seen, in a word or two. */
 export function seenText(seen: Phenomenon['seen']): string {
@@ -344,92 +280,4 @@ export function trendText(name: string, { start, end, difference, standardError 
 function trendVerdict(difference: number, standardError: number): string {
   if (Math.abs(difference) <= 2 * standardError) return 'not more than noise (two standard errors)';
   return difference > 0 ? 'a rise above its noise' : 'a fall beyond its noise';
-}
-
-// Controls, words and leakage.
-
-/** The rule by which a control holds. */
-export const CONTROL_RULE =
-  'A control holds where the interval of its accuracy does not lie above chance, which is the score of the best constant answer. An interval above it would mean that answers leak.';
-
-/** Whether a control holds, in a word. */
-export function controlText(holds: boolean): string {
-  return holds ? 'holds' : 'leaks';
-}
-
-/** The score after training on shuffled labels, beside chance. */
-export function controlSentence({
-  testSet,
-  accuracy,
-  chance,
-  holds,
-}: Pick<ControlResult, 'testSet' | 'accuracy' | 'chance' | 'holds'>): string {
-  return (
-    `Trained on shuffled labels, the model scores ${percentText(accuracy)} ${TEST_SET_NAMES[testSet]}. That is ` +
-    `${holds ? 'not above' : 'above'} chance: the best constant answers score ${percent(chance)} %.`
-  );
-}
-
-/** Two runs of the reward ablation on one test set: one that earns a coin in place of the accuracy reward, and the base. */
-export interface CoinPair {
-  coin: AblationPoint;
-  base: AblationPoint;
-}
-
-/** The score after training on a coin, beside the score after training on the accuracy reward. */
-export function coinSentence(pairs: readonly CoinPair[]): string {
-  const numbers = pairs.map(({ coin, base }) => {
-    const difference = coin.difference ? ` (difference ${pointsText(coin.difference)})` : '';
-    return `${percentText(coin.accuracy)} against ${percentText(base.accuracy)} ${TEST_SET_NAMES[base.testSet]}${difference}`;
-  });
-  const { coin, base } = pairs[0]!;
-  return (
-    `With a coin in place of the accuracy reward (${coin.setting} in place of ${base.setting}), the same GRPO reaches ` +
-    `${listText(numbers)}. What the coin reaches is not due to the accuracy reward.`
-  );
-}
-
-/** CoT-SFT by the words of its rationales: the study's first, then the others. */
-export function wordsSentence({
-  testSet,
-  studied,
-  own,
-  annotators,
-  difference,
-}: Pick<WordsResult, 'testSet' | 'own' | 'annotators' | 'difference'> & { studied: Rationales }): string {
-  const [study, others] = studied === 'own' ? [own, annotators] : [annotators, own];
-  const [studyWords, otherWords] = [WORDS_OF[studied], WORDS_OF[studied === 'own' ? 'annotator' : 'own']];
-  return (
-    `CoT-SFT has ${percentText(study)} ${TEST_SET_NAMES[testSet]} with rationales in ${studyWords} words, which the study trains on, and ` +
-    `${percentText(others)} with ${otherWords} on the same rows. The base model's own words make a difference of ${pointsText(difference)}.`
-  );
-}
-
-/** Whose words rationales are in, as a genitive. */
-const WORDS_OF: { readonly [words in Rationales]: string } = {
-  annotator: "an annotator's",
-  own: "the base model's own",
-};
-
-/** Says in whose words the rationales are that a study trains on; empty where its results do not say. */
-export function rationalesSentence(rationales: Rationales | undefined): string {
-  return rationales ? `The study trains on rationales in ${WORDS_OF[rationales]} words.` : '';
-}
-
-/** The scenes and questions that tests and training share. */
-export function leakageSentence({
-  testItems,
-  trainingRows,
-  sharedScenes,
-  sharedQuestions,
-  pretrainedScenes,
-}: LeakageResult): string {
-  const pretraining =
-    pretrainedScenes === undefined
-      ? ''
-      : ` The pretraining of the base models shows the scenes of ${pretrainedScenes} of them.`;
-  return (
-    `Of ${testItems} test items, ${sharedScenes} share a scene and ${sharedQuestions} share a question with the ` +
-    `${trainingRows} training rows.${pretraining}`
-  );
 }

@@ -122,6 +122,18 @@ test('scenes of pretraining stand in the table of leakage where the results say 
   ]);
 });
 
+test('phenomena: each is told on every task, below the rule by which it is seen', () => {
+  const { caption, rows } = phenomenaTable(made);
+  assert.match(
+    caption!,
+    /windows of 1\/20 of the steps, and of 5 steps at most\. A change counts when it exceeds 4 standard/,
+  );
+  const told = rows.map((row) => `${text(row[0]!)}, ${text(row[1]!)}`).sort();
+  const titles = ['Visual counting', 'Structure perception', 'Spatial transformation'];
+  const names = ['transient adaptation gap', 'greedy reward stratification', 'reasoning redundancy'];
+  assert.deepEqual(told, titles.flatMap((title) => names.map((name) => `${name}, ${title}`)).sort());
+});
+
 test('every row of every table fits its heads', () => {
   const tables: HtmlTable[] = [
     ...[claimsTable, controlsTable, leakageTable, phenomenaTable, wordsTable].map((table) => table(made)),

@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import { findingText } from '../../../lib/study/results/ablation-wording.js';
 import { compareSides } from '../../../lib/study/results/claims.js';
 import type { AblationPoint, Estimate } from '../../../lib/study/results/results.js';
 import {
   CLAIM_RULE,
   claimSentence,
-  findingText,
   headSentences,
   intervalSentence,
   missingSentence,
