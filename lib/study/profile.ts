@@ -7,6 +7,7 @@ import { TASKS, type TaskName, type TestSet, testSetNamed } from '../tasks/tasks
 import { type GrpoSettings, REASON_RFT_GRPO } from '../train/grpo-settings.js';
 import { REASON_RFT_SFT, type SftSettings } from '../train/sft.js';
 import { ABLATIONS, type AblationName } from './ablation-names.js';
+import { type KnobSettings, STANDARD_KNOB, TINY_KNOB } from './knob-settings.js';
 
 /** Whose words rationales are in: an annotator's, or the base model's own, in the notation that its pretraining shows. */
 export type Rationales = 'annotator' | 'own';
@@ -66,30 +67,6 @@ export interface RowCounts {
     /** The steps of GRPO at a smaller size, if the profile does not count passes. Default: as many as on all rows. */
     grpoSteps?: number;
   };
-}
-
-/** The sizes of the part `knob` (`design/knob.ts`): base models that differ in how often they work a question out. */
-export interface KnobSettings {
-  /** The base models. */
-  levels: readonly KnobLevel[];
-  /** The tasks that have it, each with the changes to the settings of its GRPO. */
-  tasks: { readonly [task in TaskName]?: Partial<GrpoSettings> };
-  /** GRPO steps between two points of a learning curve, which begins with points after 0, 2, 4, 8, ... steps (`cells/learning-curve.ts`). */
-  evaluateEvery: number;
-  /** The items of each test set that a learning curve is measured on. */
-  items: number;
-  /** How often a model works a question out: the training rows that are asked, and the completions that are drawn of each. */
-  reading: { prompts: number; completions: number };
-}
-
-/** A base model by its last phase of pretraining. */
-export interface KnobLevel {
-  /** Its name in `data/bases`. */
-  name: string;
-  /** The share of worked-out answers that this phase shows behind the study's prompt, which asks for tags. */
-  share: number;
-  /** The training seeds. */
-  seeds: readonly number[];
 }
 
 /** A profile for one task. */
@@ -238,17 +215,6 @@ export const QUICK: DrawnProfile = deepFreeze<DrawnProfile>({
   completionTokens: 'task',
 });
 
-/**
- * The base models whose last phases of pretraining differ in how often an answer behind the study's prompt is worked out. The one that the
- * study itself starts from has the study's seeds.
- */
-const KNOB_LEVELS: readonly KnobLevel[] = deepFreeze([
-  { name: 'never', share: 0, seeds: [1] },
-  { name: '1-in-10000', share: 1e-4, seeds: [1, 2, 3] },
-  { name: '1-in-100', share: 1e-2, seeds: [1] },
-  { name: '1-in-7', share: 1 / 7, seeds: [1] },
-]);
-
 const STANDARD_ROWS = [160, 400, 800, 1600, 3200];
 
 /**
@@ -289,18 +255,7 @@ export const STANDARD: DrawnProfile = deepFreeze<DrawnProfile>({
       efficiency: { rows: STANDARD_ROWS, seeds: [1], leastSftSteps: 100, grpoSteps: 16 },
     },
   },
-  // 6,400 completions a run.
-  knob: {
-    levels: KNOB_LEVELS,
-    tasks: {
-      counting: { steps: 50, promptsPerStep: 16 },
-      structure: { steps: 50, promptsPerStep: 16 },
-      transformation: { steps: 50, promptsPerStep: 16 },
-    },
-    evaluateEvery: 10,
-    items: 200,
-    reading: { prompts: 400, completions: 8 },
-  },
+  knob: STANDARD_KNOB,
 });
 
 /** The profile of the tests: seconds, in which nothing is learned. */
@@ -320,13 +275,7 @@ export const TINY: DrawnProfile = deepFreeze<DrawnProfile>({
   ablation: { ...GRPO, steps: 1, promptsPerStep: 2, completions: 4, promptsPerMicroBatch: 2, maxNewTokens: 16 },
   ablations: { names: ABLATIONS, tasks: ['counting'], seeds: [1], heldOut: { items: 4, samples: 2 } },
   completionTokens: 16,
-  knob: {
-    levels: KNOB_LEVELS.filter(({ name }) => name === 'never' || name === '1-in-7'),
-    tasks: { counting: { steps: 4, promptsPerStep: 2 } },
-    evaluateEvery: 2,
-    items: 4,
-    reading: { prompts: 4, completions: 2 },
-  },
+  knob: TINY_KNOB,
 });
 
 const PAPER_SFT: SftSettings = deepFreeze({ ...REASON_RFT_SFT, gradientCheckpointing: true });

@@ -55,7 +55,7 @@ async function runCell(options: CellOptions): Promise<void> {
   printResult(
     options.json,
     { name, folder, measures },
-    `${name}: ${measuresText(measures) || 'trained'}; in ${folder}`,
+    `${name}: ${measuresText(measures) || (job.steps > 0 ? 'trained' : 'measured')}; in ${folder}`,
   );
 }
 

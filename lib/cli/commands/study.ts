@@ -66,7 +66,9 @@ async function runStudy(options: StudyOptions): Promise<void> {
     parallel,
     signal: stop,
     onDone: (job, seconds) =>
-      display.line(`${job.name}: ${measuresText(job.measures()) || 'trained'}; ${durationText(seconds)}`),
+      display.line(
+        `${job.name}: ${measuresText(job.measures()) || (job.steps > 0 ? 'trained' : 'measured')}; ${durationText(seconds)}`,
+      ),
     onFailed: ({ name, error }) => display.line(`${name} FAILED: ${error.split('\n').at(-1)}`),
     onProgress: display.update,
   });

@@ -7,7 +7,8 @@ import { TASK_NAMES, type TaskName } from '../../tasks/tasks.js';
 import type { GrpoSettings } from '../../train/grpo-settings.js';
 import type { BaseCell, GrpoCell, SftCell } from '../cells/cell.js';
 import type { ReadingSettings } from '../cells/reading.js';
-import { type KnobLevel, type KnobSettings, longestCompletion, taskProfile } from '../profile.js';
+import type { KnobLevel, KnobSettings } from '../knob-settings.js';
+import { longestCompletion, taskProfile } from '../profile.js';
 import type { Study } from '../workspace.js';
 import { paradigmCell, reasonRftCell, stageOneCell } from './paradigms.js';
 

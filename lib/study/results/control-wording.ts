@@ -64,7 +64,7 @@ export function leakageSentence({
   const pretraining =
     pretrainedScenes === undefined
       ? ''
-      : ` The pretraining of the base models shows the scenes of ${pretrainedScenes} of them.`;
+      : ` The pretraining of the base models shows the scenes of ${pretrainedScenes} test items.`;
   return (
     `Of ${testItems} test items, ${sharedScenes} share a scene and ${sharedQuestions} share a question with the ` +
     `${trainingRows} training rows.${pretraining}`

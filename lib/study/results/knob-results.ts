@@ -2,7 +2,7 @@
 import type { Estimate } from '../../evaluate/over-seeds.js';
 import { type TaskName, type TestSet, testSetsOf } from '../../tasks/tasks.js';
 import type { KnobDrawer } from '../design/knob.js';
-import type { KnobLevel } from '../profile.js';
+import type { KnobLevel } from '../knob-settings.js';
 
 /** How often a model works a question out behind the study's prompt. */
 export interface KnobReading {

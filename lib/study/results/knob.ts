@@ -19,7 +19,8 @@ import {
   knobTasks,
   readingSettings,
 } from '../design/knob.js';
-import { type KnobLevel, testSetItems } from '../profile.js';
+import type { KnobLevel } from '../knob-settings.js';
+import { testSetItems } from '../profile.js';
 import type { Study } from '../workspace.js';
 import {
   inDomain,

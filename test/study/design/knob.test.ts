@@ -76,6 +76,20 @@ test('GRPO of the knob: the paradigm with the knob’s sizes, a rate that stays,
   assert.equal(drawsAfter(zero, 3), 3 * 2 * 4);
 });
 
+test('completions are drawn from the whole distribution, on every task: the rare ones are what the knob is about', () => {
+  const { levels } = STANDARD.knob!;
+  for (const task of TASK_NAMES) {
+    const { temperature, topP, topK, minP } = knobGrpo(
+      { ...study, profile: STANDARD },
+      'reason-rft',
+      levels[0]!,
+      task,
+      1,
+    ).settings;
+    assert.deepEqual([temperature, topP, topK, minP], [1, 1, 0, 0], task);
+  }
+});
+
 test('a reading asks rows that stage 1 does not see, and the data holds them', () => {
   for (const profile of [TINY, STANDARD]) {
     for (const task of TASK_NAMES) {

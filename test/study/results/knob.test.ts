@@ -18,7 +18,8 @@ import {
   readingSettings,
 } from '../../../lib/study/design/knob.js';
 import { WHOLE_STUDY } from '../../../lib/study/design/study-grid.js';
-import { type KnobLevel, TINY } from '../../../lib/study/profile.js';
+import type { KnobLevel } from '../../../lib/study/knob-settings.js';
+import { TINY } from '../../../lib/study/profile.js';
 import { computeResults } from '../../../lib/study/results/compute-results.js';
 import { drawsText, levelText, workedOutText } from '../../../lib/study/results/knob-wording.js';
 import { readResults, resultsFile, writeResults } from '../../../lib/study/results/results.js';
