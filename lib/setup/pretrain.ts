@@ -9,6 +9,7 @@ import {
   type BaseModelRecipe,
   FIRST_RECIPE,
   lastRecipe,
+  SIDES_RECIPE,
   SIGHT_RECIPE,
 } from '../pretrain/recipe.js';
 import type { Metrics } from '../train/metrics.js';
@@ -22,7 +23,8 @@ export async function pretrainIntoRuns(): Promise<void> {
   // Factors of matrix products in half the width: an eighth faster, and the captions come out the same.
   await startEngine({ precision: 'bfloat16' });
   const first = await pretrainNamed('first', FIRST_RECIPE);
-  const common = await pretrainNamed('sight', SIGHT_RECIPE, first);
+  const sight = await pretrainNamed('sight', SIGHT_RECIPE, first);
+  const common = await pretrainNamed('sides', SIDES_RECIPE, sight);
   for (const level of Object.keys(BASE_LEVELS) as BaseLevel[]) {
     const folder = await pretrainNamed(level, lastRecipe(level), common);
     console.log(`base model '${level}' lies in ${folder}; copy its files into data/bases/${level} to ship it`);
