@@ -96,7 +96,12 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
  * as many parts as there are cores.
  */
 export function shardCount(): number {
-  return process.env.TF_NUM_INTRAOP_THREADS === '1' && isTensorFlow() ? availableParallelism() : 1;
+  return givesOneThread() ? availableParallelism() : 1;
+}
+
+/** Whether TensorFlow computes, and gives each operation one thread. */
+export function givesOneThread(): boolean {
+  return process.env.TF_NUM_INTRAOP_THREADS === '1' && isTensorFlow();
 }
 
 const FEW_CORES = 4;

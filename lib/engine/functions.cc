@@ -1,6 +1,6 @@
 /**
  * Recorded steps as functions of TensorFlow's eager context: `addFunction` and `removeFunction` beside what the package's
- * binding exports.
+ * binding exports. When it is loaded, TensorFlow also learns the kit's own operations (`kernels/operations.cc`).
  *
  * A function that the eager context knows is run as any operation is, by `executeOp(name, ...)`. Its inputs and outputs are
  * tensor handles, which stay on the device that computes; a session, as the package's `runSavedModel` has it, takes and gives
@@ -18,6 +18,7 @@
 
 #include <string>
 #include <vector>
+#include "kernels/operations.h"
 #include "tensorflow/c/c_api.h"
 #include "tf_auto_status.h"
 
@@ -126,11 +127,20 @@ static napi_value RemoveFunction(napi_env env, napi_callback_info info) {
 static napi_value InitBindingWithFunctions(napi_env env, napi_value exports) {
   exports = InitTFNodeJSBinding(env, exports);
   if (exports == nullptr) return nullptr;
+  // Once a process, which may load the binding in several threads.
+  static const std::string problem = kit::RegisterOperations();
+  if (!problem.empty()) {
+    fail(env, "TensorFlow refused one of the kit's operations, " + problem);
+    return nullptr;
+  }
+  napi_value has_operations;
+  napi_get_boolean(env, true, &has_operations);
   const napi_property_descriptor properties[] = {
       {"addFunction", nullptr, AddFunction, nullptr, nullptr, nullptr, napi_default, nullptr},
       {"removeFunction", nullptr, RemoveFunction, nullptr, nullptr, nullptr, napi_default, nullptr},
+      {"hasOperations", nullptr, nullptr, nullptr, nullptr, has_operations, napi_default, nullptr},
   };
-  napi_define_properties(env, exports, 2, properties);
+  napi_define_properties(env, exports, 3, properties);
   return exports;
 }
 

@@ -55,6 +55,11 @@ export function packedProduct(x: tf.Tensor2D, { packed }: PackedWeight): tf.Tens
   });
 }
 
+/** `x w` of a weight `[in, out]`, `[rows, in]` to `[rows, out]`, without a gradient. */
+export function productWithoutGradient(x: tf.Tensor2D, w: tf.Tensor2D): tf.Tensor2D {
+  return matrixProduct(x, w, false, false) as tf.Tensor2D;
+}
+
 /** A weight of so many numbers is wide: a part of its product takes long enough to be worth a core of its own. */
 const WIDE = 2 ** 20;
 

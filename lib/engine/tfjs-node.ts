@@ -43,6 +43,8 @@ export interface Binding {
   addFunction(name: string, graph: Uint8Array, inputs: string[], outputs: string[]): void;
   /** Frees an operation that `addFunction` has made. */
   removeFunction(name: string): void;
+  /** Present where TensorFlow has learned the operations in `kernels/`; a binding that was built before there were any lacks it. */
+  readonly hasOperations?: true;
 }
 
 /** tfjs-node's backend. */

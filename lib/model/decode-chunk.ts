@@ -52,7 +52,7 @@ interface LayerMaps {
  * Up to this hidden size, a layer's weights are laid side by side for each chunk of tokens, which saves operations. Above it, the
  * copy would take more time than the operations that it saves.
  */
-const WIDEST_COPIED = 512;
+export const WIDEST_COPIED = 512;
 
 /**
  * Decodes `uniform.shape[0]` tokens for each row. Each token is drawn from the last hidden state, runs through the layers, and gives the
@@ -151,7 +151,7 @@ function decodeShard(
   endTokenIds: readonly number[],
   config: ModelConfig,
 ): ChunkOutput['shards'][number] {
-  const [chunk, rows] = uniform.shape;
+  const [chunk] = uniform.shape;
   const angles = chunkAngles(state.position, chunk, config);
   const biases = chunkBiases(prompt, state, chunk);
   const past = layers.map((_, i) => pastOf(prompt, state, i));
@@ -164,10 +164,8 @@ function decodeShard(
     const plain = logits(parameters, hidden);
     const penalized = seen ? penalizeRepetition(plain, seen, sampling.repetitionPenalty ?? 1) : plain;
     const sampled = sampleTokens(penalized, uniformOfToken, sampling, sampling.keepSamplingMask);
-    // A row that has ended goes on with end tokens, which nobody reads.
-    const ended = tf.fill([rows], endTokenIds[0] ?? 0, 'int32');
-    const token = tf.cast(tf.where(tf.greater(done, 0), ended, sampled.tokens), 'int32') as tf.Tensor1D;
-    for (const end of endTokenIds) done = tf.maximum(done, tf.cast(tf.equal(token, end), 'int32'));
+    const { tokens: token, done: doneAfter } = endRows(sampled.tokens, done, endTokenIds);
+    done = doneAfter;
     if (seen) seen = tf.maximum(seen, tf.cast(tf.oneHot(token, plain.shape[1]), 'float32')) as tf.Tensor2D;
     tokens.push(token);
     logProbs.push(sampled.logProbs);
@@ -190,6 +188,24 @@ function decodeShard(
     logProbs: tf.stack(logProbs) as tf.Tensor2D,
     ...(kept.length > 0 && { kept: tf.stack(kept) as tf.Tensor3D }),
   };
+}
+
+/**
+ * The tokens of rows some of which have ended, `[rows]`. Such a row goes on with end tokens, which nobody reads.
+ *
+ * @param done 1 where a row has ended, int32 `[rows]`
+ * @returns also `done` with the rows that end with these tokens
+ */
+export function endRows(
+  drawn: tf.Tensor1D,
+  done: tf.Tensor1D,
+  endTokenIds: readonly number[],
+): { tokens: tf.Tensor1D; done: tf.Tensor1D } {
+  const ended = tf.fill(done.shape, endTokenIds[0] ?? 0, 'int32');
+  const tokens = tf.cast(tf.where(tf.greater(done, 0), ended, drawn), 'int32') as tf.Tensor1D;
+  let doneAfter = done;
+  for (const end of endTokenIds) doneAfter = tf.maximum(doneAfter, tf.cast(tf.equal(tokens, end), 'int32'));
+  return { tokens, done: doneAfter };
 }
 
 /** Keys and values of one layer, which queries look at. */

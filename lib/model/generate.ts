@@ -10,6 +10,7 @@ import * as tf from '@tensorflow/tfjs';
 import { shardCount } from '../engine/backend.js';
 import { checkBounds } from '../engine/bounds.js';
 import { type CompiledStep, compile } from '../engine/compile.js';
+import { usesDecodeOperations } from '../engine/decode-operations.js';
 import { takeRows } from '../engine/operations.js';
 import { Random } from '../engine/random.js';
 import type { KeepCache } from './attention.js';
@@ -28,6 +29,7 @@ import {
 import { appendDrawn, type Completion } from './completion.js';
 import type { ModelConfig } from './configuration.js';
 import { type ChunkInput, type ChunkOutput, type ChunkSampling, decodeChunk } from './decode-chunk.js';
+import { decodeChunkFused } from './decode-fused.js';
 import { hiddenStates } from './hidden-states.js';
 import { logits } from './log-probability.js';
 import { nextPosition, positionIds } from './mrope.js';
@@ -290,7 +292,8 @@ interface DecodeConstants {
 }
 
 function decodeFrom(input: ChunkInput, { sampling, endTokenIds, config }: DecodeConstants): ChunkOutput {
-  return decodeChunk(input, sampling, endTokenIds, config);
+  const decode = usesDecodeOperations() ? decodeChunkFused : decodeChunk;
+  return decode(input, sampling, endTokenIds, config);
 }
 
 function prefillStep(parameters: ModelWeights, batch: TokenBatch, config: ModelConfig): Prefilled {

@@ -1,13 +1,13 @@
 /**
- * The addon between Node and TensorFlow, built here: the npm package has its sources, to which `engine/functions.cc` adds, and pip brings
- * the library.
+ * The addon between Node and TensorFlow, built here: the npm package has its sources, to which `engine/functions.cc` and
+ * `engine/kernels/` add, and pip brings the library.
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { SetupFailure } from './failure.js';
-import { BINDING, BINDING_SOURCE, ROOT, readStamp, TFJS_NODE, tensorflowFolder } from './layout.js';
+import { BINDING, BINDING_HEADERS, BINDING_SOURCES, ROOT, readStamp, TFJS_NODE, tensorflowFolder } from './layout.js';
 import { runTool } from './run-tool.js';
 
 /** The version of TensorFlow that pip installs and the binding is built against. */
@@ -21,8 +21,9 @@ export function hasBinding(): boolean {
 }
 
 function wantedStamp(): string {
-  const source = createHash('sha256').update(readFileSync(BINDING_SOURCE)).digest('hex');
-  return `${tensorflowFolder()} ${TENSORFLOW} ${source}`;
+  const sources = createHash('sha256');
+  for (const file of [...BINDING_SOURCES, ...BINDING_HEADERS]) sources.update(readFileSync(file));
+  return `${tensorflowFolder()} ${TENSORFLOW} ${sources.digest('hex')}`;
 }
 
 /** Finds a C++ compiler that runs: the one that `CXX` names, else a usual one. */
@@ -51,8 +52,8 @@ export async function buildBinding(): Promise<void> {
     ...['-std=c++17', '-O2', '-fPIC', '-shared', '-DNAPI_VERSION=8', '-DNODE_GYP_MODULE_NAME=tfjs_binding'],
     ...(process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : []),
     ...[...headers, packaged].map((folder) => `-I${folder}`),
-    // Ours includes the package's own binding, and adds to it.
-    ...[path.join(packaged, 'tfjs_backend.cc'), BINDING_SOURCE],
+    // `functions.cc` includes the package's own binding, and adds to it.
+    ...[path.join(packaged, 'tfjs_backend.cc'), ...BINDING_SOURCES],
     ...['-o', partial, library('libtensorflow_cc'), library('libtensorflow_framework'), `-Wl,-rpath,${tensorflow}`],
   ]);
   renameSync(partial, BINDING);

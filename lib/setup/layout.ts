@@ -10,8 +10,13 @@ export const VENV_PYTHON = path.join(VENV, BIN, process.platform === 'win32' ? '
 export const JUPYTER = path.join(VENV, BIN, 'jupyter');
 export const TFJS_NODE = path.join(ROOT, 'node_modules', '@tensorflow', 'tfjs-node-gpu');
 export const BINDING = path.join(TFJS_NODE, 'lib', 'napi-v8', 'tfjs_binding.node');
-/** Our part of the binding: recorded steps as functions. */
-export const BINDING_SOURCE = path.join(ROOT, 'lib', 'engine', 'functions.cc');
+const ENGINE = path.join(ROOT, 'lib', 'engine');
+/** Our part of the binding, which is compiled: recorded steps as functions, and operations of our own. */
+export const BINDING_SOURCES = ['functions.cc', 'kernels/operations.cc'].map((file) => path.join(ENGINE, file));
+/** What those include of ours. */
+export const BINDING_HEADERS = ['operations.h', 'decode.h', 'vectors.h'].map((file) =>
+  path.join(ENGINE, 'kernels', file),
+);
 export const KERNEL = path.join(VENV, 'share', 'jupyter', 'kernels', 'tslab', 'kernel.json');
 export const REQUIREMENTS = path.join(ROOT, 'lib', 'setup', 'requirements.txt');
 export const EXECUTOR = path.join(ROOT, 'lib', 'setup', 'execute_notebook.py');

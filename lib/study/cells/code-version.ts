@@ -40,7 +40,7 @@ export type Roots = { readonly [root in keyof typeof ROOTS]: string };
 /** Where code is read from. */
 export interface CodeSources {
   roots: Roots;
-  /** The TypeScript of a module. */
+  /** The source of a module. */
   read(name: string): string;
 }
 
@@ -257,8 +257,21 @@ function readNow(sources: CodeSources): CodeSources {
   return { ...sources, read };
 }
 
-/** The TypeScript of a module: the file itself, or what the compiler kept of it in the source map of what it built. */
+/** The C++ that a module executes, which counts as part of the module. */
+export const NATIVE_SOURCES: { readonly [module: string]: readonly string[] } = {
+  'engine/decode-operations': ['operations.cc', 'decode.h', 'vectors.h'].map((file) => `engine/kernels/${file}`),
+};
+
+/** The source of a module, its C++ included. */
 function readModule(name: string): string {
+  const native = (NATIVE_SOURCES[name] ?? []).map((file) =>
+    readFileSync(path.join(LIB, BUILT ? '..' : '', file), 'utf8'),
+  );
+  return [readTypeScript(name), ...native].join('\n');
+}
+
+/** The TypeScript of a module: the file itself, or what the compiler kept of it in the source map of what it built. */
+function readTypeScript(name: string): string {
   const file = path.join(LIB, name);
   if (!BUILT) return readFileSync(`${file}.ts`, 'utf8');
   const map = JSON.parse(readFileSync(`${file}.js.map`, 'utf8')) as { sourcesContent?: string[] };

@@ -12,6 +12,7 @@ import {
   contentDigest,
   importedModules,
   measuringCode,
+  NATIVE_SOURCES,
   ROOTS,
   type TrainingParts,
   tableEntry,
@@ -22,12 +23,17 @@ import { TASKS } from '../../../lib/tasks/tasks.js';
 
 const LIB = path.join(repositoryRoot(), 'lib');
 
-/** Every source of lib by its name. */
+function nativeSources(module: string): string[] {
+  return (NATIVE_SOURCES[module] ?? []).map((file) => readFileSync(path.join(LIB, file), 'utf8'));
+}
+
+/** Every source of lib by its name, its C++ included. */
 const KIT: ReadonlyMap<string, string> = new Map(
   readdirSync(LIB, { recursive: true, encoding: 'utf8' })
     .map((file) => file.split(path.sep).join('/'))
     .filter((file) => file.endsWith('.ts') && !/^(dist|node_modules)\//.test(file))
-    .map((file) => [file.replace(/\.ts$/, ''), readFileSync(path.join(LIB, file), 'utf8')]),
+    .map((file) => [file.replace(/\.ts$/, ''), readFileSync(path.join(LIB, file), 'utf8')] as const)
+    .map(([name, source]) => [name, [source, ...nativeSources(name)].join('\n')]),
 );
 
 function sourcesOf(files: ReadonlyMap<string, string>, roots: CodeSources['roots'] = ROOTS): CodeSources {
@@ -328,6 +334,15 @@ test('every task is scored by a scorer that has a name', () => {
     assert.equal(SCORERS[nameOfScorer(releasedScore)], releasedScore);
   }
   assert.throws(() => nameOfScorer(() => 1), /no name in SCORERS/);
+});
+
+test('C++ that a module executes counts as part of the module', () => {
+  const module = 'engine/decode-operations';
+  const own = trainingCode(GRPO);
+  assert.ok(nativeSources(module).length > 0 && own.files[module] !== undefined, 'a weak test');
+  assert.deepEqual(trainingCode(GRPO, sourcesOf(KIT)), own);
+  const changed = trainingCode(GRPO, changedKit(module, 'out[i] /= total;', 'out[i] /= total + 1;'));
+  assert.deepEqual(changedSources(own, changed), [module]);
 });
 
 test('what changed is named; a file that was moved is no change', () => {
