@@ -18,6 +18,9 @@ import { shippedModel } from '../../lib/study/workspace.js';
 import { TINY_CONFIG, TINY_CONFIG_FILE, TINY_QWEN3_CONFIG, tinyParameters } from '../support/tiny-model.js';
 
 before(async () => {
+  // Where decoding uses them, whatever this machine has.
+  process.env.TF_NUM_INTRAOP_THREADS = '1';
+  process.env.REASON_RFT_DEVICE = 'cpu';
   await startEngine();
 });
 
