@@ -9,6 +9,7 @@ import { startEngine } from '../../lib/engine/backend.js';
 import { LORA_DEFAULTS } from '../../lib/model/lora.js';
 import { disposeModel } from '../../lib/model/model.js';
 import { scoreAnswer } from '../../lib/rewards/score-answer.js';
+import { curveMetric } from '../../lib/study/cells/learning-curve.js';
 import { scheduleValidation } from '../../lib/study/cells/validation.js';
 import { validationSettings } from '../../lib/study/cells/validation-rows.js';
 import { QUICK } from '../../lib/study/profile.js';
@@ -137,6 +138,8 @@ test('every metric that runs log has its row', async () => {
   const examples = tinyExamples(2).map(({ prompt }) => ({ prompt, completion: [7, 31] }));
   await trainSft({ model, examples, settings: { ...QUICK.cotSft, epochs: 1, batchSize: 2 }, run });
   for (const name of Object.keys(run.metrics()[0]!)) logged.add(name);
+  // A curve asks a model that reads text; learning-curve.test.ts trains one and finds this name in its metrics.
+  logged.add(`eval_${curveMetric('{set}')}`);
   disposeModel(model);
   logged.delete('step');
   const documented = new Set(rows('Metrics').map(([name]) => name!));
