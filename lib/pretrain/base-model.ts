@@ -87,16 +87,12 @@ function goOnFrom(start: string, model: Model & { parameters: TensorMap }) {
   const weights = loadModel(start, { dtype: 'float32' }).parameters as TensorMap;
   for (const [name, tensor] of Object.entries(model.parameters)) {
     const held = weights[name];
-    if (
-      !held ||
-      String(held.shape) !== String(tensor.shape) ||
-      Object.keys(weights).length !== Object.keys(model.parameters).length
-    )
+    if (String(held?.shape) !== String(tensor.shape))
       throw new Error(
-        `${start} is no base model of this pretraining: its tensor '${name}' is ${held ? `[${held.shape}]` : 'not there'}`,
+        `${start} is no base model of this pretraining, whose tensor '${name}' is [${tensor.shape}]; there it is ${held ? `[${held.shape}]` : 'missing'}`,
       );
     tensor.dispose();
-    model.parameters[name] = held;
+    model.parameters[name] = held!;
   }
   const read = (name: string) => readFileSync(path.join(start, name), 'utf8');
   return {

@@ -4,6 +4,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
+import { checkpointOfWidth } from '../../lib/bench/inputs.js';
 import { startEngine } from '../../lib/engine/backend.js';
 import { Random } from '../../lib/engine/random.js';
 import { disposeModel, loadModel } from '../../lib/model/model.js';
@@ -202,8 +203,14 @@ test('a base model goes on from another: its weights, its scenes and its record 
   assert.deepEqual(scenes(final), [...new Set([...scenes(first), ...own])].sort());
   const record = JSON.parse(readFileSync(path.join(final, 'pretraining.json'), 'utf8'));
   assert.deepEqual([record.recipe.seed, record.start.recipe.seed], [7, small.seed]);
+  const wide = checkpointOfWidth(folder, 256);
+  const foreign = pretrainBaseModel(path.join(folder, 'third'), still, { start: wide });
+  await assert.rejects(
+    foreign,
+    /is no base model of this pretraining, whose tensor '.+' is \[.*128.*\]; there it is \[.*256.*\]/,
+  );
   // Another start is another run.
-  await assert.rejects(pretrainBaseModel(path.join(folder, 'second'), still), /another configuration|configuration/);
+  await assert.rejects(pretrainBaseModel(path.join(folder, 'second'), still), /holds a run of another configuration/);
 });
 
 test('the last phases of all levels differ in nothing but how many answers in tags are worked out', () => {
