@@ -11,6 +11,8 @@
  */
 #include <node_api.h>
 
+#include <csignal>
+
 // The package registers its own entry point by this macro; ours, at the end, calls that one and adds to it.
 #undef NAPI_MODULE
 #define NAPI_MODULE(name, init)
@@ -124,7 +126,24 @@ static napi_value RemoveFunction(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+/**
+ * Blocks signals in this thread and in those that it starts from here on, which are TensorFlow's. Node's other threads take them; where a
+ * signal is taken does not matter, as libuv's handler only writes a byte to a pipe.
+ *
+ * oneDNN's matrix products for AVX-512 let the stack pointer point elsewhere while they compute. A handler that runs in such a moment writes
+ * its frame there, over whatever lies on the heap, and the process dies later, at some free(). An interrupt, or a child that ends, was
+ * enough for it (oneDNN in TensorFlow 2.21; it happens with ONEDNN_MAX_CPU_ISA=AVX512_CORE and not with AVX2). Faults stay unblocked, and
+ * so does SIGPROF, which V8's profiler sends to this very thread.
+ */
+static void KeepSignalsOffThisThread() {
+  sigset_t signals;
+  sigfillset(&signals);
+  for (int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS, SIGPROF}) sigdelset(&signals, fault);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+}
+
 static napi_value InitBindingWithFunctions(napi_env env, napi_value exports) {
+  KeepSignalsOffThisThread();
   exports = InitTFNodeJSBinding(env, exports);
   if (exports == nullptr) return nullptr;
   // Once a process, which may load the binding in several threads.
