@@ -132,7 +132,7 @@ export const SIDES_RECIPE: BaseModelRecipe = {
 };
 
 /** The knob: the share of answers in tags that are worked out in the last phase of each base model. */
-export const BASE_LEVELS = { never: 0, '1-in-10000': 1e-4, '1-in-100': 1e-2, '1-in-7': 1 / 7 } as const;
+export const BASE_LEVELS = { never: 0, '1-in-1000': 1e-3, '1-in-100': 1e-2, '1-in-7': 1 / 7 } as const;
 /** A base model by its place on the knob. */
 export type BaseLevel = keyof typeof BASE_LEVELS;
 

@@ -11,7 +11,7 @@ const DRAWN = 3200;
 /** The draws to half of a rise, by level: of Reason-RFT-Zero, and of Reason-RFT. */
 const HALVES: { readonly [level: string]: readonly [zero: number, rft: number] } = {
   never: [Number.POSITIVE_INFINITY, 1900],
-  '1-in-10000': [5000, 1500],
+  '1-in-1000': [5000, 1500],
   '1-in-100': [1800, 700],
   '1-in-7': [900, 500],
 };

@@ -3,7 +3,6 @@
 import { readConfig } from '../../model/configuration.js';
 import { countParameters } from '../../model/parameters.js';
 import { ablationBase } from '../../study/design/ablations.js';
-import { knobGrpo, knobOf } from '../../study/design/knob.js';
 import { reasonRftCell } from '../../study/design/paradigms.js';
 import { taskProfile } from '../../study/profile.js';
 import { rationalesSentence } from '../../study/results/control-wording.js';
@@ -16,7 +15,7 @@ type GrpoStage = StudyFigure['stage'];
 /**
  * The model of a study, and the sizes and settings of its tasks, in sentences; tasks that have the same share one.
  *
- * @param stage of GRPO: that of the paradigms, the shorter one of ablations, or the one of the knob
+ * @param stage of GRPO: that of the paradigms, or the shorter one of ablations
  */
 export function configurationWords(
   study: Study,
@@ -43,11 +42,7 @@ const grouped = (count: number) => count.toLocaleString('en');
 /** Sizes and settings of a task. */
 function taskWords(study: Study, task: TaskName, stage: GrpoStage): string {
   const { trainRows, stageOneRows, cotSft, stageOne } = taskProfile(study.profile, task);
-  const cell = {
-    paradigms: () => reasonRftCell(study, task),
-    ablations: () => ablationBase(study, task),
-    knob: () => knobGrpo(study, 'reason-rft', knobOf(study)!.levels[0]!, task, 1),
-  }[stage]();
+  const cell = stage === 'ablations' ? ablationBase(study, task) : reasonRftCell(study, task);
   const { steps, promptsPerStep, completions, schedule, beta, temperature } = cell.settings;
   return (
     `${grouped(trainRows)} training rows; SFT of ${passes(cotSft.epochs)} in batches of ${cotSft.batchSize}, learning rate ${cotSft.schedule.learningRate}; ` +

@@ -39,8 +39,8 @@ export interface StudyFigure {
   section: FigureSection;
   /** Whether the page links to it in place of showing it, because another figure shows the same and more. */
   linked: boolean;
-  /** The GRPO that it shows: that of the paradigms, the shorter one of ablations, or the one of the knob. */
-  stage: 'paradigms' | 'ablations' | 'knob';
+  /** The GRPO that it shows: that of the paradigms, or the shorter one of ablations. */
+  stage: 'paradigms' | 'ablations';
 }
 
 /** The series of this study's own numbers. */

@@ -10,7 +10,7 @@ export function knobFigures(knob: KnobResults): StudyFigure[] {
   return [
     ...(knob.curves.length > 0 ? [curvesFigure(knob)] : []),
     ...(knob.gains.length > 0 && knob.readings.length > 0 ? [shareFigure(knob)] : []),
-  ].map((figure): StudyFigure => ({ ...figure, stage: 'knob' }));
+  ];
 }
 
 function curvesFigure(knob: KnobResults): StudyFigure {

@@ -55,13 +55,17 @@ export function efficiencyCell(
   const whole = paradigmCell(study, paradigm, task, seed);
   if (rows === trainRows) return whole;
   if (whole.kind === 'sft') return fewer(whole, rows, efficiency.leastSftSteps);
-  const settings = { ...whole.settings, steps: efficiency.grpoSteps ?? whole.settings.steps };
-  if (whole.start === 'base') return grpoOnRows({ ...whole, settings }, [0, rows], profile);
+  const { curve: _, ...withoutCurve } = whole;
+  const cell = {
+    ...withoutCurve,
+    settings: { ...whole.settings, steps: efficiency.grpoSteps ?? whole.settings.steps },
+  };
+  if (cell.start === 'base') return grpoOnRows(cell, [0, rows], profile);
   const first = Math.min(stageOneRows, Math.floor(rows / 2));
   const stageOneSteps = sftSteps(stageOneRows, profile.stageOne);
   const start =
-    first === stageOneRows ? whole.start : fewer(stageOneCell(study, task, seed, first), first, stageOneSteps);
-  return grpoOnRows({ ...whole, start, settings }, stageTwoRows(profile, first, rows), profile);
+    first === stageOneRows ? cell.start : fewer(stageOneCell(study, task, seed, first), first, stageOneSteps);
+  return grpoOnRows({ ...cell, start }, stageTwoRows(profile, first, rows), profile);
 }
 
 /** An SFT cell on its first rows. */

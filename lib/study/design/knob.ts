@@ -4,7 +4,6 @@
  * which share on reinforcement alone finds the reasoning, and how many completions a first phase saves.
  */
 import { TASK_NAMES, type TaskName } from '../../tasks/tasks.js';
-import type { GrpoSettings } from '../../train/grpo-settings.js';
 import type { BaseCell, GrpoCell, SftCell } from '../cells/cell.js';
 import type { ReadingSettings } from '../cells/reading.js';
 import type { KnobLevel, KnobSettings } from '../knob-settings.js';
@@ -23,8 +22,8 @@ export function knobOf({ profile }: Study): KnobSettings | undefined {
 
 /** The tasks of a study's knob, in the order of figures. */
 export function knobTasks(study: Study): TaskName[] {
-  const tasks = knobOf(study)?.tasks ?? {};
-  return TASK_NAMES.filter((task) => tasks[task] !== undefined);
+  const tasks = knobOf(study)?.tasks ?? [];
+  return TASK_NAMES.filter((task) => tasks.includes(task));
 }
 
 /** The base model of a level. */
@@ -42,22 +41,11 @@ export function knobCotSft(study: Study, level: KnobLevel, task: TaskName, seed:
   return { ...paradigmCell(study, 'cot-sft', task, seed), base: level.name };
 }
 
-/**
- * GRPO from the base model of a level, or from its stage 1. The settings are the paradigms' with the knob's changes, and the learning
- * rate stays constant after its warm-up: accuracy is read along the way, and each point must be as good as the end of a shorter run.
- *
- * @throws Error when the profile has no knob
- */
+/** GRPO from the base model of a level, or from its stage 1. The cells differ from the paradigms' in the base model alone. */
 export function knobGrpo(study: Study, paradigm: KnobDrawer, level: KnobLevel, task: TaskName, seed: number): GrpoCell {
-  const knob = knobOf(study);
-  if (!knob) throw new Error(`the profile ${study.profile.name} has no part 'knob'`);
-  const own = paradigm === 'reason-rft' ? reasonRftCell(study, task, seed) : paradigmCell(study, paradigm, task, seed);
-  const changed: GrpoSettings = { ...own.settings, ...knob.tasks[task] };
-  const settings = { ...changed, schedule: { ...changed.schedule, decay: 'constant' as const } };
-  const curve = { evaluateEvery: knob.evaluateEvery, items: knob.items };
   return paradigm === 'reason-rft'
-    ? { ...own, settings, curve, start: knobStageOne(study, level, task, seed) }
-    : { ...own, settings, curve, base: level.name };
+    ? { ...reasonRftCell(study, task, seed), start: knobStageOne(study, level, task, seed) }
+    : { ...paradigmCell(study, paradigm, task, seed), base: level.name };
 }
 
 /** The completions that a GRPO cell has drawn after so many steps. */

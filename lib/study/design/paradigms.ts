@@ -158,11 +158,9 @@ export function paradigmCell(
     }
     case 'reason-rft-zero': {
       const settings = taskGrpo(profile.grpo, profile, task, seed);
-      return grpoOnRows(
-        { kind: 'grpo', task, start: 'base', rows, rewards: taskRewards(task), settings },
-        rows,
-        profile,
-      );
+      const rewards = taskRewards(task);
+      const cell: GrpoCell = { kind: 'grpo', task, start: 'base', rows, rewards, settings, ...curveOf(profile) };
+      return grpoOnRows(cell, rows, profile);
     }
     case 'reason-rft':
       return reasonRftCell(study, task, seed);
@@ -176,5 +174,11 @@ export function reasonRftCell(study: Study, task: TaskName, seed = study.profile
   const rows = stageTwoRows(profile, stageOneRows, trainRows);
   const start = stageOneCell(study, task, seed);
   const settings = taskGrpo(profile.grpo, profile, task, seed);
-  return grpoOnRows({ kind: 'grpo', task, start, rows, rewards: taskRewards(task), settings }, rows, profile);
+  const rewards = taskRewards(task);
+  const cell: GrpoCell = { kind: 'grpo', task, start, rows, rewards, settings, ...curveOf(profile) };
+  return grpoOnRows(cell, rows, profile);
+}
+
+function curveOf({ curve }: TaskProfile): Pick<GrpoCell, 'curve'> {
+  return curve ? { curve } : {};
 }

@@ -72,7 +72,6 @@ function readingsOf(study: Study, task: TaskName, level: KnobLevel): KnobReading
 }
 
 function curveOf(study: Study, task: TaskName, level: KnobLevel, paradigm: KnobDrawer): KnobCurve | undefined {
-  const { items } = knobOf(study)!;
   const runs = level.seeds.flatMap((seed) => {
     const cell = knobGrpo(study, paradigm, level, task, seed);
     if (!finishedCell(study, cell)) return [];
@@ -82,10 +81,11 @@ function curveOf(study: Study, task: TaskName, level: KnobLevel, paradigm: KnobD
     return [{ seed, cell, rows: [...(start ? [start] : []), ...measured] }];
   });
   const [first] = runs;
-  if (!first) return undefined;
+  const { curve } = study.profile;
+  if (!first || !curve) return undefined;
   const accuracyAt = (set: TestSet, place: number): Estimate => {
     const perSeed = runs.map(({ rows }) => metricOf(rows[place]!, set));
-    return estimateOverSeeds(perSeed, Math.min(items, testSetItems(study.profile, task, set)));
+    return estimateOverSeeds(perSeed, Math.min(curve.items, testSetItems(study.profile, task, set)));
   };
   const points = first.rows.map((row, place): KnobPoint => {
     const accuracy = Object.fromEntries(testSetsOf(task).map((set) => [set, accuracyAt(set, place)]));
@@ -103,7 +103,7 @@ function metricOf(row: StepMetrics, set: TestSet): number {
 
 /** CoT-SFT is tested on all items; the curve's are taken out of them, so that lines of one panel are of the same items. */
 function cotSftOf(study: Study, task: TaskName, level: KnobLevel): KnobAccuracy[] {
-  const { items } = knobOf(study)!;
+  const items = study.profile.curve?.items ?? Number.POSITIVE_INFINITY;
   return testSetsOf(task).flatMap((testSet): KnobAccuracy[] => {
     const tested = level.seeds.flatMap((seed) => {
       const evaluation = finishedEvaluation(study, knobCotSft(study, level, task, seed), testSet, 'think');

@@ -141,7 +141,7 @@ test('the knob of a tiny study, whole: nothing is trained twice, and a cell alon
   for (const { points } of curves)
     assert.deepEqual(
       points.map(({ draws }) => draws),
-      [0, 16, 32],
+      [0, 32, 64, 128, 256, 320, 640, 960],
     );
 
   // Another folder: cells alone, and the base model under another name.

@@ -4,12 +4,11 @@ import { test } from 'node:test';
 import { BASE_LEVELS } from '../../../lib/pretrain/recipe.js';
 import type { GrpoCell } from '../../../lib/study/cells/cell.js';
 import { drawsAfter, knobGrpo, readingSettings } from '../../../lib/study/design/knob.js';
-import { paradigmCell, stageOneCell } from '../../../lib/study/design/paradigms.js';
+import { paradigmCell, reasonRftCell, stageOneCell } from '../../../lib/study/design/paradigms.js';
 import { studyGrid, WHOLE_STUDY } from '../../../lib/study/design/study-grid.js';
 import { QUICK, STANDARD, TINY, taskProfile } from '../../../lib/study/profile.js';
 import type { Study } from '../../../lib/study/workspace.js';
 import { TASK_NAMES } from '../../../lib/tasks/tasks.js';
-import { learningRateAt } from '../../../lib/train/schedule.js';
 
 const study: Study = { profile: TINY, folder: '/nowhere', base: '/nowhere' };
 const knobGrid = (of: Study) => studyGrid(of, { ...WHOLE_STUDY, parts: ['knob'] });
@@ -58,22 +57,16 @@ test('levels differ in the base model alone, and SFT is that of the paradigms bu
   assert.deepEqual(cotSft, { ...paradigmCell(study, 'cot-sft', 'counting', 1), base: 'never' });
 });
 
-test('GRPO of the knob: the paradigm with the knob’s sizes, a rate that stays, a curve; Reason-RFT from the level’s stage 1', () => {
+test('GRPO of the knob is the paradigms’ but for the base model, with its curve; Reason-RFT goes on from the level’s stage 1', () => {
   const [zero, rft] = (['reason-rft-zero', 'reason-rft'] as const).map((paradigm) =>
     knobGrpo(study, paradigm, never!, 'counting', 1),
   ) as [GrpoCell, GrpoCell];
-  const own = paradigmCell(study, 'reason-rft-zero', 'counting', 1);
-  const schedule = { ...own.settings.schedule, decay: 'constant' };
-  assert.deepEqual(zero.settings, { ...own.settings, steps: 4, promptsPerStep: 2, schedule });
-  assert.deepEqual(rft.settings, zero.settings);
-  const { learningRate, warmupSteps } = zero.settings.schedule;
-  for (const steps of [50, 75]) assert.equal(learningRateAt(zero.settings.schedule, warmupSteps, steps), learningRate);
-  assert.deepEqual([zero.start, zero.base], ['base', 'never']);
-  assert.deepEqual(rft.start, { ...stageOneCell(study, 'counting', 1), base: 'never' });
-  assert.equal(rft.base, undefined);
-  assert.deepEqual(zero.curve, { evaluateEvery: 2, items: 4 });
-  // 4 completions of 2 prompts a step.
-  assert.equal(drawsAfter(zero, 3), 3 * 2 * 4);
+  assert.deepEqual(zero, { ...paradigmCell(study, 'reason-rft-zero', 'counting', 1), base: 'never' });
+  const start = { ...stageOneCell(study, 'counting', 1), base: 'never' };
+  assert.deepEqual(rft, { ...reasonRftCell(study, 'counting', 1), start });
+  for (const cell of [zero, rft]) assert.deepEqual(cell.curve, { evaluateEvery: 20, items: 4 });
+  // 4 completions of 4 prompts a step.
+  assert.equal(drawsAfter(zero, 3), 3 * 4 * 4);
 });
 
 test('completions are drawn from the whole distribution, on every task: the rare ones are what the knob is about', () => {

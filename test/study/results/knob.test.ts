@@ -94,7 +94,7 @@ test('readings, curves over draws, CoT-SFT on the items of the curves', () => {
   );
   assert.deepEqual(
     knob.curves.map(({ level, paradigm, seeds, points }) => [level, paradigm, seeds, points.map(({ draws }) => draws)]),
-    [['never', 'reason-rft-zero', [1], [0, 16, 32]]],
+    [['never', 'reason-rft-zero', [1], [0, 32, 64]]],
   );
   const { accuracy } = knob.curves[0]!.points[1]!;
   assert.deepEqual([accuracy.id!.mean, accuracy.ood!.mean, accuracy.id!.items], [0.25, 0, 4]);
@@ -120,10 +120,10 @@ test('the gain of a task is from the mean of its base models to the end of its b
   assert.deepEqual(
     knob!.draws.map(({ level, paradigm, half, most, budget }) => [level, paradigm, half, most, budget]),
     [
-      ['never', 'reason-rft-zero', null, null, 32],
-      ['never', 'reason-rft', 32, 32, 32],
-      ['1-in-7', 'reason-rft-zero', 16, null, 32],
-      ['1-in-7', 'reason-rft', 0, 16, 32],
+      ['never', 'reason-rft-zero', null, null, 64],
+      ['never', 'reason-rft', 64, 64, 64],
+      ['1-in-7', 'reason-rft-zero', 32, null, 64],
+      ['1-in-7', 'reason-rft', 0, 32, 64],
     ],
   );
   const [first, second] = knob!.findings.map(({ text }) => text) as [string, string];
@@ -131,8 +131,8 @@ test('the gain of a task is from the mean of its base models to the end of its b
     first,
     'Visual counting, never worked out in pretraining: the base model works out none of 8 completions, at most 32.4 %; the right ' +
       'solution has a probability of 2.5e-9. After stage 1 it works out 4 of 8 completions, 50.0 % [21.5 %, 78.5 %]; the right solution has a ' +
-      'probability of 0.25. Reason-RFT-Zero does not reach half of the gain (62.5 %) within 32 completions. Reason-RFT reaches half of the ' +
-      'gain (62.5 %) within 32 completions, and nine tenths (92.5 %) within 32 completions. CoT-SFT, which draws none, has 50.0 % [15.0, 85.0] ' +
+      'probability of 0.25. Reason-RFT-Zero does not reach half of the gain (62.5 %) within 64 completions. Reason-RFT reaches half of the ' +
+      'gain (62.5 %) within 64 completions, and nine tenths (92.5 %) within 64 completions. CoT-SFT, which draws none, has 50.0 % [15.0, 85.0] ' +
       'in domain.',
   );
   assert.match(second, /Reason-RFT reaches half of the gain \(62\.5 %\) before its first completion, and nine tenths/);
