@@ -7,7 +7,6 @@ import { TASKS, type TaskName, type TestSet, testSetNamed } from '../tasks/tasks
 import { type GrpoSettings, REASON_RFT_GRPO } from '../train/grpo-settings.js';
 import { REASON_RFT_SFT, type SftSettings } from '../train/sft.js';
 import { ABLATIONS, type AblationName } from './ablation-names.js';
-import type { CurveSettings } from './cells/learning-curve.js';
 import { type KnobSettings, STANDARD_KNOB, TINY_KNOB } from './knob-settings.js';
 
 /** Whose words rationales are in: an annotator's, or the base model's own, in the notation that its pretraining shows. */
@@ -32,8 +31,11 @@ export interface SharedSettings {
   cotSft: SftSettings;
   stageOne: SftSettings;
   grpo: GrpoSettings;
-  /** The learning curves of Reason-RFT-Zero and Reason-RFT on all rows. Default: none. */
-  curve?: CurveSettings;
+  /**
+   * The learning curves of Reason-RFT-Zero and Reason-RFT on all rows (`cells/learning-curve.ts`): the steps between two points, and the items
+   * of each test set. Default: none.
+   */
+  curve?: { evaluateEvery: number; items: number };
   /** The settings of GRPO in ablations. */
   ablation: GrpoSettings;
   /** Which ablations there are, of which tasks, with which training seeds. */

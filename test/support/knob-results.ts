@@ -25,7 +25,7 @@ export function madeUpKnob(tasks: readonly TaskName[]): KnobResults {
     levels: [...levels],
     readings: places.flatMap(({ task, level, share }) =>
       (['base', 'stage 1'] as const).map((model) => {
-        const shown = model === 'base' ? share : 0.3 + share;
+        const shown = model === 'base' ? (share < 0.01 ? 0 : share) : 0.3 + share;
         const workedOut = Math.round(DRAWN * shown);
         const interval = wilsonInterval(workedOut, DRAWN);
         const counted = { workedOut, drawn: DRAWN, interval, questions: 400 };
@@ -48,7 +48,7 @@ export function madeUpKnob(tasks: readonly TaskName[]): KnobResults {
           draws,
           accuracy: Object.fromEntries(testSetsOf(task).map((set) => [set, at(draws, set)])),
         }));
-        return { task, level, paradigm, seeds: [1], points };
+        return { task, level, paradigm, seeds: [1], drawsPerStep: 128, points };
       }),
     ),
     cotSft: places.flatMap(({ task, level }) =>
@@ -64,7 +64,15 @@ export function madeUpKnob(tasks: readonly TaskName[]): KnobResults {
     draws: places.flatMap(({ task, level }) =>
       KNOB_DRAWERS.map((paradigm, p) => {
         const half = DRAWS.find((draws) => draws >= HALVES[level]![p]!) ?? null;
-        return { task, level, paradigm, half, most: half && half < 3000 ? 2 * half : null, budget: 6400 };
+        return {
+          task,
+          level,
+          paradigm,
+          half,
+          most: half && half < 3000 ? 2 * half : null,
+          budget: 6400,
+          drawsPerStep: 128,
+        };
       }),
     ),
     findings: places.map(({ task, level }) => ({

@@ -5,6 +5,7 @@
 
 import { PARADIGM_NAMES } from '../../study/design/paradigms.js';
 import { coinSentences } from '../../study/results/coin.js';
+import { HYPOTHESES_INTRODUCTION, studyHypotheses } from '../../study/results/hypotheses.js';
 import { KNOB_DRAWS_RULE, KNOB_INTRODUCTION } from '../../study/results/knob-wording.js';
 import type { StudyResults } from '../../study/results/results.js';
 import { CLAIM_RULE, intervalSentence, selectionSentence } from '../../study/results/wording.js';
@@ -26,6 +27,7 @@ import {
   controlsTable,
   costTable,
   efficiencyTable,
+  hypothesesTable,
   leakageTable,
   phenomenaTable,
   wordsTable,
@@ -102,6 +104,7 @@ export function resultsPage(
   const numbered = new PageFigures(figures);
   const sections = [
     section('claims', 'The claims', claimsPart(results, numbered)),
+    section('hypotheses', 'The hypotheses', hypothesesPart(results)),
     section('paradigms', 'The paradigms', paradigmsPart(results, numbered)),
     section('data-efficiency', 'Data efficiency', efficiencyPart(results, numbered)),
     section('knob', 'The knob and the budget', knobPart(results, numbered)),
@@ -141,7 +144,7 @@ ${sections.map(({ html }) => html).join('\n')}
 }
 
 /** The sections that are open at first. A page with all of them open is forty screens long; a link to a section opens it. */
-const OPEN_SECTIONS: readonly string[] = ['claims', 'paradigms', 'missing'];
+const OPEN_SECTIONS: readonly string[] = ['claims', 'hypotheses', 'paradigms', 'missing'];
 
 /** A section, which folds; its HTML is empty where it has nothing to show. */
 function section(id: string, title: string, content: string) {
@@ -181,6 +184,11 @@ function claimsPart(results: StudyResults, figures: PageFigures): string {
     htmlTable(claimsTable(results)),
     ...TASK_NAMES.flatMap((task) => [figures.show('claims', task), tableHtml(comparisonsTable(results, task))]),
   );
+}
+
+function hypothesesPart(results: StudyResults): string {
+  const table = hypothesesTable(studyHypotheses(results));
+  return table.rows.length > 0 ? stacked(paragraph(HYPOTHESES_INTRODUCTION), htmlTable(table)) : '';
 }
 
 function paradigmsPart(results: StudyResults, figures: PageFigures): string {

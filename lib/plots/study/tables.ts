@@ -2,6 +2,7 @@
 
 import { PARADIGM_NAMES, PARADIGMS } from '../../study/design/paradigms.js';
 import { CONTROL_RULE, controlText, rationalesSentence } from '../../study/results/control-wording.js';
+import type { Hypothesis } from '../../study/results/hypotheses.js';
 import { PAPER } from '../../study/results/paper.js';
 import type { ClaimComparison, ClaimVerdict, Estimate, Phenomenon, StudyResults } from '../../study/results/results.js';
 import {
@@ -53,6 +54,20 @@ export function claimsTable({ claims }: StudyResults): HtmlTable {
       claim,
       { text: verdict, mark: VERDICT_MARKS[verdict] },
       { text, prose: true },
+    ]),
+  };
+}
+
+/** A line for each hypothesis: its verdict, and what that rests on. */
+export function hypothesesTable(hypotheses: readonly Hypothesis[]): HtmlTable {
+  return {
+    caption: 'The hypotheses, as they were written before the study was run',
+    heads: [['', 'hypothesis', 'verdict', 'in numbers']],
+    rows: hypotheses.map(({ number, statement, verdict, findings }) => [
+      { text: String(number), head: true },
+      { text: statement, prose: true },
+      { text: verdict, mark: VERDICT_MARKS[verdict] },
+      { text: findings.join(' '), prose: true },
     ]),
   };
 }

@@ -32,6 +32,8 @@ export interface KnobCurve {
   level: string;
   paradigm: KnobDrawer;
   seeds: number[];
+  /** The completions of a step. */
+  drawsPerStep: number;
   /** The first is that of 0 completions: the base model, or stage 1. */
   points: KnobPoint[];
 }
@@ -64,6 +66,8 @@ export interface KnobDraws {
   half: number | null;
   most: number | null;
   budget: number;
+  /** The completions of a step. */
+  drawsPerStep: number;
 }
 
 /** All of it. */

@@ -91,7 +91,8 @@ function curveOf(study: Study, task: TaskName, level: KnobLevel, paradigm: KnobD
     const accuracy = Object.fromEntries(testSetsOf(task).map((set) => [set, accuracyAt(set, place)]));
     return { draws: drawsAfter(first.cell, row.step), accuracy };
   });
-  return { task, level: level.name, paradigm, seeds: runs.map(({ seed }) => seed), points };
+  const drawsPerStep = drawsAfter(first.cell, 1);
+  return { task, level: level.name, paradigm, seeds: runs.map(({ seed }) => seed), drawsPerStep, points };
 }
 
 /** @throws Error naming a step that lacks the accuracy on a test set */
@@ -132,10 +133,13 @@ function gainOf(curves: readonly KnobCurve[], task: TaskName): KnobGain | undefi
 }
 
 /** The draws of a run to half and to nine tenths of its task's gain: of the first point that is as high. */
-function drawsOf({ task, level, paradigm, points }: KnobCurve, gains: readonly KnobGain[]): KnobDraws | undefined {
+function drawsOf(
+  { task, level, paradigm, drawsPerStep, points }: KnobCurve,
+  gains: readonly KnobGain[],
+): KnobDraws | undefined {
   const gain = gains.find((candidate) => candidate.task === task);
   if (!gain) return undefined;
   const drawsTo = (accuracy: number) => points.find((point) => inDomain(task, point) >= accuracy)?.draws ?? null;
   const budget = points.at(-1)!.draws;
-  return { task, level, paradigm, half: drawsTo(gain.half), most: drawsTo(gain.most), budget };
+  return { task, level, paradigm, half: drawsTo(gain.half), most: drawsTo(gain.most), budget, drawsPerStep };
 }

@@ -3,6 +3,7 @@ import { TASK_NAMES, type TaskName, TEST_SET_NAMES, testSetsOf } from '../../tas
 import { PARADIGM_NAMES } from '../design/paradigms.js';
 import { coinSentences } from './coin.js';
 import { leakageSentence } from './control-wording.js';
+import { studyHypotheses } from './hypotheses.js';
 import type { Estimate, StudyResults } from './results.js';
 import { headSentences, missingSentence, percentText, seenText } from './wording.js';
 
@@ -18,8 +19,17 @@ export function studyResultsText(results: StudyResults): string {
   return [
     headSentences(results),
     ...TASK_NAMES.flatMap((task) => taskText(results, task)),
+    ...hypothesesText(results),
     missingSentence(results.missing),
   ].join('\n\n');
+}
+
+function hypothesesText(results: StudyResults): string[] {
+  const lines = studyHypotheses(results).map(
+    ({ number, statement, verdict, findings }) =>
+      `hypothesis ${number}: ${verdict}. ${statement} ${findings.join(' ')}`,
+  );
+  return lines.length > 0 ? [lines.join('\n')] : [];
 }
 
 function taskText(results: StudyResults, task: TaskName): string[] {

@@ -74,7 +74,7 @@ test('a bound has a hollow triangle that points to where the true value lies', (
     )!;
   const { symbol } = dots(knob, 'reason-rft-zero').marker;
   const whole = paradigmStyle('reason-rft-zero').marker;
-  // 'never': none worked out, half not reached. '1 in 10,000': none worked out, reached.
+  // 'never': none worked out, half not reached. '1-in-1000': none worked out, reached.
   assert.deepEqual(symbol, ['triangle-nw-open', 'triangle-left-open', whole, whole]);
   // Zero works with the base model's share, Reason-RFT with stage 1's.
   const share = (model: string) =>
