@@ -34,7 +34,7 @@ export const HYPOTHESES_INTRODUCTION =
   'intervals of a part lie the other way round.';
 
 /** A measured share of worked-out draws from which on a first phase is to save little. */
-const OFTEN = 0.01;
+const FREQUENT = 0.01;
 /** The steps' draws that a first phase may save there. */
 const LITTLE = 10;
 
@@ -148,50 +148,77 @@ function between(results: StudyResults, task: TaskName): Finding {
   return { verdict, text: `${TASKS[task].title}: ${numbers.join(', ')}: ${verdict}.` };
 }
 
-/** The three parts of the third hypothesis on a task. Curves of one seed have no interval over seeds, so that these are readings of points. */
+/** What the knob found from one base model: how often that works a question out, and the completions to half of the gain. */
+interface Level {
+  name: string;
+  /** The measured share of worked-out completions. */
+  share: number;
+  zero: KnobDraws;
+  rft: KnobDraws;
+}
+
+/** The completions to half of the gain; infinitely many where the budget did not reach. */
+const toHalf = ({ half }: KnobDraws) => half ?? Number.POSITIVE_INFINITY;
+
+/** The three parts of the third hypothesis on a task. Most curves have one seed and so no interval over seeds; their points are read as they are. */
 function knobFindings(knob: KnobResults, task: TaskName): Finding[] {
-  const levels = knob.levels
-    .flatMap(({ name }) => {
-      const reading = knob.readings.find((row) => row.task === task && row.level === name && row.model === 'base');
-      const [zero, rft] = (['reason-rft-zero', 'reason-rft'] as const).map((paradigm) =>
-        knob.draws.find((row) => row.task === task && row.level === name && row.paradigm === paradigm),
-      );
-      return reading && zero && rft ? [{ name, share: reading.workedOut / reading.drawn, zero, rft }] : [];
-    })
-    .sort((a, b) => a.share - b.share);
+  const levels = levelsByShare(knob, task);
   if (levels.length < knob.levels.length) return [missing(task)];
-  const { title } = TASKS[task];
-  const toHalf = ({ half }: KnobDraws) => half ?? Number.POSITIVE_INFINITY;
-  const zeroDraws = levels.map(({ zero }) => toHalf(zero));
-  const neverRises = zeroDraws.every((draws, i) => i === 0 || draws <= zeroDraws[i - 1]!);
-  const falls = neverRises && zeroDraws.at(-1)! < zeroDraws[0]!;
+  const parts = [fallingDraws(levels), savedDraws(levels), ...neverFound(levels)];
+  return parts.map(({ verdict, text }) => ({ verdict, text: `${TASKS[task].title}: ${text}` }));
+}
+
+/** The levels that are finished, by their measured share. */
+function levelsByShare({ levels, readings, draws }: KnobResults, task: TaskName): Level[] {
+  const finished = levels.flatMap(({ name }): Level[] => {
+    const isHere = (row: { task: TaskName; level: string }) => row.task === task && row.level === name;
+    const reading = readings.find((row) => isHere(row) && row.model === 'base');
+    const zero = draws.find((row) => isHere(row) && row.paradigm === 'reason-rft-zero');
+    const rft = draws.find((row) => isHere(row) && row.paradigm === 'reason-rft');
+    return reading && zero && rft ? [{ name, share: reading.workedOut / reading.drawn, zero, rft }] : [];
+  });
+  return finished.sort((a, b) => a.share - b.share);
+}
+
+/** Whether Zero draws fewer completions the more is worked out: nowhere more than at the level before, and fewer at the last than at the first. */
+function fallingDraws(levels: readonly Level[]): Finding {
+  const draws = levels.map(({ zero }) => toHalf(zero));
+  const rises = draws.some((count, i) => i > 0 && count > draws[i - 1]!);
+  const falls = !rises && draws.at(-1)! < draws[0]!;
   const words = levels.map(
     ({ zero, share }) => `${zero.half ?? `over ${zero.budget}`} at ${(100 * share).toFixed(2)} %`,
   );
-  // Where neither gets there, nothing is known of what is saved.
-  const often = levels.filter(({ share, zero, rft }) => share >= OFTEN && (zero.half !== null || rft.half !== null));
-  const saved = often.map(({ zero, rft }) => toHalf(zero) - toHalf(rft));
-  const little = often.map(({ zero }, i) => saved[i]! <= LITTLE * zero.drawsPerStep);
-  const never = levels.find(({ name }) => name === 'never');
+  return {
+    verdict: falls ? 'holds' : rises ? 'contradicted' : 'not shown',
+    text: `Reason-RFT-Zero draws ${words.join(', ')}.`,
+  };
+}
+
+/** Whether stage 1 saves little where worked-out completions are frequent. Where neither gets there, nothing is known of what is saved. */
+function savedDraws(levels: readonly Level[]): Finding {
+  const frequent = levels.filter(
+    ({ share, zero, rft }) => share >= FREQUENT && (zero.half !== null || rft.half !== null),
+  );
+  if (frequent.length === 0)
+    return { verdict: 'not shown', text: 'from no base model that works out 1 in 100 does either get there.' };
+  const saved = frequent.map(({ zero, rft }) => toHalf(zero) - toHalf(rft));
+  const isLittle = frequent.every(({ zero }, i) => saved[i]! <= LITTLE * zero.drawsPerStep);
+  const words = saved.map((draws) => (Number.isFinite(draws) ? String(draws) : 'more than the budget'));
+  return {
+    verdict: isLittle ? 'holds' : 'contradicted',
+    text: `where 1 in 100 or more are worked out, stage 1 saves ${words.join(', ')} completions.`,
+  };
+}
+
+/** Whether Zero finds nothing from the base model that never works out, if the knob has that one. */
+function neverFound(levels: readonly Level[]): Finding[] {
+  const half = levels.find(({ name }) => name === 'never')?.zero.half;
+  if (half === undefined) return [];
+  const words = half === null ? 'does not get there' : `gets there within ${half} completions`;
   return [
     {
-      verdict: falls ? 'holds' : neverRises ? 'not shown' : 'contradicted',
-      text: `${title}: Reason-RFT-Zero draws ${words.join(', ')}.`,
+      verdict: half === null ? 'holds' : 'contradicted',
+      text: `from the base model that never works out, Reason-RFT-Zero ${words}.`,
     },
-    {
-      verdict: often.length === 0 ? 'not shown' : little.every(Boolean) ? 'holds' : 'contradicted',
-      text:
-        often.length === 0
-          ? `${title}: from no base model that works out 1 in 100 does either get there.`
-          : `${title}, where 1 in 100 or more are worked out: stage 1 saves ${saved.map((draws) => (Number.isFinite(draws) ? draws : 'more than the budget')).join(', ')} completions.`,
-    },
-    ...(never
-      ? [
-          {
-            verdict: never.zero.half === null ? ('holds' as const) : ('contradicted' as const),
-            text: `${title}: from the base model that never works out, Reason-RFT-Zero ${never.zero.half === null ? 'does not get there' : `gets there within ${never.zero.half} completions`}.`,
-          },
-        ]
-      : []),
   ];
 }

@@ -150,7 +150,7 @@ test('the knob: fewer draws the more is worked out, little saved where it is oft
     falls,
     'Visual counting: Reason-RFT-Zero draws over 6400 at 0.00 %, 5120 at 0.00 %, 2560 at 1.00 %, 1024 at 14.28 %.',
   );
-  assert.equal(saved, 'Visual counting, where 1 in 100 or more are worked out: stage 1 saves 1280, -256 completions.');
+  assert.equal(saved, 'Visual counting: where 1 in 100 or more are worked out, stage 1 saves 1280, -256 completions.');
   assert.equal(never, 'Visual counting: from the base model that never works out, Reason-RFT-Zero does not get there.');
 });
 
