@@ -130,10 +130,11 @@ static napi_value RemoveFunction(napi_env env, napi_callback_info info) {
  * Blocks signals in this thread and in those that it starts from here on, which are TensorFlow's. Node's other threads take them; where a
  * signal is taken does not matter, as libuv's handler only writes a byte to a pipe.
  *
- * oneDNN's matrix products for AVX-512 let the stack pointer point elsewhere while they compute. A handler that runs in such a moment writes
- * its frame there, over whatever lies on the heap, and the process dies later, at some free(). An interrupt, or a child that ends, was
- * enough for it (oneDNN in TensorFlow 2.21; it happens with ONEDNN_MAX_CPU_ISA=AVX512_CORE and not with AVX2). Faults stay unblocked, and
- * so does SIGPROF, which V8's profiler sends to this very thread.
+ * A signal handler that runs on a thread of oneDNN's matrix products for AVX-512 corrupts the heap, and the process dies later, at some
+ * free(). We saw it with TensorFlow 2.21 after some thousand signals, in a product that was freeing its memory, and never with
+ * ONEDNN_MAX_CPU_ISA=AVX2. So we take it that these products use the stack pointer for something else meanwhile, and that the handler
+ * writes its frame there. An interrupt is such a signal, and so is the end of a child process. Faults stay unblocked, and so does SIGPROF,
+ * which V8's profiler sends to this very thread.
  */
 static void KeepSignalsOffThisThread() {
   sigset_t signals;

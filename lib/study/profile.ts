@@ -236,7 +236,8 @@ const STANDARD_GRPO: GrpoSettings = deepFreeze({
 });
 
 /**
- * The profile that the study's tables rest on: test sets of the paper's sizes and three seeds, within two and a half hours of two cores.
+ * The profile of the study: test sets of the paper's sizes and three seeds. It is to end within two and a half hours on two cores. By the
+ * times of single cells it takes nearly three, most of them for the long answers of spatial transformation.
  * What its lengths and rates were chosen by is written in `data/notes/second-edition.md`.
  *
  * As in the paper, SFT passes once over its 3,200 rows, and stage 1 has 5 % of them; it passes over these three times. GRPO draws 5,120

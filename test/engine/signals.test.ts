@@ -1,4 +1,4 @@
-/** Signals while TensorFlow computes: oneDNN's matrix products for AVX-512 do not survive a handler on their own thread. */
+/** Signals while TensorFlow computes: where oneDNN's matrix products use AVX-512, the heap does not survive a handler on their thread. */
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,7 +1,7 @@
 /**
- * The hypotheses of the study's second edition, judged from its results. They were written before it was run, and so were the rules by which
- * they are judged (`data/notes/second-edition.md`, "Hypotheses, and what counts as shown"). Its sixth is not judged: the phenomena of
- * training are told task by task (`phenomena.ts`).
+ * The hypotheses of the study's second edition, judged from its results. They were written before it was run (`data/notes/second-edition.md`,
+ * "Hypotheses, and what counts as shown"). Some rules were made exact while it ran; a dated line there says which. The sixth hypothesis is
+ * not judged: the phenomena of training are told task by task (`phenomena.ts`).
  */
 import { TASK_NAMES, TASKS, type TaskName } from '../../tasks/tasks.js';
 import { PARADIGM_NAMES, type Paradigm } from '../design/paradigms.js';
@@ -29,7 +29,7 @@ interface Finding {
 
 /** What the hypotheses are, for those who read the results alone. */
 export const HYPOTHESES_INTRODUCTION =
-  'These hypotheses were written before the study was run, with the rules by which they are judged. One thing lies above another where the two ' +
+  'These hypotheses were written before the study was run; the design says which rules were made exact while it ran. One thing lies above another where the two ' +
   '95 % intervals do not overlap. A hypothesis holds where each of its parts does (the second, where one does), and is contradicted where the ' +
   'intervals of a part lie the other way round.';
 
