@@ -10,10 +10,12 @@ import {
   controlsTable,
   costTable,
   efficiencyTable,
+  hypothesesTable,
   leakageTable,
   phenomenaTable,
   wordsTable,
 } from '../../../lib/plots/study/tables.js';
+import { studyHypotheses } from '../../../lib/study/results/hypotheses.js';
 import type { Estimate } from '../../../lib/study/results/results.js';
 import { madeUpResults } from '../../support/study-results.js';
 
@@ -147,4 +149,20 @@ test('every row of every table fits its heads', () => {
     assert.ok(rows.length > 0, caption);
     for (const row of [...heads, ...rows]) assert.equal(width(row), heads.at(-1)!.length, caption);
   }
+});
+
+test('hypotheses: a line for each, with its verdict and all that it rests on', () => {
+  const hypotheses = studyHypotheses(made);
+  const { rows } = hypothesesTable(hypotheses);
+  assert.deepEqual(
+    rows.map((row) => text(row[0]!)),
+    ['1', '2', '3', '4', '5'],
+  );
+  const [, , verdict, numbers] = rows[0]!;
+  // Generalization is made up as not shown on each task.
+  assert.deepEqual(verdict, { text: 'not shown', mark: 'open' });
+  assert.equal(
+    text(numbers!),
+    'Visual counting: not shown. Structure perception: not shown. Spatial transformation: not shown.',
+  );
 });
