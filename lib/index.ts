@@ -156,6 +156,7 @@ export { type StudySelection, studyGrid } from './study/design/study-grid.js';
 export type { Sweep } from './study/design/sweep.js';
 export { type Profile, QUICK, STANDARD, TINY } from './study/profile.js';
 export { computeResults } from './study/results/compute-results.js';
+export { studyHypotheses } from './study/results/hypotheses.js';
 export { refuseLeakage, sharedScenes } from './study/results/leakage.js';
 export { readResults, type StudyResults, writeResults } from './study/results/results.js';
 export { type SweepOutcome, sweep } from './study/results/sweep.js';
@@ -194,6 +195,7 @@ export {
   controlsTable,
   costTable,
   efficiencyTable,
+  hypothesesTable,
   leakageTable,
   phenomenaTable,
   wordsTable,

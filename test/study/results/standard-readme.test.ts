@@ -3,8 +3,11 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import type { HtmlCell } from '../../../lib/plots/html-table.js';
+import { knobTable } from '../../../lib/plots/study/knob-table.js';
 import { EFFICIENCY_PARADIGMS } from '../../../lib/study/design/data-efficiency.js';
 import { PARADIGM_NAMES, PARADIGMS } from '../../../lib/study/design/paradigms.js';
+import { studyHypotheses } from '../../../lib/study/results/hypotheses.js';
 import { PAPER } from '../../../lib/study/results/paper.js';
 import { type Estimate, readResults } from '../../../lib/study/results/results.js';
 import { openStudy, repositoryRoot } from '../../../lib/study/workspace.js';
@@ -31,8 +34,6 @@ function assertRow(cells: readonly string[]) {
 test('accuracy of each paradigm on each task, and the paper’s', () => {
   for (const task of TASK_NAMES)
     for (const paradigm of PARADIGMS) {
-      // The first edition has the paper's five alone.
-      if (!results.paradigms.some((row) => row.paradigm === paradigm)) continue;
       const ours = testSetsOf(task).map((set) =>
         shareText(
           results.paradigms.find((row) => row.task === task && row.paradigm === paradigm && row.testSet === set)!
@@ -40,7 +41,8 @@ test('accuracy of each paradigm on each task, and the paper’s', () => {
         ),
       );
       const paper = PAPER.filter((row) => row.task === task && row.paradigm === paradigm && row.model === '2B');
-      assertRow([PARADIGM_NAMES[paradigm], ...ours, paper.map(({ accuracy }) => percent(accuracy)).join(', ')]);
+      const papers = paper.map(({ accuracy }) => percent(accuracy)).join(', ');
+      assertRow([PARADIGM_NAMES[paradigm], ...ours, papers || 'none']);
     }
 });
 
@@ -56,15 +58,34 @@ test('accuracy on fewer rows', () => {
   }
 });
 
-test('each comparison of each claim, with its verdict', () => {
-  for (const { comparisons } of results.claims)
-    for (const { testSet, first, second, firstAccuracy, secondAccuracy, difference, verdict } of comparisons) {
+test('each comparison of each claim and beside it, with its verdict', () => {
+  for (const { comparisons, beside = [] } of results.claims)
+    for (const { testSet, first, second, firstAccuracy, secondAccuracy, difference, verdict } of [
+      ...comparisons,
+      ...beside,
+    ]) {
       const numbers = [shareText(firstAccuracy), shareText(secondAccuracy), differenceText(difference)];
       assertRow([`${first} against ${second}`, TEST_SET_NAMES[testSet], ...numbers, verdict]);
     }
   for (const task of TASK_NAMES) {
     const claims = results.claims.filter((claim) => claim.task === task);
     for (const { claim } of claims) assert.ok(page.includes(`| ${task} | ${claim} | `), `${task}: ${claim}`);
+  }
+});
+
+test('each hypothesis with its verdict', () => {
+  const hypotheses = studyHypotheses(results);
+  assert.equal(hypotheses.length, 5);
+  for (const { number, statement, verdict, findings } of hypotheses)
+    assertRow([String(number), statement, verdict, findings.join(' ')]);
+});
+
+test('the knob: how often each start works a question out, and what its runs draw', () => {
+  const textOf = (cell: HtmlCell) => (typeof cell === 'string' ? cell : cell.text);
+  for (const task of TASK_NAMES) {
+    const { rows } = knobTable(results, task);
+    assert.equal(rows.length, 8, 'two runs from each of four base models');
+    for (const row of rows) assertRow([task, ...row.map(textOf)]);
   }
 });
 
@@ -81,6 +102,8 @@ test('ablations, controls, words and leakage', () => {
     assertRow([task, TEST_SET_NAMES[testSet], shareText(accuracy), percent(chance)]);
   for (const { task, testSet, annotators, own, difference } of results.words)
     assertRow([task, TEST_SET_NAMES[testSet], shareText(annotators), shareText(own), differenceText(difference)]);
-  for (const { task, testItems, trainingRows, sharedScenes, sharedQuestions } of results.leakage)
-    assertRow([task, ...[testItems, trainingRows, sharedScenes, sharedQuestions].map((n) => n.toLocaleString('en'))]);
+  for (const { task, testItems, trainingRows, sharedScenes, sharedQuestions, pretrainedScenes } of results.leakage) {
+    const counts = [testItems, trainingRows, sharedScenes, sharedQuestions, pretrainedScenes!];
+    assertRow([task, ...counts.map((count) => count.toLocaleString('en'))]);
+  }
 });
