@@ -28,8 +28,10 @@ import { checkGrpo } from '../../../lib/train/grpo-settings.js';
 import { canonicalJson, type Json } from '../../../lib/train/run-configuration.js';
 import { checkSft, sftSteps } from '../../../lib/train/sft.js';
 
-const study: Study = { profile: QUICK, folder: '/nowhere', base: '/nowhere' };
-const studyWith = (changes: Partial<typeof QUICK>): Study => ({ ...study, profile: { ...QUICK, ...changes } });
+/** As `quick`, in an annotator's words, so that it can have every ablation. */
+const ANNOTATORS = { ...QUICK, rationales: 'annotator', ablations: { ...QUICK.ablations, names: ABLATIONS } } as const;
+const study: Study = { profile: ANNOTATORS, folder: '/nowhere', base: '/nowhere' };
+const studyWith = (changes: Partial<typeof QUICK>): Study => ({ ...study, profile: { ...ANNOTATORS, ...changes } });
 const text = (value: unknown) => canonicalJson(value as Json);
 const only = (part: GridPart): StudySelection => ({ ...WHOLE_STUDY, parts: [part] });
 
@@ -55,16 +57,16 @@ test('cells of three seeds, counted by hand', () => {
   const count = (part?: GridPart) => studyGrid(three, part && only(part)).length;
   // A task: the base model; stage 1 and six paradigms of three seeds.
   assert.equal(count('paradigms'), 3 * (1 + 7 * 3));
-  // A task: 6,400 rows, stage 1 and the paper's four: 5 x 3. 320 rows: four and a stage 1 of 160, 5 x 3.
-  // 800, 1,600, 3,200: four of one seed, whose stage 1 is that of all rows.
-  assert.equal(count('efficiency'), 3 * (5 * 3 + 5 * 3 + 3 * 4));
+  // A task: 6,400 rows, stage 1 and the paper's four: 5 x 3. 320 rows: four of three seeds, 800, 1,600, 3,200: four of one seed. The
+  // stage 1 of all of these, 160 rows, is that of all rows.
+  assert.equal(count('efficiency'), 3 * (5 * 3 + 4 * 3 + 3 * 4));
   // A task, the first seed: shuffled labels, and the other words.
   assert.equal(count('controls'), 3 * 2);
   // Counting, one seed: the base and its stage 1; reward 2 more, group size 2, KL 2, loss 2, temperature 3; CoT rows 3 more and
   // 2 stages; words 1 and 1; curation 2 and 2; start checkpoint 2 and 2.
   assert.equal(count('ablations'), 2 + 2 + 2 + 2 + 2 + 3 + 5 + 2 + 4 + 4);
-  // Efficiency at all rows with the paradigms; the ablations' stage 1, and that of 1,600 rows, which is CoT-SFT on as many.
-  const shared = 3 * 5 * 3 + 1 + 1;
+  // Efficiency at all rows with the paradigms; the ablations' stage 1.
+  const shared = 3 * 5 * 3 + 1;
   assert.equal(count(), GRID_PARTS.reduce((sum, part) => sum + count(part), 0) - shared);
   // One name in every part.
   const names = new Set(studyGrid(three).map(({ name }) => name));
@@ -127,7 +129,7 @@ test('5 % of the rows and all rows are points of the curve, and have every seed'
     for (const task of TASK_NAMES) {
       const own = { ...study, profile };
       const rows = efficiencyRows(own, task);
-      assert.ok(rows.length >= 3 && rows.includes(fewRows(own, task)));
+      assert.ok(rows.length >= 2 && rows.includes(fewRows(own, task)));
       assert.equal(rows.at(-1), taskProfile(profile, task).trainRows);
       assert.deepEqual(
         rows,
@@ -153,16 +155,16 @@ test('fewer rows: SFT makes one pass but 50 steps at least; Reason-RFT halves th
   );
   const rft = (rows: number) => at('reason-rft', rows) as GrpoCell;
   assert.deepEqual(
-    [320, 1600, 3200, 6400].map((rows) => [(rft(rows).start as SftCell).rows[1], ...rft(rows).rows]),
+    [200, 320, 1600, 6400].map((rows) => [(rft(rows).start as SftCell).rows[1], ...rft(rows).rows]),
     [
+      [100, 100, 200],
       [160, 160, 320],
-      [320, 320, 1600],
-      [320, 320, 3200],
-      [320, 320, 6400],
+      [160, 160, 1600],
+      [160, 160, 6400],
     ],
   );
-  // As many steps as at all rows, 320 / 32 = 10: of 160 rows two passes.
-  assert.equal(steps(rft(320).start as SftCell), 10);
+  // As many steps as at all rows, 3 x 160 / 32 = 15: of 100 rows 4.8 passes.
+  assert.deepEqual([steps(rft(200).start as SftCell), steps(rft(6400).start as SftCell)], [15, 15]);
   assert.deepEqual(rft(320).settings, paradigmCell(study, 'reason-rft', 'counting').settings);
   const standard = { ...study, profile: STANDARD };
   const whole = paradigmCell(standard, 'reason-rft', 'transformation');
@@ -217,17 +219,16 @@ test('the settings of ablations, by name', () => {
     'exact + format',
   ]);
   assert.deepEqual(names('counting', 'KL weight'), ['0', '[0.04]', '0.1']);
-  assert.deepEqual(names('counting', 'Start checkpoint'), ['[1 pass]', '2 passes', '4 passes']);
-  assert.deepEqual(names('counting', 'CoT rows in stage 1'), ['none', '[320]', '640', '1600']);
+  assert.deepEqual(names('counting', 'Start checkpoint'), ['[3 passes]', '6 passes', '12 passes']);
+  assert.deepEqual(names('counting', 'CoT rows in stage 1'), ['none', '[160]', '320', '800']);
   assert.deepEqual(names('counting', 'Curation of stage 1'), ['[curated]', '25 % spoiled', '50 % spoiled']);
-  // The base and its 19 variants; the stage 1 that they share is also a paradigm's, and that of 1,600 rows is
-  // CoT-SFT on as many, which evaluate them.
+  // The base and its 19 variants; the stage 1 that they share is also a paradigm's, which evaluates it.
   const evaluated = studyGrid(study, only('ablations')).filter(({ evaluations }) => evaluations.length > 0);
-  assert.equal(evaluated.length, 1 + 19 + 2);
+  assert.equal(evaluated.length, 1 + 19 + 1);
   const measured = studyGrid(study, only('ablations')).filter(({ heldOut }) => heldOut);
   assert.deepEqual(
     measured.map(({ cell }) => (cell as SftCell).settings.epochs).sort((a, b) => a - b),
-    [1, 2, 4],
+    [3, 6, 12],
   );
 });
 
