@@ -117,13 +117,14 @@ function evaluated(name: string, cell: Cell): GridCell {
 
 function planParadigms(plan: Plan, study: Study, task: TaskName): void {
   const zeroShot = paradigmCell(study, 'zero-shot', task);
-  // It is asked in the style of Reason-RFT-Zero too, because the gain from reinforcement is measured from there.
-  const styles = [PARADIGM_PROMPTS['zero-shot'], PARADIGM_PROMPTS['reason-rft-zero']];
-  const evaluations = testSetsOf(task).flatMap((set) => styles.map((style) => ({ set, style })));
-  plan.add('paradigms', { name: `${task}/zero-shot`, cell: zeroShot, evaluations });
+  // The gain from reinforcement is measured in domain: from the base model, asked in the style of Reason-RFT-Zero too, and from stage 1.
+  const inTags = { set: 'id', style: PARADIGM_PROMPTS['reason-rft-zero'] } as const;
+  const bare = testSetsOf(task).map((set) => ({ set, style: PARADIGM_PROMPTS['zero-shot'] }));
+  plan.add('paradigms', { name: `${task}/zero-shot`, cell: zeroShot, evaluations: [...bare, inTags] });
   for (const seed of study.profile.seeds) {
     const named = (name: string) => `${task}/${name}/seed ${seed}`;
-    plan.add('paradigms', evaluated(named('stage 1'), stageOneCell(study, task, seed)));
+    const stageOne = stageOneCell(study, task, seed);
+    plan.add('paradigms', { name: named('stage 1'), cell: stageOne, evaluations: [inTags] });
     for (const paradigm of TRAINED_PARADIGMS) {
       plan.add('paradigms', evaluated(named(paradigm), paradigmCell(study, paradigm, task, seed)));
     }

@@ -104,11 +104,11 @@ test('paradigms are asked about every test set as they are trained; the base mod
   ]);
   assert.deepEqual(
     asked('transformation/zero-shot').map(({ set, style }) => `${set} ${style}`),
-    ['id direct', 'id think', 'ood-left direct', 'ood-left think', 'ood-right direct', 'ood-right think'],
+    ['id direct', 'ood-left direct', 'ood-right direct', 'id think'],
   );
   assert.deepEqual(
     asked('structure/stage 1/seed 1').map(({ set, style }) => `${set} ${style}`),
-    ['id think', 'ood think'],
+    ['id think'],
   );
 });
 
