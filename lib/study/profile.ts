@@ -249,8 +249,8 @@ const STANDARD_GRPO: GrpoSettings = deepFreeze({
 });
 
 /**
- * The profile of the study: test sets of the paper's sizes and three seeds. It is to end within two and a half hours on two cores. By the
- * times of single cells it takes nearly three, most of them for the long answers of spatial transformation.
+ * The profile of the study: test sets of the paper's sizes and three seeds. It is to end within two and a half hours on two cores, with
+ * three workers, but has not been run whole yet. The long answers of spatial transformation take most of it.
  * What its lengths and rates were chosen by is written in `data/notes/second-edition.md`.
  *
  * As in the paper, SFT passes once over its 3,200 rows, and stage 1 has 5 % of them; it passes over these three times. GRPO draws 5,120
