@@ -30,12 +30,15 @@ export interface ScoreBias {
   tensors: readonly tf.Tensor[];
   /** The bias of `length` queries from `start`, of or broadcastable to `[batch, 1, 1, length, seen]`. */
   at(tensors: readonly tf.Tensor[], start: number, length: number): tf.Tensor;
+  /** Whether it forbids every key behind a query. A chunk then passes over the keys behind its last query. Default: false. */
+  isCausal?: boolean;
 }
 
 /** A bias that is there as a whole: `[batch, 1, 1, tokens, seen]`, or `[batch, 1, 1, 1, seen]` for all queries. */
-export function tensorBias(bias: tf.Tensor): ScoreBias {
+export function tensorBias(bias: tf.Tensor, isCausal = false): ScoreBias {
   return {
     tensors: [bias],
+    isCausal,
     at: ([bias], start, length) =>
       bias!.shape[3] === 1 ? bias! : tf.slice(bias!, [0, 0, 0, start, 0], [-1, -1, -1, length, -1]),
   };
@@ -61,6 +64,20 @@ export function attendInChunks(
   const perGroup = heads / groups;
   const starts = Array.from({ length: Math.ceil(tokens / chunk) }, (_, i) => i * chunk);
   const lengthAt = (start: number) => Math.min(chunk, tokens - start);
+  /** How many keys the chunk looks at. */
+  const seenAt = (start: number) => (bias.isCausal ? Math.min(start + chunk, seen) : seen);
+  const seenKeys = (x: tf.Tensor, start: number) =>
+    seenAt(start) === seen ? x : tf.slice(x, [0, 0, 0, 0], [-1, -1, seenAt(start), -1]);
+  /** The gradient of the keys or values that the chunk looks at, with zeros for the others. */
+  const ofAllKeys = (gradient: tf.Tensor, start: number) =>
+    seenAt(start) === seen
+      ? gradient
+      : tf.pad(gradient, [
+          [0, 0],
+          [0, 0],
+          [0, seen - seenAt(start)],
+          [0, 0],
+        ]);
   /** The part of `[batch, heads, tokens, n]` that belongs to the chunk at `start`, by key-value heads: `[batch, groups, rows, n]`. */
   const rowsAt = (x: tf.Tensor, start: number) => {
     const part = tf.slice(x, [0, 0, start, 0], [-1, -1, lengthAt(start), -1]);
@@ -71,13 +88,15 @@ export function attendInChunks(
   const scoresAt = (rows: tf.Tensor, k: tf.Tensor, biasTensors: readonly tf.Tensor[], start: number) => {
     const products = tf.mul(batchedProduct(rows, k, true), 1 / Math.sqrt(size));
     // A chunk's bias waits for its rows, as the chunk does.
-    const part = bias.at(
+    const whole = bias.at(
       biasTensors.map((tensor) => runAfter(tensor, rows)),
       start,
       lengthAt(start),
     );
-    const scores = tf.add(tf.reshape(products, [batch, groups, perGroup, lengthAt(start), seen]), part);
-    return tf.reshape(scores, [batch, groups, perGroup * lengthAt(start), seen]);
+    const width = seenAt(start);
+    const part = width === seen ? whole : tf.slice(whole, [0, 0, 0, 0, 0], [-1, -1, -1, -1, width]);
+    const scores = tf.add(tf.reshape(products, [batch, groups, perGroup, lengthAt(start), width]), part);
+    return tf.reshape(scores, [batch, groups, perGroup * lengthAt(start), width]);
   };
 
   const operation = tf.customGrad((...args) => {
@@ -88,9 +107,9 @@ export function attendInChunks(
     for (const start of starts) {
       // One chunk after the other: the graph would else compute all of them at once.
       const rows = start === 0 ? rowsAt(q, start) : runAfter(rowsAt(q, start), outputs.at(-1)!);
-      const scores = scoresAt(rows, k, bias.tensors, start);
+      const scores = scoresAt(rows, seenKeys(k, start), bias.tensors, start);
       const logSum = tf.logSumExp(scores, 3, true);
-      outputs.push(fromRows(batchedProduct(tf.exp(tf.sub(scores, logSum)), v), start));
+      outputs.push(fromRows(batchedProduct(tf.exp(tf.sub(scores, logSum)), seenKeys(v, start)), start));
       logSums.push(fromRows(logSum, start));
     }
     const output = tf.concat(outputs, 2);
@@ -104,14 +123,15 @@ export function attendInChunks(
         const previous = start === 0 ? dy : dk!;
         const rows = runAfter(rowsAt(q, start), previous);
         const slope = runAfter(rowsAt(dy, start), previous);
-        const shares = tf.exp(tf.sub(scoresAt(rows, k, biasTensors, start), rowsAt(logSums, start)));
+        const chunkKeys = seenKeys(k, start);
+        const shares = tf.exp(tf.sub(scoresAt(rows, chunkKeys, biasTensors, start), rowsAt(logSums, start)));
         // d score_ij = share_ij (dy_i . v_j - dy_i . output_i) / sqrt(size)
         const along = tf.sum(tf.mul(slope, rowsAt(output, start)), 3, true);
-        const inner = tf.sub(batchedProduct(slope, v, true), along);
+        const inner = tf.sub(batchedProduct(slope, seenKeys(v, start), true), along);
         const dScores = tf.mul(tf.mul(shares, inner), 1 / Math.sqrt(size));
-        dq.push(fromRows(batchedProduct(dScores, k), start));
-        dk = tf.add(dk!, tf.matMul(dScores, rows, true, false));
-        dv = tf.add(dv!, tf.matMul(shares, slope, true, false));
+        dq.push(fromRows(batchedProduct(dScores, chunkKeys), start));
+        dk = tf.add(dk!, ofAllKeys(tf.matMul(dScores, rows, true, false), start));
+        dv = tf.add(dv!, ofAllKeys(tf.matMul(shares, slope, true, false), start));
       }
       return [tf.concat(dq, 2), dk!, dv!];
     };
