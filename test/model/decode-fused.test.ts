@@ -109,7 +109,8 @@ function assertSame(parameters: ModelWeights, config: ModelConfig, shard: Shard,
   const fused = decodeTwice(decodeChunkFused, parameters, config, shard, sampling);
   for (const name of ['tokens', 'kept', 'done', 'position', 'bias'] as const)
     assert.deepEqual(fused[name], plain[name], name);
-  assertClose(fused.logProbs, plain.logProbs, 1e-5, 'log-probabilities');
+  // Rounding grows through the layers: by 1.4e-5 where the shipped model reads random caches.
+  assertClose(fused.logProbs, plain.logProbs, 3e-5, 'log-probabilities');
   assertClose(fused.floats, plain.floats, 1e-4, 'hidden states, keys and values');
   assert.ok(new Set(plain.tokens).size > 2, `${plain.tokens}: a weak test`);
 }

@@ -44,7 +44,9 @@ test('03-grpo: the plot moves, an interrupt leaves a checkpoint, a second run go
   const training = source.cells.findIndex((cell) => cell.cell_type === 'code' && /await runCellLive/.test(text(cell)));
   assert.ok(training > 0, 'the notebook has no training cell');
   const planned = reasonRftCell(study, 'counting');
-  const run = cellFolder(study, { ...planned, settings: grpoSettings({ steps: STEPS }, planned.settings) });
+  // The rate is the chapter's parameter `studyRate`.
+  const changes = { steps: STEPS, schedule: { learningRate: 1e-4 } };
+  const run = cellFolder(study, { ...planned, settings: grpoSettings(changes, planned.settings) });
   const steps = () => {
     try {
       return readFileSync(path.join(run, 'metrics.jsonl'), 'utf8').trim().split('\n').length;
